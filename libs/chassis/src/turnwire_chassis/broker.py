@@ -1,0 +1,85 @@
+"""The connection to the broker: made once, kept for ever, and loud when something is refused."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+import nats
+import structlog
+from nats.aio.client import Client
+from nats.errors import NoRespondersError, SlowConsumerError
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from turnwire_contracts.queries import Query
+
+log = structlog.get_logger()
+
+AnswerT = TypeVar("AnswerT")
+QuestionT = TypeVar("QuestionT", bound=msgspec.Struct)
+
+_RECONNECT_WAIT_S = 0.25
+_PING_INTERVAL_S = 10
+_PENDING_BYTES = 64 * 1024 * 1024
+
+
+class NobodyAnswersError(Exception):
+    """A question found no service that answers, or none that did so in time."""
+
+
+async def connect(
+    url: str, service: str, reconnected: Callable[[], Awaitable[None]] | None = None
+) -> Client:
+    """Connect as `service`, waiting for the broker as long as it takes.
+
+    `reconnected` runs after every reconnection: a broker that lost its memory needs its streams.
+    """
+
+    async def on_error(error: Exception) -> None:
+        # A denied subject or a full buffer is told here and nowhere else.
+        if isinstance(error, SlowConsumerError):
+            log.warning("broker dropped messages", subject=error.subject)
+        else:
+            log.warning("broker error", error=str(error), kind=type(error).__name__)
+
+    async def on_disconnect() -> None:
+        log.warning("broker lost")
+
+    async def on_reconnect() -> None:
+        log.info("broker found again")
+        if reconnected is not None:
+            await reconnected()
+
+    while True:
+        try:
+            return await nats.connect(
+                url,
+                name=service,
+                inbox_prefix=f"_INBOX_{service}".encode(),
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=_RECONNECT_WAIT_S,
+                connect_timeout=2,
+                ping_interval=_PING_INTERVAL_S,
+                pending_size=_PENDING_BYTES,
+                error_cb=on_error,
+                disconnected_cb=on_disconnect,
+                reconnected_cb=on_reconnect,
+            )
+        except (OSError, nats.errors.Error) as error:
+            log.info("waiting for the broker", error=str(error))
+            await asyncio.sleep(_RECONNECT_WAIT_S)
+
+
+async def ask(
+    client: Client, query: Query[QuestionT, AnswerT], question: QuestionT, timeout_s: float
+) -> AnswerT:
+    """Ask whichever member of the queue group is free.
+
+    Raises `NobodyAnswersError` when there is none, or when `timeout_s` passes.
+    """
+    try:
+        reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
+    except (NoRespondersError, NatsTimeoutError) as error:
+        raise NobodyAnswersError(query.subject) from error
+    return query.answered(reply.data)

@@ -1,0 +1,135 @@
+"""The event log on JetStream: fenced appends, one turn read by one batched direct get."""
+
+import asyncio
+from contextlib import suppress
+
+import orjson
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+from turnwire_chassis.event_log import FencedError, LogUnavailableError, Recorded, TooLargeError
+from turnwire_contracts import codec, subjects
+from turnwire_contracts.events import AnyEvent, kind_of
+from turnwire_contracts.ids import ResponseId, TenantId
+
+_WRONG_LAST_SEQUENCE = 10071
+_TOO_LARGE = 10054
+_APPEND_TIMEOUT_S = 5.0
+_READ_TIMEOUT_S = 5.0
+_BATCH = 1000
+
+
+class JetStreamEventLog:
+    """`EventLog` on the stream `TURNS`."""
+
+    def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
+        """Use a connection whose streams are declared."""
+        self._client = client
+        self._jetstream = jetstream
+
+    async def append(self, event: AnyEvent, expected: int | None) -> int:
+        """See `EventLog.append`."""
+        body = codec.encode(event)
+        subject = subjects.turn_event(event.tenant, event.response_id, kind_of(event))
+        headers = None if expected is None else _fence(event, expected)
+        try:
+            ack = await self._jetstream.publish(
+                subject, body, timeout=_APPEND_TIMEOUT_S, headers=headers
+            )
+        except MaxPayloadError as error:
+            raise TooLargeError(f"{len(body)} bytes") from error
+        except APIError as error:
+            if error.err_code == _TOO_LARGE:
+                raise TooLargeError(f"{len(body)} bytes") from error
+            if error.err_code != _WRONG_LAST_SEQUENCE or expected is None:
+                raise LogUnavailableError(str(error)) from error
+            # An append whose confirmation was lost is refused when it is tried again.
+            return await self._own(event, body, expected)
+        except (NatsError, asyncio.TimeoutError) as error:
+            raise LogUnavailableError(str(error)) from error
+        return ack.seq
+
+    async def read(self, tenant: TenantId, response_id: ResponseId) -> list[Recorded]:
+        """See `EventLog.read`."""
+        found = await read_batch(
+            self._client, subjects.TURNS_STREAM, subjects.turn(tenant, response_id)
+        )
+        return [_recorded(message) for message in found]
+
+    async def erase(self, recorded: Recorded) -> None:
+        """See `EventLog.erase`."""
+        with suppress(NotFoundError):
+            try:
+                await self._jetstream.delete_msg(subjects.TURNS_STREAM, recorded.sequence)
+            except APIError as error:
+                if error.code != 400:  # noqa: PLR2004 -- the broker's word for "no such message"
+                    raise
+
+    async def _own(self, event: AnyEvent, body: bytes, expected: int) -> int:
+        for recorded in await self.read(event.tenant, event.response_id):
+            if recorded.sequence > expected and codec.encode(recorded.event) == body:
+                return recorded.sequence
+        raise FencedError(event.response_id)
+
+
+def _fence(event: AnyEvent, expected: int) -> dict[str, str]:
+    return {
+        "Nats-Expected-Last-Subject-Sequence": str(expected),
+        "Nats-Expected-Last-Subject-Sequence-Subject": subjects.turn(
+            event.tenant, event.response_id
+        ),
+    }
+
+
+def _recorded(message: Msg) -> Recorded:
+    _, _, kind = subjects.parse_turn_event((message.headers or {})["Nats-Subject"])
+    return Recorded(_sequence(message), codec.decode(kind, message.data))
+
+
+async def read_batch(client: Client, stream: str, subject: str) -> list[Msg]:
+    """Read all messages of `subject` by batched direct gets.
+
+    Each message carries its place in the headers `Nats-Sequence` and `Nats-Subject`.
+    Raises `LogUnavailableError`.
+    """
+    messages: list[Msg] = []
+    pending = 1
+    while pending:
+        start = _sequence(messages[-1]) + 1 if messages else 1
+        question = {"seq": start, "next_by_subj": subject, "batch": _BATCH}
+        batch, pending = await _direct_get(client, stream, orjson.dumps(question))
+        messages += batch
+    return messages
+
+
+async def _direct_get(client: Client, stream: str, question: bytes) -> tuple[list[Msg], int]:
+    """Give one batch, and how many messages the broker has behind it."""
+    batch: list[Msg] = []
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def on_message(message: Msg) -> None:
+        headers = message.headers or {}
+        if "Nats-Sequence" in headers:
+            batch.append(message)
+        elif not ended.done():
+            # 204 ends the batch, 404 says that there is nothing.
+            ended.set_result(int(headers.get("Nats-Num-Pending", 0)) if batch else 0)
+
+    inbox = client.new_inbox()
+    subscription = await client.subscribe(inbox, cb=on_message)
+    try:
+        await client.publish(f"$JS.API.DIRECT.GET.{stream}", question, reply=inbox)
+        async with asyncio.timeout(_READ_TIMEOUT_S):
+            return batch, await ended
+    except (NatsError, TimeoutError) as error:
+        raise LogUnavailableError(str(error)) from error
+    finally:
+        await subscription.unsubscribe()
+
+
+def _sequence(message: Msg) -> int:
+    return int((message.headers or {})["Nats-Sequence"])

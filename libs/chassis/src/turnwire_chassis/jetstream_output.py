@@ -1,0 +1,72 @@
+"""Frames on the broker: live by core NATS, kept by the memory stream `OUTPUT` without an ack."""
+
+from contextlib import suppress
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import BadSubscriptionError, ConnectionClosedError
+from nats.js import JetStreamContext
+
+from turnwire_chassis.jetstream_log import read_batch
+from turnwire_chassis.output_log import Watcher
+from turnwire_contracts import subjects
+from turnwire_contracts.frames import FrameMessage, pack, unpack
+from turnwire_contracts.ids import ResponseId
+
+
+class JetStreamOutputLog:
+    """`OutputLog` on the stream `OUTPUT`."""
+
+    def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
+        """Use a connection whose streams are declared."""
+        self._client = client
+        self._jetstream = jetstream
+
+    async def publish(self, response_id: ResponseId, message: FrameMessage) -> None:
+        """See `OutputLog.publish`."""
+        await self._client.publish(subjects.output(response_id), pack(message))
+
+    async def answer(self, response_id: ResponseId, message: FrameMessage) -> None:
+        """See `OutputLog.answer`."""
+        await self._client.publish(subjects.answer(response_id), pack(message))
+
+    async def watch(self, response_id: ResponseId, watcher: Watcher) -> "NatsWatch":
+        """See `OutputLog.watch`."""
+        return await self._listen(subjects.output(response_id), watcher)
+
+    async def await_answer(self, response_id: ResponseId, watcher: Watcher) -> "NatsWatch":
+        """See `OutputLog.await_answer`."""
+        return await self._listen(subjects.answer(response_id), watcher)
+
+    async def read(self, response_id: ResponseId) -> list[FrameMessage]:
+        """See `OutputLog.read`; raises `LogUnavailableError`."""
+        kept = await read_batch(
+            self._client, subjects.OUTPUT_STREAM, subjects.output(response_id)
+        )
+        return [unpack(message.data) for message in kept]
+
+    async def forget(self, response_id: ResponseId) -> None:
+        """See `OutputLog.forget`."""
+        await self._jetstream.purge_stream(
+            subjects.OUTPUT_STREAM, subject=subjects.output(response_id)
+        )
+
+    async def _listen(self, subject: str, watcher: Watcher) -> "NatsWatch":
+        async def on_message(message: Msg) -> None:
+            watcher(unpack(message.data))
+
+        return NatsWatch(await self._client.subscribe(subject, cb=on_message))
+
+
+class NatsWatch:
+    """A core subscription."""
+
+    def __init__(self, subscription: Subscription) -> None:
+        """Hold the subscription until `stop`."""
+        self._subscription = subscription
+
+    async def stop(self) -> None:
+        """See `Watch.stop`."""
+        with suppress(BadSubscriptionError, ConnectionClosedError):
+            await self._subscription.unsubscribe()

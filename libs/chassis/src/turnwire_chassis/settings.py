@@ -1,0 +1,77 @@
+"""Settings: environment variables with one prefix, shared by name across the services."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from turnwire_chassis.setting_names import SETTING_NAMES
+
+PREFIX = "TURNWIRE_"
+
+
+class SettingsError(Exception):
+    """A setting is misspelt or has a value that cannot be; the text says which and what to do."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222",
+        description="The broker. With `turnwire up`: set it to use that one, and none is started.",
+    )
+    log_level: str = Field(
+        default="info",
+        pattern="^(debug|info|warning|error)$",
+        description="The least important facts that are logged: debug, info, warning or error.",
+    )
+    health_host: str = Field(
+        default="127.0.0.1", description="The address on which a service reports its health."
+    )
+    health_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="The port on which a service answers `GET /healthz`; 0: it does not.",
+    )
+    stream_replicas: int = Field(
+        default=1,
+        ge=1,
+        le=5,
+        description="How many broker nodes keep each stream; 3 in a cluster of three.",
+    )
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load(settings: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
+    """Read the settings of a service from its environment.
+
+    Raises `SettingsError` for a misspelt name and for a value that cannot be.
+    """
+    refuse_misspelt(environ)
+    try:
+        return settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_problem(detail) for detail in error.errors())) from error
+
+
+def refuse_misspelt(environ: Mapping[str, str]) -> None:
+    """Raise `SettingsError` if a variable looks like a misspelt setting of Turnwire."""
+    for name in environ:
+        if not name.startswith(PREFIX) or name in SETTING_NAMES:
+            continue
+        near = difflib.get_close_matches(name, SETTING_NAMES, n=1, cutoff=0.6)
+        hint = f"Did you mean {near[0]}?" if near else "docs/settings.md lists those there are."
+        raise SettingsError(f"{name} is not a setting of Turnwire. {hint}")
+
+
+def _problem(detail: Any) -> str:  # noqa: ANN401 -- pydantic's ErrorDetails is a dict of anything
+    name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
+    return f"{name}: {detail['msg']} (it is {detail['input']!r})"

@@ -1,0 +1,108 @@
+"""The streams and consumers that the broker keeps, declared in one place; declaring is idempotent."""
+
+import asyncio
+
+import structlog
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+
+from turnwire_contracts import subjects
+
+log = structlog.get_logger()
+
+DUPLICATE_WINDOW_S = 120
+OUTPUT_MAX_BYTES = 256 * 1024 * 1024
+OUTPUT_MAX_AGE_S = 3600
+
+ACK_WAIT_S = 5.0
+"""A turn whose owner is silent for so long is given to another."""
+
+HEARTBEAT_S = 1.5
+"""How often an owner says that it still works on a turn."""
+
+MAX_DELIVERIES = 6
+"""A turn that so many owners failed to finish is closed as failed by the last."""
+
+_MAX_CONSUMERS = 1000
+_MAX_ACK_PENDING = 50_000
+_RETRY_S = 0.25
+
+
+def streams(replicas: int) -> list[StreamConfig]:
+    """Give the streams; `replicas` nodes keep each."""
+    return [
+        StreamConfig(
+            name=subjects.TURNS_STREAM,
+            subjects=[subjects.TURN_EVENTS],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            duplicate_window=DUPLICATE_WINDOW_S,
+            max_consumers=_MAX_CONSUMERS,
+            num_replicas=replicas,
+        ),
+        StreamConfig(
+            name=subjects.OUTPUT_STREAM,
+            subjects=[subjects.OUTPUT],
+            storage=StorageType.MEMORY,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            allow_direct=True,
+            max_bytes=OUTPUT_MAX_BYTES,
+            max_age=OUTPUT_MAX_AGE_S,
+            duplicate_window=DUPLICATE_WINDOW_S,
+            num_replicas=replicas,
+        ),
+        StreamConfig(
+            name=subjects.DEAD_STREAM,
+            subjects=[subjects.DEAD],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+            max_bytes=OUTPUT_MAX_BYTES,
+            num_replicas=replicas,
+        ),
+    ]
+
+
+def orchestrator_consumer() -> ConsumerConfig:
+    """Give the consumer that hands requested turns to orchestrators."""
+    return ConsumerConfig(
+        durable_name=subjects.ORCHESTRATOR_CONSUMER,
+        filter_subject=subjects.TURN_REQUESTED,
+        ack_policy=AckPolicy.EXPLICIT,
+        ack_wait=ACK_WAIT_S,
+        max_deliver=MAX_DELIVERIES,
+        max_ack_pending=_MAX_ACK_PENDING,
+    )
+
+
+async def declare(client: Client, replicas: int) -> JetStreamContext:
+    """Create or update all streams, waiting for JetStream as long as it takes."""
+    jetstream = client.jetstream(timeout=5)
+    while True:
+        try:
+            for stream in streams(replicas):
+                await _declare_stream(jetstream, stream)
+        except NatsError as error:
+            log.info("waiting for JetStream", error=str(error))
+            await asyncio.sleep(_RETRY_S)
+        else:
+            return jetstream
+
+
+async def _declare_stream(jetstream: JetStreamContext, stream: StreamConfig) -> None:
+    try:
+        await jetstream.add_stream(stream)
+    except NatsError:
+        await jetstream.update_stream(stream)

@@ -1,0 +1,1 @@
+"""Every word two Turnwire services share: ids, subjects, events, the fold, frames and queries."""

@@ -1,0 +1,191 @@
+"""The grammar of a response's output: items one after another, parts inside them, deltas inside those.
+
+An `Assembler` is told what a model says, piece by piece, whatever dialect it came in. It gathers
+the finished items and their cuts, and writes the frames if anybody may watch. `write_again` tells
+it the same story from finished items, so both ways give the same bytes.
+
+Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of an item is
+`output_item.added`, every streamed content has a part).
+"""
+
+from typing import Any
+
+from turnwire_contracts import cuts
+from turnwire_contracts.events import Item
+from turnwire_contracts.frames import FrameWriter, delta_prefix
+from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.items import (
+    ARGUMENT_FIELDS,
+    TEXT_FIELDS,
+    empty_part,
+    opened,
+    part_list,
+    parts_of,
+    said_at_the_end,
+)
+
+JSON = dict[str, Any]
+
+_EVENTS = {
+    "output_text": "response.output_text",
+    "refusal": "response.refusal",
+    "reasoning_text": "response.reasoning_text",
+    "summary_text": "response.reasoning_summary_text",
+    "function_call": "response.function_call_arguments",
+    "custom_tool_call": "response.custom_tool_call_input",
+}
+"""What streams, and how its `.delta` and `.done` events are called."""
+
+
+class Assembler:
+    """Builds the output of one response; at most one item and one part are open at a time."""
+
+    def __init__(
+        self, response_id: ResponseId, frames: FrameWriter | None = None, first_index: int = 0
+    ) -> None:
+        """Write frames to `frames`, none if that is None; number items from `first_index`."""
+        self.items: list[Item] = []
+        self.cuts: list[list[str]] = []
+        self._response_id = response_id
+        self._frames = frames
+        self._first_index = first_index
+        self._item: Item | None = None
+        self._part: JSON | None = None
+        self._texts: list[str] = []
+        self._prefix = b""
+
+    @property
+    def in_part(self) -> str | None:
+        """The kind of part that is open, if one is."""
+        return self._part["type"] if self._part is not None else None
+
+    @property
+    def in_item(self) -> str | None:
+        """The type of the item that is open, if one is."""
+        return self._item["type"] if self._item is not None else None
+
+    def add_item(self, head: Item) -> None:
+        """Open an item; one that is still open ends as completed."""
+        self.end_item()
+        self._item = opened(head, self._response_id, self._index)
+        self.cuts.append([])
+        self._event("response.output_item.added", item=self._item)
+        kind = self._item["type"]
+        if kind in ARGUMENT_FIELDS:
+            self._start_text(kind, {"output_index": self._index})
+
+    def add_part(self, kind: str) -> None:
+        """Open a part of the open item; one that is still open ends."""
+        self.end_part()
+        item = self._open_item()
+        self._part = empty_part(kind)
+        place = self._place(kind, len(item.setdefault(part_list(kind), [])))
+        name = "reasoning_summary_part" if kind == "summary_text" else "content_part"
+        self._event(f"response.{name}.added", item_id=item["id"], **place, part=self._part)
+        constant: JSON = {"logprobs": []} if kind == "output_text" else {}
+        self._start_text(kind, place | constant)
+
+    def delta(self, text: str) -> None:
+        """Take one piece of the text that streams; an empty one says nothing."""
+        if not text:
+            return
+        self._texts.append(text)
+        if self._frames is not None:
+            self._frames.delta(self._prefix, text)
+
+    def end_part(self, annotations: list[JSON] | None = None, logprobs: list[JSON] | None = None) -> None:
+        """End the open part, if one is; annotations are told together, before the text is done."""
+        if self._part is None:
+            return
+        item, part = self._open_item(), self._part
+        kind = part["type"]
+        field = part_list(kind)
+        part |= {TEXT_FIELDS[kind]: self._end_text()}
+        place = {"item_id": item["id"], **self._place(kind, len(item[field]))}
+        if kind == "output_text":
+            part |= {"annotations": annotations or [], "logprobs": logprobs or []}
+            for index, annotation in enumerate(part["annotations"]):
+                self._event(
+                    "response.output_text.annotation.added",
+                    **place,
+                    annotation_index=index,
+                    annotation=annotation,
+                )
+        done = {name: value for name, value in part.items() if name not in ("type", "annotations")}
+        self._event(f"{_EVENTS[kind]}.done", **place, **done)
+        name = "reasoning_summary_part" if kind == "summary_text" else "content_part"
+        self._event(f"response.{name}.done", **place, part=part)
+        item[field].append(part)
+        self._part = None
+
+    def end_item(self, said: JSON | None = None, status: str = "completed") -> None:
+        """End the open item, if one is; `said` are the fields that only its end tells."""
+        self.end_part()
+        if self._item is None:
+            return
+        item, kind = self._item, self._item["type"]
+        if kind in ARGUMENT_FIELDS:
+            field = ARGUMENT_FIELDS[kind]
+            item[field] = self._end_text()
+            done: JSON = {"item_id": item["id"], "output_index": self._index, field: item[field]}
+            self._event(f"{_EVENTS[kind]}.done", **done, name=item["name"])
+        if "status" in item:
+            item["status"] = status
+        item |= said or {}
+        self._event("response.output_item.done", item=item)
+        self.items.append(item)
+        self._item = None
+
+    @property
+    def _index(self) -> int:
+        return self._first_index + len(self.items)
+
+    def _open_item(self) -> Item:
+        if self._item is None:
+            raise ValueError("a part needs an open item")
+        return self._item
+
+    def _place(self, kind: str, index: int) -> JSON:
+        field = "summary_index" if kind == "summary_text" else "content_index"
+        return {"output_index": self._index, field: index}
+
+    def _start_text(self, kind: str, place: JSON) -> None:
+        self._texts = []
+        if self._frames is not None:
+            self._prefix = delta_prefix(f"{_EVENTS[kind]}.delta", self._open_item()["id"], place)
+
+    def _end_text(self) -> str:
+        self.cuts[-1].append(cuts.written(map(len, self._texts)))
+        text, self._texts = "".join(self._texts), []
+        return text
+
+    def _event(self, kind: str, **fields: object) -> None:
+        if self._frames is None:
+            return
+        if kind.startswith("response.output_item."):
+            fields = {"output_index": self._index, **fields}
+        self._frames.event(kind, fields)
+
+
+def write_again(assembler: Assembler, items: list[Item], item_cuts: list[list[str]]) -> None:
+    """Tell `assembler` finished items as they were told when they were made."""
+    for number, item in enumerate(items):
+        known = item_cuts[number] if number < len(item_cuts) else []
+        write_item(assembler, item, known)
+
+
+def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
+    """Tell `assembler` one finished item; `known` are the cuts of its texts, empty for one delta each."""
+    assembler.add_item(item)
+    if item["type"] in ARGUMENT_FIELDS:
+        _write_text(assembler, item[ARGUMENT_FIELDS[item["type"]]], known, 0)
+    for index, part in enumerate(parts_of(item)):
+        assembler.add_part(part["type"])
+        _write_text(assembler, part[TEXT_FIELDS[part["type"]]], known, index)
+        assembler.end_part(part.get("annotations"), part.get("logprobs"))
+    assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
+
+
+def _write_text(assembler: Assembler, text: str, known: list[str], index: int) -> None:
+    for delta in cuts.split(text, known[index] if index < len(known) else ""):
+        assembler.delta(delta)

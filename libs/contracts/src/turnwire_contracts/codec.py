@@ -1,0 +1,60 @@
+"""Events to bytes and back; older versions are lifted to today's by upcasters, one step each."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from turnwire_contracts.events import KINDS, VERSIONS, AnyEvent
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {}
+"""(kind, version) → how to write that body in the next version."""
+
+_ENCODER = msgspec.json.Encoder()
+_DECODERS = {kind: msgspec.json.Decoder(event) for kind, event in KINDS.items()}
+
+
+class UnreadableEventError(Exception):
+    """A message in `TURNS` that this version cannot read: unknown kind, newer version, bad body."""
+
+
+def encode(event: AnyEvent) -> bytes:
+    """Write the body of an event."""
+    return _ENCODER.encode(event)
+
+
+def decode(kind: str, body: bytes) -> AnyEvent:
+    """Read an event, whatever version wrote it.
+
+    Raises `UnreadableEventError` when this version of Turnwire does not know it.
+    """
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise UnreadableEventError(f"unknown kind of event: {kind}")
+    try:
+        event = decoder.decode(body)
+        if event.v == VERSIONS[kind]:
+            return event
+        return decoder.decode(_ENCODER.encode(_lifted(kind, msgspec.json.decode(body))))
+    except msgspec.ValidationError:
+        # A body of an older version may miss what today's requires: lift it first, then judge.
+        return _decode_old(kind, body)
+    except msgspec.DecodeError as error:
+        raise UnreadableEventError(f"{kind}: {error}") from error
+
+
+def _decode_old(kind: str, body: bytes) -> AnyEvent:
+    try:
+        return _DECODERS[kind].decode(_ENCODER.encode(_lifted(kind, msgspec.json.decode(body))))
+    except msgspec.DecodeError as error:
+        raise UnreadableEventError(f"{kind}: {error}") from error
+
+
+def _lifted(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    while (version := body.get("v")) != VERSIONS[kind]:
+        if not isinstance(version, int) or (kind, version) not in UPCASTERS:
+            raise UnreadableEventError(f"{kind}: version {version} is not known here")
+        body = UPCASTERS[kind, version](body)
+    return body

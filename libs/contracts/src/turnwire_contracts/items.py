@@ -1,0 +1,71 @@
+"""The shapes that an output item takes on its way: when it is added, and when it is done."""
+
+from typing import Any
+
+from turnwire_contracts.events import Item
+from turnwire_contracts.ids import ResponseId, call_id, output_item_id
+
+JSON = dict[str, Any]
+
+TEXT_FIELDS = {
+    "output_text": "text",
+    "refusal": "refusal",
+    "reasoning_text": "text",
+    "summary_text": "text",
+}
+"""The kinds of part that stream, and the field that holds their text."""
+
+ARGUMENT_FIELDS = {"function_call": "arguments", "custom_tool_call": "input"}
+"""The kinds of item whose own field streams, and that field."""
+
+_PART_LISTS = {"message": ("content",), "reasoning": ("summary", "content")}
+_SAID_AT_THE_END = frozenset({"encrypted_content"})
+
+
+def part_list(kind: str) -> str:
+    """Name the field of an item that a part of this kind belongs in."""
+    return "summary" if kind == "summary_text" else "content"
+
+
+def empty_part(kind: str) -> JSON:
+    """Give a part as `content_part.added` shows it."""
+    if kind == "output_text":
+        return {"type": kind, "text": "", "annotations": [], "logprobs": []}
+    return {"type": kind, TEXT_FIELDS[kind]: ""}
+
+
+def opened(head: Item, response_id: ResponseId, index: int) -> Item:
+    """Give an item as `output_item.added` shows it: ours the id, nothing in it yet.
+
+    `head` may be the finished item; what only its end tells is left out, so that a stream written
+    again from the finished item starts with the same bytes.
+    OpenAI: the `.added` item of a call carries empty arguments, clients append the deltas to it.
+    """
+    kind = head["type"]
+    item = {
+        "id": output_item_id(response_id, index, kind),
+        **{name: value for name, value in head.items() if name not in _SAID_AT_THE_END},
+    }
+    item["id"] = output_item_id(response_id, index, kind)
+    match kind:
+        case "message":
+            item |= {"role": "assistant", "content": [], "status": "in_progress"}
+        case "reasoning":
+            item.pop("content", None)
+            item |= {"summary": [], "status": "in_progress"}
+        case "function_call" | "custom_tool_call":
+            item |= {ARGUMENT_FIELDS[kind]: "", "call_id": call_id(response_id, index)}
+            item["status"] = "in_progress"
+        case _:
+            pass
+    return item
+
+
+def parts_of(item: Item) -> list[JSON]:
+    """List the parts of a finished item in the order in which they stream."""
+    return [part for field in _PART_LISTS.get(item["type"], ()) for part in item.get(field) or []]
+
+
+def said_at_the_end(item: Item) -> JSON:
+    """Give those fields of a finished item that `output_item.added` did not show."""
+    return {name: item[name] for name in _SAID_AT_THE_END if name in item}

@@ -1,0 +1,177 @@
+"""Questions and answers between services: what travels on the request-reply subjects."""
+
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from turnwire_contracts import subjects
+from turnwire_contracts.events import Failure, Requested
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.turn import ClosedTurn
+
+QuestionT = TypeVar("QuestionT", bound=Struct)
+AnswerT = TypeVar("AnswerT")
+
+
+class Query(Generic[QuestionT, AnswerT]):
+    """One subject with the shapes of its question and its answer; both travel as JSON."""
+
+    def __init__(self, subject: str, queue: str, question: type[QuestionT], answer: Any) -> None:  # noqa: ANN401 -- a union is a value, not a type
+        """Name the subject, the queue group that answers, and the two shapes."""
+        self.subject = subject
+        self.queue = queue
+        self._question = msgspec.json.Decoder(question)
+        self._answer: msgspec.json.Decoder[AnswerT] = msgspec.json.Decoder(answer)
+
+    def ask(self, question: QuestionT) -> bytes:
+        """Write a question."""
+        return msgspec.json.encode(question)
+
+    def asked(self, body: bytes) -> QuestionT:
+        """Read a question; raises `msgspec.DecodeError` on a body that is none."""
+        return self._question.decode(body)
+
+    def answer(self, answer: AnswerT) -> bytes:
+        """Write an answer."""
+        return msgspec.json.encode(answer)
+
+    def answered(self, body: bytes) -> AnswerT:
+        """Read an answer; raises `msgspec.DecodeError` on a body that is none."""
+        return self._answer.decode(body)
+
+
+class Refusal(Struct, frozen=True, tag=True):
+    """The question cannot be answered; the reason is ready for a client."""
+
+    failure: Failure
+
+
+class AskForResponse(Struct, frozen=True):
+    """Which turn stands behind a response id."""
+
+    tenant: TenantId
+    response_id: ResponseId
+
+
+class Found(Struct, frozen=True, tag=True):
+    """A turn that has ended and is stored."""
+
+    turn: ClosedTurn
+
+
+class Running(Struct, frozen=True, tag=True):
+    """A turn that is still on its way."""
+
+    request: Requested
+    instructions: str | None = None
+
+
+class Missing(Struct, frozen=True, tag=True):
+    """Nothing that this caller may know of has this id."""
+
+
+class AskForHistory(Struct, frozen=True):
+    """Which turns a response descends from, itself included."""
+
+    tenant: TenantId
+    response_id: ResponseId
+
+
+class History(Struct, frozen=True, tag=True):
+    """The newest part of a history, oldest turn first."""
+
+    turns: list[ClosedTurn]
+    before: ResponseId | None = None
+    """Where the older part begins: ask for this id next. `None`: this is all."""
+
+
+class AskForModels(Struct, frozen=True):
+    """Which models the backend serves."""
+
+
+class Models(Struct, frozen=True, tag=True):
+    """The backend's own list, as it says it."""
+
+    body: msgspec.Raw
+
+
+class AskForHealth(Struct, frozen=True):
+    """Whether the system behind a service can be reached."""
+
+
+class Health(Struct, frozen=True, tag=True):
+    """What a service sees of the system behind it."""
+
+    ok: bool
+    detail: str
+
+
+class AskForCheck(Struct, frozen=True):
+    """Whether content may pass (Aleph Alpha: `POST /v1/check`)."""
+
+    check_type: str
+    """`input`, `tool_output` or `output`."""
+    input: str
+    application_id: str | None = None
+    context: dict[str, Any] | None = None
+
+
+class Violation(Struct, frozen=True, omit_defaults=True):
+    """One rule that the content broke."""
+
+    category: str
+    provider: str
+    stage: str
+    step: int
+    reason: str | None = None
+
+
+class Verdict(Struct, frozen=True, tag=True):
+    """What the guard says of the content."""
+
+    safe: bool
+    violations: list[Violation] = []
+
+
+class AskForTools(Struct, frozen=True):
+    """Which tools an MCP server offers, over streamable HTTP."""
+
+    server_url: str
+    server_label: str = ""
+    timeout_s: float = 10.0
+
+
+class Tool(Struct, frozen=True, omit_defaults=True):
+    """One tool as its server describes it (MCP: `Tool`)."""
+
+    name: str
+    input_schema: dict[str, Any]
+    description: str | None = None
+    annotations: dict[str, Any] | None = None
+
+
+class Tools(Struct, frozen=True, tag=True):
+    """All tools of a server, in its own order."""
+
+    tools: list[Tool]
+
+
+STORE_RESPONSE: Query[AskForResponse, Found | Running | Missing] = Query(
+    subjects.STORE_RESPONSE, subjects.STORE_QUEUE, AskForResponse, Found | Running | Missing
+)
+STORE_HISTORY: Query[AskForHistory, History | Running | Missing] = Query(
+    subjects.STORE_HISTORY, subjects.STORE_QUEUE, AskForHistory, History | Running | Missing
+)
+STORE_HEALTH: Query[AskForHealth, Health] = Query(
+    subjects.STORE_HEALTH, subjects.STORE_QUEUE, AskForHealth, Health
+)
+BACKEND_MODELS: Query[AskForModels, Models | Refusal] = Query(
+    subjects.BACKEND_MODELS, subjects.ORCHESTRATOR_QUEUE, AskForModels, Models | Refusal
+)
+GUARD_CHECK: Query[AskForCheck, Verdict | Refusal] = Query(
+    subjects.GUARD_CHECK, subjects.GUARD_QUEUE, AskForCheck, Verdict | Refusal
+)
+TOOLS_LIST: Query[AskForTools, Tools | Refusal] = Query(
+    subjects.TOOLS_LIST, subjects.TOOL_RUNNER_QUEUE, AskForTools, Tools | Refusal
+)

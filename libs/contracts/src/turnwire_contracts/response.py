@@ -1,0 +1,115 @@
+"""The public response object, written from the facts of a turn.
+
+Sources: OpenAI's `Response`, Open Responses' `ResponseResource` (31 required fields, numbers where
+OpenAI allows null). One object satisfies both.
+"""
+
+from typing import Any
+
+from msgspec import Struct
+
+from turnwire_contracts.events import Closed, Failure, Item, Requested, Usage
+from turnwire_contracts.turn import ClosedTurn
+
+JSON = dict[str, Any]
+
+_DEFAULTS: JSON = {
+    "temperature": 1.0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "top_logprobs": 0,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "truncation": "disabled",
+    "service_tier": "default",
+    "metadata": {},
+    "safety_identifier": None,
+    "prompt_cache_key": None,
+    "user": None,
+}
+"""What the echo of a field says when the client did not set it."""
+
+_FUNCTION_TOOL: JSON = {"description": None, "parameters": None, "strict": None}
+
+
+class Progress(Struct, frozen=True):
+    """What the object says beyond the request."""
+
+    status: str
+    instructions: str | None = None
+    output: list[Item] = []
+    closed: Closed | None = None
+
+
+def response_object(request: Requested, progress: Progress) -> JSON:
+    """Write the response object; `created_at` and `completed_at` are Unix seconds."""
+    closed = progress.closed
+    params = request.params
+    echoed = {name: params.get(name, default) for name, default in _DEFAULTS.items()}
+    completed = closed is not None and closed.status == "completed"
+    return {
+        "id": request.response_id,
+        "object": "response",
+        "created_at": request.at // 1000,
+        "completed_at": closed.at // 1000 if closed and completed else None,
+        "status": progress.status,
+        "background": False,
+        "error": _error(closed.failure) if closed and closed.failure else None,
+        "incomplete_details": (
+            {"reason": closed.incomplete_reason} if closed and closed.incomplete_reason else None
+        ),
+        "instructions": progress.instructions,
+        "model": request.model,
+        "output": progress.output,
+        "previous_response_id": request.previous_response_id,
+        "reasoning": {"effort": None, "summary": None, **params.get("reasoning", {})},
+        "store": request.store,
+        "text": {"format": {"type": "text"}, **params.get("text", {})},
+        "tools": [_tool(tool) for tool in params.get("tools", [])],
+        "usage": _usage(closed.usage) if closed and closed.usage else None,
+        **echoed,
+        **(closed.fields if closed else {}),
+    }
+
+
+def closed_response(turn: ClosedTurn) -> JSON:
+    """Write the response object of a turn that has ended."""
+    progress = Progress(turn.closed.status, turn.instructions, turn.output, turn.closed)
+    return response_object(turn.request, progress)
+
+
+def error_envelope(failure: Failure) -> JSON:
+    """Write a failure as the body of an HTTP error (OpenAI's envelope)."""
+    error: JSON = {
+        "message": failure.message,
+        "type": failure.type,
+        "param": failure.param,
+        "code": failure.code,
+    }
+    if failure.violations is not None:
+        error["violations"] = failure.violations
+    return {"error": error}
+
+
+def _error(failure: Failure) -> JSON:
+    return {"code": failure.code, "message": failure.message, "type": failure.type}
+
+
+def _tool(tool: JSON) -> JSON:
+    return {**_FUNCTION_TOOL, **tool} if tool.get("type") == "function" else tool
+
+
+def _usage(usage: Usage) -> JSON:
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }

@@ -1,0 +1,1 @@
+"""The HTTP face of Turnwire: validates requests, publishes turn events, streams frames."""

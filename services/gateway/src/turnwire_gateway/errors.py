@@ -1,0 +1,91 @@
+"""Errors as clients see them: OpenAI's envelope, whatever went wrong."""
+
+from typing import Any
+
+from turnwire_contracts.events import Failure
+from turnwire_contracts.response import error_envelope
+
+JSON = dict[str, Any]
+
+
+class ApiError(Exception):
+    """Ends a request with an error envelope."""
+
+    def __init__(self, failure: Failure, *, accepted: bool = False) -> None:
+        """`accepted`: the turn exists, so trying again would run it twice."""
+        super().__init__(failure.code)
+        self.failure = failure
+        self.accepted = accepted
+
+    @property
+    def body(self) -> JSON:
+        """The envelope."""
+        return error_envelope(self.failure)
+
+
+def invalid(message: str, param: str | None, code: str = "invalid_value") -> ApiError:
+    """A field has a value that cannot be (HTTP 400)."""
+    return ApiError(
+        Failure(
+            http_status=400,
+            type="invalid_request_error",
+            code=code,
+            message=message,
+            param=param,
+        )
+    )
+
+
+def not_supported(param: str, message: str) -> ApiError:
+    """A field asks for something that this deployment does not do (HTTP 400)."""
+    return invalid(message, param, "unsupported_parameter")
+
+
+def response_not_found(response_id: str) -> ApiError:
+    """No such response, or none that the caller may see; both look the same."""
+    return ApiError(
+        Failure(
+            http_status=404,
+            type="not_found_error",
+            code="response_not_found",
+            message=f"Response with ID '{response_id}' not found.",
+        )
+    )
+
+
+def too_large(limit: int) -> ApiError:
+    """The body is larger than what is taken (HTTP 413)."""
+    return ApiError(
+        Failure(
+            http_status=413,
+            type="invalid_request_error",
+            code="request_too_large",
+            message=f"The request body is larger than {limit} bytes. Send less, or have the "
+            "operator raise TURNWIRE_MAX_BODY_BYTES and the broker's max_payload.",
+        )
+    )
+
+
+def unavailable(what: str) -> ApiError:
+    """A part of Turnwire does not answer (HTTP 503)."""
+    return ApiError(
+        Failure(
+            http_status=503,
+            type="server_error",
+            code=f"{what}_unavailable",
+            message=f"The {what} does not answer. Try again later.",
+        )
+    )
+
+
+def unfinished(seconds: float) -> ApiError:
+    """No end of the turn was heard of in time (HTTP 504)."""
+    return ApiError(
+        Failure(
+            http_status=504,
+            type="server_error",
+            code="turn_timeout",
+            message=f"The response was not finished within {seconds:g} seconds.",
+        ),
+        accepted=True,
+    )

@@ -1,0 +1,196 @@
+"""The frames of one response for one reader: in order, without gaps, in bounded memory."""
+
+import asyncio
+from collections import deque
+
+from msgspec import Struct
+
+from turnwire_chassis.event_log import EventLog, LogUnavailableError
+from turnwire_chassis.output_log import OutputLog, Watch
+from turnwire_contracts.frames import DONE, KEEP_ALIVE, FrameMessage, FrameWriter, tail
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.stream import stream_of
+from turnwire_contracts.turn import ClosedTurn, Erased, fold
+
+_MOST_QUEUED_BYTES = 1024 * 1024
+_LOOK_AFTER_S = 5.0
+"""A reader that has heard nothing for so long looks whether it missed something."""
+
+_GIVE_UP_AFTER_LOOKS = 12
+"""So many fruitless looks in front of a known gap end the stream with an error."""
+
+
+class Answer(Struct, frozen=True):
+    """The turn ended before its stream began: a plain HTTP answer."""
+
+    status: int
+    body: bytes
+
+
+class Chunk(Struct, frozen=True):
+    """Bytes for the wire."""
+
+    body: bytes
+    last: bool = False
+
+
+class Logs(Struct, frozen=True):
+    """Where frames come from."""
+
+    events: EventLog
+    output: OutputLog
+
+
+class Feed:
+    """Puts live frames and kept ones together."""
+
+    def __init__(
+        self, logs: Logs, tenant: TenantId, response_id: ResponseId, joins_at: int | None = None
+    ) -> None:
+        """Read a stream that has yet to begin, or join one at the `sequence_number` `joins_at`."""
+        self._output = logs.output
+        self._log = logs.events
+        self._tenant = tenant
+        self._response_id = response_id
+        self._next = joins_at or 0
+        self._epoch = 0
+        self._queue: deque[FrameMessage] = deque()
+        self._queued_bytes = 0
+        self._news = asyncio.Event()
+        self._watch: Watch | None = None
+        self._looks = 0
+        self._idle = joins_at is not None
+        self._ticker: asyncio.TimerHandle | None = None
+        self.left = False
+        """Whether the reader has gone."""
+
+    async def start(self) -> None:
+        """Listen; frames are complete from here on."""
+        self._watch = await self._output.watch(self._response_id, self._heard)
+        self._tick_later()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        if self._watch is not None:
+            await self._watch.stop()
+
+    def leave(self) -> None:
+        """Wake whoever waits in `read`: the reader has gone."""
+        self.left = True
+        self._news.set()
+
+    async def read(self) -> Chunk | Answer | None:
+        """Give what comes next, waiting for it; `None` once the reader has gone."""
+        while not self.left:
+            if self._idle:
+                self._idle = False
+                if not self._queue:
+                    return await self._look() or Chunk(KEEP_ALIVE)
+            if not self._queue:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            chunk = await self._from_queue()
+            if chunk is not None:
+                return chunk
+        return None
+
+    def _tick(self) -> None:
+        self._idle = not self._queue
+        if self._idle:
+            self._news.set()
+        self._tick_later()
+
+    def _tick_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._ticker = loop.call_later(_LOOK_AFTER_S, self._tick)
+
+    def _heard(self, message: FrameMessage) -> None:
+        self._queued_bytes += len(message.body)
+        if self._queued_bytes > _MOST_QUEUED_BYTES:
+            # A slow reader: what is dropped here shows as a gap and is fetched when it can read.
+            self._queue.clear()
+            self._queued_bytes = len(message.body)
+        self._queue.append(message)
+        self._news.set()
+
+    async def _from_queue(self) -> Chunk | Answer | None:
+        bodies: list[bytes] = []
+        last = False
+        while self._queue and not last:
+            message = self._queue[0]
+            if message.kind == "A":
+                return Answer(message.first, message.body)
+            if message.epoch < self._epoch or message.end <= self._next:
+                self._drop_first()
+                continue
+            if self._contradicts(message):
+                return _broken_off(self._next, "another owner of the response told it differently")
+            if message.first > self._next:
+                if bodies:
+                    break
+                return await self._look()
+            bodies.append(tail(message, self._next))
+            self._next, self._epoch, self._looks = message.end, message.epoch, 0
+            last = message.kind == "E"
+            self._drop_first()
+        if last:
+            bodies.append(DONE)
+        return Chunk(b"".join(bodies), last) if bodies else None
+
+    def _contradicts(self, message: FrameMessage) -> bool:
+        """Tell whether a new owner repeats numbers that this reader has seen from the old one.
+
+        The last message of a turn may: it is written from the log, byte for byte the same.
+        """
+        newer = 0 < self._epoch < message.epoch
+        return newer and message.kind == "F" and message.first < self._next
+
+    def _drop_first(self) -> None:
+        self._queued_bytes -= len(self._queue.popleft().body)
+
+    async def _look(self) -> Chunk | None:
+        """Fetch what was missed: from the kept frames, else from the log once the turn has ended."""
+        try:
+            kept = await self._output.read(self._response_id)
+            wanted = [message for message in kept if message.kind != "A" and message.end > self._next]
+            if wanted and wanted[0].first <= self._next:
+                # What was heard meanwhile stays behind it; what stands in both is skipped by its number.
+                self._queue = deque([*wanted, *self._queue])
+                self._queued_bytes = sum(len(message.body) for message in self._queue)
+                return None
+            return await self._from_log()
+        except LogUnavailableError:
+            return None
+
+    async def _from_log(self) -> Chunk | None:
+        recorded = await self._log.read(self._tenant, self._response_id)
+        turn = fold([each.event for each in recorded])
+        if isinstance(turn, ClosedTurn) and turn.closed.stored:
+            frames = stream_of(turn)[self._next :]
+            return Chunk(b"".join([*frames, DONE]), last=True)
+        if isinstance(turn, ClosedTurn | Erased):
+            return _broken_off(self._next, "its content was not stored")
+        if self._queue:
+            # A gap that nobody fills: its frames are lost, and the turn still runs.
+            self._looks += 1
+            if self._looks >= _GIVE_UP_AFTER_LOOKS:
+                return _broken_off(self._next, "frames were lost")
+            await asyncio.sleep(0.25)
+        return None
+
+
+def _broken_off(number: int, reason: str) -> Chunk:
+    """End a stream that cannot go on (OpenAI: the flat `error` event)."""
+    frames = FrameWriter(number)
+    frames.event(
+        "error",
+        {
+            "code": "stream_interrupted",
+            "message": f"The stream cannot go on: {reason}. Retrieve the response by its id.",
+            "param": None,
+        },
+    )
+    return Chunk(b"".join([*frames.take()[1], DONE]), last=True)

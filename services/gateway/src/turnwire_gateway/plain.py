@@ -1,0 +1,54 @@
+"""A turn's one answer as an HTTP response, and noticing that its client has left."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from turnwire_gateway.errors import ApiError, too_large
+from turnwire_gateway.feed import Answer
+from turnwire_gateway.streaming import send_answer
+
+_SERVER_ERROR = 500
+
+
+class PlainAnswer(Response):
+    """Sends an answer that is ready as bytes."""
+
+    def __init__(self, answer: Answer) -> None:
+        """Hold the answer until it is sent."""
+        super().__init__()
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send (ASGI)."""
+        del scope, receive
+        await send_answer(self._answer, send)
+
+
+def error_response(error: ApiError) -> Response:
+    """Answer with an error envelope."""
+    status = error.failure.http_status
+    headers = {"x-should-retry": "false"} if error.accepted and status >= _SERVER_ERROR else {}
+    return Response(
+        orjson.dumps(error.body), status, headers=headers, media_type="application/json"
+    )
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read a whole body; raises `ApiError` (413) as soon as it is too large."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise too_large(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_large(limit)
+    return bytes(body)
+
+
+async def gone(request: Request) -> None:
+    """Return when the client has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

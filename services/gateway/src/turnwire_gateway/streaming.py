@@ -1,0 +1,76 @@
+"""A stream of frames as an HTTP response: ready bytes straight to the server, nothing in between."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from turnwire_gateway.feed import Answer, Chunk, Feed
+
+_SSE_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+_JSON_HEADERS = [(b"content-type", b"application/json")]
+_ACCEPTED = (b"x-should-retry", b"false")
+_SERVER_ERROR = 500
+
+Ended = Callable[[bool, bool], Awaitable[None]]
+"""Is told at last: whether the stream reached its end, and whether any frame was sent."""
+
+
+class FrameStream(Response):
+    """Sends a feed; a turn that ends before its first frame is answered with plain JSON."""
+
+    def __init__(self, feed: Feed, ended: Ended) -> None:
+        """Call `ended` when all is sent or the client has gone."""
+        super().__init__()
+        self._feed = feed
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send (ASGI)."""
+        del scope
+        listening = asyncio.create_task(self._listen(receive))
+        ended = begun = False
+        try:
+            part = await self._feed.read()
+            while isinstance(part, Chunk):
+                if not begun:
+                    await send(_start(200, _SSE_HEADERS))
+                    begun = True
+                ended = part.last
+                await send(_body(part.body, more=not ended))
+                part = None if ended else await self._feed.read()
+            if isinstance(part, Answer):
+                ended = True
+                await send_answer(part, send)
+        finally:
+            listening.cancel()
+            await self._ended(ended, begun)
+
+    async def _listen(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._feed.leave()
+
+
+async def send_answer(answer: Answer, send: Send) -> None:
+    """Send a plain answer of a turn that was accepted.
+
+    OpenAI's SDKs repeat a request after a 5xx; the turn exists, so they are told not to.
+    """
+    retry = [_ACCEPTED] if answer.status >= _SERVER_ERROR else []
+    length = (b"content-length", str(len(answer.body)).encode())
+    await send(_start(answer.status, [*_JSON_HEADERS, length, *retry]))
+    await send(_body(answer.body, more=False))
+
+
+def _start(status: int, headers: list[tuple[bytes, bytes]]) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _body(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}

@@ -1,0 +1,195 @@
+"""Creates turns and brings back their end: as one answer, or as a stream."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import orjson
+import structlog
+from msgspec import Struct
+
+from turnwire_chassis.event_log import LogUnavailableError, TooLargeError
+from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
+from turnwire_contracts.frames import FrameMessage
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.response import closed_response, error_envelope
+from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
+from turnwire_gateway.errors import ApiError, too_large, unavailable, unfinished
+from turnwire_gateway.feed import Answer, Feed, Logs
+
+log = structlog.get_logger()
+
+_LOOK_AFTER_S = 5.0
+_OVERTIME_S = 30.0
+"""What the gateway waits beyond the turn's own limit: a takeover may have started it again."""
+
+
+class Limits(Struct, frozen=True):
+    """What the operator allows."""
+
+    turn_timeout_s: float
+    stream_grace_s: float
+    max_body_bytes: int
+
+
+class Turns:
+    """The gateway's side of turns."""
+
+    def __init__(
+        self,
+        logs: Logs,
+        limits: Limits,
+        is_watched: Callable[[ResponseId], Awaitable[bool]],
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`is_watched` asks all gateways whether a stream has a reader."""
+        self._logs = logs
+        self._limits = limits
+        self._is_watched = is_watched
+        self._now_ms = now_ms
+        self._watched: dict[ResponseId, int] = {}
+        self._graces: set[asyncio.Task[None]] = set()
+
+    @property
+    def limits(self) -> Limits:
+        """What the operator allows."""
+        return self._limits
+
+    def watches(self, response_id: ResponseId) -> bool:
+        """Tell whether a reader of this gateway watches a response."""
+        return response_id in self._watched
+
+    async def answer(self, request: Requested, gone: Awaitable[None]) -> Answer | None:
+        """Run a turn and wait for its end; when `gone` ends first, the turn is cancelled.
+
+        Raises `ApiError`.
+        """
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Future[FrameMessage] = loop.create_future()
+
+        def on_answer(message: FrameMessage) -> None:
+            if not heard.done():
+                heard.set_result(message)
+
+        watch = await self._logs.output.await_answer(request.response_id, on_answer)
+        leaving = asyncio.ensure_future(gone)
+        try:
+            await self._publish(request)
+            return await self._wait(request, heard, leaving)
+        finally:
+            leaving.cancel()
+            await watch.stop()
+
+    async def begin_stream(self, request: Requested) -> Feed:
+        """Run a turn and listen to its frames; the caller stops the feed by `end_stream`.
+
+        Raises `ApiError`.
+        """
+        feed = Feed(self._logs, request.tenant, request.response_id)
+        await feed.start()
+        try:
+            await self._publish(request)
+        except ApiError:
+            await feed.stop()
+            raise
+        self._watch(request.response_id)
+        return feed
+
+    async def join_stream(self, tenant: TenantId, response_id: ResponseId, start: int) -> Feed:
+        """Listen to a turn that was requested before, from the frame numbered `start`."""
+        feed = Feed(self._logs, tenant, response_id, start)
+        await feed.start()
+        self._watch(response_id)
+        return feed
+
+    async def end_stream(
+        self, feed: Feed, tenant: TenantId, response_id: ResponseId, *, ended: bool, begun: bool
+    ) -> None:
+        """Stop a feed; a turn that still runs is cancelled if nobody comes back in time.
+
+        Before its first frame nobody knows the id, so there is nothing to wait for.
+        """
+        await feed.stop()
+        self._watched[response_id] -= 1
+        if not self._watched[response_id]:
+            del self._watched[response_id]
+        if not ended:
+            grace = self._limits.stream_grace_s if begun else 0.0
+            task = asyncio.create_task(self._cancel_unwatched(tenant, response_id, grace))
+            self._graces.add(task)
+            task.add_done_callback(self._graces.discard)
+
+    def _watch(self, response_id: ResponseId) -> None:
+        self._watched[response_id] = self._watched.get(response_id, 0) + 1
+
+    async def _cancel_unwatched(
+        self, tenant: TenantId, response_id: ResponseId, grace_s: float
+    ) -> None:
+        await asyncio.sleep(grace_s)
+        if not await self._is_watched(response_id):
+            await self._cancel(tenant, response_id)
+
+    async def _publish(self, request: Requested) -> None:
+        try:
+            # The id is new and unguessable, so there is nothing to be fenced from.
+            await self._logs.events.append(request, None)
+        except TooLargeError as error:
+            raise too_large(self._limits.max_body_bytes) from error
+        except LogUnavailableError as error:
+            raise unavailable("event log") from error
+
+    async def _wait(
+        self,
+        request: Requested,
+        heard: "asyncio.Future[FrameMessage]",
+        leaving: "asyncio.Future[None]",
+    ) -> Answer | None:
+        limit = self._limits.turn_timeout_s + _OVERTIME_S
+        waited = 0.0
+        while waited < limit:
+            done, _ = await asyncio.wait(
+                {heard, leaving}, timeout=_LOOK_AFTER_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if heard in done:
+                message = heard.result()
+                return Answer(message.first, message.body)
+            if leaving in done:
+                await self._cancel(request.tenant, request.response_id)
+                return None
+            waited += _LOOK_AFTER_S
+            # The answer itself is not kept anywhere: if it was lost, the log has the end.
+            if found := await self._ended(request):
+                return found
+        raise unfinished(limit)
+
+    async def _ended(self, request: Requested) -> Answer | None:
+        try:
+            turn = await self._fold(request.tenant, request.response_id)
+        except LogUnavailableError:
+            return None
+        if not isinstance(turn, ClosedTurn) or not turn.closed.stored:
+            return None
+        failure = turn.closed.failure
+        if failure is not None:
+            return Answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+        return Answer(200, orjson.dumps(closed_response(turn)))
+
+    async def _cancel(self, tenant: TenantId, response_id: ResponseId) -> None:
+        """Say that nobody wants the turn any more, unless it has ended."""
+        try:
+            if isinstance(await self._fold(tenant, response_id), ClosedTurn | Erased | Unborn):
+                return
+            wish = CancelRequested(
+                v=VERSIONS["cancel_requested"],
+                tenant=tenant,
+                response_id=response_id,
+                at=self._now_ms(),
+                cause=response_id,
+                reason="client_left",
+            )
+            await self._logs.events.append(wish, None)
+        except LogUnavailableError as error:
+            log.warning("turn not cancelled", response_id=response_id, error=str(error))
+
+    async def _fold(self, tenant: TenantId, response_id: ResponseId) -> object:
+        recorded = await self._logs.events.read(tenant, response_id)
+        return fold([each.event for each in recorded])

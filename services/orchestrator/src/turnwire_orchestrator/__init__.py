@@ -1,0 +1,1 @@
+"""Drives each turn from its events to its end: history, inference, frames."""

@@ -1,0 +1,114 @@
+"""The way out of a turn: frames to whoever watches, the answer to whoever waits."""
+
+import orjson
+
+from turnwire_chassis.output_log import OutputLog
+from turnwire_contracts.assembly import Assembler, write_again
+from turnwire_contracts.events import Failure, Item, Requested
+from turnwire_contracts.frames import FrameMessage, FrameWriter
+from turnwire_contracts.response import closed_response, error_envelope
+from turnwire_contracts.stream import stream_of, write_end, write_opening
+from turnwire_contracts.turn import ClosedTurn
+
+_CANCELLED_HTTP_STATUS = 499
+"""nginx: the client closed the request; nobody is there to read it."""
+
+
+class Channel:
+    """Writes what one owner of one turn says; only the owner writes."""
+
+    def __init__(self, output: OutputLog, request: Requested, epoch: int) -> None:
+        """`epoch` counts the owners; readers trust the newest."""
+        self._output = output
+        self._request = request
+        self._epoch = epoch
+        self._frames = FrameWriter() if request.stream else None
+        self._opened = False
+        self.sent: list[FrameMessage] = []
+
+    @property
+    def opened(self) -> bool:
+        """Whether anybody may have seen a frame."""
+        return self._opened
+
+    def assembler(self, first_index: int) -> Assembler:
+        """Give what gathers the next sample and writes its frames."""
+        return Assembler(self._request.response_id, self._frames, first_index)
+
+    async def open(self, instructions: str | None) -> None:
+        """Start the stream, once; from here on failures travel inside it."""
+        if self._frames is None or self._opened:
+            return
+        self._opened = True
+        write_opening(self._frames, self._request, instructions)
+        await self.flush()
+
+    async def resume(
+        self, instructions: str | None, seen: list[Item], cuts: list[list[str]], published: int
+    ) -> None:
+        """Go on where a lost owner stopped: `published` of the frames are out already."""
+        if self._frames is None or not published:
+            return
+        self._opened = True
+        write_opening(self._frames, self._request, instructions)
+        write_again(Assembler(self._request.response_id, self._frames), seen, cuts)
+        _, frames = self._frames.take()
+        await self._publish(published, frames[published:])
+
+    async def flush(self) -> None:
+        """Send the frames that have gathered, in one message."""
+        if self._frames is not None and self._opened:
+            await self._publish(*self._frames.take())
+
+    async def end(self, turn: ClosedTurn) -> None:
+        """Tell the end of a turn; it must be durable before this is called."""
+        failure = turn.closed.failure
+        if self._frames is not None and self._opened:
+            write_end(self._frames, turn)
+            first, frames = self._frames.take()
+            await self._publish(first, frames, last=True)
+        elif failure is not None:
+            await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+        elif self._frames is not None:
+            # Ended before it began: nothing was seen, so the whole stream is this.
+            self._opened = True
+            write_opening(self._frames, self._request, turn.instructions)
+            write_again(self.assembler(0), turn.output, turn.cuts)
+            await self.end(turn)
+        else:
+            cancelled = turn.closed.status == "cancelled"
+            status = _CANCELLED_HTTP_STATUS if cancelled else 200
+            await self._answer(status, orjson.dumps(closed_response(turn)))
+
+    async def end_again(self, turn: ClosedTurn, published: int) -> None:
+        """Tell an end that a lost owner may not have told; what was told already changes nothing."""
+        if self._frames is None or (turn.closed.failure is not None and not published):
+            await self.end(turn)
+            return
+        self._opened = True
+        await self._publish(published, stream_of(turn)[published:], last=True)
+
+    async def refuse(self, failure: Failure) -> None:
+        """Answer a client whose turn ended without leaving anything to tell."""
+        await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+
+    async def say_again(self) -> None:
+        """Publish everything once more: the broker has lost its memory."""
+        for message in list(self.sent):
+            await self._output.publish(self._request.response_id, message)
+
+    async def _publish(self, first: int, frames: list[bytes], *, last: bool = False) -> None:
+        if not frames:
+            return
+        message = FrameMessage(
+            "E" if last else "F", self._epoch, first, len(frames), b"".join(frames)
+        )
+        self.sent.append(message)
+        await self._output.publish(self._request.response_id, message)
+
+    async def _answer(self, status: int, body: bytes) -> None:
+        message = FrameMessage("A", self._epoch, status, 0, body)
+        if self._request.stream:
+            await self._output.publish(self._request.response_id, message)
+        else:
+            await self._output.answer(self._request.response_id, message)

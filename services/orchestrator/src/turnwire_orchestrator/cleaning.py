@@ -1,0 +1,88 @@
+"""Items in the one shape that every known backend takes.
+
+Backends differ in what they refuse: llama.cpp a message without `type`, an assistant's plain text,
+reasoning without content, and calls whose arguments are no JSON.
+"""
+
+from typing import Any
+
+import orjson
+
+from turnwire_contracts.events import Item
+
+JSON = dict[str, Any]
+
+_OURS = {"mcp_list_tools", "mcp_approval_request", "mcp_approval_response"}
+"""Items of the loop that runs MCP tools: the backend never sees MCP."""
+
+_INPUT_PARTS = {"text": "input_text"}
+_OUTPUT_PARTS = {"text": "output_text", "input_text": "output_text"}
+
+
+def cleaned(item: Item) -> Item | None:
+    """Give an item as a backend gets it; `None` if it gets none."""
+    match item.get("type"):
+        case "message":
+            return _message(item)
+        case "reasoning":
+            return _reasoning(item)
+        case "function_call":
+            return _function_call(item)
+        case "function_call_output" | "custom_tool_call_output":
+            kept = ("type", "call_id", "output")
+            return {name: item[name] for name in kept if item.get(name) is not None}
+        case kind if kind in _OURS:
+            return None
+        case _:
+            return item
+
+
+def _message(item: Item) -> Item:
+    content = item.get("content") or ""
+    if item["role"] != "assistant":
+        parts = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
+        return {"type": "message", "role": item["role"], "content": _parts(parts, _INPUT_PARTS)}
+    texts: list[JSON] = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+    message: JSON = {
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [_said(part) for part in _parts(texts, _OUTPUT_PARTS)],
+    }
+    return message | {name: item[name] for name in ("id", "phase") if item.get(name)}
+
+
+def _parts(parts: list[JSON], names: dict[str, str]) -> list[JSON]:
+    return [
+        {**part, "type": names.get(part.get("type", ""), part.get("type"))} for part in parts
+    ]
+
+
+def _said(part: JSON) -> JSON:
+    if part["type"] == "output_text":
+        return {"type": "output_text", "text": part.get("text") or "", "annotations": []}
+    if part["type"] == "refusal":
+        # llama.cpp knows no refusals; to the model it is what it said.
+        return {"type": "output_text", "text": part.get("refusal") or "", "annotations": []}
+    return part
+
+
+def _reasoning(item: Item) -> Item | None:
+    if not item.get("content") and not item.get("encrypted_content") and not item.get("summary"):
+        return None
+    return {name: value for name, value in item.items() if name != "status" and value is not None}
+
+
+def _function_call(item: Item) -> Item:
+    arguments = item.get("arguments") or "{}"
+    try:
+        orjson.loads(arguments)
+    except orjson.JSONDecodeError:
+        # A call that was cut off; llama.cpp answers such a history with HTTP 500.
+        arguments = "{}"
+    return {
+        "type": "function_call",
+        "call_id": item.get("call_id"),
+        "name": item.get("name"),
+        "arguments": arguments,
+    }

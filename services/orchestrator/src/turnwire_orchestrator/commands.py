@@ -1,0 +1,55 @@
+"""What can be decided about a turn; each command brings the time and the outside facts with it."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from turnwire_contracts.events import Failure, Item, Status, Usage
+
+
+class Judge(Struct, frozen=True):
+    """Record what the guard says."""
+
+    at: int
+    violations: list[dict[str, Any]]
+
+
+class Finish(Struct, frozen=True):
+    """Record the model's answer."""
+
+    at: int
+    status: Status
+    items: list[Item]
+    cuts: list[list[str]]
+    instructions: str | None = None
+    """What the model was told."""
+    usage: Usage | None = None
+    incomplete_reason: str | None = None
+    failure: Failure | None = None
+    fields: dict[str, Any] = {}
+
+
+class Fail(Struct, frozen=True):
+    """Close the turn without an answer."""
+
+    at: int
+    failure: Failure
+
+
+class Cancel(Struct, frozen=True):
+    """Close the turn because nobody wants it any more."""
+
+    at: int
+
+
+class TakeOver(Struct, frozen=True):
+    """Claim a turn whose owner was lost."""
+
+    at: int
+    claim: str
+    """Names the new owner; no other owner of any turn has the same."""
+    abandoned: list[Item]
+    cuts: list[list[str]]
+
+
+Command = Judge | Finish | Fail | Cancel | TakeOver

@@ -1,0 +1,120 @@
+"""Which events a command leads to. Pure: the same turn and command always give the same events."""
+
+from typing import Any, assert_never
+
+from turnwire_contracts.events import VERSIONS, AnyEvent, Closed, Failure, Screened, TakenOver
+from turnwire_contracts.turn import (
+    ClosedTurn,
+    Erased,
+    Refused,
+    Sampling,
+    Screening,
+    Turn,
+    Unborn,
+)
+from turnwire_orchestrator.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
+
+Running = Screening | Refused | Sampling
+
+
+class ImpossibleCommandError(Exception):
+    """The command makes no sense for a turn in this state."""
+
+
+def decide(command: Command, turn: Turn) -> tuple[AnyEvent, ...]:
+    """Give the events that `command` leads to; none if the turn has ended already.
+
+    Raises `ImpossibleCommandError`.
+    """
+    match turn:
+        case ClosedTurn() | Erased():
+            return ()
+        case Unborn():
+            raise ImpossibleCommandError("the turn was never requested")
+        case Screening() | Refused() | Sampling():
+            return (_event(command, turn),)
+        case _:
+            assert_never(turn)
+
+
+def _event(command: Command, turn: Running) -> AnyEvent:
+    match command:
+        case Judge():
+            return Screened(**_about(turn, "screened", command.at), violations=command.violations)
+        case Finish():
+            return _finished(command, turn)
+        case Fail():
+            return Closed(
+                **_about(turn, "closed", command.at),
+                status="failed",
+                failure=command.failure,
+                stored=turn.request.store,
+            )
+        case Cancel():
+            return Closed(
+                **_about(turn, "closed", command.at), status="cancelled", stored=turn.request.store
+            )
+        case TakeOver():
+            about = _about(turn, "taken_over", command.at) | {"cause": command.claim}
+            return TakenOver(**about, abandoned=command.abandoned, cuts=command.cuts)
+        case _:
+            assert_never(command)
+
+
+def _finished(command: Finish, turn: Running) -> Closed:
+    # Whoever asked for the end was told that it will come, so a late answer does not undo it.
+    cancelled = isinstance(turn, Sampling) and turn.cancel is not None
+    said = turn.request.instructions is not None
+    return Closed(
+        **_about(turn, "closed", command.at),
+        status="cancelled" if cancelled else command.status,
+        output=command.items,
+        cuts=command.cuts,
+        usage=command.usage,
+        instructions=None if said else command.instructions,
+        incomplete_reason=None if cancelled else command.incomplete_reason,
+        failure=None if cancelled else command.failure,
+        stored=turn.request.store,
+        fields=command.fields,
+    )
+
+
+def content_policy_failure(violations: list[dict[str, Any]]) -> Failure:
+    """Say which rules the input broke (DESIGN: refused before any output, HTTP 400)."""
+    broken = ", ".join(str(violation["category"]) for violation in violations)
+    return Failure(
+        http_status=400,
+        type="invalid_request_error",
+        code="content_filter",
+        message=f"The input was blocked by the content policy ({broken}).",
+        param="input",
+        violations=violations,
+    )
+
+
+def without_content(closed: Closed) -> Closed:
+    """Give what the log may keep of a turn that is not stored."""
+    failure = closed.failure
+    return Closed(
+        v=closed.v,
+        tenant=closed.tenant,
+        response_id=closed.response_id,
+        at=closed.at,
+        cause=closed.cause,
+        status=closed.status,
+        usage=closed.usage,
+        incomplete_reason=closed.incomplete_reason,
+        failure=failure,
+        stored=False,
+    )
+
+
+def _about(turn: Running, kind: str, at: int) -> dict[str, Any]:
+    request = turn.request
+    return {
+        "v": VERSIONS[kind],
+        "tenant": request.tenant,
+        "response_id": request.response_id,
+        "at": at,
+        "cause": request.cause,
+    }

@@ -1,0 +1,161 @@
+"""One owner's work on one turn: ask what it needs, do it, append, ask again, tell the end.
+
+Recovery is not a case of its own: a redelivered turn starts the same loop further down its log.
+"""
+
+import asyncio
+from typing import assert_never
+
+from turnwire_contracts.events import Requested
+from turnwire_contracts.frames import split
+from turnwire_contracts.stream import count_frames
+from turnwire_contracts.turn import ClosedTurn, Sampling
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.channel import Channel
+from turnwire_orchestrator.commands import Cancel, Command, Fail, Judge, TakeOver
+from turnwire_orchestrator.decide import content_policy_failure
+from turnwire_orchestrator.history import Past, instructions_for
+from turnwire_orchestrator.owned_turn import OwnedTurn
+from turnwire_orchestrator.ports import Ports, TurnFailedError
+from turnwire_orchestrator.react import Erase, GiveUp, Refuse, Sample, Screen, Step, react
+from turnwire_orchestrator.recovery import seen_items
+from turnwire_orchestrator.sampling import Sampler
+
+
+class Drive:
+    """Takes one turn from where its log stands to its end."""
+
+    def __init__(self, ports: Ports, owned: OwnedTurn, request: Requested, attempt: int) -> None:
+        """`attempt` counts the owners of this turn; 1 is the first."""
+        self.channel = Channel(ports.output, request, attempt)
+        self._ports = ports
+        self._owned = owned
+        self._request = request
+        self._attempt = attempt
+        self._past: Past | None = None
+        self._past_known = False
+        self._task = asyncio.current_task()
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        """Stop the running step: somebody no longer wants the turn."""
+        if self._task is not None and not self._cancelled:
+            self._cancelled = True
+            self._task.cancel()
+
+    async def run(self) -> None:
+        """Drive to the end.
+
+        Raises `DisownedError` when another owner has the turn, `LogUnavailableError`.
+        """
+        if self._attempt > 1 and self._owned.closed is None:
+            await self._take_over()
+        while (step := react(self._owned.turn)) is not None and not isinstance(step, Erase):
+            await self._owned.carry_out(await self._do(step))
+        await self._tell_end()
+        if isinstance(step, Erase):
+            await self._owned.erase()
+
+    async def tell_end_again(self) -> None:
+        """Tell the end of a turn that a lost owner closed but may not have told."""
+        turn = self._owned.closed
+        if turn is None:
+            return
+        if turn.closed.stored:
+            await self.channel.end_again(turn, len(await self._published()))
+            return
+        await self.channel.refuse(failures.answer_lost())
+        await self._owned.erase()
+
+    async def _do(self, step: Step) -> Command:
+        try:
+            return await self._attempt_step(step)
+        except TurnFailedError as error:
+            return Fail(at=self._ports.now_ms(), failure=error.failure)
+
+    async def _attempt_step(self, step: Step) -> Command:
+        now = self._ports.now_ms
+        match step:
+            case Screen():
+                violations = await self._ports.guard.check(step.request.input)
+                return Judge(at=now(), violations=violations)
+            case Sample():
+                return await self._sample()
+            case Refuse():
+                return Fail(at=now(), failure=content_policy_failure(step.violations))
+            case GiveUp():
+                return Cancel(at=now())
+            case Erase():
+                raise TypeError("an ended turn is erased after its end is told")
+            case _:
+                assert_never(step)
+
+    async def _sample(self) -> Command:
+        turn = self._owned.turn
+        first_index = len(turn.abandoned) if isinstance(turn, Sampling) else 0
+        past, instructions = await self._context()
+        sampler = Sampler(self._ports, self._request, self.channel, first_index)
+        limit = self._ports.policy.turn_timeout_s
+        try:
+            async with asyncio.timeout(limit):
+                return await sampler.run(past, instructions)
+        except TimeoutError:
+            return sampler.stopped("failed", failures.turn_too_long(limit))
+        except asyncio.CancelledError:
+            if not self._cancelled or self._task is None:
+                raise
+            self._task.uncancel()
+            return sampler.stopped("cancelled")
+
+    async def _context(self) -> tuple[Past | None, str | None]:
+        """Give the history and the instructions; both never change, so they are read once."""
+        previous = self._request.previous_response_id
+        if previous is not None and not self._past_known:
+            self._past = await self._ports.histories.past(self._request.tenant, previous)
+        self._past_known = True
+        policy = self._ports.policy
+        instructions = instructions_for(
+            self._request,
+            self._past,
+            policy.default_instructions,
+            inherit=policy.inherit_instructions,
+        )
+        return self._past, instructions
+
+    async def _take_over(self) -> None:
+        """Claim the turn, keep what was seen of the lost sample, and finish its open item."""
+        frames = await self._published()
+        turn = self._owned.turn
+        known = 0
+        if isinstance(turn, Sampling) and frames:
+            known = count_frames(turn.request, [*turn.abandoned], [*turn.abandoned_cuts])
+        items, cuts = seen_items(self._request.response_id, frames[known:], _abandoned(turn))
+        claim = self._owned.claim
+        at = self._ports.now_ms()
+        await self._owned.carry_out(TakeOver(at=at, claim=claim, abandoned=items, cuts=cuts))
+        turn = self._owned.turn
+        if isinstance(turn, Sampling) and frames:
+            _, instructions = await self._context()
+            seen, seen_cuts = [*turn.abandoned], [*turn.abandoned_cuts]
+            await self.channel.resume(instructions, seen, seen_cuts, len(frames))
+
+    async def _published(self) -> list[bytes]:
+        """Give the frames that are out, as far as they follow one another."""
+        if not self._request.stream:
+            return []
+        frames: list[bytes] = []
+        for message in await self._ports.output.read(self._request.response_id):
+            if message.kind != "A" and message.first <= len(frames) < message.end:
+                frames += split(message.body)[len(frames) - message.first :]
+        return frames
+
+    async def _tell_end(self) -> None:
+        turn = self._owned.turn
+        if not isinstance(turn, ClosedTurn):
+            return
+        self._ports.histories.remember(turn, self._past)
+        await self.channel.end(turn)
+
+
+def _abandoned(turn: object) -> int:
+    return len(turn.abandoned) if isinstance(turn, Sampling) else 0

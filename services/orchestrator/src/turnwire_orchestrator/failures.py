@@ -1,0 +1,119 @@
+"""The ways in which a turn can fail, each with a stable code and a way out in its text."""
+
+from turnwire_contracts.events import Failure
+from turnwire_contracts.ids import ResponseId
+
+
+def previous_not_found(response_id: ResponseId) -> Failure:
+    """The turn continues a response that does not exist, or was not stored."""
+    return Failure(
+        http_status=404,
+        type="not_found_error",
+        code="previous_response_not_found",
+        message=f"Previous response with id '{response_id}' not found. It may have been deleted, "
+        "created with `store: false`, or belong to somebody else.",
+        param="previous_response_id",
+    )
+
+
+def previous_in_progress(response_id: ResponseId) -> Failure:
+    """The turn continues a response that has not ended."""
+    return Failure(
+        http_status=425,
+        type="too_early_error",
+        code="response_in_progress",
+        message=f"Response '{response_id}' is still in progress. Wait for its end, then continue it.",
+        param="previous_response_id",
+    )
+
+
+def store_unavailable() -> Failure:
+    """The history could not be read."""
+    return Failure(
+        http_status=503,
+        type="server_error",
+        code="store_unavailable",
+        message="The store that holds the conversation does not answer. Try again.",
+    )
+
+
+def backend_unreachable(url: str, detail: str) -> Failure:
+    """No connection to the backend."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_unavailable",
+        message=f"The inference backend at {url} cannot be reached ({detail}).",
+    )
+
+
+def backend_broke_off(detail: str) -> Failure:
+    """The backend stopped in the middle of its answer."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_stream_broken",
+        message=f"The inference backend ended its stream without finishing the response ({detail}).",
+    )
+
+
+def backend_silent(seconds: float) -> Failure:
+    """The backend sent nothing for too long."""
+    return Failure(
+        http_status=504,
+        type="server_error",
+        code="backend_timeout",
+        message=f"The inference backend sent nothing for {seconds:g} seconds.",
+    )
+
+
+def turn_too_long(seconds: float) -> Failure:
+    """The turn reached its deadline."""
+    return Failure(
+        http_status=504,
+        type="server_error",
+        code="turn_timeout",
+        message=f"The response was not finished within {seconds:g} seconds.",
+    )
+
+
+def too_many_owners(attempts: int) -> Failure:
+    """The turn outlived every orchestrator that tried it."""
+    return Failure(
+        http_status=500,
+        type="server_error",
+        code="turn_abandoned",
+        message=f"The response could not be finished in {attempts} attempts.",
+    )
+
+
+def too_large() -> Failure:
+    """What the model said does not fit into one event."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="output_too_large",
+        message="The model's output is larger than the event log takes. Ask for fewer tokens with "
+        "`max_output_tokens`, or raise the broker's max_payload.",
+    )
+
+
+def guard_unavailable() -> Failure:
+    """The guard must judge the input and cannot."""
+    return Failure(
+        http_status=503,
+        type="server_error",
+        code="guard_unavailable",
+        message="The input could not be checked against the content policy. Try again later.",
+    )
+
+
+def answer_lost() -> Failure:
+    """The turn ended, its content was not to be stored, and its orchestrator died first."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="answer_lost",
+        message="The response was finished but its content, which was not to be stored, was lost "
+        "before it could be delivered. Send the request again.",
+    )

@@ -1,0 +1,101 @@
+"""What the orchestrator does with each message: requested turns, wishes to cancel, questions."""
+
+from collections import OrderedDict
+
+import structlog
+from msgspec import Raw
+
+from turnwire_chassis.event_log import Recorded
+from turnwire_chassis.inbox import Delivery
+from turnwire_chassis.topology import MAX_DELIVERIES
+from turnwire_contracts import codec, subjects
+
+from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.queries import Models, Refusal
+from turnwire_contracts.turn import ClosedTurn, Erased, Unborn
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.backend import HttpBackend
+from turnwire_orchestrator.commands import Fail
+from turnwire_orchestrator.drive import Drive
+from turnwire_orchestrator.owned_turn import OwnedTurn
+from turnwire_orchestrator.ports import Ports, TurnFailedError
+
+log = structlog.get_logger()
+
+_REMEMBERED_CANCELS = 10_000
+
+
+class TurnHandlers:
+    """Owns the turns of this process."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Own nothing yet."""
+        self._ports = ports
+        self._drives: dict[ResponseId, Drive] = {}
+        self._cancels: OrderedDict[ResponseId, None] = OrderedDict()
+
+    async def requested(self, delivery: Delivery) -> None:
+        """Drive a turn to its end; raising gives it back for another try."""
+        tenant, response_id, kind = subjects.parse_turn_event(delivery.subject)
+        if delivery.attempt == 1 and response_id not in self._cancels:
+            event = codec.decode(kind, delivery.body)
+            recorded = [Recorded(delivery.sequence, event)]
+        else:
+            recorded = await self._ports.log.read(tenant, response_id)
+        owned = OwnedTurn(self._ports, recorded, f"{self._ports.claim}:{delivery.attempt}")
+        if isinstance(owned.turn, Unborn | Erased):
+            return
+        drive = Drive(self._ports, owned, owned.turn.request, delivery.attempt)
+        self._drives[response_id] = drive
+        try:
+            await self._drive(drive, owned, delivery.attempt)
+        finally:
+            self._drives.pop(response_id, None)
+
+    async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int) -> None:
+        if isinstance(owned.turn, ClosedTurn):
+            await drive.tell_end_again()
+            return
+        if attempt >= MAX_DELIVERIES:
+            failure = failures.too_many_owners(attempt)
+            await owned.carry_out(Fail(at=self._ports.now_ms(), failure=failure))
+        await drive.run()
+        if isinstance(owned.turn, ClosedTurn):
+            _log_closed(owned.turn, attempt)
+
+    def cancel_requested(self, subject: str) -> None:
+        """Stop a turn that is ours; remember one that may come yet."""
+        _, response_id, _ = subjects.parse_turn_event(subject)
+        drive = self._drives.get(response_id)
+        if drive is not None:
+            drive.cancel()
+            return
+        self._cancels[response_id] = None
+        if len(self._cancels) > _REMEMBERED_CANCELS:
+            self._cancels.popitem(last=False)
+
+    async def say_again(self) -> None:
+        """Publish the frames of all live turns once more: the broker has lost its memory."""
+        for drive in list(self._drives.values()):
+            await drive.channel.say_again()
+
+
+async def models(backend: HttpBackend) -> Models | Refusal:
+    """Answer which models the backend serves."""
+    try:
+        return Models(Raw(await backend.models()))
+    except TurnFailedError as error:
+        return Refusal(error.failure)
+
+
+def _log_closed(turn: ClosedTurn, attempt: int) -> None:
+    closed = turn.closed
+    log.info(
+        "turn closed",
+        response_id=closed.response_id,
+        request_id=turn.request.cause,
+        status=closed.status,
+        code=closed.failure.code if closed.failure else None,
+        ms=closed.at - turn.request.at,
+        attempt=attempt,
+    )

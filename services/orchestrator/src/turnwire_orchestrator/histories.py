@@ -1,0 +1,83 @@
+"""Histories: recent ones from memory, all others from the store."""
+
+from collections import OrderedDict
+
+from nats.aio.client import Client
+
+from turnwire_chassis.broker import NobodyAnswersError, ask
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.queries import (
+    STORE_HISTORY,
+    AskForHistory,
+    History,
+    Missing,
+    Running,
+)
+from turnwire_contracts.turn import ClosedTurn
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.history import Past, past_of
+from turnwire_orchestrator.ports import TurnFailedError
+
+_ASK_TIMEOUT_S = 10.0
+_OVERHEAD_BYTES = 512
+
+
+class StoreHistories:
+    """`Histories` in front of the store; what has ended never changes, so memory is never stale."""
+
+    def __init__(self, client: Client, most_bytes: int) -> None:
+        """Keep at most `most_bytes` of encoded items."""
+        self._client = client
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._recent: OrderedDict[tuple[TenantId, ResponseId], Past] = OrderedDict()
+
+    async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
+        """See `Histories.past`."""
+        known = self._recent.get((tenant, response_id))
+        if known is not None:
+            self._recent.move_to_end((tenant, response_id))
+            return known
+        past: Past | None = None
+        for turn in await self._lineage(tenant, response_id):
+            past = self._keep(tenant, past_of(turn, past))
+        if past is None or past.response_id != response_id:
+            raise TurnFailedError(failures.previous_not_found(response_id))
+        return past
+
+    def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
+        """See `Histories.remember`."""
+        if turn.closed.stored:
+            self._keep(turn.request.tenant, past_of(turn, parent))
+
+    def _keep(self, tenant: TenantId, past: Past) -> Past:
+        self._recent[tenant, past.response_id] = past
+        self._bytes += len(past.encoded) + _OVERHEAD_BYTES
+        while self._bytes > self._most_bytes and self._recent:
+            _, dropped = self._recent.popitem(last=False)
+            self._bytes -= len(dropped.encoded) + _OVERHEAD_BYTES
+        return past
+
+    async def _lineage(self, tenant: TenantId, response_id: ResponseId) -> list[ClosedTurn]:
+        """Ask for page after page, newest first; give all turns oldest first."""
+        pages: list[list[ClosedTurn]] = []
+        before: ResponseId | None = response_id
+        while before is not None:
+            page = await self._page(tenant, before)
+            pages.append(page.turns)
+            before = page.before
+        return [turn for page in reversed(pages) for turn in page]
+
+    async def _page(self, tenant: TenantId, response_id: ResponseId) -> History:
+        question = AskForHistory(tenant, response_id)
+        try:
+            answer = await ask(self._client, STORE_HISTORY, question, _ASK_TIMEOUT_S)
+        except NobodyAnswersError as error:
+            raise TurnFailedError(failures.store_unavailable()) from error
+        match answer:
+            case History():
+                return answer
+            case Running():
+                raise TurnFailedError(failures.previous_in_progress(response_id))
+            case Missing():
+                raise TurnFailedError(failures.previous_not_found(response_id))

@@ -1,0 +1,104 @@
+"""What the model is sent: the items of all turns a response descends from, then the new ones.
+
+A turn's own items are encoded once; a history is the chain of such pieces, shared by all branches.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import orjson
+
+from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.turn import ClosedTurn, effective_instructions
+from turnwire_orchestrator.cleaning import cleaned
+
+
+class Past(msgspec.Struct, frozen=True):
+    """One turn that has ended, and through `parent` all before it."""
+
+    response_id: ResponseId
+    parent: "Past | None"
+    encoded: bytes
+    """Its items as JSON, joined by commas, ready for a backend."""
+    ids: frozenset[str]
+    """The ids by which a client may repeat its items."""
+    instructions: str | None
+
+    def lineage(self) -> Iterator["Past"]:
+        """Walk from this turn to the first."""
+        turn: Past | None = self
+        while turn is not None:
+            yield turn
+            turn = turn.parent
+
+
+def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
+    """Give what later turns need of one that has ended.
+
+    What was abandoned when an owner was lost is not sent to a model again.
+    """
+    items = [*turn.request.input, *turn.closed.output]
+    ids = {item["id"] for item in (*turn.request.input, *turn.output) if item.get("id")}
+    return Past(
+        turn.request.response_id,
+        parent,
+        encode_items(items),
+        frozenset(ids),
+        turn.instructions,
+    )
+
+
+def encode_items(items: list[Item]) -> bytes:
+    """Write items as JSON joined by commas, without the brackets."""
+    return orjson.dumps([item for each in items if (item := cleaned(each)) is not None])[1:-1]
+
+
+def encode_input(past: Past | None, new: bytes) -> bytes:
+    """Write the whole `input` of a backend request: the history, then `new`."""
+    pieces = [new, *(turn.encoded for turn in past.lineage())] if past else [new]
+    return b"[" + b",".join(piece for piece in reversed(pieces) if piece) + b"]"
+
+
+def instructions_for(
+    request: Requested, past: Past | None, default: str | None, *, inherit: bool
+) -> str | None:
+    """Choose the instructions of a turn (DESIGN "Instructions").
+
+    The request's own, else those of the previous response where they are inherited, else the
+    default. An empty text clears: the model is told nothing, and later turns inherit that.
+    """
+    inherited = past.instructions if past is not None and inherit else None
+    return effective_instructions(request, default if inherited is None else inherited)
+
+
+def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
+    """Drop new items that the history has already.
+
+    A client may send everything again *and* name the previous response (LangGraph does). What has
+    an id that the history knows is dropped; so is what stands before it and equals a known item.
+    """
+    if past is None or not any("id" in item for item in items):
+        return items
+    known = frozenset[str]().union(*(turn.ids for turn in past.lineage()))
+    repeated = [index for index, item in enumerate(items) if item.get("id") in known]
+    if not repeated:
+        return items
+    last = repeated[-1]
+    said = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in _decoded(past)}
+    return [
+        item
+        for index, item in enumerate(items)
+        if item.get("id") not in known and not (index < last and _is_said(item, said))
+    ]
+
+
+def _decoded(past: Past) -> Iterator[dict[str, Any]]:
+    for turn in past.lineage():
+        yield from orjson.loads(b"[" + turn.encoded + b"]")
+
+
+def _is_said(item: Item, said: set[bytes]) -> bool:
+    clean = cleaned(item)
+    return clean is not None and orjson.dumps(clean, option=orjson.OPT_SORT_KEYS) in said

@@ -1,0 +1,91 @@
+"""What driving a turn needs from outside, each named by its role."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.output_log import OutputLog
+from turnwire_contracts.events import Failure, Item
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.turn import ClosedTurn
+from turnwire_orchestrator.backend_request import Dialect
+from turnwire_orchestrator.history import Past
+
+
+class TurnFailedError(Exception):
+    """The turn cannot go on, for a reason that its client is told."""
+
+    def __init__(self, failure: Failure) -> None:
+        """Carry the failure to where the turn is closed."""
+        super().__init__(failure.code)
+        self.failure = failure
+
+
+class Backend(Protocol):
+    """The inference server."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What it needs beyond the Responses API."""
+        ...
+
+    def sample(self, body: bytes) -> AbstractAsyncContextManager[AsyncIterator[list[bytes]]]:
+        """Ask the model; entering waits until the backend has accepted.
+
+        Gives, for each read from the connection, the data of the events that it completed.
+        Leaving closes the connection, which stops the generation.
+        Raises `TurnFailedError`, on entering and on every read.
+        """
+        ...
+
+
+class Histories(Protocol):
+    """The turns that a response descends from."""
+
+    async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
+        """Give a turn that has ended, with all before it.
+
+        Raises `TurnFailedError` when there is none, when it still runs, or when nobody answers.
+        """
+        ...
+
+    def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
+        """Keep a turn that has just ended, for the one that continues it."""
+        ...
+
+
+class Guard(Protocol):
+    """Judges content."""
+
+    async def check(self, items: list[Item]) -> list[dict[str, Any]]:
+        """Give the violations of a turn's input.
+
+        Raises `TurnFailedError` when there is no verdict: a check is never skipped.
+        """
+        ...
+
+
+class Policy(Struct, frozen=True):
+    """What the operator decided."""
+
+    default_instructions: str | None
+    inherit_instructions: bool
+    turn_timeout_s: float
+
+
+class Ports(Struct, frozen=True):
+    """Everything outside that driving a turn touches."""
+
+    log: EventLog
+    output: OutputLog
+    backend: Backend
+    histories: Histories
+    guard: Guard
+    policy: Policy
+    now_ms: Callable[[], int]
+    """The Unix time in milliseconds."""
+    claim: str
+    """Names this process among all orchestrators there ever were."""

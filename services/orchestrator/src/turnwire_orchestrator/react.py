@@ -1,0 +1,62 @@
+"""What a turn still needs. Pure: recovery is nothing but asking this again."""
+
+from typing import assert_never
+
+from msgspec import Struct
+
+from turnwire_contracts.events import Requested
+from turnwire_contracts.turn import (
+    ClosedTurn,
+    Erased,
+    Refused,
+    Sampling,
+    Screening,
+    Turn,
+    Unborn,
+)
+
+
+class Screen(Struct, frozen=True):
+    """Ask the guard whether the input may pass."""
+
+    request: Requested
+
+
+class Sample(Struct, frozen=True):
+    """Ask the model."""
+
+    request: Requested
+
+
+class Refuse(Struct, frozen=True):
+    """Close the turn: the guard found violations."""
+
+    violations: list[dict[str, object]]
+
+
+class GiveUp(Struct, frozen=True):
+    """Close the turn: nobody wants it any more."""
+
+
+class Erase(Struct, frozen=True):
+    """Remove the content from the log: the turn has ended and is not stored."""
+
+
+Step = Screen | Sample | Refuse | GiveUp | Erase
+
+
+def react(turn: Turn) -> Step | None:
+    """Give the next step of a turn; `None` when nothing is left to do."""
+    match turn:
+        case Unborn() | Erased():
+            return None
+        case Screening():
+            return GiveUp() if turn.cancel else Screen(turn.request)
+        case Refused():
+            return Refuse(turn.verdict.violations)
+        case Sampling():
+            return GiveUp() if turn.cancel else Sample(turn.request)
+        case ClosedTurn():
+            return None if turn.closed.stored else Erase()
+        case _:
+            assert_never(turn)

@@ -1,0 +1,44 @@
+"""What clients have seen of a sample whose orchestrator died, read back from its frames."""
+
+from typing import Any
+
+from turnwire_contracts.assembly import Assembler
+from turnwire_contracts.events import Item
+from turnwire_contracts.frames import payload
+from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.items import said_at_the_end
+
+JSON = dict[str, Any]
+
+
+def seen_items(
+    response_id: ResponseId, frames: list[bytes], first_index: int
+) -> tuple[list[Item], list[list[str]]]:
+    """Give the items that `frames` tell and their cuts; one that was open ends as incomplete.
+
+    `first_index` is the `output_index` of the first of them.
+    """
+    assembler = Assembler(response_id, None, first_index)
+    for frame in frames:
+        _tell(assembler, payload(frame))
+    assembler.end_item(None, "incomplete")
+    return assembler.items, assembler.cuts
+
+
+def _tell(assembler: Assembler, event: JSON) -> None:
+    match event["type"]:
+        case "response.output_item.added":
+            assembler.add_item(event["item"])
+        case "response.content_part.added" | "response.reasoning_summary_part.added":
+            assembler.add_part(event["part"]["type"])
+        case "response.content_part.done" | "response.reasoning_summary_part.done":
+            part = event["part"]
+            assembler.end_part(part.get("annotations"), part.get("logprobs"))
+        case "response.output_item.done":
+            item = event["item"]
+            assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
+        case kind if kind.endswith(".delta"):
+            assembler.delta(event["delta"])
+        case _:
+            # Openings and `.done` texts repeat what the others say.
+            pass

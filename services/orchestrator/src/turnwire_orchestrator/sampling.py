@@ -1,0 +1,82 @@
+"""One sample: ask the model, pass on what it says while it says it, and come back with the whole."""
+
+import asyncio
+
+from turnwire_contracts.events import Failure, Requested, Status
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.backend_request import backend_body
+from turnwire_orchestrator.channel import Channel
+from turnwire_orchestrator.commands import Finish
+from turnwire_orchestrator.history import Past, encode_input, encode_items, without_repeats
+from turnwire_orchestrator.ports import Ports, TurnFailedError
+from turnwire_orchestrator.reading import Outcome, Reader
+
+OPEN_AFTER_S = 1.0
+"""A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; a backend
+that takes longer than this to answer is trusted to accept."""
+
+
+class Sampler:
+    """Samples once; `stopped` tells what is there when it is cut short."""
+
+    def __init__(self, ports: Ports, request: Requested, channel: Channel, first_index: int) -> None:
+        """Number the items of the sample from `first_index`."""
+        self._ports = ports
+        self._request = request
+        self._channel = channel
+        self._first_index = first_index
+        self._instructions: str | None = None
+        self._assembler = channel.assembler(first_index)
+
+    async def run(self, past: Past | None, instructions: str | None) -> Finish:
+        """Sample to the end, good or bad; only being cancelled raises."""
+        self._instructions = instructions
+        timer = asyncio.get_running_loop().call_later(OPEN_AFTER_S, self._open_late)
+        try:
+            outcome = await self._sample(self._body(past))
+        except TurnFailedError as error:
+            return self.stopped("failed", error.failure)
+        except ValueError as error:
+            return self.stopped("failed", failures.backend_broke_off(str(error)))
+        finally:
+            timer.cancel()
+        return self._finish(outcome)
+
+    def stopped(self, status: Status, failure: Failure | None = None) -> Finish:
+        """Give what has been said so far; an open item ends as incomplete."""
+        self._assembler.end_item(None, "incomplete")
+        return self._finish(Outcome(status=status, failure=failure))
+
+    async def _sample(self, body: bytes) -> Outcome:
+        limit = self._request.params.get("max_output_tokens")
+        reader = Reader(self._assembler, limit)
+        async with self._ports.backend.sample(body) as reads:
+            await self._channel.open(self._instructions)
+            async for events in reads:
+                for data in events:
+                    reader.take(data)
+                await self._channel.flush()
+                if reader.outcome is not None:
+                    break
+        return reader.end()
+
+    def _body(self, past: Past | None) -> bytes:
+        new = encode_items(without_repeats(self._request.input, past))
+        dialect = self._ports.backend.dialect
+        return backend_body(self._request, encode_input(past, new), self._instructions, dialect)
+
+    def _open_late(self) -> None:
+        self._opening = asyncio.ensure_future(self._channel.open(self._instructions))
+
+    def _finish(self, outcome: Outcome) -> Finish:
+        return Finish(
+            at=self._ports.now_ms(),
+            status=outcome.status,
+            items=self._assembler.items,
+            cuts=self._assembler.cuts if self._request.stream else [],
+            instructions=self._instructions,
+            usage=outcome.usage,
+            incomplete_reason=outcome.incomplete_reason,
+            failure=outcome.failure,
+            fields=outcome.fields,
+        )

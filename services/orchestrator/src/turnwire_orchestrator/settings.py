@@ -1,0 +1,50 @@
+"""What the orchestrator can be told."""
+
+from pydantic import Field, SecretStr
+
+from turnwire_chassis.settings import ServiceSettings
+
+
+class OrchestratorSettings(ServiceSettings):
+    """Settings of the orchestrator."""
+
+    backend_url: str = Field(
+        default="http://127.0.0.1:8000/v1",
+        pattern="^https?://.+",
+        description="The inference backend: an OpenAI-compatible base that ends in /v1. "
+        "With `turnwire up`: set it to use that one, and no local model is started.",
+    )
+    backend_api_key: SecretStr | None = Field(
+        default=None, description="The bearer token that the backend wants."
+    )
+    backend_connect_timeout_s: float = Field(
+        default=5.0, gt=0, description="Seconds to wait for a connection to the backend."
+    )
+    backend_idle_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Seconds that the backend may send nothing before the turn fails.",
+    )
+    turn_timeout_s: float = Field(
+        default=600.0, gt=0, description="Seconds that one turn may take in all."
+    )
+    default_instructions: str | None = Field(
+        default=None,
+        description="What the model is told when neither the request nor its history says.",
+    )
+    inherit_instructions: bool = Field(
+        default=True,
+        description="Whether instructions carry forward along previous_response_id. "
+        "OpenAI itself does not carry them: set false for its behaviour.",
+    )
+    max_turns: int = Field(
+        default=256, ge=1, description="Turns that one orchestrator drives at once."
+    )
+    history_cache_bytes: int = Field(
+        default=64 * 1024 * 1024,
+        ge=0,
+        description="Memory for recent histories, which spare a question to the store.",
+    )
+    guard_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
+    )
