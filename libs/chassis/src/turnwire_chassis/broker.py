@@ -8,6 +8,7 @@ import msgspec
 import nats
 import structlog
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, SlowConsumerError
 from nats.errors import TimeoutError as NatsTimeoutError
 
@@ -66,7 +67,7 @@ async def connect(
                 disconnected_cb=on_disconnect,
                 reconnected_cb=on_reconnect,
             )
-        except (OSError, nats.errors.Error) as error:
+        except (OSError, NatsError) as error:
             log.info("waiting for the broker", error=str(error))
             await asyncio.sleep(_RECONNECT_WAIT_S)
 

@@ -1,13 +1,13 @@
-"""Health over HTTP: `GET /healthz` says 200 when every check passes, 503 and the reason otherwise."""
+"""Health over HTTP: `GET /healthz` says 200 when every check passes, else 503 and the reason."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import orjson
-import uvicorn
 from nats.aio.client import Client
+
+from turnwire_chassis.http_server import TaskServer
 
 Check = Callable[[], Awaitable[str | None]]
 """Gives `None` when all is well, else what is wrong."""
@@ -34,25 +34,17 @@ class HealthServer:
     def __init__(self, host: str, port: int, checks: Mapping[str, Check]) -> None:
         """Port 0 serves nothing."""
         self._checks = checks
-        self._server = uvicorn.Server(
-            uvicorn.Config(self._answer, host=host, port=port, log_config=None, lifespan="off")
-        )
-        self._enabled = port != 0
+        self._server = TaskServer(self._answer, host, port) if port else None
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        if not self._enabled:
+        if self._server is None:
             await asyncio.Event().wait()
-        # `serve` would take over the signals of the process, which belong to the run loop.
-        serving = asyncio.create_task(self._server._serve())  # noqa: SLF001
-        try:
-            await asyncio.shield(serving)
-        finally:
-            self._server.should_exit = True
-            with suppress(asyncio.CancelledError):
-                await serving
+        else:
+            await self._server.run_until_cancelled()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
         if scope["type"] != "http":
             return
         found = scope["path"] == "/healthz"

@@ -1,8 +1,8 @@
 """The inbox of turns: a durable pull consumer that never holds more than it can work on.
 
 FastStream's workers fetch ahead of their capacity and run long messages twice (faststream#2563), so
-this is our own: it asks for exactly the free places, tells the broker that it still works on what it
-holds, and gives up what it cannot finish.
+this is our own: it asks for exactly the free places, tells the broker that it still works on what
+it holds, and gives up what it cannot finish.
 """
 
 import asyncio
@@ -45,6 +45,11 @@ Work = Callable[[Delivery], Awaitable[None]]
 """Handles one delivery; raising gives it back to the broker for another try."""
 
 
+async def _refuse(delivery: Delivery) -> None:
+    """Stand in until `run` says what the work is."""
+    raise RuntimeError(f"nobody works on {delivery.subject}")
+
+
 class Inbox:
     """Runs `work` for each delivery, at most `places` at once."""
 
@@ -60,7 +65,7 @@ class Inbox:
         self._asked = 0
         self._asked_at = 0.0
         self._places = 0
-        self._work: Work | None = None
+        self._work: Work = _refuse
         self._reply = client.new_inbox()
 
     async def run(self, work: Work, places: int, heartbeat_s: float) -> None:
@@ -121,7 +126,6 @@ class Inbox:
     async def _handle(self, message: Msg) -> None:
         delivery = _delivery(message)
         try:
-            assert self._work is not None
             await self._work(delivery)
             await self._client.publish(message.reply, b"+ACK")
         except DisownedError:
@@ -153,6 +157,4 @@ class Inbox:
 
 def _delivery(message: Msg) -> Delivery:
     metadata = message.metadata
-    return Delivery(
-        message.subject, message.data, metadata.sequence.stream, metadata.num_delivered
-    )
+    return Delivery(message.subject, message.data, metadata.sequence.stream, metadata.num_delivered)

@@ -49,7 +49,7 @@ class JetStreamEventLog:
                 raise LogUnavailableError(str(error)) from error
             # An append whose confirmation was lost is refused when it is tried again.
             return await self._own(event, body, expected)
-        except (NatsError, asyncio.TimeoutError) as error:
+        except (NatsError, TimeoutError) as error:
             raise LogUnavailableError(str(error)) from error
         return ack.seq
 

@@ -41,9 +41,7 @@ class JetStreamOutputLog:
 
     async def read(self, response_id: ResponseId) -> list[FrameMessage]:
         """See `OutputLog.read`; raises `LogUnavailableError`."""
-        kept = await read_batch(
-            self._client, subjects.OUTPUT_STREAM, subjects.output(response_id)
-        )
+        kept = await read_batch(self._client, subjects.OUTPUT_STREAM, subjects.output(response_id))
         return [unpack(message.data) for message in kept]
 
     async def forget(self, response_id: ResponseId) -> None:

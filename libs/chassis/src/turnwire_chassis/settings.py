@@ -72,6 +72,6 @@ def refuse_misspelt(environ: Mapping[str, str]) -> None:
         raise SettingsError(f"{name} is not a setting of Turnwire. {hint}")
 
 
-def _problem(detail: Any) -> str:  # noqa: ANN401 -- pydantic's ErrorDetails is a dict of anything
+def _problem(detail: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
     return f"{name}: {detail['msg']} (it is {detail['input']!r})"

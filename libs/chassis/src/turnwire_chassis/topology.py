@@ -1,4 +1,4 @@
-"""The streams and consumers that the broker keeps, declared in one place; declaring is idempotent."""
+"""The streams and consumers that the broker keeps; declaring them is idempotent."""
 
 import asyncio
 

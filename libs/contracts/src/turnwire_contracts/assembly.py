@@ -1,4 +1,4 @@
-"""The grammar of a response's output: items one after another, parts inside them, deltas inside those.
+"""The grammar of a response's output: items in a row, parts inside them, deltas inside those.
 
 An `Assembler` is told what a model says, piece by piece, whatever dialect it came in. It gathers
 the finished items and their cuts, and writes the frames if anybody may watch. `write_again` tells
@@ -7,8 +7,6 @@ it the same story from finished items, so both ways give the same bytes.
 Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of an item is
 `output_item.added`, every streamed content has a part).
 """
-
-from typing import Any
 
 from turnwire_contracts import cuts
 from turnwire_contracts.events import Item
@@ -23,8 +21,7 @@ from turnwire_contracts.items import (
     parts_of,
     said_at_the_end,
 )
-
-JSON = dict[str, Any]
+from turnwire_contracts.json_values import JSON
 
 _EVENTS = {
     "output_text": "response.output_text",
@@ -93,7 +90,9 @@ class Assembler:
         if self._frames is not None:
             self._frames.delta(self._prefix, text)
 
-    def end_part(self, annotations: list[JSON] | None = None, logprobs: list[JSON] | None = None) -> None:
+    def end_part(
+        self, annotations: list[JSON] | None = None, logprobs: list[JSON] | None = None
+    ) -> None:
         """End the open part, if one is; annotations are told together, before the text is done."""
         if self._part is None:
             return
@@ -175,7 +174,7 @@ def write_again(assembler: Assembler, items: list[Item], item_cuts: list[list[st
 
 
 def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
-    """Tell `assembler` one finished item; `known` are the cuts of its texts, empty for one delta each."""
+    """Tell `assembler` one finished item; `known` are the cuts of its texts, if it has any."""
     assembler.add_item(item)
     if item["type"] in ARGUMENT_FIELDS:
         _write_text(assembler, item[ARGUMENT_FIELDS[item["type"]]], known, 0)

@@ -1,26 +1,25 @@
-"""Frames: SSE events as bytes, encoded once by the turn's owner and never parsed again.
+r"""Frames: SSE events as bytes, encoded once by the turn's owner and never parsed again.
 
 Several frames that are there at once travel in one message. Its first line says which:
 
-    <kind> <epoch> <first> <count>\\n<frames>
+    <kind> <epoch> <first> <count>\n<frames>
 
 `kind` is `F` (more follows), `E` (the last frame ends the response) or `A` (an answer instead of a
 stream: `first` is the HTTP status, the rest its JSON body). `epoch` counts the owners of the turn.
 """
 
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import orjson
 from msgspec import Struct
 
 from turnwire_contracts.ids import ItemId
+from turnwire_contracts.json_values import JSON
 
 DONE: Final = b"data: [DONE]\n\n"
 """Open Responses: what every stream ends with; it is not a frame and has no number."""
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
-
-JSON = dict[str, Any]
 
 
 class FrameMessage(Struct, frozen=True):
@@ -95,7 +94,9 @@ class FrameWriter:
 
     def delta(self, prefix: bytes, text: str) -> None:
         """Encode one delta behind the bytes that all deltas of its part share."""
-        self._waiting.append(b'%b%d,"delta":%b}\n\n' % (prefix, self.next_number, orjson.dumps(text)))
+        self._waiting.append(
+            b'%b%d,"delta":%b}\n\n' % (prefix, self.next_number, orjson.dumps(text))
+        )
         self.next_number += 1
 
     def take(self) -> tuple[int, list[bytes]]:

@@ -1,4 +1,4 @@
-"""Identifiers: each kind has its own type, and every id inside a response derives from the response's."""
+"""Identifiers: each kind has its own type; ids inside a response derive from the response's."""
 
 from typing import NewType
 
@@ -12,7 +12,7 @@ ResponseId = NewType("ResponseId", str)
 """`resp_` and 32 hexadecimal digits: 12 of time in milliseconds, 20 of randomness (80 bits)."""
 
 ItemId = NewType("ItemId", str)
-"""A prefix that tells the item's kind, the response's 32 digits, `i` or `o`, and the item's index."""
+"""A prefix that tells the kind of item, the response's 32 digits, `i` or `o`, and its index."""
 
 RESPONSE_PREFIX = "resp_"
 _DIGITS = 32

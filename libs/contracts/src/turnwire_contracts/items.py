@@ -1,11 +1,8 @@
 """The shapes that an output item takes on its way: when it is added, and when it is done."""
 
-from typing import Any
-
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId, call_id, output_item_id
-
-JSON = dict[str, Any]
+from turnwire_contracts.json_values import JSON, objects
 
 TEXT_FIELDS = {
     "output_text": "text",
@@ -63,7 +60,8 @@ def opened(head: Item, response_id: ResponseId, index: int) -> Item:
 
 def parts_of(item: Item) -> list[JSON]:
     """List the parts of a finished item in the order in which they stream."""
-    return [part for field in _PART_LISTS.get(item["type"], ()) for part in item.get(field) or []]
+    fields = _PART_LISTS.get(item["type"], ())
+    return [part for field in fields for part in objects(item.get(field))]
 
 
 def said_at_the_end(item: Item) -> JSON:

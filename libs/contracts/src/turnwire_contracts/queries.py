@@ -17,7 +17,7 @@ AnswerT = TypeVar("AnswerT")
 class Query(Generic[QuestionT, AnswerT]):
     """One subject with the shapes of its question and its answer; both travel as JSON."""
 
-    def __init__(self, subject: str, queue: str, question: type[QuestionT], answer: Any) -> None:  # noqa: ANN401 -- a union is a value, not a type
+    def __init__(self, subject: str, queue: str, question: type[QuestionT], answer: Any) -> None:
         """Name the subject, the queue group that answers, and the two shapes."""
         self.subject = subject
         self.queue = queue

@@ -4,14 +4,11 @@ Sources: OpenAI's `Response`, Open Responses' `ResponseResource` (31 required fi
 OpenAI allows null). One object satisfies both.
 """
 
-from typing import Any
-
 from msgspec import Struct
 
 from turnwire_contracts.events import Closed, Failure, Item, Requested, Usage
+from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.turn import ClosedTurn
-
-JSON = dict[str, Any]
 
 _DEFAULTS: JSON = {
     "temperature": 1.0,
@@ -65,10 +62,10 @@ def response_object(request: Requested, progress: Progress) -> JSON:
         "model": request.model,
         "output": progress.output,
         "previous_response_id": request.previous_response_id,
-        "reasoning": {"effort": None, "summary": None, **params.get("reasoning", {})},
+        "reasoning": {"effort": None, "summary": None, **mapping(params.get("reasoning"))},
         "store": request.store,
-        "text": {"format": {"type": "text"}, **params.get("text", {})},
-        "tools": [_tool(tool) for tool in params.get("tools", [])],
+        "text": {"format": {"type": "text"}, **mapping(params.get("text"))},
+        "tools": [_tool(tool) for tool in objects(params.get("tools"))],
         "usage": _usage(closed.usage) if closed and closed.usage else None,
         **echoed,
         **(closed.fields if closed else {}),

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from typing import cast
 
 import structlog
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from nats.aio.client import Client
@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer, broker_check
+from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream_log import JetStreamEventLog
 from turnwire_chassis.jetstream_output import JetStreamOutputLog
 from turnwire_chassis.topology import declare
@@ -33,7 +34,6 @@ log = structlog.get_logger()
 
 _ASK_VIEWERS_TIMEOUT_S = 0.5
 _EVENT_OVERHEAD_BYTES = 64 * 1024
-_SHUTDOWN_S = 2
 
 
 def build(handlers: ResponseHandlers) -> FastAPI:
@@ -66,18 +66,7 @@ async def serve(settings: GatewaySettings) -> None:
     turns = Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms)
     handlers = ResponseHandlers(turns, client, _now_ms, screen=settings.guard_policy is not None)
     await _answer_for_viewers(client, turns)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build(handlers),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=_SHUTDOWN_S,
-            server_header=False,
-        )
-    )
+    server = TaskServer(build(handlers), settings.host, settings.port)
     health = HealthServer(
         settings.health_host, settings.health_port, {"broker": broker_check(client)}
     )
@@ -90,23 +79,12 @@ async def serve(settings: GatewaySettings) -> None:
 
     background = [asyncio.create_task(health.run()), asyncio.create_task(restore())]
     try:
-        await _run(server)
+        await server.run_until_cancelled()
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await client.close()
-
-
-async def _run(server: uvicorn.Server) -> None:
-    # `serve` would take over the signals of the process, which belong to the run loop.
-    serving = asyncio.create_task(server._serve())  # noqa: SLF001
-    try:
-        await asyncio.shield(serving)
-    finally:
-        server.should_exit = True
-        with suppress(asyncio.CancelledError):
-            await serving
 
 
 def _limits(settings: GatewaySettings, client: Client) -> Limits:
@@ -118,12 +96,10 @@ def _limits(settings: GatewaySettings, client: Client) -> Limits:
     )
 
 
-def _asks_viewers(client: Client):  # noqa: ANN202
+def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
     async def is_watched(response_id: ResponseId) -> bool:
         try:
-            await client.request(
-                subjects.viewers(response_id), b"", timeout=_ASK_VIEWERS_TIMEOUT_S
-            )
+            await client.request(subjects.viewers(response_id), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
         except NatsError:
             return False
         return True
@@ -145,20 +121,19 @@ def _now_ms() -> int:
 
 
 async def _on_api_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return error_response(error)
+    return error_response(cast("ApiError", error))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     """Say the framework's own errors (unknown path, wrong method) in the one envelope."""
-    assert isinstance(error, HTTPException)
+    said = cast("HTTPException", error)
     return error_response(
         ApiError(
             Failure(
-                http_status=error.status_code,
+                http_status=said.status_code,
                 type="invalid_request_error",
-                code="unknown_url" if error.status_code == 404 else "http_error",  # noqa: PLR2004
-                message=f"{request.method} {request.url.path}: {error.detail}.",
+                code="unknown_url" if said.status_code == 404 else "http_error",  # noqa: PLR2004 -- HTTP's own number
+                message=f"{request.method} {request.url.path}: {said.detail}.",
             )
         )
     )

@@ -5,7 +5,7 @@ value of a known field is refused, with its name (docs: "Tolerance"). Sources: O
 `ResponseCreateParams`, Open Responses' `CreateResponseBody`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -16,7 +16,7 @@ from pydantic import (
     StringConstraints,
 )
 
-JSON = dict[str, Any]
+from turnwire_contracts.json_values import JSON, mapping
 
 MAX_METADATA_PAIRS = 16
 MAX_INPUT_CHARACTERS = 10_485_760
@@ -33,9 +33,9 @@ class ItemError(ValueError):
         self.place = place
 
 
-def _text_or_items(value: object) -> object:
+def _text_or_items(value: Any) -> Any:
     if isinstance(value, str | list):
-        return value
+        return cast("str | list[Any]", value)
     raise ItemError("", "must be a text or a list of items")
 
 
@@ -65,7 +65,9 @@ class CreateRequest(BaseModel):
     background: bool | None = None
     conversation: str | JSON | None = None
     prompt: JSON | None = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_PAIRS)] | None = None
+    metadata: (
+        Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_PAIRS)] | None
+    ) = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -104,7 +106,7 @@ def normalised_items(given: str | list[Any]) -> list[JSON]:
 def _item(item: object, place: str) -> JSON:
     if not isinstance(item, dict):
         raise ItemError(place, "must be an object")
-    fields: JSON = {name: value for name, value in item.items() if value is not None}
+    fields = {name: value for name, value in mapping(item).items() if value is not None}
     kind = fields.setdefault("type", "message" if "role" in fields else "item_reference")
     if not isinstance(kind, str):
         raise ItemError(f"{place}.type", "must be a text")
@@ -135,8 +137,8 @@ def _check_content(content: object, place: str) -> None:
         return
     if not isinstance(content, list):
         raise ItemError(place, "must be a text or a list of parts")
-    for index, part in enumerate(content):
-        if not isinstance(part, dict) or not isinstance(part.get("type"), str):
+    for index, part in enumerate(cast("list[Any]", content)):
+        if not isinstance(mapping(part).get("type"), str):
             raise ItemError(f"{place}[{index}]", "must be an object with a `type`")
 
 

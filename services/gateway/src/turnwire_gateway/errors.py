@@ -1,11 +1,8 @@
 """Errors as clients see them: OpenAI's envelope, whatever went wrong."""
 
-from typing import Any
-
 from turnwire_contracts.events import Failure
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.response import error_envelope
-
-JSON = dict[str, Any]
 
 
 class ApiError(Exception):

@@ -152,12 +152,14 @@ class Feed:
         self._queued_bytes -= len(self._queue.popleft().body)
 
     async def _look(self) -> Chunk | None:
-        """Fetch what was missed: from the kept frames, else from the log once the turn has ended."""
+        """Fetch what was missed: from kept frames, else from the log once the turn has ended."""
         try:
             kept = await self._output.read(self._response_id)
-            wanted = [message for message in kept if message.kind != "A" and message.end > self._next]
+            wanted = [
+                message for message in kept if message.kind != "A" and message.end > self._next
+            ]
             if wanted and wanted[0].first <= self._next:
-                # What was heard meanwhile stays behind it; what stands in both is skipped by its number.
+                # What was heard meanwhile follows; what stands in both is skipped by its number.
                 self._queue = deque([*wanted, *self._queue])
                 self._queued_bytes = sum(len(message.body) for message in self._queue)
                 return None

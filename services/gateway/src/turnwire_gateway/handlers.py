@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from nats.aio.client import Client
@@ -33,8 +32,6 @@ from turnwire_gateway.streaming import FrameStream
 from turnwire_gateway.turns import Turns
 from turnwire_gateway.validation import Origin, requested
 
-JSON = dict[str, Any]
-
 _ASK_TIMEOUT_S = 10.0
 _HEALTH_TIMEOUT_S = 2.0
 _CLIENT_CLOSED_REQUEST = 499
@@ -60,7 +57,9 @@ class ResponseHandlers:
             feed = await self._turns.begin_stream(wanted)
             return self._stream(feed, _caller(request), wanted.response_id)
         answer = await self._turns.answer(wanted, gone(request))
-        return Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
+        return (
+            Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
+        )
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}`, as an object or as a stream."""

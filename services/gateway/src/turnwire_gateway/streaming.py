@@ -1,4 +1,4 @@
-"""A stream of frames as an HTTP response: ready bytes straight to the server, nothing in between."""
+"""A stream of frames as an HTTP response: ready bytes, with nothing in between."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

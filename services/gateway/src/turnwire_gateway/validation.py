@@ -1,6 +1,6 @@
-"""From the bytes of a request to the event that starts a turn, or to an error that names the field."""
+"""From the bytes of a request to the event that starts a turn, or to an error naming the field."""
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from msgspec import Struct
@@ -8,10 +8,9 @@ from pydantic import ValidationError
 
 from turnwire_contracts.events import VERSIONS, Failure, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, is_response_id
+from turnwire_contracts.json_values import JSON, mapping
 from turnwire_gateway.create_request import CreateRequest, ItemError, normalised_items
 from turnwire_gateway.errors import ApiError, invalid, not_supported
-
-JSON = dict[str, Any]
 
 _OURS = {
     "model", "input", "instructions", "previous_response_id", "store", "stream", "background",
@@ -19,7 +18,7 @@ _OURS = {
 }  # fmt: skip
 """Fields that are not kept among `Requested.params`."""
 
-_TYPE_NAMES = {
+_TYPE_NAMES: dict[type[Any], str] = {
     dict: "an object",
     list: "a list",
     str: "a text",
@@ -67,9 +66,7 @@ def requested(body: bytes, origin: Origin, *, screen: bool) -> Requested:
         instructions=request.instructions,
         previous_response_id=_previous(request.previous_response_id),
         params={
-            name: value
-            for name, value in fields.items()
-            if value is not None and name not in _OURS
+            name: value for name, value in fields.items() if value is not None and name not in _OURS
         },
         stream=bool(request.stream),
         store=request.store is not False,
@@ -85,7 +82,7 @@ def read_object(body: bytes) -> JSON:
         raise invalid(f"The body is not valid JSON: {error}.", None, "invalid_json") from error
     if not isinstance(fields, dict):
         raise invalid("The body must be a JSON object.", None, "invalid_json")
-    return fields
+    return mapping(fields)
 
 
 def _previous(given: str | None) -> ResponseId | None:
@@ -124,7 +121,9 @@ def _wrong_value(error: ValidationError) -> ApiError:
     detail = error.errors(include_url=False)[0]
     place = _path(detail["loc"])
     if detail["type"] == "missing":
-        return invalid(f"Missing required parameter: '{place}'.", place, "missing_required_parameter")
+        return invalid(
+            f"Missing required parameter: '{place}'.", place, "missing_required_parameter"
+        )
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, ItemError):
         return invalid(f"{place}{cause.place} {cause}.", f"{place}{cause.place}")
@@ -145,8 +144,9 @@ def _path(loc: tuple[int | str, ...]) -> str:
     return path
 
 
-def _quote(value: object) -> str:
-    name = _TYPE_NAMES.get(type(value), type(value).__name__)
-    if isinstance(value, dict | list) or value is None:
+def _quote(value: Any) -> str:
+    kind = cast("type[Any]", type(value))
+    name = _TYPE_NAMES.get(kind, kind.__name__)
+    if kind in (dict, list, type(None)):
         return name
     return f"{name}: {str(value)[:_LONGEST_QUOTE]!r}"

@@ -4,15 +4,15 @@ aiohttp and not httpx: a third of the CPU per request and half per chunk (docs/a
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import aiohttp
 import orjson
 import structlog
 
 from turnwire_contracts.events import Failure
+from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.backend_request import Dialect
 from turnwire_orchestrator.ports import TurnFailedError
@@ -53,7 +53,7 @@ class HttpBackend:
         await self._session.close()
 
     @asynccontextmanager
-    async def sample(self, body: bytes) -> AsyncIterator[AsyncIterator[list[bytes]]]:
+    async def sample(self, body: bytes) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
         """See `Backend.sample`."""
         response = await self._post(body)
         try:
@@ -89,7 +89,7 @@ class HttpBackend:
             except (TurnFailedError, ValueError):
                 await asyncio.sleep(1.0)
                 continue
-            owners = {model.get("owned_by") for model in _listed(models)}
+            owners = {model.get("owned_by") for model in objects(mapping(models).get("data"))}
             self.dialect = Dialect.LLAMA_CPP if _LLAMA_CPP_OWNER in owners else Dialect.PLAIN
             log.info("backend found", dialect=self.dialect.value)
             return
@@ -136,11 +136,6 @@ class HttpBackend:
         return failures.backend_unreachable(self._url, type(error).__name__)
 
 
-def _listed(models: Any) -> list[dict[str, Any]]:  # noqa: ANN401 -- whatever a backend says
-    data = models.get("data") if isinstance(models, dict) else None
-    return [model for model in data if isinstance(model, dict)] if isinstance(data, list) else []
-
-
 async def _read_rest(response: aiohttp.ClientResponse) -> None:
     """Read what comes after the answer (`[DONE]`), so that the connection can be used again."""
     if response.content.at_eof():
@@ -173,7 +168,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
     return _client_error(status, error, message)
 
 
-def _client_error(status: int, error: dict[str, Any], message: str) -> Failure:
+def _client_error(status: int, error: JSON, message: str) -> Failure:
     kind, code = str(error.get("type") or ""), error.get("code")
     too_long = kind in _CONTEXT_CODES or code in _CONTEXT_CODES
     return Failure(
@@ -191,10 +186,10 @@ def _code(code: object, status: int) -> str:
     return {404: "model_not_found", 429: "rate_limit_exceeded"}.get(status, "backend_refused")
 
 
-def _error_of(body: str) -> dict[str, Any]:
+def _error_of(body: str) -> JSON:
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
-    error = said.get("error", said) if isinstance(said, dict) else {}
-    return error if isinstance(error, dict) else {"message": str(error)}
+    error = mapping(said).get("error", said)
+    return mapping(error) or {"message": str(error)}

@@ -1,13 +1,11 @@
 """The body of a request to a backend: the whole history, always streamed, never with our state."""
 
 from enum import Enum
-from typing import Any
 
 import orjson
 
 from turnwire_contracts.events import Requested
-
-JSON = dict[str, Any]
+from turnwire_contracts.json_values import JSON, mapping, objects
 
 
 class Dialect(Enum):
@@ -43,11 +41,11 @@ def backend_body(
     body |= _tools(params, dialect)
     if dialect is Dialect.LLAMA_CPP:
         body |= _response_format(params)
-    return b"%b,\"input\":%b}" % (orjson.dumps(body)[:-1], encoded_input)
+    return b'%b,"input":%b}' % (orjson.dumps(body)[:-1], encoded_input)
 
 
 def _tools(params: JSON, dialect: Dialect) -> JSON:
-    tools = [_without_nulls(tool) for tool in params.get("tools", [])]
+    tools = [_without_nulls(tool) for tool in objects(params.get("tools"))]
     if dialect is Dialect.LLAMA_CPP:
         # It refuses tools of other types, and answers null members with HTTP 500.
         tools = [tool for tool in tools if tool.get("type") == "function"]
@@ -63,7 +61,7 @@ def _without_nulls(tool: JSON) -> JSON:
 
 def _response_format(params: JSON) -> JSON:
     """Say a structured output the way llama.cpp hears it: as chat completions do."""
-    wanted = params.get("text", {}).get("format") or {}
+    wanted = mapping(mapping(params.get("text")).get("format"))
     match wanted.get("type"):
         case "json_schema":
             schema = {name: value for name, value in wanted.items() if name != "type"}

@@ -81,7 +81,7 @@ class Channel:
             await self._answer(status, orjson.dumps(closed_response(turn)))
 
     async def end_again(self, turn: ClosedTurn, published: int) -> None:
-        """Tell an end that a lost owner may not have told; what was told already changes nothing."""
+        """Tell an end that a lost owner may not have told; telling it twice changes nothing."""
         if self._frames is None or (turn.closed.failure is not None and not published):
             await self.end(turn)
             return

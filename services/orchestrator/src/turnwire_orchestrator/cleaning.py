@@ -4,13 +4,10 @@ Backends differ in what they refuse: llama.cpp a message without `type`, an assi
 reasoning without content, and calls whose arguments are no JSON.
 """
 
-from typing import Any
-
 import orjson
 
 from turnwire_contracts.events import Item
-
-JSON = dict[str, Any]
+from turnwire_contracts.json_values import JSON, objects
 
 _OURS = {"mcp_list_tools", "mcp_approval_request", "mcp_approval_response"}
 """Items of the loop that runs MCP tools: the backend never sees MCP."""
@@ -40,21 +37,24 @@ def cleaned(item: Item) -> Item | None:
 def _message(item: Item) -> Item:
     content = item.get("content") or ""
     if item["role"] != "assistant":
-        parts = [{"type": "input_text", "text": content}] if isinstance(content, str) else content
-        return {"type": "message", "role": item["role"], "content": _parts(parts, _INPUT_PARTS)}
-    texts: list[JSON] = [{"type": "output_text", "text": content}] if isinstance(content, str) else content
+        parts = _parts(content, "input_text", _INPUT_PARTS)
+        return {"type": "message", "role": item["role"], "content": parts}
     message: JSON = {
         "type": "message",
         "role": "assistant",
         "status": "completed",
-        "content": [_said(part) for part in _parts(texts, _OUTPUT_PARTS)],
+        "content": [_said(part) for part in _parts(content, "output_text", _OUTPUT_PARTS)],
     }
     return message | {name: item[name] for name in ("id", "phase") if item.get(name)}
 
 
-def _parts(parts: list[JSON], names: dict[str, str]) -> list[JSON]:
+def _parts(content: object, plain: str, names: dict[str, str]) -> list[JSON]:
+    """Give content as parts; a plain text becomes one part of the type `plain`."""
+    if isinstance(content, str):
+        return [{"type": plain, "text": content}]
     return [
-        {**part, "type": names.get(part.get("type", ""), part.get("type"))} for part in parts
+        {**part, "type": names.get(part.get("type", ""), part.get("type"))}
+        for part in objects(content)
     ]
 
 

@@ -1,8 +1,9 @@
 """Which events a command leads to. Pure: the same turn and command always give the same events."""
 
-from typing import Any, assert_never
+from typing import assert_never
 
 from turnwire_contracts.events import VERSIONS, AnyEvent, Closed, Failure, Screened, TakenOver
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -55,7 +56,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:
                 **_about(turn, "closed", command.at), status="cancelled", stored=turn.request.store
             )
         case TakeOver():
-            about = _about(turn, "taken_over", command.at) | {"cause": command.claim}
+            about: JSON = {**_about(turn, "taken_over", command.at), "cause": command.claim}
             return TakenOver(**about, abandoned=command.abandoned, cuts=command.cuts)
         case _:
             assert_never(command)
@@ -79,7 +80,7 @@ def _finished(command: Finish, turn: Running) -> Closed:
     )
 
 
-def content_policy_failure(violations: list[dict[str, Any]]) -> Failure:
+def content_policy_failure(violations: list[JSON]) -> Failure:
     """Say which rules the input broke (DESIGN: refused before any output, HTTP 400)."""
     broken = ", ".join(str(violation["category"]) for violation in violations)
     return Failure(
@@ -109,7 +110,7 @@ def without_content(closed: Closed) -> Closed:
     )
 
 
-def _about(turn: Running, kind: str, at: int) -> dict[str, Any]:
+def _about(turn: Running, kind: str, at: int) -> JSON:
     request = turn.request
     return {
         "v": VERSIONS[kind],

@@ -22,7 +22,8 @@ def previous_in_progress(response_id: ResponseId) -> Failure:
         http_status=425,
         type="too_early_error",
         code="response_in_progress",
-        message=f"Response '{response_id}' is still in progress. Wait for its end, then continue it.",
+        message=f"Response '{response_id}' is still in progress. Wait for its end,"
+        " then continue it.",
         param="previous_response_id",
     )
 
@@ -53,7 +54,8 @@ def backend_broke_off(detail: str) -> Failure:
         http_status=502,
         type="server_error",
         code="backend_stream_broken",
-        message=f"The inference backend ended its stream without finishing the response ({detail}).",
+        message=f"The inference backend ended its stream without finishing "
+        f"the response ({detail}).",
     )
 
 

@@ -7,6 +7,7 @@ from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask
 from turnwire_contracts.events import Item
+from turnwire_contracts.json_values import objects
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.ports import TurnFailedError
@@ -42,6 +43,7 @@ def texts(items: list[Item]) -> list[str]:
             content = item.get(field)
             if isinstance(content, str):
                 found.append(content)
-            elif isinstance(content, list):
-                found += [part["text"] for part in content if isinstance(part.get("text"), str)]
+            found += [
+                part["text"] for part in objects(content) if isinstance(part.get("text"), str)
+            ]
     return found

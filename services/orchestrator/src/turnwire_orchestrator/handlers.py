@@ -9,7 +9,6 @@ from turnwire_chassis.event_log import Recorded
 from turnwire_chassis.inbox import Delivery
 from turnwire_chassis.topology import MAX_DELIVERIES
 from turnwire_contracts import codec, subjects
-
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.queries import Models, Refusal
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn

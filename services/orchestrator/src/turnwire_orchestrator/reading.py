@@ -16,9 +16,8 @@ import orjson
 from turnwire_contracts.assembly import Assembler, write_item
 from turnwire_contracts.events import Failure, Item, Status, Usage
 from turnwire_contracts.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
+from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_orchestrator.failures import backend_broke_off
-
-JSON = dict[str, Any]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -96,7 +95,7 @@ class Reader:
             return
         body = orjson.loads(data)
         if event.type in _TERMINAL:
-            self._terminal(body.get("response") or {})
+            self._terminal(mapping(body.get("response")))
         elif not event.type and "error" in body:
             self._error(body)
         elif handler := self._handlers.get(event.type):
@@ -132,7 +131,7 @@ class Reader:
         self._assembler.add_item(head)
 
     def _item_added(self, event: JSON) -> None:
-        item = event.get("item") or {}
+        item = mapping(event.get("item"))
         kind = item.get("type")
         if kind not in _STREAMED_ITEMS:
             # Told as a whole when it is done.
@@ -142,7 +141,7 @@ class Reader:
         self._start(head, item.get("id") or item.get("call_id") or "")
 
     def _part_added(self, event: JSON) -> None:
-        kind = (event.get("part") or {}).get("type")
+        kind = str(mapping(event.get("part")).get("type"))
         if kind in TEXT_FIELDS and self._assembler.in_item is not None:
             self._assembler.add_part(kind)
 
@@ -154,8 +153,8 @@ class Reader:
             self._annotations.append(annotation)
 
     def _part_done(self, event: JSON) -> None:
-        part = event.get("part") or {}
-        kind = part.get("type")
+        part = mapping(event.get("part"))
+        kind = str(part.get("type"))
         if event.get("item_id", "") in self._ended or self._assembler.in_part != kind:
             return
         if self._silent:
@@ -166,7 +165,7 @@ class Reader:
         self._annotations = []
 
     def _item_done(self, event: JSON) -> None:
-        item = event.get("item") or {}
+        item = mapping(event.get("item"))
         item_id = item.get("id") or item.get("call_id") or ""
         if item_id in self._ended and item_id:
             return
@@ -175,8 +174,8 @@ class Reader:
             return
         self._fill(item)
         if self._assembler.in_part == "output_text":
-            last = parts_of(item)[-1:] or [{}]
-            self._assembler.end_part(last[0].get("annotations"), last[0].get("logprobs"))
+            last = mapping(next(reversed(parts_of(item)), None))
+            self._assembler.end_part(last.get("annotations"), last.get("logprobs"))
         self._assembler.end_item(said_at_the_end(item), _item_status(item))
         self._ended.add(self._item_id)
         self._item_id = ""
@@ -210,10 +209,10 @@ class Reader:
             self._error(response)
             return
         if not self._assembler.items and self._assembler.in_item is None:
-            for item in response.get("output") or []:
+            for item in objects(response.get("output")):
                 self._whole(item)
         usage = read_usage(response.get("usage"))
-        reason = (response.get("incomplete_details") or {}).get("reason")
+        reason = mapping(response.get("incomplete_details")).get("reason")
         if status == "completed" and self._is_cut(usage):
             # llama.cpp and Ollama say "completed" when the limit ends the answer.
             status, reason = "incomplete", "max_output_tokens"
@@ -231,9 +230,7 @@ class Reader:
         return usage is not None and limit is not None and usage.output_tokens >= limit
 
     def _error(self, event: JSON) -> None:
-        error = event.get("error")
-        if not isinstance(error, dict):
-            error = event
+        error = mapping(event.get("error")) or event
         self._assembler.end_item(None, "incomplete")
         self.outcome = Outcome(
             status="failed",
@@ -259,8 +256,8 @@ def read_usage(usage: JSON | None) -> Usage | None:
     """Read token counts in the words of Responses or of chat completions."""
     if not usage:
         return None
-    into = usage.get("input_tokens_details") or usage.get("prompt_tokens_details") or {}
-    out = usage.get("output_tokens_details") or usage.get("completion_tokens_details") or {}
+    into = mapping(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
+    out = mapping(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
     return Usage(
         input_tokens=usage.get("input_tokens") or usage.get("prompt_tokens") or 0,
         output_tokens=usage.get("output_tokens") or usage.get("completion_tokens") or 0,

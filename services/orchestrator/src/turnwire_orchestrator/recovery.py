@@ -1,14 +1,11 @@
 """What clients have seen of a sample whose orchestrator died, read back from its frames."""
 
-from typing import Any
-
 from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.events import Item
 from turnwire_contracts.frames import payload
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.items import said_at_the_end
-
-JSON = dict[str, Any]
+from turnwire_contracts.json_values import JSON
 
 
 def seen_items(

@@ -1,4 +1,4 @@
-"""One sample: ask the model, pass on what it says while it says it, and come back with the whole."""
+"""One sample: ask the model, pass on what it says as it says it, come back with the whole."""
 
 import asyncio
 
@@ -12,14 +12,16 @@ from turnwire_orchestrator.ports import Ports, TurnFailedError
 from turnwire_orchestrator.reading import Outcome, Reader
 
 OPEN_AFTER_S = 1.0
-"""A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; a backend
-that takes longer than this to answer is trusted to accept."""
+"""A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that
+takes longer than this to answer is trusted to accept."""
 
 
 class Sampler:
     """Samples once; `stopped` tells what is there when it is cut short."""
 
-    def __init__(self, ports: Ports, request: Requested, channel: Channel, first_index: int) -> None:
+    def __init__(
+        self, ports: Ports, request: Requested, channel: Channel, first_index: int
+    ) -> None:
         """Number the items of the sample from `first_index`."""
         self._ports = ports
         self._request = request

@@ -18,7 +18,9 @@ class EventSplitter:
         if b"\r" in text:
             # A chunk may end inside a CR LF: keep a lone CR until its LF is here.
             held = text[-1:] if text.endswith(b"\r") else b""
-            text = text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+            text = (
+                text[: len(text) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+            )
         *events, self._rest = text.split(b"\n\n")
         return [data for event in events if (data := _data(event))]
 
@@ -37,5 +39,7 @@ def _data(event: bytes) -> bytes:
         rest = event[start + 5 :]
         if b"\n" not in rest:
             return rest.lstrip(b" ")
-    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+    lines = [
+        line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")
+    ]
     return b"\n".join(lines)
