@@ -1,0 +1,68 @@
+# Turnwire. `make` alone lists the targets; the README names the two that a newcomer needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+BIN := .venv/bin
+LOCKED := uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+CODE := libs services deploy tests bench examples docs
+
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+# The wheels are copied once; what an index or a cache says elsewhere plays no part.
+export UV_LINK_MODE := copy
+
+.PHONY: help up test lint format types imports docs bench setup check clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+up: .venv/.ready ## set up and run the whole system on 127.0.0.1:8080 (^C stops it)
+	@exec $(BIN)/turnwire up
+
+test: .venv/.ready-dev ## run all tests
+	@$(BIN)/pytest -q
+
+bench: .venv/.ready-dev ## measure the stack beside its backend (BENCH="--quick --record")
+	@$(BIN)/python -m bench $(BENCH)
+
+lint: .venv/.ready-dev ## style: ruff's rules and its formatting
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+
+format: .venv/.ready-dev ## let ruff format and mend what it can
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+types: .venv/.ready-dev ## types: pyright, strict
+	@$(BIN)/pyright
+
+imports: .venv/.ready-dev ## the rules of the house: who may import whom
+	@$(BIN)/lint-imports
+
+docs: .venv/.ready-dev ## write the generated pages anew
+	@$(BIN)/python docs/generate.py
+
+check: lint types imports test ## everything that CI runs
+
+setup: .venv/.ready-dev ## set up for development
+
+clean: ## remove what set-up made; data stays
+	rm -rf .venv .uv
+
+.uv/bin/uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Turnwire needs Python 3.11 or newer; python3 is $$(python3 --version)."; exit 1; }
+	@echo "Setting up: uv $(UV_VERSION), which installs everything else"
+	@python3 -m pip install --quiet --disable-pip-version-check --target .uv uv==$(UV_VERSION)
+
+.venv/.ready: .uv/bin/uv $(LOCKED)
+	@echo "Setting up: the packages in uv.lock (about 250 MB the first time)"
+	@$(UV) sync --frozen --no-dev --inexact --compile-bytecode
+	@touch $@
+
+.venv/.ready-dev: .uv/bin/uv $(LOCKED)
+	@echo "Setting up: the packages in uv.lock, with those for development"
+	@$(UV) sync --frozen --inexact --compile-bytecode
+	@touch .venv/.ready $@

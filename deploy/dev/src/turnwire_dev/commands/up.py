@@ -1,0 +1,22 @@
+"""`turnwire up`: run everything on this machine."""
+
+import asyncio
+import os
+
+import typer
+from turnwire_chassis.settings import SettingsError, load
+
+from turnwire_dev import runner
+from turnwire_dev.screen import Screen
+from turnwire_dev.settings import RunnerSettings
+
+
+def up() -> None:
+    """Run all of Turnwire here until ^C; settings are TURNWIRE_ environment variables."""
+    screen = Screen()
+    try:
+        settings = load(RunnerSettings, os.environ)
+    except SettingsError as error:
+        screen.problem(str(error))
+        raise typer.Exit(1) from error
+    raise typer.Exit(asyncio.run(runner.run(settings, screen, os.environ)))

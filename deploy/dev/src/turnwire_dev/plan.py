@@ -1,0 +1,97 @@
+"""Which processes one `turnwire up` starts, and what each is told; nothing runs yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from turnwire_chassis.settings import PREFIX
+
+from turnwire_dev.claims.folder import DataFolder
+from turnwire_dev.claims.ports import choose, http_url
+from turnwire_dev.parts import model, mongo, nats
+from turnwire_dev.parts.services import GATEWAY, MODULES, gateway_child, service_child
+from turnwire_dev.settings import RunnerSettings
+from turnwire_dev.supervision.process import ChildSpec
+
+MONITOR = "nats-monitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything is: ours or the user's."""
+
+    api: str
+    nats: str
+    mongodb: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The children; all start at once, and find each other by retrying."""
+
+    addresses: Addresses
+    children: tuple[ChildSpec, ...]
+
+
+def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str, str]) -> Plan:
+    """Decide what to start. Raises PartMissingError, and OSError when there is no free port."""
+    names = (nats.NAME, MONITOR, mongo.NAME, model.NAME, *MODULES)
+    ports = choose(names, folder.path, taken=settings.port)
+    addresses = _addresses(settings, ports)
+    return Plan(
+        addresses=addresses,
+        children=(
+            *_ground(settings, folder, ports),
+            *_services(settings, folder, _environment(addresses, environ), ports),
+        ),
+    )
+
+
+def _addresses(settings: RunnerSettings, ports: Mapping[str, int]) -> Addresses:
+    return Addresses(
+        api=http_url(settings.host, settings.port),
+        nats=settings.nats_url or nats.nats_url(ports[nats.NAME]),
+        mongodb=settings.mongodb_url or mongo.mongodb_url(ports[mongo.NAME]),
+        backend=settings.backend_url or model.model_url(ports[model.NAME]),
+    )
+
+
+def _ground(
+    settings: RunnerSettings, folder: DataFolder, ports: Mapping[str, int]
+) -> tuple[ChildSpec, ...]:
+    ground: list[ChildSpec] = []
+    if settings.nats_url is None:
+        ground.append(nats.nats_child(folder, ports[nats.NAME], ports[MONITOR]))
+    if settings.mongodb_url is None:
+        ground.append(mongo.mongo_child(folder, ports[mongo.NAME]))
+    if settings.backend_url is None:
+        ground.append(model.model_child(folder, ports[model.NAME]))
+    return tuple(ground)
+
+
+def _services(
+    settings: RunnerSettings,
+    folder: DataFolder,
+    environment: Mapping[str, str],
+    ports: Mapping[str, int],
+) -> tuple[ChildSpec, ...]:
+    address = (settings.host, settings.port)
+    return tuple(
+        gateway_child(folder, environment, address, ports[name])
+        if name == GATEWAY
+        else service_child(name, folder, environment, ports[name])
+        for name in MODULES
+    )
+
+
+def _environment(addresses: Addresses, environ: Mapping[str, str]) -> dict[str, str]:
+    # An empty setting is an unset one for the runner, so it must be for the services too.
+    inherited = {
+        name: value for name, value in environ.items() if value or not name.startswith(PREFIX)
+    }
+    return {
+        **inherited,
+        "TURNWIRE_NATS_URL": addresses.nats,
+        "TURNWIRE_MONGODB_URL": addresses.mongodb,
+        "TURNWIRE_BACKEND_URL": addresses.backend,
+    }

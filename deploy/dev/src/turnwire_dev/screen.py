@@ -1,0 +1,151 @@
+"""Everything the command line shows; the only module that prints."""
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+from rich.console import Console
+from rich.markup import escape
+
+from turnwire_dev.replaying.story import Chapter
+from turnwire_dev.supervision.process import ChildSpec
+from turnwire_dev.supervision.reports import (
+    ChildBecameReady,
+    ChildDied,
+    ChildGivenUp,
+    ChildStarted,
+    Report,
+    exit_in_words,
+)
+
+REQUEST = '{{"model": "{model}", "input": "Say hello in one sentence."}}'
+
+
+class Terminal(Console):
+    """A console whose reader may leave, as in `turnwire up | head -1`: what runs goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on; rich itself would end the program."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What somebody wants to know of a Turnwire that has just started."""
+
+    seconds: float
+    url: str
+    model: str
+    model_note: str
+    data: Path
+    logs: Path
+
+
+class Screen:
+    """A terminal, or plain lines where there is none."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """`console`: where to write, standard output if not said."""
+        self._console = console or Terminal(highlight=False)
+
+    def starting(self, children: Iterable[ChildSpec], data: Path) -> None:
+        """The first line."""
+        names = ", ".join(spec.name for spec in children)
+        self._line(f"Starting Turnwire in {escape(str(data))}: {names}")
+
+    def show(self, report: Report) -> None:
+        """One line for what happened to a child."""
+        match report:
+            case ChildStarted():
+                pass
+            case ChildBecameReady(name, seconds, again):
+                self._line(
+                    f"  [green]✓[/] {name} is {'back' if again else 'ready'} ({seconds:.1f} s)"
+                )
+            case ChildDied(name, exit_code, pause, log):
+                how = exit_in_words(exit_code)
+                self._line(
+                    f"  [yellow]![/] {name} died ({how}); it restarts in {pause:.1f} s; "
+                    f"log: {escape(str(log))}"
+                )
+            case ChildGivenUp():
+                self._given_up(report)
+            case _:
+                assert_never(report)
+
+    def still_waiting(self, children: Iterable[ChildSpec], seconds: float) -> None:
+        """Who is late, and where to look."""
+        for spec in children:
+            log = escape(str(spec.log))
+            self._line(f"  … {spec.name} is not ready after {seconds:.0f} s; log: {log}")
+
+    def welcome(self, welcome: Welcome) -> None:
+        """The screen that stays."""
+        request = shlex.quote(REQUEST.format(model=welcome.model))
+        curl = f"curl {welcome.url}/v1/responses -H 'Content-Type: application/json' -d {request}"
+        self._line("")
+        self._line(f"[bold]Turnwire is ready[/] after {welcome.seconds:.1f} s.")
+        self._line("")
+        self._line(f"  API    [bold]{escape(welcome.url)}/v1[/]")
+        self._line(f"  model  {escape(welcome.model)} ({escape(welcome.model_note)})")
+        self._line(f"  data   {escape(str(welcome.data))}")
+        self._line(f"  logs   {escape(str(welcome.logs))}")
+        self._line("")
+        self._line("Try it:")
+        self._line(f"  {escape(curl)}")
+        self._line("")
+        self._line(f"Stop it with ^C (or: kill {os.getpid()}). Nothing is lost.")
+
+    def stopping(self) -> None:
+        """A stop was asked for."""
+        self._line("Stopping …")
+
+    def stopped(self, seconds: float) -> None:
+        """Nothing runs any more."""
+        self._line(f"Stopped in {seconds:.1f} s.")
+
+    def warning(self, text: str) -> None:
+        """Something to know that does not keep it from running."""
+        self._line(f"  [yellow]![/] {escape(text)}")
+
+    def problem(self, text: str) -> None:
+        """Why it does not run, with the way out."""
+        self._line(f"[red]✗[/] {escape(text)}")
+
+    def fine(self, check: str, text: str) -> None:
+        """A check of `doctor` that passed."""
+        self._line(f"[green]ok[/]       {check}: {escape(text)}")
+
+    def trouble(self, check: str, text: str, way_out: str) -> None:
+        """A check of `doctor` that did not."""
+        end = "" if text.endswith((".", "?")) else "."
+        self._line(f"[red]problem[/]  {check}: {escape(text)}{end} {escape(way_out)}")
+
+    def chapter(self, chapter: Chapter) -> None:
+        """One event of a turn that is told again."""
+        self._line(f"[bold]{escape(chapter.heading)}[/]")
+        for fact in chapter.facts:
+            self._line(f"    {escape(fact)}")
+        self._line(f"  → {escape(chapter.state)}")
+        self._line(f"  → next: {escape(chapter.next_step)}")
+
+    def _given_up(self, report: ChildGivenUp) -> None:
+        how = exit_in_words(report.exit_code)
+        self.problem(
+            f"{report.name} died {report.deaths} times on its way up, the last time with {how}."
+        )
+        self._line(f"  The end of {escape(str(report.log))}:")
+        for line in report.tail:
+            self._line(f"    {escape(line)}")
+
+    def _line(self, text: str) -> None:
+        # A terminal that is gone (SIGHUP) must not keep the children from being stopped.
+        with contextlib.suppress(OSError):
+            # Never wrapped: paths and the curl line are there to be copied.
+            self._console.print(text, soft_wrap=True)

