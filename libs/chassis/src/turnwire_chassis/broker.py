@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -43,8 +42,11 @@ async def connect(
         else:
             log.warning("broker error", error=str(error), kind=type(error).__name__)
 
+    client = Client()
+
     async def on_disconnect() -> None:
-        log.warning("broker lost")
+        if not client.is_closed:
+            log.warning("broker lost")
 
     async def on_reconnect() -> None:
         log.info("broker found again")
@@ -53,13 +55,13 @@ async def connect(
 
     while True:
         try:
-            return await nats.connect(
+            await client.connect(
                 url,
                 name=service,
                 inbox_prefix=f"_INBOX_{service}".encode(),
                 allow_reconnect=True,
                 max_reconnect_attempts=-1,
-                reconnect_time_wait=_RECONNECT_WAIT_S,
+                reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType] -- fractions work
                 connect_timeout=2,
                 ping_interval=_PING_INTERVAL_S,
                 pending_size=_PENDING_BYTES,
@@ -67,6 +69,7 @@ async def connect(
                 disconnected_cb=on_disconnect,
                 reconnected_cb=on_reconnect,
             )
+            return client  # noqa: TRY300 -- the loop is the retry
         except (OSError, NatsError) as error:
             log.info("waiting for the broker", error=str(error))
             await asyncio.sleep(_RECONNECT_WAIT_S)

@@ -21,6 +21,8 @@ class TaskServer(uvicorn.Server):
                 port=port,
                 log_config=None,
                 access_log=False,
+                proxy_headers=False,
+                interface="asgi3",
                 lifespan="off",
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,

@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import BadSubscriptionError, ConnectionClosedError
+from nats.errors import BadSubscriptionError, ConnectionClosedError, MaxPayloadError
 from nats.js import JetStreamContext
 
 from turnwire_chassis.jetstream_log import read_batch
@@ -13,6 +14,8 @@ from turnwire_chassis.output_log import Watcher
 from turnwire_contracts import subjects
 from turnwire_contracts.frames import FrameMessage, pack, unpack
 from turnwire_contracts.ids import ResponseId
+
+log = structlog.get_logger()
 
 
 class JetStreamOutputLog:
@@ -25,11 +28,11 @@ class JetStreamOutputLog:
 
     async def publish(self, response_id: ResponseId, message: FrameMessage) -> None:
         """See `OutputLog.publish`."""
-        await self._client.publish(subjects.output(response_id), pack(message))
+        await self._send(subjects.output(response_id), message)
 
     async def answer(self, response_id: ResponseId, message: FrameMessage) -> None:
         """See `OutputLog.answer`."""
-        await self._client.publish(subjects.answer(response_id), pack(message))
+        await self._send(subjects.answer(response_id), message)
 
     async def watch(self, response_id: ResponseId, watcher: Watcher) -> "NatsWatch":
         """See `OutputLog.watch`."""
@@ -49,6 +52,13 @@ class JetStreamOutputLog:
         await self._jetstream.purge_stream(
             subjects.OUTPUT_STREAM, subject=subjects.output(response_id)
         )
+
+    async def _send(self, subject: str, message: FrameMessage) -> None:
+        try:
+            await self._client.publish(subject, pack(message))
+        except MaxPayloadError:
+            # Readers see a gap, and find the whole in the log once the turn has ended.
+            log.warning("frame larger than the broker takes", subject=subject)
 
     async def _listen(self, subject: str, watcher: Watcher) -> "NatsWatch":
         async def on_message(message: Msg) -> None:

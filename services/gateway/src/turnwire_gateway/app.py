@@ -50,6 +50,7 @@ def build(handlers: ResponseHandlers) -> FastAPI:
     app.add_api_route("/", handlers.root, methods=["GET"], tags=["Operations"])
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_fault)
     return app
 
 
@@ -134,6 +135,21 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
                 type="invalid_request_error",
                 code="unknown_url" if said.status_code == 404 else "http_error",  # noqa: PLR2004 -- HTTP's own number
                 message=f"{request.method} {request.url.path}: {said.detail}.",
+            )
+        )
+    )
+
+
+async def _on_fault(_: Request, error: Exception) -> Response:
+    """Say a fault of our own; nothing of it is told outside, all of it is logged."""
+    log.error("request failed", exc_info=error)
+    return error_response(
+        ApiError(
+            Failure(
+                http_status=500,
+                type="server_error",
+                code="internal_error",
+                message="Turnwire failed to handle the request. Its log says why: x-request-id.",
             )
         )
     )

@@ -13,6 +13,8 @@ from turnwire_contracts.turn import ClosedTurn
 _CANCELLED_HTTP_STATUS = 499
 """nginx: the client closed the request; nobody is there to read it."""
 
+_MOST_MESSAGE_BYTES = 256 * 1024
+
 
 class Channel:
     """Writes what one owner of one turn says; only the owner writes."""
@@ -99,6 +101,12 @@ class Channel:
 
     async def _publish(self, first: int, frames: list[bytes], *, last: bool = False) -> None:
         if not frames:
+            return
+        if len(frames) > 1 and sum(map(len, frames)) > _MOST_MESSAGE_BYTES:
+            # An echo of large tools or instructions stands in several frames: one message each.
+            for number, frame in enumerate(frames[:-1], start=first):
+                await self._publish(number, [frame])
+            await self._publish(first + len(frames) - 1, frames[-1:], last=last)
             return
         message = FrameMessage(
             "E" if last else "F", self._epoch, first, len(frames), b"".join(frames)

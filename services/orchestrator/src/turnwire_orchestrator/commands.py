@@ -34,6 +34,8 @@ class Fail(Struct, frozen=True):
 
     at: int
     failure: Failure
+    keep_content: bool = True
+    """False: not even the input may stay in the log (what the guard blocked)."""
 
 
 class Cancel(Struct, frozen=True):

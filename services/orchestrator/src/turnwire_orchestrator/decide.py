@@ -49,7 +49,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:
                 **_about(turn, "closed", command.at),
                 status="failed",
                 failure=command.failure,
-                stored=turn.request.store,
+                stored=turn.request.store and command.keep_content,
             )
         case Cancel():
             return Closed(
@@ -95,7 +95,6 @@ def content_policy_failure(violations: list[JSON]) -> Failure:
 
 def without_content(closed: Closed) -> Closed:
     """Give what the log may keep of a turn that is not stored."""
-    failure = closed.failure
     return Closed(
         v=closed.v,
         tenant=closed.tenant,
@@ -105,7 +104,7 @@ def without_content(closed: Closed) -> Closed:
         status=closed.status,
         usage=closed.usage,
         incomplete_reason=closed.incomplete_reason,
-        failure=failure,
+        failure=closed.failure,
         stored=False,
     )
 

@@ -82,7 +82,8 @@ class Drive:
             case Sample():
                 return await self._sample()
             case Refuse():
-                return Fail(at=now(), failure=content_policy_failure(step.violations))
+                failure = content_policy_failure(step.violations)
+                return Fail(at=now(), failure=failure, keep_content=False)
             case GiveUp():
                 return Cancel(at=now())
             case Erase():

@@ -1,5 +1,6 @@
 """What the orchestrator does with each message: requested turns, wishes to cancel, questions."""
 
+import asyncio
 from collections import OrderedDict
 
 import structlog
@@ -9,9 +10,10 @@ from turnwire_chassis.event_log import Recorded
 from turnwire_chassis.inbox import Delivery
 from turnwire_chassis.topology import MAX_DELIVERIES
 from turnwire_contracts import codec, subjects
+from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.queries import Models, Refusal
-from turnwire_contracts.turn import ClosedTurn, Erased, Unborn
+from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Unborn
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.backend import HttpBackend
 from turnwire_orchestrator.commands import Fail
@@ -22,6 +24,7 @@ from turnwire_orchestrator.ports import Ports, TurnFailedError
 log = structlog.get_logger()
 
 _REMEMBERED_CANCELS = 10_000
+_FORGET_AFTER_S = 15.0
 
 
 class TurnHandlers:
@@ -32,16 +35,18 @@ class TurnHandlers:
         self._ports = ports
         self._drives: dict[ResponseId, Drive] = {}
         self._cancels: OrderedDict[ResponseId, None] = OrderedDict()
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     async def requested(self, delivery: Delivery) -> None:
         """Drive a turn to its end; raising gives it back for another try."""
-        tenant, response_id, kind = subjects.parse_turn_event(delivery.subject)
-        if delivery.attempt == 1 and response_id not in self._cancels:
-            event = codec.decode(kind, delivery.body)
-            recorded = [Recorded(delivery.sequence, event)]
-        else:
-            recorded = await self._ports.log.read(tenant, response_id)
-        owned = OwnedTurn(self._ports, recorded, f"{self._ports.claim}:{delivery.attempt}")
+        _, response_id, _ = subjects.parse_turn_event(delivery.subject)
+        try:
+            recorded = await self._recorded(delivery)
+            owned = OwnedTurn(self._ports, recorded, f"{self._ports.claim}:{delivery.attempt}")
+        except (codec.UnreadableEventError, ImpossibleEventError):
+            # Another try would not read it either; the store keeps it among the dead letters.
+            log.exception("turn cannot be read", subject=delivery.subject)
+            return
         if isinstance(owned.turn, Unborn | Erased):
             return
         drive = Drive(self._ports, owned, owned.turn.request, delivery.attempt)
@@ -51,6 +56,13 @@ class TurnHandlers:
         finally:
             self._drives.pop(response_id, None)
 
+    async def _recorded(self, delivery: Delivery) -> list[Recorded]:
+        """Give the turn's events; the first owner of a new turn holds the only one in its hands."""
+        tenant, response_id, kind = subjects.parse_turn_event(delivery.subject)
+        if delivery.attempt == 1 and response_id not in self._cancels:
+            return [Recorded(delivery.sequence, codec.decode(kind, delivery.body))]
+        return await self._ports.log.read(tenant, response_id)
+
     async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int) -> None:
         if isinstance(owned.turn, ClosedTurn):
             await drive.tell_end_again()
@@ -59,8 +71,23 @@ class TurnHandlers:
             failure = failures.too_many_owners(attempt)
             await owned.carry_out(Fail(at=self._ports.now_ms(), failure=failure))
         await drive.run()
+        if isinstance(owned.turn, ClosedTurn) and not owned.turn.closed.stored:
+            self._forget_later(owned.turn.request)
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
+
+    def _forget_later(self, request: Requested) -> None:
+        """Drop the frames of a turn that is not stored, once slow readers had their time."""
+        if not request.stream:
+            return
+
+        async def forget() -> None:
+            await asyncio.sleep(_FORGET_AFTER_S)
+            await self._ports.output.forget(request.response_id)
+
+        task = asyncio.create_task(forget())
+        self._forgetting.add(task)
+        task.add_done_callback(self._forgetting.discard)
 
     def cancel_requested(self, subject: str) -> None:
         """Stop a turn that is ours; remember one that may come yet."""
