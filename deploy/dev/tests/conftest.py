@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
 import pytest
+
 from turnwire_dev.claims.ports import choose
 from turnwire_dev.parts.services import MODULES
 from turnwire_dev.testing import WITHIN, Doctor, StartUp, UpUnderTest
@@ -43,8 +44,10 @@ def stand_ins(tmp_path: Path) -> Path:
         variable = "TURNWIRE_PORT" if name == "gateway" else "TURNWIRE_HEALTH_PORT"
         program = folder / module / "__main__.py"
         program.parent.mkdir(parents=True)
-        # Without it the real package, further down the path, would come first.
-        (program.parent / "__init__.py").touch()
+        # Comes before the real package, and all but `__main__` is still found there.
+        (program.parent / "__init__.py").write_text(
+            "__path__ = __import__('pkgutil').extend_path(__path__, __name__)"
+        )
         program.write_text(STAND_IN.format(name=name, port=variable))
     return folder
 

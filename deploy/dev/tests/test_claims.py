@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from turnwire_dev.claims.folder import DataFolder, FolderInUseError
 from turnwire_dev.claims.ports import FIRST, LOOPBACK, choose, http_url, why_not
 
@@ -50,6 +51,6 @@ def test_a_port_that_cannot_be_had_is_told_with_its_reason() -> None:
 
 
 def test_a_client_reaches_a_gateway_that_listens_everywhere_over_loopback() -> None:
-    assert http_url("0.0.0.0", 8080) == "http://127.0.0.1:8080"  # noqa: S104
+    assert http_url("0.0.0.0", 8080) == "http://127.0.0.1:8080"
     assert http_url("::", 8080) == "http://[::1]:8080"
     assert http_url("localhost", 80) == "http://localhost:80"

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+
 from turnwire_dev.commands.checks import first_address
 from turnwire_dev.testing import Doctor, StartUp
 

@@ -12,6 +12,7 @@ import nats
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from pymongo import AsyncMongoClient
+
 from turnwire_dev.parts.model import running_model
 from turnwire_dev.parts.mongo import running_mongo
 from turnwire_dev.parts.nats import running_nats
@@ -72,13 +73,13 @@ async def test_the_model_answers_and_calls_a_tool_when_it_must(tmp_path: Path) -
     assert json.loads(call["output"][0]["arguments"]) == {"city": "Tokyo"}
 
 
-async def ask(url: str, body: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+async def ask(url: str, body: dict[str, Any] | None = None) -> Any:
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(  # noqa: S310 - loopback
         url, data, {"Content-Type": "application/json"}
     )
 
-    def send() -> Any:  # noqa: ANN401 - JSON
+    def send() -> Any:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             return json.load(answer)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from turnwire_dev.supervision.process import ChildGaveUpError, ChildSpec, Layer
 from turnwire_dev.supervision.reports import (
     ChildBecameReady,

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import psutil
+
 from turnwire_dev.testing import StartUp
 
 STOP_LIMIT = 5.0

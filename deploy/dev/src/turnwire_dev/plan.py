@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from turnwire_chassis.settings import PREFIX
-
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import choose, http_url
 from turnwire_dev.parts import model, mongo, nats

@@ -11,7 +11,7 @@ from typing import assert_never
 from rich.console import Console
 from rich.markup import escape
 
-from turnwire_dev.replaying.story import Chapter
+from turnwire_dev.replaying.chapter import Chapter
 from turnwire_dev.supervision.process import ChildSpec
 from turnwire_dev.supervision.reports import (
     ChildBecameReady,

@@ -59,7 +59,7 @@ class Feed:
         self._news = asyncio.Event()
         self._watch: Watch | None = None
         self._looks = 0
-        self._idle = joins_at is not None
+        self._begun = self._idle = joins_at is not None
         self._ticker: asyncio.TimerHandle | None = None
         self.left = False
         """Whether the reader has gone."""
@@ -86,8 +86,8 @@ class Feed:
         while not self.left:
             if self._idle:
                 self._idle = False
-                if not self._queue:
-                    return await self._look() or Chunk(KEEP_ALIVE)
+                if not self._queue and (chunk := await self._idle_chunk()):
+                    return chunk
             if not self._queue:
                 self._news.clear()
                 await self._news.wait()
@@ -96,6 +96,16 @@ class Feed:
             if chunk is not None:
                 return chunk
         return None
+
+    async def _idle_chunk(self) -> Chunk | None:
+        """Give what was missed, else a sign of life; but none before the stream has begun.
+
+        A turn that fails before its first frame is answered with a plain HTTP error.
+        """
+        chunk = await self._look()
+        if chunk is None and not self._queue and self._begun:
+            return Chunk(KEEP_ALIVE)
+        return chunk
 
     def _tick(self) -> None:
         self._idle = not self._queue
@@ -133,6 +143,7 @@ class Feed:
                     break
                 return await self._look()
             bodies.append(tail(message, self._next))
+            self._begun = True
             self._next, self._epoch, self._looks = message.end, message.epoch, 0
             last = message.kind == "E"
             self._drop_first()

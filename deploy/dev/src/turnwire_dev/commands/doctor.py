@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import assert_never
 
 import typer
-from turnwire_chassis.settings import SettingsError, load
 
+from turnwire_chassis.settings import SettingsError, load
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.run_file import Run, read_run
 from turnwire_dev.commands import checks

@@ -3,9 +3,9 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
 
 import typer
+
 from turnwire_chassis.broker import connect
 from turnwire_chassis.event_log import LogUnavailableError, Recorded
 from turnwire_chassis.jetstream_log import JetStreamEventLog
@@ -13,7 +13,6 @@ from turnwire_chassis.settings import SettingsError, load
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import ResponseId, TenantId, is_response_id
 from turnwire_contracts.turn import ImpossibleEventError
-
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.run_file import read_run
 from turnwire_dev.replaying import log_file
@@ -30,19 +29,9 @@ class NoLogError(Exception):
 
 
 def replay(
-    response_id: Annotated[
-        str | None, typer.Argument(help="The turn; may be left out with --from-file.")
-    ] = None,
-    *,
-    from_file: Annotated[
-        Path | None, typer.Option(help="Read an exported log instead of the broker's.")
-    ] = None,
-    export: Annotated[
-        Path | None, typer.Option(help="Also write the turn's events to this file.")
-    ] = None,
-    tenant: Annotated[str, typer.Option(help="The tenant that the turn belongs to.")] = "local",
+    response_id: str | None, from_file: Path | None, export: Path | None, tenant: str
 ) -> None:
-    """Print the events of a turn, the state after each, and what would be done next."""
+    """Tell a turn from the broker's log or from an exported one; exit code 1 if there is none."""
     screen = Screen()
     try:
         recorded = _recorded(response_id, from_file, TenantId(tenant))

@@ -4,8 +4,8 @@ import asyncio
 import os
 
 import typer
-from turnwire_chassis.settings import SettingsError, load
 
+from turnwire_chassis.settings import SettingsError, load
 from turnwire_dev import runner
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import kind_of

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 import msgspec
+
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import kind_of
 from turnwire_contracts.stream import stream_of
@@ -18,19 +19,11 @@ from turnwire_contracts.turn import (
     Unborn,
     evolve,
 )
+from turnwire_dev.replaying.chapter import Chapter
 from turnwire_orchestrator.react import react
 
 _SAID_BY_THE_HEADING = {"v", "tenant", "response_id", "at", "cause"}
 _LONGEST_VALUE = 200
-
-
-class Chapter(msgspec.Struct, frozen=True):
-    """One event and what it leads to."""
-
-    heading: str
-    facts: list[str]
-    state: str
-    next_step: str
 
 
 def chapters(recorded: list[Recorded]) -> Iterator[Chapter]:

@@ -1,0 +1,42 @@
+"""A text and its cuts give back the deltas that it was told in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnwire_contracts.cuts import split, written
+
+pieces = st.lists(
+    st.text(min_size=1, max_size=6)
+    | st.builds(lambda letter, n: letter * n, st.characters(), st.integers(60, 5000)),
+    max_size=12,
+)
+
+
+@given(pieces)
+def test_a_text_splits_again_into_the_pieces_it_was_told_in(told: list[str]) -> None:
+    cuts = written(len(piece) for piece in told)
+    assert list(split("".join(told), cuts)) == told
+
+
+@given(st.lists(st.integers(0, 63), max_size=40))
+def test_a_short_delta_costs_one_character(lengths: list[int]) -> None:
+    assert len(written(lengths)) == len(lengths)
+
+
+def test_lengths_are_written_in_the_letters_that_recorded_logs_hold() -> None:
+    assert written([0, 1, 26, 52, 62, 63, 64, 1000]) == "ABa0-_(64)(1000)"
+
+
+def test_a_text_without_cuts_is_one_delta() -> None:
+    assert list(split("hello", "")) == ["hello"]
+
+
+def test_an_empty_text_has_no_delta() -> None:
+    assert list(split("", "")) == []
+
+
+@pytest.mark.parametrize("cuts", ["B", "BBBB", "(9)", "AA"])
+def test_cuts_of_another_text_are_refused(cuts: str) -> None:
+    with pytest.raises(ValueError, match="cuts cover"):
+        list(split("abc", cuts))
