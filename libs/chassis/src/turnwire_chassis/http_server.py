@@ -17,7 +17,6 @@ class TaskServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,  # pyright: ignore[reportArgumentType] -- ASGI3 is what uvicorn takes
-                interface="asgi3",
                 host=host,
                 port=port,
                 log_config=None,
