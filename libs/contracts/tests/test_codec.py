@@ -37,9 +37,7 @@ values = st.recursive(
 objects = st.dictionaries(texts, values, max_size=3)
 items = st.lists(objects, max_size=2)
 cut_lists = st.lists(st.lists(texts, max_size=2), max_size=2)
-failures = st.builds(
-    Failure, st.integers(400, 599), texts, texts, texts, maybe, st.none() | items
-)
+failures = st.builds(Failure, st.integers(400, 599), texts, texts, texts, maybe, st.none() | items)
 usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
 statuses = st.sampled_from(["completed", "incomplete", "failed", "cancelled"])
 about: dict[str, Any] = {
@@ -167,9 +165,8 @@ def test_an_older_event_is_lifted_step_by_step_to_todays_version() -> None:
         upcaster("cancel_requested", 0, from_zero),
     ):
         event = decode("cancel_requested", old)
-    assert event == CancelRequested(
-        v=1, tenant="t", response_id="r", at=1, cause="c", reason="asked"  # pyright: ignore[reportArgumentType]
-    )
+    assert isinstance(event, CancelRequested)
+    assert (event.v, event.at, event.reason) == (1, 1, "asked")
     with pytest.raises(UnreadableEventError):
         decode("cancel_requested", old)
 

@@ -6,11 +6,14 @@ from hypothesis import strategies as st
 
 from turnwire_contracts.cuts import split, written
 
-pieces = st.lists(
-    st.text(min_size=1, max_size=6)
-    | st.builds(lambda letter, n: letter * n, st.characters(), st.integers(60, 5000)),
-    max_size=12,
-)
+
+def _repeated(letter: str, times: int) -> str:
+    return letter * times
+
+
+short = st.text(min_size=1, max_size=6)
+long = st.builds(_repeated, st.characters(), st.integers(60, 5000))
+pieces = st.lists(short | long, max_size=12)
 
 
 @given(pieces)

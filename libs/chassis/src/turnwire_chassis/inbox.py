@@ -20,9 +20,12 @@ from nats.js.api import ConsumerConfig
 
 log = structlog.get_logger()
 
-_PULL_EXPIRES_S = 10.0
+# Shorter than a lost owner's grace: the pulls of a process that hangs with its connection open are
+# gone before its turns are given out again, or they would be given to it once more.
+_PULL_EXPIRES_S = 2.0
 _LOST_AFTER_S = _PULL_EXPIRES_S + 2.0
 _TICK_S = 0.5
+_EXPIRED = "408"
 _GIVE_BACK_DELAY_S = 1.0
 
 
@@ -117,11 +120,11 @@ class Inbox:
         self._owned[message.reply] = task
 
     async def _on_status(self, message: Msg, status: str) -> None:
-        if status == "100":
-            return
         left = (message.headers or {}).get("Nats-Pending-Messages")
         self._asked = max(0, self._asked - int(left)) if left is not None else 0
-        await self._pull()
+        if status == _EXPIRED:
+            await self._pull()
+        # Anything else (no such consumer, a broker that shuts down) waits for the next tick.
 
     async def _handle(self, message: Msg) -> None:
         delivery = _delivery(message)

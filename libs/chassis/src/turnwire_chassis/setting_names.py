@@ -29,3 +29,9 @@ SETTING_NAMES = frozenset(
         "TURNWIRE_TURN_TIMEOUT_S",
     }
 )
+
+CLIENT_NAMES = frozenset({"TURNWIRE_URL", "TURNWIRE_MODEL", "TURNWIRE_TOKEN"})
+"""What the examples are told; no service reads them."""
+
+TEST_PREFIX = "TURNWIRE_TEST_"
+"""What the tests are told: servers to use instead of their own."""

@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from turnwire_chassis.setting_names import SETTING_NAMES
+from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
 
 PREFIX = "TURNWIRE_"
+_SIMILAR = 0.75
 
 
 class SettingsError(Exception):
@@ -63,13 +64,21 @@ def load(settings: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
 
 
 def refuse_misspelt(environ: Mapping[str, str]) -> None:
-    """Raise `SettingsError` if a variable looks like a misspelt setting of Turnwire."""
+    """Raise `SettingsError` if a variable looks like a misspelt setting of Turnwire.
+
+    A name that resembles none is left alone: it may belong to somebody's own scripts.
+    """
     for name in environ:
-        if not name.startswith(PREFIX) or name in SETTING_NAMES:
+        if not name.startswith((PREFIX, PREFIX.removesuffix("_"))) or name in SETTING_NAMES:
             continue
-        near = difflib.get_close_matches(name, SETTING_NAMES, n=1, cutoff=0.6)
-        hint = f"Did you mean {near[0]}?" if near else "docs/settings.md lists those there are."
-        raise SettingsError(f"{name} is not a setting of Turnwire. {hint}")
+        if name in CLIENT_NAMES or name.startswith(TEST_PREFIX):
+            continue
+        near = difflib.get_close_matches(name, sorted(SETTING_NAMES), n=1, cutoff=_SIMILAR)
+        if near:
+            raise SettingsError(
+                f"{name} is not a setting of Turnwire. Did you mean {near[0]}? "
+                "docs/settings.md lists them all."
+            )
 
 
 def _problem(detail: Any) -> str:

@@ -66,4 +66,4 @@ def parts_of(item: Item) -> list[JSON]:
 
 def said_at_the_end(item: Item) -> JSON:
     """Give those fields of a finished item that `output_item.added` did not show."""
-    return {name: item[name] for name in _SAID_AT_THE_END if name in item}
+    return {name: item[name] for name in _SAID_AT_THE_END if item.get(name) is not None}

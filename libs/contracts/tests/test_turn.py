@@ -1,0 +1,175 @@
+"""The fold: which event may follow which, and what a turn knows after it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnwire_contracts.events import AnyEvent, Closed, Requested, TakenOver
+from turnwire_contracts.turn import (
+    ClosedTurn,
+    Erased,
+    ImpossibleEventError,
+    Refused,
+    Sampling,
+    Screening,
+    Turn,
+    Unborn,
+    evolve,
+    fold,
+)
+from turnwire_testing.examples import (
+    cancel_requested,
+    closed,
+    message,
+    requested,
+    screened,
+    taken_over,
+)
+
+VIOLATION = {"category": "pii", "provider": "regex", "stage": "emails", "step": 0}
+
+STATES: dict[str, list[AnyEvent]] = {
+    "unborn": [],
+    "screening": [requested(screen=True)],
+    "sampling": [requested()],
+    "refused": [requested(screen=True), screened(violations=[VIOLATION])],
+    "closed": [requested(), closed()],
+    "erased": [closed(stored=False)],
+}
+EVENTS: dict[str, AnyEvent] = {
+    "requested": requested(),
+    "requested_screened": requested(screen=True),
+    "screened_safe": screened(),
+    "screened_unsafe": screened(violations=[VIOLATION]),
+    "taken_over": taken_over(abandoned=[message("Hal", status="incomplete")], cuts=[["D"]]),
+    "cancel_requested": cancel_requested(),
+    "closed": closed(),
+}
+NEXT: dict[str, dict[str, type[Any]]] = {
+    "unborn": {
+        "requested": Sampling,
+        "requested_screened": Screening,
+        "cancel_requested": Unborn,
+        "closed": Erased,
+    },
+    "screening": {
+        "screened_safe": Sampling,
+        "screened_unsafe": Refused,
+        "taken_over": Screening,
+        "cancel_requested": Screening,
+        "closed": ClosedTurn,
+    },
+    "sampling": {"taken_over": Sampling, "cancel_requested": Sampling, "closed": ClosedTurn},
+    "refused": {"taken_over": Refused, "cancel_requested": Refused, "closed": ClosedTurn},
+    "closed": {"cancel_requested": ClosedTurn},
+    "erased": {"cancel_requested": Erased},
+}
+PAIRS = [(state, event) for state in STATES for event in EVENTS]
+ALLOWED = [pair for pair in PAIRS if pair[1] in NEXT[pair[0]]]
+FORBIDDEN = [pair for pair in PAIRS if pair[1] not in NEXT[pair[0]]]
+
+
+@pytest.mark.parametrize(("state", "event"), ALLOWED)
+def test_an_event_that_may_follow_leads_to_the_next_state(state: str, event: str) -> None:
+    after = evolve(fold(STATES[state]), EVENTS[event])
+    assert type(after) is NEXT[state][event]
+
+
+@pytest.mark.parametrize(("state", "event"), FORBIDDEN)
+def test_an_event_that_cannot_follow_shows_a_damaged_log(state: str, event: str) -> None:
+    with pytest.raises(ImpossibleEventError):
+        evolve(fold(STATES[state]), EVENTS[event])
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_examples_stand_in_the_state_that_they_are_named_for(state: str) -> None:
+    name = type(fold(STATES[state])).__name__.lower()
+    assert name.removesuffix("turn") == state
+
+
+def _abandoning(items: int) -> TakenOver:
+    seen = [message("x", index, "incomplete") for index in range(items)]
+    return taken_over(abandoned=seen, cuts=[["B"]] * items)
+
+
+# Every whole life of a turn: screened or not, taken over any number of times, closed or not yet.
+take_overs = st.lists(st.builds(_abandoning, st.integers(0, 2)), max_size=3)
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[AnyEvent]:
+    """Draw the events of one turn in an order that can happen."""
+    screen = draw(st.booleans())
+    life: list[AnyEvent] = [requested(screen=screen)]
+    if screen:
+        life += draw(take_overs)
+        life.append(screened())
+    life += draw(take_overs)
+    if draw(st.booleans()):
+        life.append(closed())
+    return life
+
+
+@given(lives(), st.integers(0, 12), st.integers(0, 12))
+def test_a_wish_to_cancel_loses_no_content_wherever_it_comes(
+    life: list[AnyEvent], first: int, second: int
+) -> None:
+    disturbed = list(life)
+    for place in (first, second):
+        disturbed.insert(min(place, len(disturbed) - 1) + 1, cancel_requested(at=place))
+    assert content(fold(disturbed)) == content(fold(life))
+
+
+@given(lives(), st.integers(1, 12))
+def test_a_running_turn_remembers_the_first_wish_to_cancel(
+    life: list[AnyEvent], place: int
+) -> None:
+    running = [event for event in life if not isinstance(event, Closed)]
+    running.insert(min(place, len(running)), cancel_requested(at=1))
+    turn = fold([*running, cancel_requested(at=2)])
+    assert isinstance(turn, Screening | Sampling)
+    assert turn.cancel is not None
+    assert turn.cancel.at == 1
+
+
+@given(lives())
+def test_what_was_abandoned_stands_before_the_output_with_its_cuts(life: list[AnyEvent]) -> None:
+    turn = fold([*(event for event in life if not isinstance(event, Closed)), closed(cuts=[["D"]])])
+    assert isinstance(turn, ClosedTurn)
+    assert turn.output == [*turn.abandoned, message("Hi.")]
+    assert turn.cuts == [*turn.abandoned_cuts, ["D"]]
+    assert len(turn.abandoned) == len(turn.abandoned_cuts)
+
+
+@pytest.mark.parametrize(
+    ("own", "inherited", "effective"),
+    [
+        (None, None, None),
+        (None, "old", "old"),
+        (None, "", ""),
+        ("new", None, "new"),
+        ("new", "old", "new"),
+        ("", "old", ""),
+    ],
+)
+def test_the_requests_own_instructions_beat_inherited_ones(
+    own: str | None, inherited: str | None, effective: str | None
+) -> None:
+    turn = fold([requested(instructions=own), closed(instructions=inherited)])
+    assert isinstance(turn, ClosedTurn)
+    assert turn.instructions == effective
+
+
+def content(turn: Turn) -> tuple[Requested | None, list[Any], list[Any]]:
+    """What a client could be shown of a turn."""
+    match turn:
+        case ClosedTurn():
+            return turn.request, turn.output, turn.cuts
+        case Sampling():
+            return turn.request, [*turn.abandoned], [*turn.abandoned_cuts]
+        case Screening() | Refused():
+            return turn.request, [], []
+        case Unborn() | Erased():
+            return None, [], []
