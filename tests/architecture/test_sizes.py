@@ -1,0 +1,85 @@
+"""Small things can be read: how long a module, a function and a signature may be."""
+
+import ast
+
+import pytest
+
+from architecture.house import Function, Module, modules
+
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 40
+MOST_ARGUMENTS = 5
+MOST_FILES = 10
+
+BANNED_NAMES = {
+    "utils", "helpers", "common", "misc", "base", "core", "manager", "service", "services",
+}  # fmt: skip
+
+_TABLE_SHARE = 0.6
+
+
+def test_no_module_is_longer_than_three_hundred_lines() -> None:
+    lengths = {module.place: len(module.text.splitlines()) for module in modules()}
+    assert {place: length for place, length in lengths.items() if length > LONGEST_MODULE} == {}
+
+
+def test_no_function_is_longer_than_forty_lines_unless_it_is_a_match_table() -> None:
+    long = {
+        _name(module, function): _length(function) - _recorded(function)
+        for module in modules()
+        for function in module.functions()
+        if _length(function) - _recorded(function) > LONGEST_FUNCTION and not _is_table(function)
+    }
+    assert long == {}
+
+
+def test_no_function_takes_more_than_five_arguments() -> None:
+    crowded = {
+        _name(module, function): _arguments(function)
+        for module in modules()
+        for function in module.functions()
+        if _arguments(function) > MOST_ARGUMENTS
+    }
+    assert crowded == {}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [m.place for m in modules() if m.path.stem in BANNED_NAMES] == []
+
+
+def test_a_folder_has_about_ten_files() -> None:
+    counts: dict[str, int] = {}
+    for module in modules():
+        if module.path.stem != "__init__":
+            folder = module.place.rpartition("/")[0]
+            counts[folder] = counts.get(folder, 0) + 1
+    full = {folder: count for folder, count in counts.items() if count > MOST_FILES}
+    if full:
+        # About ten is a habit and no law: it is told, and nothing fails.
+        pytest.xfail(f"folders with more than {MOST_FILES} modules: {full}")
+
+
+def _name(module: Module, function: Function) -> str:
+    return f"{module.place}:{function.lineno} {function.name}"
+
+
+def _length(node: ast.stmt | ast.expr) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _recorded(function: Function) -> int:
+    """Count the lines of inline snapshots: they are data that a tool writes."""
+    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    taken = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "snapshot"]
+    return sum(map(_length, taken))
+
+
+def _is_table(function: Function) -> bool:
+    matches = [node for node in function.body if isinstance(node, ast.Match)]
+    return sum(map(_length, matches)) > _TABLE_SHARE * _length(function)
+
+
+def _arguments(function: Function) -> int:
+    given = function.args
+    named = [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len([name for name in named if name not in {"self", "cls"}])
