@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from turnwire_dev.claims.ports import choose
-from turnwire_dev.parts.services import MODULES
+from turnwire_dev.parts.members import MODULES
 from turnwire_dev.testing import WITHIN, Doctor, StartUp, UpUnderTest
 
 # Speaks enough HTTP to be found healthy. It knows neither a broker nor a database.

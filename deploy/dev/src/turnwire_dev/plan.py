@@ -7,7 +7,7 @@ from turnwire_chassis.settings import PREFIX
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import choose, http_url
 from turnwire_dev.parts import model, mongo, nats
-from turnwire_dev.parts.services import GATEWAY, MODULES, gateway_child, service_child
+from turnwire_dev.parts.members import GATEWAY, MODULES, gateway_child, service_child
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 

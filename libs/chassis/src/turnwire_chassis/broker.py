@@ -1,13 +1,11 @@
 """The connection to the broker: made once, kept for ever, and loud when something is refused."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import msgspec
 import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError, SlowConsumerError
 from nats.errors import TimeoutError as NatsTimeoutError
 
@@ -34,14 +32,6 @@ async def connect(
 
     `reconnected` runs after every reconnection: a broker that lost its memory needs its streams.
     """
-
-    async def on_error(error: Exception) -> None:
-        # A denied subject or a full buffer is told here and nowhere else.
-        if isinstance(error, SlowConsumerError):
-            log.warning("broker dropped messages", subject=error.subject)
-        else:
-            log.warning("broker error", error=str(error), kind=type(error).__name__)
-
     client = Client()
 
     async def on_disconnect() -> None:
@@ -53,26 +43,29 @@ async def connect(
         if reconnected is not None:
             await reconnected()
 
-    while True:
-        try:
-            await client.connect(
-                url,
-                name=service,
-                inbox_prefix=f"_INBOX_{service}".encode(),
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType] -- fractions work
-                connect_timeout=2,
-                ping_interval=_PING_INTERVAL_S,
-                pending_size=_PENDING_BYTES,
-                error_cb=on_error,
-                disconnected_cb=on_disconnect,
-                reconnected_cb=on_reconnect,
-            )
-            return client  # noqa: TRY300 -- the loop is the retry
-        except (OSError, NatsError) as error:
-            log.info("waiting for the broker", error=str(error))
-            await asyncio.sleep(_RECONNECT_WAIT_S)
+    # With endless attempts the first connection waits like every later one.
+    await client.connect(
+        url,
+        name=service,
+        inbox_prefix=f"_INBOX_{service}".encode(),
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType] -- fractions work
+        connect_timeout=2,
+        ping_interval=_PING_INTERVAL_S,
+        pending_size=_PENDING_BYTES,
+        error_cb=_on_error,
+        disconnected_cb=on_disconnect,
+        reconnected_cb=on_reconnect,
+    )
+    return client
+
+
+async def _on_error(error: Exception) -> None:
+    # A denied subject or a full buffer is told here and nowhere else.
+    if isinstance(error, SlowConsumerError):
+        log.warning("broker dropped messages", subject=error.subject)
+    else:
+        log.warning("broker error", error=str(error), kind=type(error).__name__)
 
 
 async def ask(

@@ -69,7 +69,7 @@ def unavailable(what: str) -> ApiError:
         Failure(
             http_status=503,
             type="server_error",
-            code=f"{what}_unavailable",
+            code=f"{what.replace(' ', '_')}_unavailable",
             message=f"The {what} does not answer. Try again later.",
         )
     )

@@ -8,6 +8,7 @@ import uuid
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer, broker_check
@@ -37,22 +38,10 @@ async def serve(settings: OrchestratorSettings) -> None:
     client = await connect(settings.nats_url, "orchestrator", on_reconnect)
     jetstream = await declare(client, settings.stream_replicas)
     backend = _backend(settings)
-    handlers = TurnHandlers(
-        Ports(
-            log=JetStreamEventLog(client, jetstream),
-            output=JetStreamOutputLog(client, jetstream),
-            backend=backend,
-            histories=StoreHistories(client, settings.history_cache_bytes),
-            guard=GuardService(client, settings.guard_timeout_s),
-            policy=_policy(settings),
-            now_ms=lambda: time.time_ns() // 1_000_000,
-            claim=f"{os.getpid()}-{uuid.uuid4().hex}",
-        )
-    )
+    handlers = TurnHandlers(_ports(settings, client, jetstream, backend))
     inbox = Inbox(client, jetstream, orchestrator_consumer(), subjects.TURNS_STREAM)
-    health = HealthServer(
-        settings.health_host, settings.health_port, {"broker": broker_check(client)}
-    )
+    checks = {"broker": broker_check(client)}
+    health = HealthServer(settings.health_host, settings.health_port, checks)
 
     async def restore() -> None:
         while True:
@@ -72,6 +61,24 @@ async def serve(settings: OrchestratorSettings) -> None:
     finally:
         await backend.close()
         await client.close()
+
+
+def _ports(
+    settings: OrchestratorSettings,
+    client: Client,
+    jetstream: JetStreamContext,
+    backend: HttpBackend,
+) -> Ports:
+    return Ports(
+        log=JetStreamEventLog(client, jetstream),
+        output=JetStreamOutputLog(client, jetstream),
+        backend=backend,
+        histories=StoreHistories(client, settings.history_cache_bytes),
+        guard=GuardService(client, settings.guard_timeout_s),
+        policy=_policy(settings),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        claim=f"{os.getpid()}-{uuid.uuid4().hex}",
+    )
 
 
 async def _listen(client: Client, handlers: TurnHandlers, backend: HttpBackend) -> None:

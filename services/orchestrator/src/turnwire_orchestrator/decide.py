@@ -81,7 +81,7 @@ def _finished(command: Finish, turn: Running) -> Closed:
 
 
 def content_policy_failure(violations: list[JSON]) -> Failure:
-    """Say which rules the input broke (DESIGN: refused before any output, HTTP 400)."""
+    """Say which rules the input broke; it is refused before any output, whoever asked how."""
     broken = ", ".join(str(violation["category"]) for violation in violations)
     return Failure(
         http_status=400,

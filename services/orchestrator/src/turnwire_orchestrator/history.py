@@ -39,7 +39,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
 
     What was abandoned when an owner was lost is not sent to a model again.
     """
-    items = [*turn.request.input, *turn.closed.output]
+    items = [*without_repeats(turn.request.input, parent), *turn.closed.output]
     ids = {item["id"] for item in (*turn.request.input, *turn.output) if item.get("id")}
     return Past(
         turn.request.response_id,
@@ -64,7 +64,7 @@ def encode_input(past: Past | None, new: bytes) -> bytes:
 def instructions_for(
     request: Requested, past: Past | None, default: str | None, *, inherit: bool
 ) -> str | None:
-    """Choose the instructions of a turn (DESIGN "Instructions").
+    """Choose the instructions of a turn.
 
     The request's own, else those of the previous response where they are inherited, else the
     default. An empty text clears: the model is told nothing, and later turns inherit that.

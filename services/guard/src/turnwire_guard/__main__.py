@@ -1,0 +1,8 @@
+"""Runs the guard: `python -m turnwire_guard`."""
+
+from turnwire_chassis.run import run_service
+from turnwire_guard.app import SERVICE, serve
+from turnwire_guard.settings import GuardSettings
+
+if __name__ == "__main__":
+    run_service(SERVICE, GuardSettings, serve)

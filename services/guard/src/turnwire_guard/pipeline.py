@@ -1,0 +1,93 @@
+"""A pipeline: stages in order, up to the first that finds something. Only providers do I/O."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from turnwire_contracts.queries import AskForCheck, Verdict, Violation
+
+OnError = Literal["block", "allow"]
+
+
+class ProviderError(Exception):
+    """A provider cannot say whether the content may pass."""
+
+
+class StageFailedError(Exception):
+    """A stage could not judge; raised when it must not be left out."""
+
+    def __init__(self, stage: "Stage", reason: str) -> None:
+        """Keep both for the log; `reason` is for people."""
+        self.stage = stage
+        self.reason = reason
+        super().__init__(stage.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a provider has against the content."""
+
+    category: str
+    reason: str | None = None
+
+
+class Provider(Protocol):
+    """Judges content; one is made for each stage, with that stage's settings."""
+
+    async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
+        """Give what is wrong, nothing when all is well. Raises ProviderError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a pipeline."""
+
+    name: str
+    provider_name: str
+    provider: Provider
+    enabled: bool = True
+    on_error: OnError = "block"
+
+
+Pipeline = tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict, and the stages it had to do without."""
+
+    verdict: Verdict
+    without: tuple[StageFailedError, ...] = ()
+
+
+async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
+    """Ask the enabled stages one after the other. Raises StageFailedError.
+
+    `step` counts from 1 and counts disabled stages too: switching one off renames no other.
+    """
+    without: list[StageFailedError] = []
+    for step, stage in enumerate(pipeline, start=1):
+        if not stage.enabled:
+            continue
+        try:
+            findings = await stage.provider.judge(question)
+        except ProviderError as error:
+            failure = StageFailedError(stage, str(error))
+            if stage.on_error == "block":
+                raise failure from error
+            without.append(failure)
+            continue
+        if findings:
+            violations = [_violation(finding, stage, step) for finding in findings]
+            return Outcome(Verdict(safe=False, violations=violations), tuple(without))
+    return Outcome(Verdict(safe=True), tuple(without))
+
+
+def _violation(finding: Finding, stage: Stage, step: int) -> Violation:
+    return Violation(
+        category=finding.category,
+        provider=stage.provider_name,
+        stage=stage.name,
+        step=step,
+        reason=finding.reason,
+    )

@@ -1,0 +1,216 @@
+"""The guard as a process on a real broker; `nats_url` comes from the plugin `turnwire_testing`."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from turnwire_chassis.broker import ask, connect
+from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_dev.claims.ports import LOOPBACK, choose
+from turnwire_dev.parts.nats import nats_url as url_of
+from turnwire_dev.parts.nats import running_nats
+from turnwire_dev.supervision.probe import NoAnswerError, get
+
+WITHIN_S = 20
+# One second is promised; the other is for a machine that has more to do.
+STOPPED_S = 2
+POLICY = """
+policies:
+  default:
+    input:
+      - {stage: words, provider: regex, settings: {patterns: {rude: ['(?i)darn']}}}
+"""
+SAFE = AskForCheck(check_type="input", input="hello")
+RUDE = AskForCheck(check_type="input", input="Darn it")
+
+
+@dataclass(frozen=True)
+class GuardProcess:
+    """A guard that runs, or ran."""
+
+    process: Process
+    health_url: str
+    log: Path
+
+    async def becomes(self, status: int) -> None:
+        """Wait until the health check says `status`."""
+        async with asyncio.timeout(WITHIN_S):
+            while await self._health() != status:
+                assert self.process.returncode is None, self.log.read_text()
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> float:
+        """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
+        loop = asyncio.get_running_loop()
+        told = loop.time()
+        self.process.send_signal(signal.SIGTERM)
+        assert await self.ended() == 0, self.log.read_text()
+        return loop.time() - told
+
+    async def ended(self) -> int:
+        """Wait for the end; gives the exit code."""
+        async with asyncio.timeout(WITHIN_S):
+            return await self.process.wait()
+
+    async def _health(self) -> int:
+        try:
+            return (await get(self.health_url)).status
+        except NoAnswerError:
+            return 0
+
+
+StartGuard = Callable[[str], Awaitable[GuardProcess]]
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Write the policy of a test: `POLICY`, or what its parameter says."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(getattr(request, "param", POLICY))
+    return path
+
+
+@pytest.fixture
+async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[StartGuard]:
+    """Start guards for a broker; those that still run afterwards are killed."""
+    started: list[GuardProcess] = []
+
+    async def start(broker_url: str) -> GuardProcess:
+        folder = tmp_path / f"guard-{len(started)}"
+        folder.mkdir()
+        port = choose(("health",), folder, taken=0)["health"]
+        environment = {
+            **os.environ,
+            "TURNWIRE_NATS_URL": broker_url,
+            "TURNWIRE_GUARD_POLICY": str(policy_file),
+            "TURNWIRE_HEALTH_PORT": str(port),
+        }
+        with (folder / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "turnwire_guard", env=environment, stderr=log
+            )
+        guard = GuardProcess(process, f"http://{LOOPBACK}:{port}/healthz", folder / "log")
+        started.append(guard)
+        return guard
+
+    yield start
+    for guard in started:
+        if guard.process.returncode is None:
+            guard.process.kill()
+        await guard.process.wait()
+
+
+@pytest.fixture
+async def client(nats_url: str) -> AsyncGenerator[Client]:
+    connected = await connect(nats_url, "guard-test")
+    yield connected
+    await connected.close()
+
+
+async def test_it_answers_by_the_policy_it_was_given(
+    nats_url: str, client: Client, start_guard: StartGuard
+) -> None:
+    await (await start_guard(nats_url)).becomes(200)
+
+    assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
+    assert await ask(client, GUARD_CHECK, RUDE, WITHIN_S) == Verdict(
+        safe=False,
+        violations=[Violation(category="rude", provider="regex", stage="words", step=1)],
+    )
+
+
+async def test_it_answers_what_is_no_question_and_goes_on(
+    nats_url: str, client: Client, start_guard: StartGuard
+) -> None:
+    await (await start_guard(nats_url)).becomes(200)
+
+    reply = await client.request(GUARD_CHECK.subject, b"\xff{", timeout=WITHIN_S)
+
+    assert isinstance(GUARD_CHECK.answered(reply.data), Refusal)
+    assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
+
+
+async def test_it_answers_many_at_once(
+    nats_url: str, client: Client, start_guard: StartGuard
+) -> None:
+    await (await start_guard(nats_url)).becomes(200)
+
+    verdicts = await asyncio.gather(
+        *(ask(client, GUARD_CHECK, (SAFE, RUDE)[n % 2], WITHIN_S) for n in range(500))
+    )
+
+    assert [verdict.safe for verdict in verdicts if isinstance(verdict, Verdict)] == [
+        n % 2 == 0 for n in range(500)
+    ]
+
+
+async def test_it_waits_for_its_broker_and_outlives_it(
+    tmp_path: Path, start_guard: StartGuard
+) -> None:
+    data = tmp_path / "nats"
+    port = choose(("nats",), data, taken=0)["nats"]
+    guard = await start_guard(url_of(port))
+    await guard.becomes(503)
+
+    for _ in range(2):
+        async with running_nats(data) as url:
+            assert url == url_of(port)
+            await guard.becomes(200)
+            client = await connect(url, "guard-test")
+            assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
+            await client.close()
+        await guard.becomes(503)
+
+    assert await guard.stop() < STOPPED_S
+
+
+async def test_it_ends_within_a_second_of_being_told(
+    nats_url: str, start_guard: StartGuard
+) -> None:
+    guard = await start_guard(nats_url)
+    await guard.becomes(200)
+
+    assert await guard.stop() < STOPPED_S
+
+
+async def test_no_question_is_lost_when_a_member_leaves(
+    nats_url: str, client: Client, start_guard: StartGuard
+) -> None:
+    staying, leaving = await start_guard(nats_url), await start_guard(nats_url)
+    await staying.becomes(200)
+    await leaving.becomes(200)
+
+    async def ask_until(left: asyncio.Event) -> int:
+        answers = 0
+        while not left.is_set():
+            assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
+            answers += 1
+        return answers
+
+    left = asyncio.Event()
+    asking = [asyncio.create_task(ask_until(left)) for _ in range(16)]
+    await leaving.stop()
+    left.set()
+
+    assert min(await asyncio.gather(*asking)) > 0
+
+
+@pytest.mark.parametrize("policy_file", ["policies:\n  default:\n    inputs: []\n"], indirect=True)
+async def test_a_bad_policy_keeps_it_from_starting(
+    nats_url: str, policy_file: Path, start_guard: StartGuard
+) -> None:
+    guard = await start_guard(nats_url)
+
+    assert await guard.ended() == 2
+    assert guard.log.read_text() == (
+        f"turnwire guard: {policy_file}:3: policies.default.inputs: there is no such key. "
+        "Did you mean 'input'?\n"
+    )

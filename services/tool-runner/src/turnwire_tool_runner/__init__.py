@@ -1,0 +1,1 @@
+"""The tool-runner: talks to MCP servers, so that nobody else has to."""

@@ -1,0 +1,8 @@
+"""Runs the tool-runner: `python -m turnwire_tool_runner`."""
+
+from turnwire_chassis.run import run_service
+from turnwire_tool_runner.app import SERVICE, serve
+from turnwire_tool_runner.settings import ToolRunnerSettings
+
+if __name__ == "__main__":
+    run_service(SERVICE, ToolRunnerSettings, serve)

@@ -1,0 +1,239 @@
+"""The tool-runner as a process on a real broker; `nats_url` comes from `turnwire_testing`."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import mcp_types as types
+import pytest
+from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import MCPServer
+from nats.aio.client import Client
+
+from turnwire_chassis.broker import ask, connect
+from turnwire_contracts.queries import TOOLS_LIST, AskForTools, Refusal, Tools
+from turnwire_dev.claims.ports import LOOPBACK, choose
+from turnwire_dev.parts.nats import nats_url as url_of
+from turnwire_dev.parts.nats import running_nats
+from turnwire_dev.supervision.probe import NoAnswerError, get
+
+ServeMcp = Callable[..., str]
+ServeBytes = Callable[[bytes | None], Awaitable[str]]
+
+WITHIN_S = 20
+# One second is promised; the other is for a machine that has more to do.
+STOPPED_S = 2
+NO_URL = AskForTools(server_url="")
+
+
+@dataclass(frozen=True)
+class RunnerProcess:
+    """A tool-runner that runs, or ran."""
+
+    process: Process
+    health_url: str
+    log: Path
+
+    async def becomes(self, status: int) -> None:
+        """Wait until the health check says `status`."""
+        async with asyncio.timeout(WITHIN_S):
+            while await self._health() != status:
+                assert self.process.returncode is None, self.log.read_text()
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> float:
+        """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
+        loop = asyncio.get_running_loop()
+        told = loop.time()
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(WITHIN_S):
+            assert await self.process.wait() == 0, self.log.read_text()
+        return loop.time() - told
+
+    async def _health(self) -> int:
+        try:
+            return (await get(self.health_url)).status
+        except NoAnswerError:
+            return 0
+
+
+StartRunner = Callable[[str], Awaitable[RunnerProcess]]
+
+
+@pytest.fixture
+async def start_runner(tmp_path: Path) -> AsyncGenerator[StartRunner]:
+    """Start tool-runners for a broker; those that still run afterwards are killed."""
+    started: list[RunnerProcess] = []
+
+    async def start(broker_url: str) -> RunnerProcess:
+        folder = tmp_path / f"tool-runner-{len(started)}"
+        folder.mkdir()
+        port = choose(("health",), folder, taken=0)["health"]
+        environment = {
+            **os.environ,
+            "TURNWIRE_NATS_URL": broker_url,
+            "TURNWIRE_HEALTH_PORT": str(port),
+        }
+        with (folder / "log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "turnwire_tool_runner", env=environment, stderr=log
+            )
+        runner = RunnerProcess(process, f"http://{LOOPBACK}:{port}/healthz", folder / "log")
+        started.append(runner)
+        return runner
+
+    yield start
+    for runner in started:
+        if runner.process.returncode is None:
+            runner.process.kill()
+        await runner.process.wait()
+
+
+@pytest.fixture
+async def client(nats_url: str) -> AsyncGenerator[Client]:
+    connected = await connect(nats_url, "tool-runner-test")
+    yield connected
+    await connected.close()
+
+
+def weather(description: str = "") -> Server:
+    """Make a server with one tool."""
+
+    async def list_tools(*_: object) -> types.ListToolsResult:
+        tool = types.Tool(name="forecast", input_schema={"type": "object"}, description=description)
+        return types.ListToolsResult(tools=[tool])
+
+    return Server("weather", on_list_tools=list_tools)
+
+
+async def code_of(client: Client, url: str) -> str:
+    given = await ask(client, TOOLS_LIST, AskForTools(server_url=url, timeout_s=1), WITHIN_S)
+    assert isinstance(given, Refusal)
+    return given.failure.code
+
+
+async def test_it_lists_the_tools_of_a_server(
+    nats_url: str, client: Client, start_runner: StartRunner, serve_mcp: ServeMcp
+) -> None:
+    await (await start_runner(nats_url)).becomes(200)
+    url = serve_mcp(MCPServer("empty")), serve_mcp(weather())
+
+    given = await asyncio.gather(
+        *(ask(client, TOOLS_LIST, AskForTools(server_url=url[n % 2]), WITHIN_S) for n in range(40))
+    )
+
+    names = [[tool.name for tool in each.tools] for each in given if isinstance(each, Tools)]
+    assert names == [[], ["forecast"]] * 20
+
+
+async def test_it_answers_what_goes_wrong_and_goes_on(
+    nats_url: str,
+    client: Client,
+    start_runner: StartRunner,
+    serve_bytes: ServeBytes,
+    dead_url: str,
+) -> None:
+    await (await start_runner(nats_url)).becomes(200)
+
+    reply = await client.request(TOOLS_LIST.subject, b"\xff{", timeout=WITHIN_S)
+
+    assert isinstance(TOOLS_LIST.answered(reply.data), Refusal)
+    assert await code_of(client, dead_url) == "mcp_unreachable"
+    assert await code_of(client, await serve_bytes(None)) == "mcp_timeout"
+    assert await code_of(client, await serve_bytes(b"hello\r\n")) == "mcp_protocol_error"
+
+
+async def test_a_list_that_the_broker_does_not_carry_is_refused(
+    nats_url: str, client: Client, start_runner: StartRunner, serve_mcp: ServeMcp
+) -> None:
+    await (await start_runner(nats_url)).becomes(200)
+
+    assert await code_of(client, serve_mcp(weather("x" * client.max_payload))) == (
+        "mcp_protocol_error"
+    )
+
+
+async def test_a_server_that_hangs_keeps_nobody_else_waiting(
+    nats_url: str,
+    client: Client,
+    start_runner: StartRunner,
+    serve_bytes: ServeBytes,
+    serve_mcp: ServeMcp,
+) -> None:
+    await (await start_runner(nats_url)).becomes(200)
+    silent = AskForTools(server_url=await serve_bytes(None), timeout_s=WITHIN_S)
+
+    waiting = asyncio.create_task(ask(client, TOOLS_LIST, silent, WITHIN_S))
+    given = await ask(client, TOOLS_LIST, AskForTools(server_url=serve_mcp(weather())), WITHIN_S)
+
+    assert isinstance(given, Tools)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_it_ends_within_a_second_of_being_told_even_while_a_server_hangs(
+    nats_url: str, client: Client, start_runner: StartRunner
+) -> None:
+    runner = await start_runner(nats_url)
+    await runner.becomes(200)
+    reached = asyncio.Event()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(meet, LOOPBACK, 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        question = AskForTools(server_url=f"http://{LOOPBACK}:{port}/mcp", timeout_s=WITHIN_S)
+        await client.publish(TOOLS_LIST.subject, TOOLS_LIST.ask(question), reply=client.new_inbox())
+        await reached.wait()
+
+        assert await runner.stop() < STOPPED_S
+
+
+async def test_it_waits_for_its_broker_and_outlives_it(
+    tmp_path: Path, start_runner: StartRunner, dead_url: str
+) -> None:
+    data = tmp_path / "nats"
+    port = choose(("nats",), data, taken=0)["nats"]
+    runner = await start_runner(url_of(port))
+    await runner.becomes(503)
+
+    for _ in range(2):
+        async with running_nats(data) as url:
+            assert url == url_of(port)
+            await runner.becomes(200)
+            client = await connect(url, "tool-runner-test")
+            assert await code_of(client, dead_url) == "mcp_unreachable"
+            await client.close()
+        await runner.becomes(503)
+
+    assert await runner.stop() < STOPPED_S
+
+
+async def test_no_question_is_lost_when_a_member_leaves(
+    nats_url: str, client: Client, start_runner: StartRunner
+) -> None:
+    staying, leaving = await start_runner(nats_url), await start_runner(nats_url)
+    await staying.becomes(200)
+    await leaving.becomes(200)
+
+    async def ask_until(left: asyncio.Event) -> int:
+        answers = 0
+        while not left.is_set():
+            assert isinstance(await ask(client, TOOLS_LIST, NO_URL, WITHIN_S), Refusal)
+            answers += 1
+        return answers
+
+    left = asyncio.Event()
+    asking = [asyncio.create_task(ask_until(left)) for _ in range(16)]
+    await leaving.stop()
+    left.set()
+
+    assert min(await asyncio.gather(*asking)) > 0
