@@ -134,6 +134,12 @@ def test_a_running_turn_remembers_the_first_wish_to_cancel(
     assert turn.cancel.at == 1
 
 
+@pytest.mark.parametrize("screen", [False, True])
+def test_a_second_wish_to_cancel_changes_nothing(*, screen: bool) -> None:
+    once = fold([requested(screen=screen), cancel_requested(at=1)])
+    assert evolve(once, cancel_requested(at=2)) == once
+
+
 @given(lives())
 def test_what_was_abandoned_stands_before_the_output_with_its_cuts(life: list[AnyEvent]) -> None:
     turn = fold([*(event for event in life if not isinstance(event, Closed)), closed(cuts=[["D"]])])

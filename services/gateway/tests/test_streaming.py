@@ -1,0 +1,137 @@
+"""A stream as an HTTP response: frames straight to the client, and its leaving noticed."""
+
+import asyncio
+
+import pytest
+
+from turnwire_contracts.frames import DONE, FrameMessage
+from turnwire_gateway.feed import Answer, Feed, Logs
+from turnwire_gateway.plain import PlainAnswer
+from turnwire_gateway.streaming import FrameStream
+from turnwire_testing.asgi import Exchange, call
+from turnwire_testing.told_turns import ToldTurn
+from turnwire_testing.waiting import eventually
+
+WITHIN_S = 5.0
+
+
+class Streaming:
+    """A stream of a turn, and how it ended."""
+
+    def __init__(self) -> None:
+        """Nothing was sent yet."""
+        self.turn = ToldTurn()
+        self.feed = Feed(
+            Logs(self.turn.log, self.turn.output),
+            self.turn.request.tenant,
+            self.turn.request.response_id,
+        )
+        self.ends: list[tuple[bool, bool]] = []
+        self.exchange = Exchange()
+
+    async def start(self) -> asyncio.Task[Exchange]:
+        """Begin to send."""
+        await self.feed.start()
+        stream = FrameStream(self.feed, self._ended)
+        return asyncio.create_task(
+            call(stream, "POST", "/", self.exchange)  # pyright: ignore[reportArgumentType]
+        )
+
+    async def _ended(self, reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- the callback's shape
+        await self.feed.stop()
+        self.ends.append((reached_end, begun))
+
+
+@pytest.fixture
+async def streaming() -> Streaming:
+    return Streaming()
+
+
+async def test_the_frames_are_sent_to_the_end(streaming: Streaming) -> None:
+    sending = await streaming.start()
+    await streaming.turn.say(0, 3)
+    await streaming.turn.say(3, streaming.turn.count)
+    async with asyncio.timeout(WITHIN_S):
+        exchange = await sending
+    assert exchange.status == 200
+    assert exchange.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert exchange.headers["cache-control"] == "no-cache"
+    assert exchange.headers["x-accel-buffering"] == "no"
+    assert exchange.body == b"".join(streaming.turn.frames) + DONE
+    assert exchange.ended
+    assert streaming.ends == [(True, True)]
+
+
+async def test_nobody_listens_for_the_client_after_the_end(streaming: Streaming) -> None:
+    async def is_over() -> bool:
+        return asyncio.all_tasks() == {asyncio.current_task()}
+
+    sending = await streaming.start()
+    await streaming.turn.say(0, streaming.turn.count)
+    await sending
+    await eventually(is_over)
+
+
+async def test_an_event_and_its_blank_line_leave_in_one_write(streaming: Streaming) -> None:
+    sending = await streaming.start()
+    for number in range(streaming.turn.count):
+        await streaming.turn.say(number, number + 1)
+        await streaming.exchange.said(streaming.turn.frames[number])
+    await sending
+    bodies = [each["body"] for each in streaming.exchange.sent[1:]]
+    assert len(bodies) == streaming.turn.count
+    assert all(body.endswith(b"\n\n") for body in bodies)
+
+
+@pytest.mark.parametrize(("status", "retry"), [(400, None), (404, None), (502, "false")])
+async def test_a_turn_that_failed_before_its_stream_is_a_plain_error(
+    streaming: Streaming, status: int, retry: str | None
+) -> None:
+    sending = await streaming.start()
+    refusal = FrameMessage("A", 1, status, 0, b'{"error":{}}')
+    await streaming.turn.output.publish(streaming.turn.request.response_id, refusal)
+    async with asyncio.timeout(WITHIN_S):
+        exchange = await sending
+    assert (exchange.status, exchange.json) == (status, {"error": {}})
+    assert exchange.headers["content-type"] == "application/json"
+    assert exchange.headers.get("x-should-retry") == retry
+    assert streaming.ends == [(True, False)]
+
+
+async def test_a_client_that_leaves_in_mid_stream_is_noticed(streaming: Streaming) -> None:
+    sending = await streaming.start()
+    await streaming.turn.say(0, 3)
+    await streaming.exchange.said(streaming.turn.frames[2])
+    streaming.exchange.gone.set()
+    async with asyncio.timeout(WITHIN_S):
+        await sending
+    assert not streaming.exchange.ended
+    assert streaming.ends == [(False, True)]
+
+
+async def test_a_client_that_leaves_before_the_first_frame_is_noticed(
+    streaming: Streaming,
+) -> None:
+    sending = await streaming.start()
+    streaming.exchange.gone.set()
+    async with asyncio.timeout(WITHIN_S):
+        await sending
+    assert streaming.exchange.sent == []
+    assert streaming.ends == [(False, False)]
+
+
+async def test_a_server_that_is_stopped_lets_go_of_its_streams(streaming: Streaming) -> None:
+    sending = await streaming.start()
+    await streaming.turn.say(0, 3)
+    await streaming.exchange.said(streaming.turn.frames[2])
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert streaming.ends == [(False, True)]
+
+
+async def test_a_plain_answer_says_its_length() -> None:
+    answer = PlainAnswer(Answer(200, b'{"id":"x"}'))
+    exchange = await call(answer, "POST", "/")  # pyright: ignore[reportArgumentType]
+    assert exchange.headers["content-length"] == "10"
+    assert exchange.json == {"id": "x"}

@@ -1,0 +1,202 @@
+"""The gateway's side of a turn: its answer, its watchers, and the wish to end it."""
+
+import asyncio
+
+import orjson
+import pytest
+
+from turnwire_chassis.event_log import EventLog, LogUnavailableError, TooLargeError
+from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory_output import MemoryOutputLog
+from turnwire_contracts.events import AnyEvent, CancelRequested, Requested
+from turnwire_contracts.frames import FrameMessage
+from turnwire_contracts.ids import ResponseId
+from turnwire_gateway.errors import ApiError
+from turnwire_gateway.feed import Answer, Logs
+from turnwire_gateway.turns import Limits, Turns
+from turnwire_testing.examples import AT, RESPONSE_ID, TENANT, closed, requested
+from turnwire_testing.waiting import eventually
+
+WITHIN_S = 5.0
+ANSWER = FrameMessage("A", 1, 200, 0, b'{"id":"x"}')
+
+
+class Gateway:
+    """The turns of one gateway; a test plays the orchestrator and the other gateways."""
+
+    def __init__(self, log: EventLog | None = None, grace_s: float = 0.0) -> None:
+        """Nobody else watches anything."""
+        self.log = log or MemoryEventLog()
+        self.output = MemoryOutputLog()
+        self.watched_elsewhere = False
+        self.asked_about: list[ResponseId] = []
+        self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        limits = Limits(turn_timeout_s=60, stream_grace_s=grace_s, max_body_bytes=1000)
+        self.turns = Turns(Logs(self.log, self.output), limits, self._is_watched, lambda: AT)
+
+    async def _is_watched(self, response_id: ResponseId) -> bool:
+        self.asked_about.append(response_id)
+        return self.watched_elsewhere or self.turns.watches(response_id)
+
+    async def wishes(self) -> list[CancelRequested]:
+        """The wishes to cancel that are in the log."""
+        recorded = await self.log.read(TENANT, RESPONSE_ID)
+        return [each.event for each in recorded if isinstance(each.event, CancelRequested)]
+
+    async def was_cancelled(self) -> None:
+        """Wait for a wish to cancel."""
+
+        async def is_there() -> bool:
+            return bool(await self.wishes())
+
+        await eventually(is_there)
+
+    async def decided(self) -> None:
+        """Wait until it is decided about every turn that lost a reader."""
+        async with asyncio.timeout(WITHIN_S):
+            await asyncio.gather(*self.turns._graces)  # pyright: ignore[reportPrivateUsage]
+
+
+class AnsweringLog(MemoryEventLog):
+    """A log whose orchestrator answers at once."""
+
+    def __init__(self) -> None:
+        """Answer nobody yet."""
+        super().__init__()
+        self.output: MemoryOutputLog | None = None
+
+    async def append(self, event: AnyEvent, expected: int | None) -> int:
+        """See `EventLog.append`."""
+        sequence = await super().append(event, expected)
+        if self.output is not None and isinstance(event, Requested):
+            await self.output.answer(event.response_id, ANSWER)
+        return sequence
+
+
+@pytest.fixture
+async def gateway() -> Gateway:
+    return Gateway()
+
+
+async def test_an_answer_is_heard_however_soon_it_comes() -> None:
+    log = AnsweringLog()
+    gateway = Gateway(log)
+    log.output = gateway.output
+    async with asyncio.timeout(WITHIN_S):
+        answer = await gateway.turns.answer(requested(), gateway.left)
+    assert answer == Answer(200, b'{"id":"x"}')
+    assert await gateway.wishes() == []
+
+
+async def test_a_plain_client_that_leaves_ends_its_turn_at_once(gateway: Gateway) -> None:
+    answering = asyncio.create_task(gateway.turns.answer(requested(), gateway.left))
+    await asyncio.wait({answering}, timeout=0)
+    gateway.left.set_result(None)
+    async with asyncio.timeout(WITHIN_S):
+        assert await answering is None
+    (wish,) = await gateway.wishes()
+    assert (wish.reason, wish.at) == ("client_left", AT)
+
+
+async def test_a_client_that_leaves_after_the_end_cancels_nothing(gateway: Gateway) -> None:
+    answering = asyncio.create_task(gateway.turns.answer(requested(), gateway.left))
+    await asyncio.wait({answering}, timeout=0)
+    await gateway.log.append(closed(), None)
+    gateway.left.set_result(None)
+    async with asyncio.timeout(WITHIN_S):
+        await answering
+    assert await gateway.wishes() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(TooLargeError("9 bytes"), 413), (LogUnavailableError("away"), 503)]
+)
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+async def test_a_turn_that_does_not_come_to_be_is_refused(
+    error: Exception, status: int, *, stream: bool
+) -> None:
+    class Refusing(MemoryEventLog):
+        async def append(self, event: AnyEvent, expected: int | None) -> int:
+            del event, expected
+            raise error
+
+    gateway = Gateway(Refusing())
+    request = requested(stream=stream)
+    begun = gateway.turns.begin_stream(request) if stream else None
+    with pytest.raises(ApiError) as raised:
+        await (begun or gateway.turns.answer(request, gateway.left))
+    assert raised.value.failure.http_status == status
+    assert not raised.value.accepted
+    assert not gateway.turns.watches(RESPONSE_ID)
+
+
+async def test_a_stream_is_watched_from_its_request_to_its_end(gateway: Gateway) -> None:
+    feed = await gateway.turns.begin_stream(requested(stream=True))
+    assert gateway.turns.watches(RESPONSE_ID)
+    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=True, begun=True)
+    assert not gateway.turns.watches(RESPONSE_ID)
+    await gateway.decided()
+    assert gateway.asked_about == []
+    assert await gateway.wishes() == []
+
+
+async def test_two_readers_watch_one_turn(gateway: Gateway) -> None:
+    first = await gateway.turns.begin_stream(requested(stream=True))
+    second = await gateway.turns.join_stream(TENANT, RESPONSE_ID, 0)
+    await gateway.turns.end_stream(first, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.decided()
+    assert gateway.turns.watches(RESPONSE_ID)
+    assert await gateway.wishes() == []
+    await gateway.turns.end_stream(second, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.was_cancelled()
+
+
+async def test_a_stream_that_nobody_reads_any_more_is_cancelled(gateway: Gateway) -> None:
+    feed = await gateway.turns.begin_stream(requested(stream=True))
+    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.was_cancelled()
+    assert len(await gateway.wishes()) == 1
+
+
+async def test_a_stream_that_somebody_reads_elsewhere_lives_on(gateway: Gateway) -> None:
+    gateway.watched_elsewhere = True
+    feed = await gateway.turns.begin_stream(requested(stream=True))
+    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.decided()
+    assert await gateway.wishes() == []
+
+
+async def test_a_stream_waits_a_while_for_its_reader_to_come_back() -> None:
+    gateway = Gateway(grace_s=0.05)
+    feed = await gateway.turns.begin_stream(requested(stream=True))
+    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    again = await gateway.turns.join_stream(TENANT, RESPONSE_ID, 0)
+    await gateway.decided()
+    assert gateway.asked_about == [RESPONSE_ID]
+    assert await gateway.wishes() == []
+    await gateway.turns.end_stream(again, TENANT, RESPONSE_ID, ended=True, begun=True)
+
+
+async def test_nobody_waits_for_a_reader_who_never_saw_the_id() -> None:
+    gateway = Gateway(grace_s=600)
+    feed = await gateway.turns.begin_stream(requested(stream=True))
+    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=False)
+    await gateway.was_cancelled()
+
+
+async def test_a_turn_that_ended_meanwhile_is_not_cancelled(gateway: Gateway) -> None:
+    feed = await gateway.turns.begin_stream(requested(stream=True))
+    await gateway.log.append(closed(), None)
+    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.decided()
+    assert await gateway.wishes() == []
+
+
+async def test_an_answer_that_was_lost_is_found_in_the_log(gateway: Gateway) -> None:
+    answering = asyncio.create_task(gateway.turns.answer(requested(), gateway.left))
+    await asyncio.wait({answering}, timeout=0)
+    await gateway.log.append(closed(), None)
+    async with asyncio.timeout(3 * WITHIN_S):
+        answer = await answering
+    assert answer is not None
+    assert (answer.status, orjson.loads(answer.body)["status"]) == (200, "completed")

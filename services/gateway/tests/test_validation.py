@@ -1,0 +1,240 @@
+"""What a client may send: tolerant in form, strict in values, and every refusal names its field."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnwire_contracts.events import Requested
+from turnwire_contracts.json_values import JSON
+from turnwire_gateway.errors import ApiError
+from turnwire_gateway.validation import Origin, requested
+from turnwire_testing.examples import AT, OTHER_ID, OWNER, RESPONSE_ID, TENANT, user
+
+ORIGIN = Origin(TENANT, OWNER, "req_1", RESPONSE_ID, AT)
+PLAIN: JSON = {"model": "m", "input": "Hello?"}
+
+
+def accepted(*, screen: bool = False, **fields: Any) -> Requested:
+    """Send a request that is taken."""
+    return requested(orjson.dumps({**PLAIN, **fields}), ORIGIN, screen=screen)
+
+
+def refused(body: bytes) -> tuple[int, str, str | None]:
+    """Send a request that is refused; gives status, code and param."""
+    with pytest.raises(ApiError) as raised:
+        requested(body, ORIGIN, screen=False)
+    failure = raised.value.failure
+    assert failure.message
+    return failure.http_status, failure.code, failure.param
+
+
+def test_a_plain_request_becomes_the_event_that_starts_a_turn() -> None:
+    assert accepted() == Requested(
+        v=1,
+        tenant=TENANT,
+        response_id=RESPONSE_ID,
+        at=AT,
+        cause="req_1",
+        owner=OWNER,
+        model="m",
+        input=[user("Hello?")],
+    )
+
+
+def test_every_other_field_is_kept_by_its_name() -> None:
+    given_fields: JSON = {"temperature": 0, "metadata": {"a": "b"}, "client_metadata": {"x": [1]}}
+    assert accepted(**given_fields).params == given_fields
+
+
+def test_what_the_event_says_itself_is_not_said_twice() -> None:
+    event = accepted(
+        stream=True,
+        store=False,
+        instructions="",
+        previous_response_id=OTHER_ID,
+        screen=True,
+    )
+    assert event.params == {}
+    assert (event.stream, event.store, event.screen) == (True, False, True)
+    assert (event.instructions, event.previous_response_id) == ("", OTHER_ID)
+
+
+TOLERATED: list[tuple[str, JSON]] = [
+    ("messages without type", {"input": [{"role": "user", "content": "a"}]}),
+    ("content as parts", {"input": [{"role": "user", "content": [{"type": "input_text"}]}]}),
+    (
+        "assistant message with id and no status",
+        {"input": [{"type": "message", "id": "msg_1", "role": "assistant", "content": "a"}]},
+    ),
+    ("unknown parts", {"input": [{"role": "user", "content": [{"type": "hologram"}]}]}),
+    ("unknown items", {"input": [{"type": "hologram", "depth": 3}]}),
+    ("nulls inside items", {"input": [{"role": "user", "content": "a", "id": None, "type": None}]}),
+    (
+        "approval without id",
+        {"input": [{"type": "mcp_approval_response", "approval_request_id": "x", "approve": True}]},
+    ),
+    (
+        "a result as parts",
+        {"input": [{"type": "function_call_output", "call_id": "c", "output": []}]},
+    ),
+    ("include is empty", {"include": []}),
+    ("include is unknown", {"include": ["hologram.depth"]}),
+    ("tool choice without tools", {"tool_choice": "auto"}),
+    ("unknown tool types", {"tools": [{"type": "namespace", "tools": []}, {"type": "web_search"}]}),
+    (
+        "tool with a null description",
+        {"tools": [{"type": "function", "name": "f", "description": None, "parameters": None}]},
+    ),
+    ("tool choice of a kind", {"tool_choice": {"type": "function", "name": "f"}}),
+    ("unknown fields", {"client_metadata": {"x": 1}, "hologram": True}),
+    ("metadata at its limits", {"metadata": {"k" * 64: "v" * 512}}),
+    ("borders", {"temperature": 2, "top_p": 0, "top_logprobs": 20, "max_output_tokens": 1}),
+    ("stream options", {"stream_options": {"include_obfuscation": False}}),
+    ("service tier of somebody else", {"service_tier": "hologram"}),
+    ("text", {"text": {"format": {"type": "json_schema", "name": "n", "schema": {}}}}),
+    ("background said to be off", {"background": False}),
+]
+
+
+@pytest.mark.parametrize(
+    "fields", [fields for _, fields in TOLERATED], ids=[name for name, _ in TOLERATED]
+)
+def test_it_is_no_reason_to_refuse(fields: JSON) -> None:
+    event = accepted(**fields)
+    assert all(item["type"] for item in event.input)
+
+
+@given(
+    st.sets(
+        st.sampled_from(
+            [
+                *("instructions", "previous_response_id", "store", "stream", "background"),
+                *("conversation", "prompt", "metadata", "temperature", "top_p", "top_logprobs"),
+                *("presence_penalty", "frequency_penalty", "max_output_tokens", "max_tool_calls"),
+                *("parallel_tool_calls", "tools", "tool_choice", "text", "reasoning", "include"),
+                *("truncation", "service_tier", "user", "safety_identifier", "stream_options"),
+                *("prompt_cache_key", "hologram"),
+            ]
+        )
+    )
+)
+def test_an_explicit_null_is_the_same_as_nothing(names: set[str]) -> None:
+    nulls: JSON = dict.fromkeys(names)
+    assert accepted(**nulls) == accepted()
+
+
+REFUSED: list[tuple[JSON, str, str | None]] = [
+    ({"model": None}, "invalid_value", "model"),
+    ({"model": ""}, "invalid_value", "model"),
+    ({"model": 5}, "invalid_value", "model"),
+    ({"input": ""}, "invalid_value", "input"),
+    ({"input": []}, "invalid_value", "input"),
+    ({"input": 5}, "invalid_value", "input"),
+    ({"input": {"role": "user"}}, "invalid_value", "input"),
+    ({"input": ["a"]}, "invalid_value", "input[0]"),
+    ({"input": [user("a"), None]}, "invalid_value", "input[1]"),
+    ({"input": [{"type": 5}]}, "invalid_value", "input[0].type"),
+    ({"input": [{"role": "robot", "content": "a"}]}, "invalid_value", "input[0].role"),
+    ({"input": [{"type": "message", "content": "a"}]}, "invalid_value", "input[0].role"),
+    ({"input": [{"role": "user"}]}, "invalid_value", "input[0].content"),
+    ({"input": [{"role": "user", "content": 5}]}, "invalid_value", "input[0].content"),
+    ({"input": [{"role": "user", "content": ["a"]}]}, "invalid_value", "input[0].content[0]"),
+    ({"input": [{"role": "user", "content": [{}]}]}, "invalid_value", "input[0].content[0]"),
+    (
+        {"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]},
+        "invalid_value",
+        "input[0].call_id",
+    ),
+    (
+        {"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}]},
+        "invalid_value",
+        "input[0].arguments",
+    ),
+    (
+        {"input": [{"type": "function_call_output", "output": "3"}]},
+        "invalid_value",
+        "input[0].call_id",
+    ),
+    (
+        {"input": [{"type": "function_call_output", "call_id": "c"}]},
+        "invalid_value",
+        "input[0].output",
+    ),
+    ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "invalid_value", "input[0]"),
+    ({"input": [{"id": "msg_1"}]}, "invalid_value", "input[0]"),
+    ({"instructions": 5}, "invalid_value", "instructions"),
+    ({"stream": "yes"}, "invalid_value", "stream"),
+    ({"store": 1}, "invalid_value", "store"),
+    ({"temperature": 2.1}, "invalid_value", "temperature"),
+    ({"temperature": "hot"}, "invalid_value", "temperature"),
+    ({"top_p": -0.1}, "invalid_value", "top_p"),
+    ({"presence_penalty": 3}, "invalid_value", "presence_penalty"),
+    ({"frequency_penalty": -3}, "invalid_value", "frequency_penalty"),
+    ({"top_logprobs": 21}, "invalid_value", "top_logprobs"),
+    ({"max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
+    ({"max_output_tokens": 1.5}, "invalid_value", "max_output_tokens"),
+    ({"max_tool_calls": 0}, "invalid_value", "max_tool_calls"),
+    ({"parallel_tool_calls": "no"}, "invalid_value", "parallel_tool_calls"),
+    ({"metadata": {"k": 1}}, "invalid_value", "metadata.k"),
+    ({"metadata": {"k": "v" * 513}}, "invalid_value", "metadata.k"),
+    ({"metadata": {f"k{n}": "v" for n in range(17)}}, "invalid_value", "metadata"),
+    ({"metadata": []}, "invalid_value", "metadata"),
+    ({"tools": {}}, "invalid_value", "tools"),
+    ({"tools": ["f"]}, "invalid_value", "tools[0]"),
+    ({"tools": [{"type": "function", "name": "f"}, {}]}, "invalid_value", "tools[1]"),
+    ({"tool_choice": "maybe"}, "invalid_value", "tool_choice"),
+    ({"tool_choice": {}}, "invalid_value", "tool_choice"),
+    ({"text": "json"}, "invalid_value", "text"),
+    ({"reasoning": "high"}, "invalid_value", "reasoning"),
+    ({"truncation": "sometimes"}, "invalid_value", "truncation"),
+    ({"include": "all"}, "invalid_value", "include"),
+    ({"user": 5}, "invalid_value", "user"),
+    ({"background": True}, "unsupported_parameter", "background"),
+    ({"conversation": "conv_1"}, "unsupported_parameter", "conversation"),
+    ({"prompt": {"id": "p"}}, "unsupported_parameter", "prompt"),
+    ({"tools": [{"type": "mcp"}]}, "unsupported_parameter", "tools[0].type"),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    REFUSED,
+    ids=[f"{next(iter(fields))}-{number}" for number, (fields, _, _) in enumerate(REFUSED)],
+)
+def test_a_wrong_value_is_refused_with_its_place(
+    fields: JSON, code: str, param: str | None
+) -> None:
+    assert refused(orjson.dumps({**PLAIN, **fields})) == (400, code, param)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param"),
+    [
+        (b"", "invalid_json", None),
+        (b"{", "invalid_json", None),
+        (b"[]", "invalid_json", None),
+        (b'"Hello?"', "invalid_json", None),
+        (b"\xff", "invalid_json", None),
+        (b'{"model":"m"}', "missing_required_parameter", "input"),
+        (b'{"input":"a"}', "missing_required_parameter", "model"),
+    ],
+)
+def test_a_body_that_is_no_request_is_refused(body: bytes, code: str, param: str | None) -> None:
+    assert refused(body) == (400, code, param)
+
+
+@pytest.mark.parametrize("name", ["resp_nonexistent", "req_1", "", "resp_" + "0" * 31 + ">"])
+def test_an_id_that_cannot_exist_is_not_found(name: str) -> None:
+    body = orjson.dumps({**PLAIN, "previous_response_id": name})
+    assert refused(body) == (404, "previous_response_not_found", "previous_response_id")
+
+
+def test_a_refusal_quotes_what_was_sent_but_not_all_of_it() -> None:
+    with pytest.raises(ApiError) as raised:
+        accepted(truncation="s" * 1000)
+    message = raised.value.failure.message
+    assert "sss" in message
+    assert len(message) < 300

@@ -1,0 +1,82 @@
+"""The guard hears every text of the input, and its silence blocks."""
+
+from collections.abc import AsyncGenerator
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from turnwire_contracts.events import Failure, Item
+from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_orchestrator.guard_client import GuardService, texts
+from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_testing.examples import user
+
+ITEMS: list[Item] = [
+    user("plain"),
+    {
+        "type": "message",
+        "role": "system",
+        "content": [
+            {"type": "input_text", "text": "part"},
+            {"type": "input_image", "image_url": "data:,"},
+        ],
+    },
+    {"type": "function_call", "name": "f", "call_id": "c", "arguments": '{"a":1}'},
+    {"type": "function_call_output", "call_id": "c", "output": "result"},
+    {
+        "type": "function_call_output",
+        "call_id": "c",
+        "output": [{"type": "input_text", "text": "rich"}],
+    },
+]
+
+
+@pytest.fixture
+async def client(nats_url: str) -> AsyncGenerator[Client]:
+    connected = await nats.connect(nats_url)
+    yield connected
+    await connected.close()
+
+
+async def guard_says(client: Client, answer: Verdict | Refusal) -> list[AskForCheck]:
+    """Answer every question like this; gives the questions as they come."""
+    asked: list[AskForCheck] = []
+
+    async def on_question(message: Msg) -> None:
+        asked.append(GUARD_CHECK.asked(message.data))
+        await message.respond(GUARD_CHECK.answer(answer))
+
+    await client.subscribe(GUARD_CHECK.subject, cb=on_question)
+    await client.flush()
+    return asked
+
+
+def test_every_text_of_the_input_is_found() -> None:
+    assert texts(ITEMS) == ["plain", "part", '{"a":1}', "result", "rich"]
+
+
+async def test_the_whole_input_is_checked(client: Client) -> None:
+    asked = await guard_says(client, Verdict(safe=True))
+    assert await GuardService(client, 5.0).check(ITEMS) == []
+    assert asked == [AskForCheck("input", 'plain\npart\n{"a":1}\nresult\nrich')]
+
+
+async def test_violations_are_given_as_the_client_will_see_them(client: Client) -> None:
+    await guard_says(client, Verdict(safe=False, violations=[Violation("pii", "regex", "mail", 0)]))
+    assert await GuardService(client, 5.0).check(ITEMS) == [
+        {"category": "pii", "provider": "regex", "stage": "mail", "step": 0}
+    ]
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["silent", "refuses"])
+async def test_a_guard_without_a_verdict_blocks(client: Client, *, answers: bool) -> None:
+    if answers:
+        await guard_says(client, Refusal(Failure(503, "server_error", "broken", "No model.")))
+    with pytest.raises(TurnFailedError) as raised:
+        await GuardService(client, 5.0).check(ITEMS)
+    assert (raised.value.failure.http_status, raised.value.failure.code) == (
+        503,
+        "guard_unavailable",
+    )

@@ -1,0 +1,1 @@
+"""Answers about turns: from memory, from the views, and from the log where those lag behind."""

@@ -1,0 +1,76 @@
+"""Reads what a turn descends from: newest first, one range of one chain at a time.
+
+Parents decide what belongs to a history, places only where to look: a turn that is not where it
+should be is looked up by its id.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from turnwire_contracts.events import Requested
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_store.recalling.recall import Recall
+from turnwire_store.views import Place, StoredTurn
+
+PAGE_BYTES: Final = 512 * 1024
+"""A page must fit in one message of the broker."""
+
+_SEGMENT: Final = 256
+
+
+class Page(Struct, frozen=True):
+    """The newest part of a history, oldest turn first."""
+
+    turns: list[StoredTurn]
+    before: ResponseId | None
+    """The turn before them, if there is one."""
+
+
+async def read_history(
+    recall: Recall, tenant: TenantId, response_id: ResponseId, limit: int = PAGE_BYTES
+) -> Page | Requested | None:
+    """Read a turn and what it descends from, as much as fits in `limit` bytes and at least itself.
+
+    Gives the request of a turn that runs, and nothing if any turn of the page is missing.
+    Raises `LogUnavailableError`.
+    """
+    newest = await recall.turn(tenant, response_id)
+    if not isinstance(newest, StoredTurn):
+        return newest
+    walk = _Walk(recall, tenant)
+    turns, size = [newest], len(newest.turn)
+    while (parent := turns[-1].parent) is not None:
+        turn = await walk.step(parent, turns[-1].parent_place)
+        if turn is None:
+            return None
+        size += len(turn.turn)
+        if size > limit:
+            return Page(turns[::-1], parent)
+        turns.append(turn)
+    return Page(turns[::-1], None)
+
+
+class _Walk:
+    """One way back through the turns of a tenant."""
+
+    def __init__(self, recall: Recall, tenant: TenantId) -> None:
+        self._recall = recall
+        self._tenant = tenant
+        self._ahead: dict[ResponseId, StoredTurn] = {}
+
+    async def step(self, wanted: ResponseId, place: Place | None) -> StoredTurn | None:
+        """Give the turn `wanted`, which probably stands at `place`."""
+        turn = await self._probably(wanted, place)
+        if turn is not None:
+            return turn if turn.tenant == self._tenant else None
+        found = await self._recall.turn(self._tenant, wanted)
+        return found if isinstance(found, StoredTurn) else None
+
+    async def _probably(self, wanted: ResponseId, place: Place | None) -> StoredTurn | None:
+        turn = self._ahead.get(wanted) or self._recall.recent(wanted)
+        if turn is not None or place is None:
+            return turn
+        segment = await self._recall.segment(place, _SEGMENT)
+        self._ahead = {turn.response_id: turn for turn in segment}
+        return self._ahead.get(wanted)

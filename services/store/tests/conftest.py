@@ -1,0 +1,40 @@
+"""What tests of the store stand on; `nats_url` and `mongodb_url` are the plugin's."""
+
+import os
+from collections.abc import AsyncGenerator
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import pytest
+from nats.aio.client import Client
+from pymongo import AsyncMongoClient
+
+from turnwire_chassis.broker import connect
+from turnwire_store.mongo import MongoGenerations
+
+
+@pytest.fixture
+async def database_url(mongodb_url: str) -> AsyncGenerator[str]:
+    """The URL of a database that only this test has."""
+    name = f"test_{uuid4().hex}"
+    url = urlunsplit(urlsplit(mongodb_url)._replace(path=f"/{name}"))
+    yield url
+    async with AsyncMongoClient[dict[str, object]](url) as client:
+        await client.drop_database(name)
+
+
+@pytest.fixture
+async def generations(database_url: str) -> AsyncGenerator[MongoGenerations]:
+    """The views of this test's database."""
+    opened = MongoGenerations(database_url)
+    await opened.reach(10)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def client(nats_url: str) -> AsyncGenerator[Client]:
+    """A connection to the broker."""
+    connected = await connect(nats_url, f"test-{os.getpid()}")
+    yield connected
+    await connected.close()

@@ -1,0 +1,63 @@
+"""The shape and the size of what is kept."""
+
+import bson
+import msgspec
+from inline_snapshot import snapshot
+
+from turnwire_contracts.events import Usage
+from turnwire_contracts.turn import ClosedTurn
+from turnwire_store.documents import to_document
+from turnwire_store.projecting.projection import Ended, Projection
+from turnwire_testing.examples import AT, RESPONSE_ID, closed, message, requested, user
+
+TURN = ClosedTurn(
+    requested(input=[user("x" * 100)], stream=True),
+    closed(
+        at=AT + 900,
+        output=[message("y" * 80)],
+        cuts=[["E" * 20]],
+        usage=Usage(input_tokens=40, output_tokens=20),
+    ),
+)
+
+
+def test_a_document_says_what_it_is_without_being_taken_apart() -> None:
+    (view,) = Projection(0).views([Ended(7, TURN)])
+
+    document = to_document(view)
+    turn = document.pop("turn")
+
+    assert msgspec.json.decode(turn, type=ClosedTurn) == TURN
+    assert str(document["closed_at"] - document["created_at"]) == "0:00:00.900000"
+    assert str(document.pop("created_at")) == "2023-11-14 22:13:20.123000+00:00"
+    document.pop("closed_at")
+    assert document == snapshot(
+        {
+            "_id": "resp_019a0000000000000000000000000001",
+            "tenant": "acme",
+            "owner": "ada",
+            "seq": 7,
+            "schema": 1,
+            "status": "completed",
+            "model": "m",
+            "parent": None,
+            "chain": "resp_019a0000000000000000000000000001",
+            "depth": 0,
+            "fork": None,
+        }
+    )
+
+
+def test_a_short_turn_takes_less_than_1400_bytes() -> None:
+    parent = requested(previous_response_id=RESPONSE_ID, input=[user("x" * 100)], stream=True)
+    (view,) = Projection(0).views([Ended(7, ClosedTurn(parent, TURN.closed))])
+
+    assert len(bson.encode(to_document(view))) < 1400
+
+
+def test_a_turn_that_no_document_can_hold_has_no_view() -> None:
+    huge = ClosedTurn(
+        requested(input=[user("x" * 15_000_000)]), closed(output=[message("y" * 10**6)])
+    )
+
+    assert Projection(0).views([Ended(7, huge)]) == []

@@ -1,0 +1,200 @@
+"""What the store answers: in the contract's words, at once, and to nobody but the tenant."""
+
+import msgspec
+import pytest
+
+from turnwire_contracts.events import AnyEvent
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.queries import (
+    STORE_HEALTH,
+    STORE_HISTORY,
+    STORE_RESPONSE,
+    AskForHealth,
+    AskForHistory,
+    AskForResponse,
+    Found,
+    Health,
+    History,
+    Missing,
+    Running,
+)
+from turnwire_contracts.turn import ClosedTurn
+from turnwire_store.handlers import Handlers
+from turnwire_store.memory_views import MemoryGenerations
+from turnwire_store.projecting.memory_feed import MemoryFeeds
+from turnwire_store.recalling.history import PAGE_BYTES
+from turnwire_store.recalling.recall import Recall
+from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.views import ViewsUnavailableError
+from turnwire_testing.examples import TENANT, closed, fresh_id, message, requested, user
+
+
+class UnreachableGenerations(MemoryGenerations):
+    """Views whose server is gone."""
+
+    async def reach(self, within_s: float) -> None:
+        del within_s
+        raise ViewsUnavailableError("gone")
+
+    async def serving(self) -> int:
+        raise ViewsUnavailableError("gone")
+
+
+@pytest.fixture
+def log() -> MemoryFeeds:
+    """An empty log; nothing projects it."""
+    return MemoryFeeds()
+
+
+@pytest.fixture
+def handlers(log: MemoryFeeds) -> Handlers:
+    """Handlers that read that log, over views that stay empty."""
+    return handlers_over(log, MemoryGenerations())
+
+
+def handlers_over(log: MemoryFeeds, generations: MemoryGenerations) -> Handlers:
+    return Handlers(Recall(log, generations, RecentTurns(1_000_000)), generations)
+
+
+async def append(log: MemoryFeeds, *events: AnyEvent) -> None:
+    for event in events:
+        await log.append(event, None)
+
+
+async def response(
+    handlers: Handlers, response_id: ResponseId, tenant: TenantId = TENANT
+) -> Found | Running | Missing:
+    asked = STORE_RESPONSE.ask(AskForResponse(tenant, response_id))
+    return STORE_RESPONSE.answered(await handlers.response(asked))
+
+
+async def history(
+    handlers: Handlers, response_id: ResponseId, tenant: TenantId = TENANT
+) -> History | Running | Missing:
+    asked = STORE_HISTORY.ask(AskForHistory(tenant, response_id))
+    return STORE_HISTORY.answered(await handlers.history(asked))
+
+
+async def conversation(log: MemoryFeeds, length: int, text: str = "Hi.") -> list[ResponseId]:
+    ids: list[ResponseId] = []
+    for _ in range(length):
+        previous = ids[-1] if ids else None
+        ids.append(fresh_id())
+        about = {"response_id": ids[-1]}
+        asked = requested(**about, previous_response_id=previous)
+        await append(log, asked, closed(**about, output=[message(text)]))
+    return ids
+
+
+async def test_a_turn_is_found_before_it_was_projected(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    await append(log, requested(), closed())
+
+    found = await response(handlers, requested().response_id)
+
+    assert found == Found(ClosedTurn(requested(), closed()))
+
+
+async def test_a_turn_that_runs_is_running(log: MemoryFeeds, handlers: Handlers) -> None:
+    asked = requested(instructions="Be brief.")
+    await append(log, asked)
+
+    assert await response(handlers, asked.response_id) == Running(asked, "Be brief.")
+    assert await history(handlers, asked.response_id) == Running(asked, "Be brief.")
+
+
+async def test_what_another_tenant_asks_for_is_missing_as_if_it_never_was(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    await append(log, requested(), closed())
+    await response(handlers, requested().response_id)
+
+    stranger = TenantId("other")
+    assert await response(handlers, requested().response_id, stranger) == Missing()
+    assert await history(handlers, requested().response_id, stranger) == Missing()
+
+
+@pytest.mark.parametrize("no_id", ["*", ">", "resp_", "resp_*", ""])
+async def test_what_is_no_id_is_missing_and_never_a_pattern(
+    log: MemoryFeeds, handlers: Handlers, no_id: str
+) -> None:
+    await append(log, requested(), closed())
+
+    assert await response(handlers, ResponseId(no_id)) == Missing()
+
+
+async def test_a_turn_that_is_not_stored_is_missing_when_it_has_ended(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    await append(log, requested(store=False), closed(stored=False, output=[]))
+
+    assert await response(handlers, requested().response_id) == Missing()
+
+
+async def test_a_history_is_told_oldest_first(log: MemoryFeeds, handlers: Handlers) -> None:
+    ids = await conversation(log, 3)
+
+    told = await history(handlers, ids[2])
+
+    assert isinstance(told, History)
+    assert [turn.request.response_id for turn in told.turns] == ids
+    assert told.before is None
+
+
+async def test_a_long_history_comes_in_pages_that_fit_into_a_message(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    ids = await conversation(log, 20, "x" * 100_000)
+
+    pages: list[History] = []
+    wanted: ResponseId | None = ids[-1]
+    while wanted is not None:
+        page = await history(handlers, wanted)
+        assert isinstance(page, History)
+        pages.append(page)
+        wanted = page.before
+
+    assert all(len(msgspec.json.encode(page)) < PAGE_BYTES + 1000 for page in pages)
+    turns = [turn for page in reversed(pages) for turn in page.turns]
+    assert [turn.request.response_id for turn in turns] == ids
+
+
+async def test_a_turn_larger_than_a_page_goes_alone(log: MemoryFeeds, handlers: Handlers) -> None:
+    ids = await conversation(log, 2, "x" * (PAGE_BYTES + 1))
+
+    told = await history(handlers, ids[1])
+
+    assert isinstance(told, History)
+    assert [turn.request.response_id for turn in told.turns] == ids[1:]
+    assert told.before == ids[0]
+
+
+async def test_a_history_with_a_missing_turn_is_missing(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    orphan = requested(previous_response_id=fresh_id(), input=[user("And?")])
+    await append(log, orphan, closed())
+
+    assert await history(handlers, orphan.response_id) == Missing()
+
+
+async def test_without_a_database_the_log_answers_everything(log: MemoryFeeds) -> None:
+    ids = await conversation(log, 3)
+    handlers = handlers_over(log, UnreachableGenerations())
+
+    assert isinstance(await response(handlers, ids[0]), Found)
+    told = await history(handlers, ids[2])
+
+    assert isinstance(told, History)
+    assert [turn.request.response_id for turn in told.turns] == ids
+
+
+async def test_health_tells_whether_the_database_answers(log: MemoryFeeds) -> None:
+    answers: list[Health] = []
+    for generations in (MemoryGenerations(), UnreachableGenerations()):
+        asked = STORE_HEALTH.ask(AskForHealth())
+        answers.append(STORE_HEALTH.answered(await handlers_over(log, generations).health(asked)))
+
+    assert [answer.ok for answer in answers] == [True, False]
+    assert "gone" in answers[1].detail

@@ -1,0 +1,307 @@
+"""The store as a process, between a real broker and a real database that come and go."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from nats.aio.client import Client
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from turnwire_chassis import topology
+from turnwire_chassis.broker import NobodyAnswersError, ask, connect
+from turnwire_chassis.jetstream_log import JetStreamEventLog
+from turnwire_contracts import queries
+from turnwire_contracts.ids import ResponseId
+from turnwire_dev.claims.ports import LOOPBACK, choose
+from turnwire_dev.parts.mongo import running_mongo
+from turnwire_dev.parts.nats import running_nats
+from turnwire_dev.supervision.probe import NoAnswerError, get
+from turnwire_store.documents import to_document
+from turnwire_store.memory_views import MemoryGenerations
+from turnwire_store.projecting.memory_feed import MemoryFeeds
+from turnwire_store.projecting.projector import Projector, ProjectorPorts
+from turnwire_store.recalling.recent import RecentTurns
+from turnwire_testing.examples import TENANT, closed, fresh_id, requested
+
+WITHIN_S = 40
+STOPS_WITHIN_S = 1.0
+Documents = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A broker and a database of this test alone, and what runs on them."""
+
+    folder: Path
+    nats_url: str
+    mongodb_url: str
+    client: Client
+    event_log: JetStreamEventLog
+    mirror: MemoryFeeds
+    database: AsyncMongoClient[dict[str, Any]]
+    stores: list[Process]
+    health_port: int
+    """Where the first store reports its health."""
+
+    async def start(self, *arguments: str) -> Process:
+        """Start the store."""
+        environment = {
+            **{name: value for name, value in os.environ.items() if "TURNWIRE_" not in name},
+            "TURNWIRE_NATS_URL": self.nats_url,
+            "TURNWIRE_MONGODB_URL": self.mongodb_url,
+            "TURNWIRE_HEALTH_PORT": str(self.health_port if not self.stores else 0),
+        }
+        with (self.folder / "store.log").open("ab") as log:
+            command = (sys.executable, "-m", "turnwire_store", *arguments)
+            store = await asyncio.create_subprocess_exec(*command, env=environment, stderr=log)
+        self.stores.append(store)
+        return store
+
+    async def health(self) -> int:
+        """Give the status of the health check; 0 when nothing answers."""
+        try:
+            answer = await get(f"http://{LOOPBACK}:{self.health_port}/healthz")
+        except NoAnswerError:
+            return 0
+        return answer.status
+
+    async def write_turns(self, count: int, parent: ResponseId | None = None) -> ResponseId:
+        """Write turns that follow one another; gives the last one's id."""
+        for _ in range(count):
+            about = {"response_id": fresh_id()}
+            start = requested(**about, previous_response_id=parent)
+            sequence = await self.event_log.append(start, 0)
+            await self.event_log.append(closed(**about), sequence)
+            await self.mirror.append(start, None)
+            await self.mirror.append(closed(**about), None)
+            parent = about["response_id"]
+        assert parent is not None
+        return parent
+
+    async def documents(self, collection: str = "responses") -> Documents:
+        """Give all views that the database has; none while it does not answer."""
+        found = self.database.get_default_database()[collection].find()
+        try:
+            return {document["_id"]: document for document in await found.to_list(None)}
+        except PyMongoError:
+            return {}
+
+    async def expected(self) -> Documents:
+        """Give all views that it should have."""
+        generations = MemoryGenerations()
+        ports = ProjectorPorts(self.mirror, self.mirror, generations, RecentTurns(0))
+        async for behind in Projector(ports).follow(0):
+            if behind == 0:
+                break
+        views = generations.views(0).written.values()
+        return {view.response_id: to_document(view) for view in views}
+
+    async def becomes_right(self, collection: str = "responses") -> None:
+        """Wait until the views are what they should be."""
+        expected = await self.expected()
+
+        async def right() -> bool:
+            return await self.documents(collection) == expected
+
+        await eventually(right)
+
+
+async def eventually(fact: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not await fact():  # noqa: ASYNC110 -- another process makes it true
+            await asyncio.sleep(0.05)
+
+
+def kill(program: str) -> None:
+    """Kill a server of this test; its supervisor starts it again."""
+    for child in psutil.Process().children(recursive=True):
+        if program in " ".join(child.cmdline()[:2]):
+            child.kill()
+
+
+@pytest.fixture
+async def machine(tmp_path: Path) -> AsyncGenerator[Machine]:
+    """A machine on which no store runs yet; after the test nothing runs."""
+    async with (
+        running_nats(tmp_path / "nats") as nats_url,
+        running_mongo(tmp_path / "mongo") as mongodb_url,
+        AsyncMongoClient[dict[str, Any]](mongodb_url, tz_aware=True) as database,
+    ):
+        client = await connect(nats_url, "test")
+        log = JetStreamEventLog(client, await topology.declare(client, 1))
+        where = (tmp_path, nats_url, mongodb_url)
+        health_port = choose(("store",), tmp_path, taken=0)["store"]
+        machine = Machine(*where, client, log, MemoryFeeds(), database, [], health_port)
+        yield machine
+        for store in machine.stores:
+            if store.returncode is None:
+                store.kill()
+            await store.wait()
+        await client.close()
+
+
+async def test_what_was_written_can_be_read_at_once_and_has_its_view_soon(
+    machine: Machine,
+) -> None:
+    await machine.start()
+    await is_answered(machine)
+
+    last = await machine.write_turns(5)
+
+    await is_found(machine, last)
+    asked = queries.AskForHistory(TENANT, last)
+    told = await ask(machine.client, queries.STORE_HISTORY, asked, 5)
+    assert isinstance(told, queries.History)
+    assert len(told.turns) == 5
+    await machine.becomes_right()
+    assert await machine.health() == 200
+
+
+async def test_it_stops_within_a_second_and_goes_on_where_it_was(machine: Machine) -> None:
+    store = await machine.start()
+    last = await machine.write_turns(5)
+    await machine.becomes_right()
+
+    loop = asyncio.get_running_loop()
+    told = loop.time()
+    store.send_signal(signal.SIGTERM)
+    assert await store.wait() == 0
+    assert loop.time() - told < STOPS_WITHIN_S
+
+    await machine.write_turns(5, last)
+    await machine.start()
+    await machine.becomes_right()
+
+
+async def test_a_database_killed_in_mid_projection_loses_and_doubles_nothing(
+    machine: Machine,
+) -> None:
+    await machine.start()
+    await is_answered(machine)
+    writing = asyncio.create_task(machine.write_turns(1500))
+    projected = 0
+
+    async def went_on() -> bool:
+        return len(await machine.documents()) > projected
+
+    for _ in range(3):
+        await eventually(went_on)
+        kill("secantusd-py")
+        projected = len(await machine.documents())
+    last = await writing
+
+    await is_found(machine, last)
+    await machine.becomes_right()
+
+
+async def test_a_broker_that_was_killed_is_found_again(machine: Machine) -> None:
+    await machine.start()
+    last = await machine.write_turns(20)
+    await machine.becomes_right()
+
+    kill("nats-server")
+    await topology.declare(machine.client, 1)
+    last = await machine.write_turns(20, last)
+    await machine.becomes_right()
+    await is_answered(machine)
+
+
+async def test_it_waits_for_a_database_that_comes_later(machine: Machine) -> None:
+    folder = machine.folder / "late"
+    async with running_mongo(folder) as url:
+        pass
+    late = replace(machine, mongodb_url=url)
+    await late.start()
+    await late.write_turns(3)
+
+    async def sick() -> bool:
+        return await late.health() == 503
+
+    await eventually(sick)
+
+    async with running_mongo(folder) as again, AsyncMongoClient[dict[str, Any]](url) as database:
+        assert again == url
+
+        async def projected() -> bool:
+            return len(await database.get_default_database()["responses"].find().to_list()) == 3
+
+        await eventually(projected)
+        assert await late.health() == 200
+
+
+async def test_wiped_views_are_rebuilt_the_same(machine: Machine) -> None:
+    store = await machine.start()
+    last = await machine.write_turns(20)
+    await machine.write_turns(5, last)
+    await machine.write_turns(5, last)
+    await machine.becomes_right()
+    store.kill()
+    await store.wait()
+
+    await machine.database.drop_database("turnwire")
+
+    await machine.start()
+    await machine.becomes_right()
+
+
+async def test_views_that_are_dropped_under_a_running_store_come_back(machine: Machine) -> None:
+    await machine.start()
+    last = await machine.write_turns(20)
+    await machine.becomes_right()
+
+    await machine.database.drop_database("turnwire")
+
+    await machine.write_turns(1, last)
+    await machine.becomes_right()
+
+
+async def test_views_are_built_anew_while_the_old_ones_serve(machine: Machine) -> None:
+    await machine.start()
+    last = await machine.write_turns(250)
+    await machine.becomes_right()
+
+    rebuild = await machine.start("rebuild")
+    assert await rebuild.wait() == 0
+
+    assert await machine.documents("responses_1") == await machine.expected()
+    last = await machine.write_turns(2, last)
+    await machine.becomes_right("responses_1")
+    await machine.write_turns(2, last)
+    await machine.becomes_right("responses_1")
+
+
+async def test_a_second_store_takes_over_from_one_that_was_killed(machine: Machine) -> None:
+    first = await machine.start()
+    last = await machine.write_turns(10)
+    await machine.becomes_right()
+    await machine.start()
+    await is_answered(machine)
+
+    first.kill()
+
+    await machine.write_turns(10, last)
+    await machine.becomes_right()
+
+
+async def is_answered(machine: Machine) -> None:
+    async def answered() -> bool:
+        try:
+            return (await ask(machine.client, queries.STORE_HEALTH, queries.AskForHealth(), 2)).ok
+        except NobodyAnswersError:
+            return False
+
+    await eventually(answered)
+
+
+async def is_found(machine: Machine, response_id: ResponseId) -> None:
+    asked = queries.AskForResponse(TENANT, response_id)
+    assert isinstance(await ask(machine.client, queries.STORE_RESPONSE, asked, 10), queries.Found)

@@ -1,0 +1,168 @@
+"""What every adapter of the port `Views` promises, in memory and in MongoDB."""
+
+import msgspec
+import pytest
+
+from turnwire_contracts.ids import ResponseId
+from turnwire_store.memory_views import MemoryGenerations
+from turnwire_store.mongo import MongoGenerations
+from turnwire_store.views import Generations, Place, Standing, View, Views, stored
+from turnwire_testing.examples import OWNER, TENANT
+
+
+@pytest.fixture(params=["memory", "mongodb"])
+def all_views(request: pytest.FixtureRequest, generations: MongoGenerations) -> Generations:
+    """All generations of one adapter."""
+    return generations if request.param == "mongodb" else MemoryGenerations()
+
+
+@pytest.fixture
+async def views(all_views: Generations) -> Views:
+    """The generation that serves."""
+    return await all_views.prepare(await all_views.serving())
+
+
+def turn_id(number: int) -> ResponseId:
+    return ResponseId(f"resp_{number:032x}")
+
+
+def view(number: int, place: Place | None = None, turn: str = '{"a":"ü"}') -> View:
+    return View(
+        response_id=turn_id(number),
+        tenant=TENANT,
+        owner=OWNER,
+        sequence=number + 1,
+        status="completed",
+        model="m",
+        created_at=1_700_000_000_123,
+        closed_at=1_700_000_001_123,
+        parent=turn_id(number - 1) if number else None,
+        place=place or Place(turn_id(0), number),
+        fork=None,
+        turn=turn,
+    )
+
+
+async def test_what_was_written_is_found(views: Views) -> None:
+    await views.write([view(0), view(1)])
+
+    assert await views.find(turn_id(1)) == stored(view(1))
+    assert await views.find(turn_id(2)) is None
+
+
+async def test_a_turn_beside_its_parents_chain_tells_where_its_parent_stands(views: Views) -> None:
+    start = Place(turn_id(7), 0)
+    forked = msgspec.structs.replace(view(7), place=start, fork=Place(turn_id(0), 3))
+
+    await views.write([forked])
+
+    found = await views.find(turn_id(7))
+    assert found is not None
+    assert found.parent_place == Place(turn_id(0), 3)
+
+
+async def test_writing_again_changes_nothing(views: Views) -> None:
+    await views.write([view(0), view(1)])
+    changed = view(1, turn='{"b":2}')
+
+    await views.write([changed, view(2)])
+
+    assert await views.find(turn_id(1)) == stored(view(1))
+    assert await views.find(turn_id(2)) == stored(view(2))
+
+
+async def test_two_turns_never_share_a_place(views: Views) -> None:
+    await views.write([view(0), view(1)])
+    intruder = view(9, place=Place(turn_id(0), 1))
+
+    await views.write([intruder, view(1), view(2)])
+
+    found = await views.find(turn_id(9))
+    assert found is not None
+    assert (found.parent, found.parent_place) == (turn_id(8), None)
+    assert await ids_of(views, Place(turn_id(0), 9), 10) == [2, 1, 0]
+    assert await ids_of(views, Place(turn_id(9), 9), 10) == [9]
+
+
+async def test_a_segment_is_a_part_of_one_chain_newest_first(views: Views) -> None:
+    other = [view(20 + number, place=Place(turn_id(20), number)) for number in range(5)]
+    await views.write([*(view(number) for number in range(8)), *other])
+
+    assert await ids_of(views, Place(turn_id(0), 5), 3) == [5, 4, 3]
+    assert await ids_of(views, Place(turn_id(0), 1), 100) == [1, 0]
+    assert await ids_of(views, Place(turn_id(5), 5), 100) == []
+
+
+async def test_standings_tell_places_and_heirs(views: Views) -> None:
+    await views.write([view(0), view(1)])
+
+    standings = await views.standings([turn_id(0), turn_id(1), turn_id(2)])
+
+    assert standings == {
+        turn_id(0): Standing(1, Place(turn_id(0), 0), turn_id(1)),
+        turn_id(1): Standing(2, Place(turn_id(0), 1), None),
+    }
+
+
+async def test_the_checkpoint_never_moves_back(views: Views) -> None:
+    assert await views.checkpoint() == 0
+
+    await views.advance(7)
+    await views.advance(5)
+
+    assert await views.checkpoint() == 7
+
+
+async def test_generations_are_apart_and_the_next_one_serves_when_told(
+    all_views: Generations, views: Views
+) -> None:
+    await views.write([view(0)])
+    await views.advance(3)
+    following = await all_views.prepare(1)
+
+    await all_views.serve(1)
+
+    assert await all_views.serving() == 1
+    assert await following.find(turn_id(0)) is None
+    assert await following.checkpoint() == 0
+
+
+async def test_only_the_next_generation_can_take_over(all_views: Generations) -> None:
+    await all_views.serve(2)
+    assert await all_views.serving() == 0
+
+    await all_views.serve(1)
+    await all_views.serve(1)
+
+    assert await all_views.serving() == 1
+
+
+async def test_dropped_generations_start_anew(all_views: Generations, views: Views) -> None:
+    await views.write([view(0)])
+    await views.advance(3)
+    kept = await all_views.prepare(1)
+    await kept.write([view(0)])
+
+    await all_views.drop_before(1)
+
+    dropped = await all_views.prepare(0)
+    assert await dropped.find(turn_id(0)) is None
+    assert await dropped.checkpoint() == 0
+    assert await kept.find(turn_id(0)) is not None
+
+
+async def test_large_turns_come_in_parts(generations: MongoGenerations) -> None:
+    views = await generations.prepare(0)
+    large = '{"a":"' + "x" * 20_000 + '"}'
+    await views.write([view(number, turn=large) for number in range(150)])
+
+    segment = await views.segment(Place(turn_id(0), 149), 150)
+
+    assert 1 < len(segment) < 150
+    assert segment[0].response_id == turn_id(149)
+    assert len(await views.segment(Place(turn_id(0), 0), 150)) == 1
+
+
+async def ids_of(views: Views, end: Place, length: int) -> list[int]:
+    segment = await views.segment(end, length)
+    return [int(turn.response_id.removeprefix("resp_"), 16) for turn in segment]

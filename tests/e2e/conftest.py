@@ -1,0 +1,102 @@
+"""Stacks to talk to, the backend behind them, and clients."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from concurrent.futures import ThreadPoolExecutor
+
+import aiohttp
+import pytest
+from openai import AsyncOpenAI
+
+from e2e.rig.stack import Stack, free_port
+from e2e.rig.wire import Api
+from scripted_backend import ScriptedBackend, running_backend
+
+DEFAULT_INSTRUCTIONS = "Answer like a pirate."
+
+
+@pytest.fixture(scope="session")
+def backend_port() -> int:
+    """Where all stacks expect the inference backend; each test runs its own there."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
+    """A stack as it comes, for tests that leave it as it is."""
+    yield from running(Stack(tmp_path_factory.mktemp("stack"), backend_url=_url(backend_port)))
+
+
+@pytest.fixture(scope="session")
+def impatient_stack(
+    tmp_path_factory: pytest.TempPathFactory, backend_port: int
+) -> Generator[Stack]:
+    """A stack whose limits are reached within a test, with instructions of its own."""
+    yield from running(
+        Stack(
+            tmp_path_factory.mktemp("impatient"),
+            backend_url=_url(backend_port),
+            stream_grace_s="0.5",
+            backend_idle_timeout_s="2",
+            turn_timeout_s="3",
+            max_body_bytes="20000",
+            default_instructions=DEFAULT_INSTRUCTIONS,
+        )
+    )
+
+
+@pytest.fixture
+async def backend(backend_port: int) -> AsyncGenerator[ScriptedBackend]:
+    """The inference backend of this test; a test that leaves an answer behind is wrong."""
+    async with running_backend(port=backend_port) as running:
+        yield running
+        await running.became_idle()
+
+
+@pytest.fixture
+async def session() -> AsyncGenerator[aiohttp.ClientSession]:
+    """HTTP connections of this test."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api(session: aiohttp.ClientSession, stack: Stack) -> Api:
+    """The API of `stack`, as bytes."""
+    return Api(session, stack.url)
+
+
+@pytest.fixture
+async def impatient_api(session: aiohttp.ClientSession, impatient_stack: Stack) -> Api:
+    """The API of `impatient_stack`, as bytes."""
+    return Api(session, impatient_stack.url)
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
+    """OpenAI's SDK on `stack`; it never tries again by itself."""
+    async with AsyncOpenAI(base_url=stack.url, api_key="any", max_retries=0) as opened:
+        yield opened
+
+
+def running(stack: Stack) -> Generator[Stack]:
+    """Start a stack, and stop it after the tests; its backend runs while it starts."""
+    port = int(stack.environment["TURNWIRE_BACKEND_URL"].split(":")[2].removesuffix("/v1"))
+
+    async def start() -> None:
+        # The runner says that it is up when all is well, and that takes a backend.
+        async with running_backend(port=port):
+            await asyncio.to_thread(stack.start)
+
+    try:
+        # In a thread: a test's event loop may be about to run in this one.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, start()).result()
+        yield stack
+    finally:
+        # Faster than ^C, which other tests press.
+        stack.pull_the_plug()
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/v1"

@@ -1,0 +1,189 @@
+"""The whole stack as a user runs it: `turnwire up` in a process of its own, driven from outside."""
+
+import json
+import os
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any
+
+UP_WITHIN = 60.0
+BACK_WITHIN = 30.0
+STOP_WITHIN = 30.0
+
+_SERVICES = ("gateway", "orchestrator", "tool-runner", "guard", "store")
+
+
+class Stack:
+    """One data folder and one port, with a runner that can be stopped and started again."""
+
+    def __init__(self, data: Path, **settings: str) -> None:
+        """`settings` are those of Turnwire, without their prefix and in lower case."""
+        self.data = data
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}/v1"
+        told = {f"TURNWIRE_{name.upper()}": value for name, value in settings.items()}
+        self.environment = {
+            **_without_settings(os.environ),
+            **told,
+            "TURNWIRE_PORT": str(self._port),
+            "TURNWIRE_DATA_DIR": str(data),
+        }
+        self._runner: subprocess.Popen[str] | None = None
+        self._screen = _Screen()
+
+    def start(self) -> "Stack":
+        """Start it, and wait until it says that it is up."""
+        self._runner = subprocess.Popen(
+            (sys.executable, "-m", "turnwire_dev", "up"),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._screen = _Screen()
+        self._screen.follow(self._runner)
+        self._screen.wait_for("Stop it with ^C", UP_WITHIN)
+        return self
+
+    def stop(self) -> None:
+        """Press ^C, and wait for its end."""
+        self._end(signal.SIGINT)
+
+    def pull_the_plug(self) -> None:
+        """Kill the runner, and with it everything it started."""
+        pids = [self.pid(name) for name in self.run()["children"]]
+        watched = [os.pidfd_open(pid) for pid in pids]
+        self._end(signal.SIGKILL)
+        for descriptor in watched:
+            # Readable once the process has ended; it must be, before its folder is used again.
+            select.select([descriptor], [], [], STOP_WITHIN)
+            os.close(descriptor)
+
+    def run(self) -> dict[str, Any]:
+        """`run.json` as it is now."""
+        return json.loads((self.data / "run.json").read_text(encoding="utf-8"))
+
+    def pid(self, name: str) -> int:
+        """The process id of a child."""
+        return self.run()["children"][name]["pid"]
+
+    def kill(self, *names: str) -> None:
+        """Kill children with SIGKILL; the runner starts them again."""
+        self._screen.forget()
+        for name in names:
+            os.kill(self.pid(name), signal.SIGKILL)
+
+    def wait_until_back(self, *names: str) -> None:
+        """Wait until the runner says that the children that were killed are ready again."""
+        for name in names:
+            self._screen.wait_for(f"{name} is back", BACK_WITHIN)
+
+    def service_environment(self) -> dict[str, str]:
+        """What one more process of a service is told, so that it works with the others."""
+        run = self.run()
+        return {
+            **self.environment,
+            "TURNWIRE_NATS_URL": run["nats_url"],
+            "TURNWIRE_MONGODB_URL": run["mongodb_url"],
+            "TURNWIRE_BACKEND_URL": run["backend_url"],
+        }
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """A `turnwire` command, to be run with `environment`."""
+        return self.python("turnwire_dev", *arguments)
+
+    def python(self, module: str, *arguments: str) -> tuple[str, ...]:
+        """One of Turnwire's programs, by its module."""
+        return (sys.executable, "-m", module, *arguments)
+
+    @property
+    def screen(self) -> str:
+        """All that the runner has said."""
+        return self._screen.text
+
+    def logs(self) -> str:
+        """The end of every service's log: what a failed test needs to know."""
+        logs = [self.data / "logs" / f"{name}.log" for name in _SERVICES]
+        return "\n".join(f"--- {log.name}\n{_tail(log)}" for log in logs if log.exists())
+
+    def _end(self, signal_number: signal.Signals) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.send_signal(signal_number)
+            runner.wait(STOP_WITHIN)
+            self._screen.join()
+
+
+class _Screen:
+    """The lines of a runner, and waits for one of them."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._seen = 0
+        self._ended = False
+        self._news = Condition()
+        self._reader: Thread | None = None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self._lines)
+
+    def follow(self, runner: subprocess.Popen[str]) -> None:
+        self._reader = Thread(target=self._read, args=(runner,), daemon=True)
+        self._reader.start()
+
+    def forget(self) -> None:
+        """Wait only for lines that come from now on."""
+        self._seen = len(self._lines)
+
+    def wait_for(self, text: str, within: float) -> None:
+        with self._news:
+            heard = self._news.wait_for(lambda: self._says(text) or self._ended, within)
+        if not heard or not self._says(text):
+            raise AssertionError(f"it did not say {text!r} in {within} s:\n{self.text}")
+
+    def join(self) -> None:
+        if self._reader is not None:
+            self._reader.join()
+
+    def _says(self, text: str) -> bool:
+        return any(text in line for line in self._lines[self._seen :])
+
+    def _read(self, runner: subprocess.Popen[str]) -> None:
+        if runner.stdout is None:
+            raise TypeError("the runner was started without a pipe")
+        with runner.stdout as lines:
+            for line in lines:
+                with self._news:
+                    self._lines.append(line.rstrip())
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+
+def free_port() -> int:
+    """A port that nobody has, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(12_000, 20_000)  # noqa: S311 -- not for secrets
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not name.startswith("TURNWIRE_")}
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")[-3000:]

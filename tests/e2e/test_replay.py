@@ -1,0 +1,70 @@
+"""`turnwire replay`: what happened to a turn, from the broker or from an exported log."""
+
+import asyncio
+from pathlib import Path
+
+from e2e.rig.conversation import asks
+from e2e.rig.stack import Stack
+from e2e.rig.wire import Api
+from scripted_backend import ScriptedBackend, calls, says
+
+
+async def replay(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """Run the command; gives its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *stack.command("replay", *arguments),
+        env=stack.environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+async def test_a_turn_is_told_again_event_by_event(
+    api: Api, stack: Stack, backend: ScriptedBackend
+) -> None:
+    backend.script(says("Hel", "lo."))
+    async with api.stream(asks("Hi.")) as stream:
+        events = await stream.to_the_end()
+    code, told = await replay(stack, events[0]["response"]["id"])
+    assert code == 0
+    requested, closed = told.index(" requested v1 "), told.index(" closed v1 ")
+    assert requested < told.index("next: Sample") < closed < told.index("next: nothing")
+    assert f"Closed: completed, 1 output items, {len(events)} frames" in told
+    assert "Hello." in told
+
+
+async def test_an_exported_turn_is_told_the_same_without_a_broker(
+    api: Api, stack: Stack, backend: ScriptedBackend, tmp_path: Path
+) -> None:
+    backend.script(calls("add", {"a": 1}))
+    tool = {"type": "function", "name": "add", "parameters": {"type": "object"}}
+    _, response = await api.post(asks("1 + 1?", tools=[tool]))
+    file = tmp_path / "turn.jsonl"
+    code, told = await replay(stack, response["id"], "--export", str(file))
+    assert code == 0
+    elsewhere = Stack(tmp_path / "elsewhere")
+    assert await replay(elsewhere, "--from-file", str(file)) == (0, told)
+    assert "add" in told
+
+
+async def test_a_turn_that_nobody_stored_is_told_without_its_words(
+    api: Api, stack: Stack, backend: ScriptedBackend
+) -> None:
+    backend.script(says("My secret."))
+    _, response = await api.post(asks("Your secret?", store=False))
+    code, told = await replay(stack, response["id"])
+    assert code == 0
+    assert "secret" not in told
+    assert "Erased: completed" in told
+
+
+async def test_an_unknown_turn_is_said_to_be_unknown(stack: Stack) -> None:
+    code, told = await replay(stack, "resp_0123456789abcdef0123456789abcdef")
+    assert (code, "has no events" in told) == (1, True)
+
+
+async def test_without_a_running_turnwire_the_way_out_is_said(tmp_path: Path) -> None:
+    code, told = await replay(Stack(tmp_path), "resp_0123456789abcdef0123456789abcdef")
+    assert (code, "turnwire up" in told) == (1, True)

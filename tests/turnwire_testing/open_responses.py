@@ -1,0 +1,89 @@
+"""Checks objects against the JSON Schema of Open Responses (release 2026-04-24).
+
+Its schemas know fewer kinds of item, tool and event than OpenAI's API, which we are a superset of.
+What it does not know is left out before the check; what it knows must be right.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012, Schema
+
+from turnwire_contracts.json_values import JSON, mapping, objects
+
+_FILE = Path(__file__).parent.parent / "schemas" / "open-responses.openapi.json"
+_URI = "urn:open-responses"
+_ITEMS = {"message", "function_call", "function_call_output", "reasoning", "compaction"}
+_PARTS = {"output_text", "refusal", "reasoning_text", "summary_text"}
+
+_ONLY_OPENAI = (
+    "response.reasoning_text.",  # response.reasoning.* there; all clients listen to OpenAI's names
+    "response.custom_tool_call_input.",
+    "response.mcp_",
+)
+# OpenAI's `error` is flat, Open Responses' is nested: DESIGN.md follows OpenAI on HTTP.
+_OTHER_SHAPE = {"error"}
+
+
+def problems_of_response(response: JSON) -> list[str]:
+    """Say what is wrong with a response object; nothing when it is valid."""
+    return _problems("ResponseResource", _known_response(response))
+
+
+def problems_of_event(event: JSON) -> list[str]:
+    """Say what is wrong with a stream event; nothing when it is valid."""
+    kind = str(event.get("type"))
+    if kind in _OTHER_SHAPE or kind.startswith(_ONLY_OPENAI):
+        return []
+    name = _event_schemas().get(kind)
+    if name is None:
+        return [f"no event of this type: {kind}"]
+    if "item" in event and mapping(event["item"]).get("type") not in _ITEMS:
+        return []
+    if "part" in event and mapping(event["part"]).get("type") not in _PARTS:
+        return [f"no part of this type: {event['part']}"]
+    if "response" in event:
+        event = {**event, "response": _known_response(event["response"])}
+    return _problems(name, event)
+
+
+def _known_response(response: JSON) -> JSON:
+    choice = response.get("tool_choice")
+    foreign_choice = mapping(choice).get("type") not in (None, "function", "allowed_tools")
+    return {
+        **response,
+        "output": [item for item in response.get("output", []) if item.get("type") in _ITEMS],
+        "tools": [tool for tool in objects(response.get("tools")) if tool["type"] == "function"],
+        "tool_choice": "auto" if foreign_choice else choice,
+    }
+
+
+def _problems(name: str, value: JSON) -> list[str]:
+    found = _validator(name).iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
+    return [f"{name}{error.json_path.removeprefix('$')}: {error.message}" for error in found]
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return orjson.loads(_FILE.read_bytes())
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    document: Resource[Schema] = Resource(contents=_document(), specification=DRAFT202012)
+    registry: Registry[Schema] = Registry[Schema]().with_resource(_URI, document)
+    return Draft202012Validator({"$ref": f"{_URI}#/components/schemas/{name}"}, registry=registry)
+
+
+@cache
+def _event_schemas() -> dict[str, str]:
+    schemas: dict[str, JSON] = _document()["components"]["schemas"]
+    return {
+        schema["properties"]["type"]["enum"][0]: name
+        for name, schema in schemas.items()
+        if name.endswith("StreamingEvent")
+    }

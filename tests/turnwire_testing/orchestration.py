@@ -1,0 +1,214 @@
+"""An orchestrator in memory: real handlers between doubles of every port."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from turnwire_chassis.inbox import Delivery
+from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory_output import MemoryOutputLog
+from turnwire_contracts import codec, subjects
+from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_of
+from turnwire_contracts.frames import FrameMessage, payload, split
+from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.json_values import JSON
+from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.backend_request import Dialect
+from turnwire_orchestrator.handlers import TurnHandlers
+from turnwire_orchestrator.history import Past, past_of
+from turnwire_orchestrator.ports import Policy, Ports, TurnFailedError
+from turnwire_testing.examples import AT, requested
+
+POLICY = Policy(default_instructions=None, inherit_instructions=True, turn_timeout_s=5.0)
+
+
+class Hold:
+    """A place in a sample where the backend says nothing until `release`."""
+
+    def __init__(self) -> None:
+        """Nothing has come here yet."""
+        self.reached = asyncio.Event()
+        self._go_on = asyncio.Event()
+        self.left = False
+        """Whether the sample was given up here."""
+
+    def release(self) -> None:
+        """Let the sample go on."""
+        self._go_on.set()
+
+    async def wait(self) -> None:
+        """Stop here."""
+        self.reached.set()
+        try:
+            await self._go_on.wait()
+        except asyncio.CancelledError:
+            self.left = True
+            raise
+
+
+Step = bytes | Hold | Failure
+"""The data of one event, a pause, or the failure that breaks the stream."""
+
+
+class ScriptedSamples:
+    """`Backend` that plays prepared samples; each event comes in a read of its own."""
+
+    def __init__(self) -> None:
+        """Have nothing to say."""
+        self.dialect = Dialect.PLAIN
+        self.bodies: list[JSON] = []
+        self._samples: list[tuple[Hold | Failure | None, Sequence[Step]]] = []
+
+    def plays(self, *steps: Step, before: Hold | Failure | None = None) -> None:
+        """Prepare the next sample; `before`: what happens before it is accepted."""
+        self._samples.append((before, steps))
+
+    @asynccontextmanager
+    async def sample(self, body: bytes) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
+        """See `Backend.sample`."""
+        self.bodies.append(orjson.loads(body))
+        before, steps = self._samples.pop(0)
+        if isinstance(before, Hold):
+            await before.wait()
+        elif before is not None:
+            raise TurnFailedError(before)
+        yield _reads(steps)
+
+
+async def _reads(steps: Sequence[Step]) -> AsyncIterator[list[bytes]]:
+    for step in steps:
+        match step:
+            case Hold():
+                await step.wait()
+            case Failure():
+                raise TurnFailedError(step)
+            case bytes():
+                yield [step]
+
+
+class MemoryHistories:
+    """`Histories` of what was remembered."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.known: dict[ResponseId, Past] = {}
+
+    async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
+        """See `Histories.past`."""
+        del tenant
+        if response_id not in self.known:
+            raise TurnFailedError(failures.previous_not_found(response_id))
+        return self.known[response_id]
+
+    def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
+        """See `Histories.remember`."""
+        if turn.closed.stored:
+            self.known[turn.request.response_id] = past_of(turn, parent)
+
+
+class ScriptedGuard:
+    """`Guard` that finds what it is told to find."""
+
+    def __init__(self) -> None:
+        """Find nothing."""
+        self.violations: list[dict[str, Any]] = []
+        self.failure: Failure | None = None
+        self.checked: list[list[Item]] = []
+
+    async def check(self, items: list[Item]) -> list[dict[str, Any]]:
+        """See `Guard.check`."""
+        self.checked.append(items)
+        if self.failure is not None:
+            raise TurnFailedError(self.failure)
+        return self.violations
+
+
+@dataclass
+class World:
+    """All that is outside the orchestrators; they come and go."""
+
+    log: MemoryEventLog = field(default_factory=MemoryEventLog)
+    output: MemoryOutputLog = field(default_factory=MemoryOutputLog)
+    backend: ScriptedSamples = field(default_factory=ScriptedSamples)
+    histories: MemoryHistories = field(default_factory=MemoryHistories)
+    guard: ScriptedGuard = field(default_factory=ScriptedGuard)
+    policy: Policy = POLICY
+    answers: list[FrameMessage] = field(default_factory=list[FrameMessage])
+    _ticks: int = 0
+
+    def orchestrator(self, claim: str = "first") -> TurnHandlers:
+        """Start an orchestrator."""
+        return TurnHandlers(
+            Ports(
+                log=self.log,
+                output=self.output,
+                backend=self.backend,
+                histories=self.histories,
+                guard=self.guard,
+                policy=self.policy,
+                now_ms=self._now_ms,
+                claim=claim,
+            )
+        )
+
+    async def request(self, **changes: Any) -> Requested:
+        """Request a turn as the gateway does, listening for its answer."""
+        request = requested(**changes)
+        await self.output.await_answer(request.response_id, self.answers.append)
+        await self.log.append(request, None)
+        return request
+
+    async def delivery(self, request: Requested, attempt: int = 1) -> Delivery:
+        """Give the message that hands a turn to an orchestrator."""
+        recorded = await self.log.read(request.tenant, request.response_id)
+        subject = subjects.turn_event(request.tenant, request.response_id, "requested")
+        body = codec.encode(request)
+        return Delivery(subject, body, recorded[0].sequence if recorded else 1, attempt)
+
+    async def run(self, request: Requested, attempt: int = 1, claim: str = "first") -> None:
+        """Let one orchestrator drive a turn to its end."""
+        await self.orchestrator(claim).requested(await self.delivery(request, attempt))
+
+    async def events(self, request: Requested) -> list[AnyEvent]:
+        """Give what the log holds of a turn."""
+        recorded = await self.log.read(request.tenant, request.response_id)
+        return [each.event for each in recorded]
+
+    async def kinds(self, request: Requested) -> list[str]:
+        """Name what the log holds of a turn."""
+        return [kind_of(event) for event in await self.events(request)]
+
+    async def closed(self, request: Requested) -> ClosedTurn:
+        """Give a turn that must have ended."""
+        turn = fold(await self.events(request))
+        assert isinstance(turn, ClosedTurn), turn
+        return turn
+
+    async def frames(self, request: Requested) -> list[bytes]:
+        """Give the published frames, which must follow one another without gap or repetition."""
+        frames: list[bytes] = []
+        for message in await self.output.read(request.response_id):
+            assert message.kind != "A", message
+            assert message.first == len(frames), (message, len(frames))
+            frames += split(message.body)
+            assert message.end == len(frames), (message, len(frames))
+        return frames
+
+    async def stream(self, request: Requested) -> list[JSON]:
+        """Give the published events."""
+        return [payload(frame) for frame in await self.frames(request)]
+
+    @property
+    def answer(self) -> tuple[int, JSON]:
+        """Give the one answer there was: its HTTP status and body."""
+        (message,) = self.answers
+        return message.first, orjson.loads(message.body)
+
+    def _now_ms(self) -> int:
+        self._ticks += 1
+        return AT + self._ticks

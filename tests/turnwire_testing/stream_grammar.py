@@ -1,0 +1,143 @@
+"""The grammar of a response's stream, checked event by event (spec/responses-api.md §2.5).
+
+created in_progress item* end
+item = output_item.added (part | argument deltas)* output_item.done
+part = part.added delta* annotation* text.done part.done
+"""
+
+from collections.abc import Callable, Sequence
+
+from turnwire_contracts.json_values import JSON
+
+TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
+
+_TEXTS = {
+    "response.output_text": "text",
+    "response.refusal": "refusal",
+    "response.reasoning_text": "text",
+    "response.reasoning_summary_text": "text",
+}
+_ARGUMENTS = {
+    "response.function_call_arguments": "arguments",
+    "response.custom_tool_call_input": "input",
+}
+
+
+class GrammarError(AssertionError):
+    """An event that must not stand where it stands."""
+
+
+def check_stream(events: Sequence[JSON]) -> None:
+    """Check a whole stream; raises `GrammarError` at the first event that is wrong."""
+    numbers = [event["sequence_number"] for event in events]
+    _demand(numbers == list(range(len(events))), "numbers have a gap", numbers)
+    kinds = [event["type"] for event in events]
+    _demand(kinds[:2] == ["response.created", "response.in_progress"], "wrong opening", kinds)
+    ends = [kind for kind in kinds if kind in TERMINAL]
+    _demand(kinds[-1] in TERMINAL and len(ends) == 1, "not one terminal event at the end", kinds)
+    checker = _Items()
+    for event in events[2:-1]:
+        checker.take(event)
+    _demand(checker.item is None, "an item is still open at the end", events[-1])
+    _demand(events[-1]["response"]["output"] == checker.finished, "output is not what was told", "")
+
+
+class _Items:
+    """Follows items, parts and texts."""
+
+    def __init__(self) -> None:
+        """Start before the first item."""
+        self.finished: list[JSON] = []
+        self.item: JSON | None = None
+        self._parts: dict[str, int] = {}
+        self._part: JSON | None = None
+        self._text: list[str] = []
+        self._text_done = False
+        self._annotations: list[JSON] = []
+
+    def take(self, event: JSON) -> None:
+        """Check the next event."""
+        kind: str = event["type"]
+        _demand(event["output_index"] == len(self.finished), "wrong output_index", event)
+        stem, _, step = kind.rpartition(".")
+        steps: dict[str, Callable[[JSON], None]] = {
+            "response.output_item.added": self._item_added,
+            "response.output_item.done": self._item_done,
+            "response.content_part.added": self._part_added,
+            "response.content_part.done": self._part_done,
+            "response.reasoning_summary_part.added": self._part_added,
+            "response.reasoning_summary_part.done": self._part_done,
+            "response.output_text.annotation.added": self._annotated,
+        }
+        if kind in steps:
+            steps[kind](event)
+            return
+        _demand(stem in _TEXTS or stem in _ARGUMENTS, "an event that nobody knows", event)
+        self._same_item(event)
+        _demand((stem in _TEXTS) == (self._part is not None), "text outside its part", event)
+        if stem in _TEXTS:
+            self._same_part(event)
+        _demand(not self._text_done, "text after its end", event)
+        if step == "delta":
+            _demand(event["delta"] != "", "an empty delta", event)
+            self._text.append(event["delta"])
+            return
+        field = _TEXTS.get(stem) or _ARGUMENTS[stem]
+        _demand(event[field] == "".join(self._text), "the text is not its deltas", event)
+        self._text_done = True
+
+    def _item_added(self, event: JSON) -> None:
+        _demand(self.item is None, "an item inside an item", event)
+        self.item, self._parts = event["item"], {"content_index": 0, "summary_index": 0}
+        self._text, self._text_done = [], False
+        for field in ("arguments", "input"):
+            _demand(event["item"].get(field, "") == "", "a call that starts with arguments", event)
+
+    def _item_done(self, event: JSON) -> None:
+        item = self.item
+        if item is None:
+            raise GrammarError(f"done without added: {event}")
+        _demand(self._part is None, "an item ends inside a part", event)
+        same = all(event["item"][name] == item[name] for name in ("id", "type"))
+        _demand(same, "another item ends", event)
+        _demand(event["item"].get("status") != "in_progress", "ended in progress", event)
+        self.finished.append(event["item"])
+        self.item = None
+
+    def _part_added(self, event: JSON) -> None:
+        self._same_item(event)
+        _demand(self._part is None, "a part inside a part", event)
+        index = "summary_index" if event["part"]["type"] == "summary_text" else "content_index"
+        _demand(event[index] == self._parts[index], "wrong index of a part", event)
+        self._part = {index: event[index], "type": event["part"]["type"]}
+        self._text, self._text_done, self._annotations = [], False, []
+
+    def _part_done(self, event: JSON) -> None:
+        self._same_item(event)
+        _demand(self._text_done, "a part ends before its text", event)
+        self._same_part(event)
+        part = event["part"]
+        _demand(part.get("text", part.get("refusal")) == "".join(self._text), "other text", event)
+        _demand(part.get("annotations", []) == self._annotations, "other annotations", event)
+        self._parts["summary_index" if "summary_index" in event else "content_index"] += 1
+        self._part = None
+
+    def _annotated(self, event: JSON) -> None:
+        self._same_item(event)
+        self._same_part(event)
+        _demand(not self._text_done, "an annotation after the text", event)
+        _demand(event["annotation_index"] == len(self._annotations), "wrong index", event)
+        self._annotations.append(event["annotation"])
+
+    def _same_item(self, event: JSON) -> None:
+        _demand(self.item is not None and event["item_id"] == self.item["id"], "no item", event)
+
+    def _same_part(self, event: JSON) -> None:
+        place = {name: value for name, value in (self._part or {}).items() if name != "type"}
+        _demand(bool(place), "no part is open", event)
+        _demand(all(event[name] == value for name, value in place.items()), "other part", event)
+
+
+def _demand(holds: bool, what: str, shown: object) -> None:  # noqa: FBT001 -- reads as a sentence
+    if not holds:
+        raise GrammarError(f"{what}: {shown}")
