@@ -1,13 +1,14 @@
 """Events to bytes and back; older versions are lifted to today's by upcasters, one step each."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from turnwire_contracts.events import KINDS, VERSIONS, AnyEvent
+from turnwire_contracts.json_values import JSON, mapping
 
-Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+Upcaster = Callable[[JSON], JSON]
 
 UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {}
 """(kind, version) → how to write that body in the next version."""
@@ -37,22 +38,18 @@ def decode(kind: str, body: bytes) -> AnyEvent:
         event = decoder.decode(body)
         if event.v == VERSIONS[kind]:
             return event
-        return decoder.decode(_ENCODER.encode(_lifted(kind, msgspec.json.decode(body))))
     except msgspec.ValidationError:
         # A body of an older version may miss what today's requires: lift it first, then judge.
-        return _decode_old(kind, body)
+        pass
     except msgspec.DecodeError as error:
         raise UnreadableEventError(f"{kind}: {error}") from error
-
-
-def _decode_old(kind: str, body: bytes) -> AnyEvent:
     try:
-        return _DECODERS[kind].decode(_ENCODER.encode(_lifted(kind, msgspec.json.decode(body))))
+        return decoder.decode(_ENCODER.encode(_lifted(kind, mapping(msgspec.json.decode(body)))))
     except msgspec.DecodeError as error:
         raise UnreadableEventError(f"{kind}: {error}") from error
 
 
-def _lifted(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+def _lifted(kind: str, body: JSON) -> JSON:
     while (version := body.get("v")) != VERSIONS[kind]:
         if not isinstance(version, int) or (kind, version) not in UPCASTERS:
             raise UnreadableEventError(f"{kind}: version {version} is not known here")

@@ -37,6 +37,8 @@ def _lengths(cuts: str) -> Iterator[int]:
     rest = iter(cuts)
     for letter in rest:
         if letter != "(":
+            if letter not in _LENGTHS:
+                raise ValueError(f"{letter!r} is no length of a delta")
             yield _LENGTHS[letter]
             continue
         digits = ""

@@ -62,9 +62,9 @@ def response_object(request: Requested, progress: Progress) -> JSON:
         "model": request.model,
         "output": progress.output,
         "previous_response_id": request.previous_response_id,
-        "reasoning": {"effort": None, "summary": None, **mapping(params.get("reasoning"))},
+        "reasoning": {"effort": None, "summary": None, **_set(params.get("reasoning"))},
         "store": request.store,
-        "text": {"format": {"type": "text"}, **mapping(params.get("text"))},
+        "text": {"format": {"type": "text"}, **_set(params.get("text"))},
         "tools": [_tool(tool) for tool in objects(params.get("tools"))],
         "usage": _usage(closed.usage) if closed and closed.usage else None,
         **echoed,
@@ -89,6 +89,11 @@ def error_envelope(failure: Failure) -> JSON:
     if failure.violations is not None:
         error["violations"] = failure.violations
     return {"error": error}
+
+
+def _set(value: object) -> JSON:
+    """Give the members of an object that say something; an explicit null says nothing."""
+    return {name: member for name, member in mapping(value).items() if member is not None}
 
 
 def _error(failure: Failure) -> JSON:
