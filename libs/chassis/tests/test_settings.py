@@ -25,11 +25,11 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNWIRE_MAX_TURNS", "7")
-    assert load(Settings, os.environ).max_turns == 7
+    assert load(Settings).max_turns == 7
 
 
 def test_everything_has_a_default() -> None:
-    assert load(Settings, os.environ).nats_url == "nats://127.0.0.1:4222"
+    assert load(Settings).nats_url == "nats://127.0.0.1:4222"
 
 
 @pytest.mark.parametrize(
@@ -65,14 +65,14 @@ def test_a_value_that_cannot_be_is_told_with_its_variable(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=f"^{name}: .*'{value}'"):
-        load(Settings, os.environ)
+        load(Settings)
 
 
 def test_every_wrong_value_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURNWIRE_MAX_TURNS", "many")
     monkeypatch.setenv("TURNWIRE_LOG_LEVEL", "loud")
     with pytest.raises(SettingsError) as raised:
-        load(Settings, os.environ)
+        load(Settings)
     told = str(raised.value).splitlines()
     assert {line.split(":")[0] for line in told} == {"TURNWIRE_MAX_TURNS", "TURNWIRE_LOG_LEVEL"}
 

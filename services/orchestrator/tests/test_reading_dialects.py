@@ -8,7 +8,8 @@ from scripted_backend import Dialect, Reply, Usage, calls, refuses, says, thinks
 from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.frames import FrameWriter, payload
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.reading import Outcome, Reader
+from turnwire_orchestrator.ending import Outcome
+from turnwire_orchestrator.reading import Reader
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import events_of
 

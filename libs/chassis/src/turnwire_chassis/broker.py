@@ -1,5 +1,6 @@
 """The connection to the broker: made once, kept for ever, and loud when something is refused."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -16,6 +17,10 @@ log = structlog.get_logger()
 AnswerT = TypeVar("AnswerT")
 QuestionT = TypeVar("QuestionT", bound=msgspec.Struct)
 
+PATIENCE_S = 3.0
+"""How long a question is asked again while no service answers."""
+
+_ASK_AGAIN_S = 0.2
 _RECONNECT_WAIT_S = 0.25
 _PING_INTERVAL_S = 10
 _PENDING_BYTES = 64 * 1024 * 1024
@@ -73,10 +78,28 @@ async def ask(
 ) -> AnswerT:
     """Ask whichever member of the queue group is free.
 
-    Raises `NobodyAnswersError` when there is none, or when `timeout_s` passes.
+    Raises `NobodyAnswersError` at once when there is none, or when `timeout_s` passes.
     """
     try:
         reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
     except (NoRespondersError, NatsTimeoutError) as error:
         raise NobodyAnswersError(query.subject) from error
     return query.answered(reply.data)
+
+
+async def ask_patiently(
+    client: Client, query: Query[QuestionT, AnswerT], question: QuestionT, timeout_s: float
+) -> AnswerT:
+    """Ask, and ask again while nobody is there: a service that restarts is back in seconds.
+
+    Raises `NobodyAnswersError` after `PATIENCE_S`, or when `timeout_s` passes.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + PATIENCE_S
+    while True:
+        try:
+            return await ask(client, query, question, timeout_s)
+        except NobodyAnswersError:
+            if loop.time() >= until:
+                raise
+            await asyncio.sleep(_ASK_AGAIN_S)

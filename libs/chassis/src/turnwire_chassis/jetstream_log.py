@@ -7,7 +7,6 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
@@ -21,6 +20,8 @@ _TOO_LARGE = 10054
 _APPEND_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 5.0
 _BATCH = 1000
+_ENVELOPE_BYTES = 1024
+"""More than the headers of an append and its subject."""
 
 
 class JetStreamEventLog:
@@ -35,13 +36,14 @@ class JetStreamEventLog:
         """See `EventLog.append`."""
         body = codec.encode(event)
         subject = subjects.turn_event(event.tenant, event.response_id, kind_of(event))
+        if len(body) + _ENVELOPE_BYTES > self._client.max_payload:
+            # The client counts no headers, and the broker ends the connection over them.
+            raise TooLargeError(f"{len(body)} bytes")
         headers = None if expected is None else _fence(event, expected)
         try:
             ack = await self._jetstream.publish(
                 subject, body, timeout=_APPEND_TIMEOUT_S, headers=headers
             )
-        except MaxPayloadError as error:
-            raise TooLargeError(f"{len(body)} bytes") from error
         except APIError as error:
             if error.err_code == _TOO_LARGE:
                 raise TooLargeError(f"{len(body)} bytes") from error

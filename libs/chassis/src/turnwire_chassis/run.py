@@ -25,7 +25,7 @@ def run_service(
 ) -> None:
     """Run `serve` until it ends or the process is told to stop; `serve` is then cancelled."""
     try:
-        settings = load(settings_type, os.environ)
+        settings = load(settings_type)
     except SettingsError as error:
         sys.stderr.write(f"turnwire {name}: {error}\n")
         sys.exit(_BAD_SETTINGS)

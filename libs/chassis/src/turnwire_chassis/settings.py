@@ -1,6 +1,7 @@
 """Settings: environment variables with one prefix, shared by name across the services."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -51,12 +52,12 @@ class ServiceSettings(BaseSettings):
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
-def load(settings: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
+def load(settings: type[SettingsT]) -> SettingsT:
     """Read the settings of a service from its environment.
 
     Raises `SettingsError` for a misspelt name and for a value that cannot be.
     """
-    refuse_misspelt(environ)
+    refuse_misspelt(os.environ)
     try:
         return settings()
     except ValidationError as error:

@@ -101,6 +101,16 @@ async def declare(client: Client, replicas: int) -> JetStreamContext:
             return jetstream
 
 
+async def last_sequence(jetstream: JetStreamContext) -> int:
+    """Give the sequence of the last event of all turns, waiting as long as it takes."""
+    while True:
+        try:
+            return (await jetstream.stream_info(subjects.TURNS_STREAM)).state.last_seq
+        except NatsError as error:
+            log.info("waiting for JetStream", error=str(error))
+            await asyncio.sleep(_RETRY_S)
+
+
 async def _declare_stream(jetstream: JetStreamContext, stream: StreamConfig) -> None:
     try:
         await jetstream.add_stream(stream)

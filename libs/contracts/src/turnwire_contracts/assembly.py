@@ -75,6 +75,11 @@ class Assembler:
         """Open a part of the open item; one that is still open ends."""
         self.end_part()
         item = self._open_item()
+        if kind == "summary_text" and item.get("content"):
+            # A reasoning item is told again with its summary first, so this is the next one's.
+            self.end_item()
+            self.add_item({"type": item["type"]})
+            item = self._open_item()
         self._part = empty_part(kind)
         place = self._place(kind, len(item.setdefault(part_list(kind), [])))
         name = "reasoning_summary_part" if kind == "summary_text" else "content_part"
@@ -127,7 +132,7 @@ class Assembler:
             field = ARGUMENT_FIELDS[kind]
             item[field] = self._end_text()
             done: JSON = {"item_id": item["id"], "output_index": self._index, field: item[field]}
-            self._event(f"{_EVENTS[kind]}.done", **done, name=item["name"])
+            self._event(f"{_EVENTS[kind]}.done", **done, name=item.get("name") or "")
         if "status" in item:
             item["status"] = status
         item |= said or {}
@@ -177,14 +182,17 @@ def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
     """Tell `assembler` one finished item; `known` are the cuts of its texts, if it has any."""
     assembler.add_item(item)
     if item["type"] in ARGUMENT_FIELDS:
-        _write_text(assembler, item[ARGUMENT_FIELDS[item["type"]]], known, 0)
+        _write_text(assembler, item.get(ARGUMENT_FIELDS[item["type"]]), known, 0)
     for index, part in enumerate(parts_of(item)):
         assembler.add_part(part["type"])
-        _write_text(assembler, part[TEXT_FIELDS[part["type"]]], known, index)
+        _write_text(assembler, part.get(TEXT_FIELDS[part["type"]]), known, index)
         assembler.end_part(part.get("annotations"), part.get("logprobs"))
     assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
 
 
-def _write_text(assembler: Assembler, text: str, known: list[str], index: int) -> None:
-    for delta in cuts.split(text, known[index] if index < len(known) else ""):
+def _write_text(assembler: Assembler, text: object, known: list[str], index: int) -> None:
+    # A backend may leave a text out that its item needs.
+    for delta in cuts.split(
+        text if isinstance(text, str) else "", known[index] if index < len(known) else ""
+    ):
         assembler.delta(delta)

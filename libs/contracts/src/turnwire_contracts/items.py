@@ -61,7 +61,8 @@ def opened(head: Item, response_id: ResponseId, index: int) -> Item:
 def parts_of(item: Item) -> list[JSON]:
     """List the parts of a finished item in the order in which they stream."""
     fields = _PART_LISTS.get(item["type"], ())
-    return [part for field in fields for part in objects(item.get(field))]
+    parts = [part for field in fields for part in objects(item.get(field))]
+    return [part for part in parts if part.get("type") in TEXT_FIELDS]
 
 
 def said_at_the_end(item: Item) -> JSON:

@@ -32,7 +32,7 @@ from turnwire_gateway.turns import Limits, Turns
 
 log = structlog.get_logger()
 
-_ASK_VIEWERS_TIMEOUT_S = 0.5
+_ASK_VIEWERS_TIMEOUT_S = 0.25
 _EVENT_OVERHEAD_BYTES = 64 * 1024
 
 

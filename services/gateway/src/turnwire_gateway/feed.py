@@ -3,12 +3,14 @@
 import asyncio
 from collections import deque
 
+import orjson
 from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.output_log import OutputLog, Watch
 from turnwire_contracts.frames import DONE, KEEP_ALIVE, FrameMessage, FrameWriter, tail
 from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.json_values import mapping
 from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import ClosedTurn, Erased, fold
 
@@ -132,7 +134,11 @@ class Feed:
         while self._queue and not last:
             message = self._queue[0]
             if message.kind == "A":
-                return Answer(message.first, message.body)
+                self._drop_first()
+                if not self._begun:
+                    return Answer(message.first, message.body)
+                # Once bytes are out it is too late for an HTTP error: the log tells it as frames.
+                return await self._from_log() or _refused(self._next, message.body)
             if message.epoch < self._epoch or message.end <= self._next:
                 self._drop_first()
                 continue
@@ -196,14 +202,19 @@ class Feed:
 
 
 def _broken_off(number: int, reason: str) -> Chunk:
-    """End a stream that cannot go on (OpenAI: the flat `error` event)."""
+    """End a stream that cannot go on."""
+    message = f"The stream cannot go on: {reason}. Retrieve the response by its id."
+    return _error(number, "stream_interrupted", message)
+
+
+def _refused(number: int, envelope: bytes) -> Chunk:
+    """Say a plain refusal inside a stream that has begun."""
+    error = mapping(mapping(orjson.loads(envelope)).get("error"))
+    return _error(number, str(error.get("code")), str(error.get("message")))
+
+
+def _error(number: int, code: str, message: str) -> Chunk:
+    """End with the flat `error` event of OpenAI's streams."""
     frames = FrameWriter(number)
-    frames.event(
-        "error",
-        {
-            "code": "stream_interrupted",
-            "message": f"The stream cannot go on: {reason}. Retrieve the response by its id.",
-            "param": None,
-        },
-    )
+    frames.event("error", {"code": code, "message": message, "param": None})
     return Chunk(b"".join([*frames.take()[1], DONE]), last=True)

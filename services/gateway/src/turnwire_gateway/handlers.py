@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from starlette.requests import Request
 from starlette.responses import Response
 
-from turnwire_chassis.broker import NobodyAnswersError, ask
+from turnwire_chassis.broker import NobodyAnswersError, ask, ask_patiently
 from turnwire_contracts.ids import ResponseId, is_response_id, new_response_id
 from turnwire_contracts.queries import (
     BACKEND_MODELS,
@@ -134,7 +134,7 @@ class ResponseHandlers:
     async def _find(self, caller: Caller, response_id: ResponseId) -> ClosedTurn | Running:
         question = AskForResponse(caller.tenant, response_id)
         try:
-            answer = await ask(self._client, STORE_RESPONSE, question, _ASK_TIMEOUT_S)
+            answer = await ask_patiently(self._client, STORE_RESPONSE, question, _ASK_TIMEOUT_S)
         except NobodyAnswersError as error:
             raise unavailable("store") from error
         match answer:
@@ -177,6 +177,6 @@ def _starting_after(request: Request) -> int:
     given = request.query_params.get("starting_after")
     if given is None:
         return 0
-    if not given.isdigit():
+    if not (given.isascii() and given.isdecimal()):
         raise invalid("Must be a sequence_number: a whole number from 0 on.", "starting_after")
     return int(given) + 1

@@ -38,7 +38,7 @@ def error_response(error: ApiError) -> Response:
 async def read_body(request: Request, limit: int) -> bytes:
     """Read a whole body; raises `ApiError` (413) as soon as it is too large."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdecimal() and int(announced) > limit:
         raise too_large(limit)
     body = bytearray()
     async for chunk in request.stream():

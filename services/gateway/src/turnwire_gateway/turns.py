@@ -124,9 +124,11 @@ class Turns:
     async def _cancel_unwatched(
         self, tenant: TenantId, response_id: ResponseId, grace_s: float
     ) -> None:
-        await asyncio.sleep(grace_s)
-        if not await self._is_watched(response_id):
-            await self._cancel(tenant, response_id)
+        if grace_s:
+            await asyncio.sleep(grace_s)
+            if await self._is_watched(response_id):
+                return
+        await self._cancel(tenant, response_id)
 
     async def _publish(self, request: Requested) -> None:
         try:

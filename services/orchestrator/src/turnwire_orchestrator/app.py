@@ -15,7 +15,12 @@ from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.inbox import Inbox
 from turnwire_chassis.jetstream_log import JetStreamEventLog
 from turnwire_chassis.jetstream_output import JetStreamOutputLog
-from turnwire_chassis.topology import HEARTBEAT_S, declare, orchestrator_consumer
+from turnwire_chassis.topology import (
+    HEARTBEAT_S,
+    declare,
+    last_sequence,
+    orchestrator_consumer,
+)
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import BACKEND_MODELS
 from turnwire_orchestrator.backend import HttpBackend
@@ -39,6 +44,7 @@ async def serve(settings: OrchestratorSettings) -> None:
     jetstream = await declare(client, settings.stream_replicas)
     backend = _backend(settings)
     handlers = TurnHandlers(_ports(settings, client, jetstream, backend))
+    handlers.distrust(await last_sequence(jetstream))
     inbox = Inbox(client, jetstream, orchestrator_consumer(), subjects.TURNS_STREAM)
     checks = {"broker": broker_check(client)}
     health = HealthServer(settings.health_host, settings.health_port, checks)
@@ -47,7 +53,9 @@ async def serve(settings: OrchestratorSettings) -> None:
         while True:
             await reconnected.wait()
             reconnected.clear()
+            handlers.distrust(None)
             await declare(client, settings.stream_replicas)
+            handlers.distrust(await last_sequence(jetstream))
             await inbox.redeclare()
             await handlers.say_again()
 

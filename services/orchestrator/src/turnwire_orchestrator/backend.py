@@ -26,6 +26,7 @@ _OUR_FAULT = {401, 403, 407}
 _LONGEST_ERROR = 64 * 1024
 _SERVER_ERROR = 500
 _REST_TIMEOUT_S = 0.25
+_ERROR_TIMEOUT_S = 5.0
 
 
 class HttpBackend:
@@ -145,9 +146,21 @@ async def _read_rest(response: aiohttp.ClientResponse) -> None:
             await response.content.read()
 
 
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read what a backend says of its refusal; what does not come in time is not waited for."""
+    body = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_ERROR_TIMEOUT_S):
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) >= _LONGEST_ERROR:
+                    break
+    return bytes(body[:_LONGEST_ERROR])
+
+
 async def _refusal(response: aiohttp.ClientResponse) -> Failure:
     """Say a backend's error in our words, with the backend's own text."""
-    body = (await response.content.read(_LONGEST_ERROR)).decode(errors="replace")
+    body = (await _error_body(response)).decode(errors="replace")
     error = _error_of(body)
     message = str(error.get("message") or body.strip() or response.reason or "no reason given")
     status = response.status
@@ -169,14 +182,15 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
 
 
 def _client_error(status: int, error: JSON, message: str) -> Failure:
-    kind, code = str(error.get("type") or ""), error.get("code")
+    kind, code = str(error.get("type") or ""), str(error.get("code") or "")
+    param = error.get("param")
     too_long = kind in _CONTEXT_CODES or code in _CONTEXT_CODES
     return Failure(
         http_status=400 if status == 422 or too_long else status,  # noqa: PLR2004
         type="invalid_request_error" if too_long or not kind else kind,
-        code="context_length_exceeded" if too_long else _code(code, status),
+        code="context_length_exceeded" if too_long else _code(error.get("code"), status),
         message=message,
-        param=error.get("param") or ("input" if too_long else None),
+        param=param if isinstance(param, str) else ("input" if too_long else None),
     )
 
 

@@ -1,5 +1,6 @@
 """The way out of a turn: frames to whoever watches, the answer to whoever waits."""
 
+import msgspec
 import orjson
 
 from turnwire_chassis.output_log import OutputLog
@@ -90,9 +91,15 @@ class Channel:
         self._opened = True
         await self._publish(published, stream_of(turn)[published:], last=True)
 
-    async def refuse(self, failure: Failure) -> None:
-        """Answer a client whose turn ended without leaving anything to tell."""
-        await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+    async def end_lost(self, turn: ClosedTurn, published: int, failure: Failure) -> None:
+        """Tell the end of a turn that left nothing to tell: its content was not to be stored."""
+        if self._frames is None or not published:
+            await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+            return
+        closed = msgspec.structs.replace(turn.closed, status="failed", failure=failure)
+        frames = FrameWriter(published)
+        write_end(frames, ClosedTurn(turn.request, closed))
+        await self._publish(published, frames.take()[1], last=True)
 
     async def say_again(self) -> None:
         """Publish everything once more: the broker has lost its memory."""

@@ -6,7 +6,7 @@ Recovery is not a case of its own: a redelivered turn starts the same loop furth
 import asyncio
 from typing import assert_never
 
-from turnwire_contracts.events import Requested
+from turnwire_contracts.events import Failure, Requested
 from turnwire_contracts.frames import split
 from turnwire_contracts.stream import count_frames
 from turnwire_contracts.turn import ClosedTurn, Sampling
@@ -25,31 +25,39 @@ from turnwire_orchestrator.sampling import Sampler
 class Drive:
     """Takes one turn from where its log stands to its end."""
 
-    def __init__(self, ports: Ports, owned: OwnedTurn, request: Requested, attempt: int) -> None:
-        """`attempt` counts the owners of this turn; 1 is the first."""
-        self.channel = Channel(ports.output, request, attempt)
+    def __init__(
+        self, ports: Ports, owned: OwnedTurn, request: Requested, *, first_owner: bool
+    ) -> None:
+        """`first_owner`: nobody can have worked on this turn before."""
+        epoch = 1 if first_owner else owned.claims + 2
+        self.channel = Channel(ports.output, request, epoch)
         self._ports = ports
         self._owned = owned
         self._request = request
-        self._attempt = attempt
+        self._first_owner = first_owner
         self._past: Past | None = None
         self._past_known = False
-        self._task = asyncio.current_task()
+        self._sampling: asyncio.Task[object] | None = None
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Stop the running step: somebody no longer wants the turn."""
-        if self._task is not None and not self._cancelled:
-            self._cancelled = True
-            self._task.cancel()
+        """Stop the sample, if one runs: somebody no longer wants the turn.
 
-    async def run(self) -> None:
-        """Drive to the end.
+        Every other step is short, and the wish itself stands in the log behind it.
+        """
+        if self._sampling is not None and not self._cancelled:
+            self._sampling.cancel()
+        self._cancelled = True
+
+    async def run(self, *, give_up: Failure | None = None) -> None:
+        """Drive to the end; with `give_up` the end is that failure.
 
         Raises `DisownedError` when another owner has the turn, `LogUnavailableError`.
         """
-        if self._attempt > 1 and self._owned.closed is None:
+        if not self._first_owner and self._owned.closed is None:
             await self._take_over()
+        if give_up is not None:
+            await self._owned.carry_out(Fail(at=self._ports.now_ms(), failure=give_up))
         while (step := react(self._owned.turn)) is not None and not isinstance(step, Erase):
             await self._owned.carry_out(await self._do(step))
         await self._tell_end()
@@ -64,7 +72,7 @@ class Drive:
         if turn.closed.stored:
             await self.channel.end_again(turn, len(await self._published()))
             return
-        await self.channel.refuse(failures.answer_lost())
+        await self.channel.end_lost(turn, len(await self._published()), failures.answer_lost())
         await self._owned.erase()
 
     async def _do(self, step: Step) -> Command:
@@ -97,16 +105,21 @@ class Drive:
         past, instructions = await self._context()
         sampler = Sampler(self._ports, self._request, self.channel, first_index)
         limit = self._ports.policy.turn_timeout_s
+        if self._cancelled:
+            return sampler.stopped("cancelled")
+        self._sampling = asyncio.current_task()
         try:
             async with asyncio.timeout(limit):
                 return await sampler.run(past, instructions)
         except TimeoutError:
             return sampler.stopped("failed", failures.turn_too_long(limit))
         except asyncio.CancelledError:
-            if not self._cancelled or self._task is None:
+            if not self._cancelled or self._sampling is None:
                 raise
-            self._task.uncancel()
+            self._sampling.uncancel()
             return sampler.stopped("cancelled")
+        finally:
+            self._sampling = None
 
     async def _context(self) -> tuple[Past | None, str | None]:
         """Give the history and the instructions; both never change, so they are read once."""
@@ -136,9 +149,18 @@ class Drive:
         await self._owned.carry_out(TakeOver(at=at, claim=claim, abandoned=items, cuts=cuts))
         turn = self._owned.turn
         if isinstance(turn, Sampling) and frames:
+            await self._resume(turn, len(frames))
+
+    async def _resume(self, turn: Sampling, published: int) -> None:
+        instructions, failure = None, None
+        try:
             _, instructions = await self._context()
-            seen, seen_cuts = [*turn.abandoned], [*turn.abandoned_cuts]
-            await self.channel.resume(instructions, seen, seen_cuts, len(frames))
+        except TurnFailedError as error:
+            failure = error.failure
+        seen, cuts = [*turn.abandoned], [*turn.abandoned_cuts]
+        await self.channel.resume(instructions, seen, cuts, published)
+        if failure is not None:
+            await self._owned.carry_out(Fail(at=self._ports.now_ms(), failure=failure))
 
     async def _published(self) -> list[bytes]:
         """Give the frames that are out, as far as they follow one another."""

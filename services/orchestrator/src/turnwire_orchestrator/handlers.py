@@ -16,7 +16,6 @@ from turnwire_contracts.queries import Models, Refusal
 from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Unborn
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.backend import HttpBackend
-from turnwire_orchestrator.commands import Fail
 from turnwire_orchestrator.drive import Drive
 from turnwire_orchestrator.owned_turn import OwnedTurn
 from turnwire_orchestrator.ports import Ports, TurnFailedError
@@ -34,32 +33,72 @@ class TurnHandlers:
         """Own nothing yet."""
         self._ports = ports
         self._drives: dict[ResponseId, Drive] = {}
+        self._owners: dict[ResponseId, asyncio.Future[None]] = {}
+        self._trusted_after: int | None = 0
         self._cancels: OrderedDict[ResponseId, None] = OrderedDict()
         self._forgetting: set[asyncio.Task[None]] = set()
 
     async def requested(self, delivery: Delivery) -> None:
         """Drive a turn to its end; raising gives it back for another try."""
         _, response_id, _ = subjects.parse_turn_event(delivery.subject)
+        if (owner := self._owners.get(response_id)) is not None:
+            # A broker that restarts may give out again what this process works on: one owner
+            # is enough, and how it ends is how this delivery ends.
+            await asyncio.shield(owner)
+            return
+        owner = asyncio.get_running_loop().create_future()
+        self._owners[response_id] = owner
         try:
-            recorded = await self._recorded(delivery)
-            owned = OwnedTurn(self._ports, recorded, f"{self._ports.claim}:{delivery.attempt}")
+            await self._own(delivery)
+        except BaseException as error:
+            if isinstance(error, Exception):
+                owner.set_exception(error)
+                owner.exception()  # Nobody else need be interested.
+            else:
+                owner.cancel()
+            raise
+        else:
+            owner.set_result(None)
+        finally:
+            del self._owners[response_id]
+
+    def distrust(self, sequence: int | None) -> None:
+        """Take no first delivery up to `sequence` at its word; `None`: none at all.
+
+        A broker that was killed may have forgotten what it had given out, and to whom.
+        """
+        self._trusted_after = sequence
+
+    async def _own(self, delivery: Delivery) -> None:
+        _, response_id, _ = subjects.parse_turn_event(delivery.subject)
+        first_owner = self._is_first(delivery)
+        try:
+            recorded = await self._recorded(delivery, first_owner=first_owner)
+            claim = f"{self._ports.claim}:{delivery.attempt}"
+            owned = OwnedTurn(self._ports, recorded, claim)
         except (codec.UnreadableEventError, ImpossibleEventError):
             # Another try would not read it either; the store keeps it among the dead letters.
             log.exception("turn cannot be read", subject=delivery.subject)
             return
         if isinstance(owned.turn, Unborn | Erased):
             return
-        drive = Drive(self._ports, owned, owned.turn.request, delivery.attempt)
+        drive = Drive(self._ports, owned, owned.turn.request, first_owner=first_owner)
         self._drives[response_id] = drive
+        if response_id in self._cancels:
+            drive.cancel()
         try:
             await self._drive(drive, owned, delivery.attempt)
         finally:
-            self._drives.pop(response_id, None)
+            del self._drives[response_id]
 
-    async def _recorded(self, delivery: Delivery) -> list[Recorded]:
+    def _is_first(self, delivery: Delivery) -> bool:
+        trusted = self._trusted_after
+        return delivery.attempt == 1 and trusted is not None and delivery.sequence > trusted
+
+    async def _recorded(self, delivery: Delivery, *, first_owner: bool) -> list[Recorded]:
         """Give the turn's events; the first owner of a new turn holds the only one in its hands."""
         tenant, response_id, kind = subjects.parse_turn_event(delivery.subject)
-        if delivery.attempt == 1 and response_id not in self._cancels:
+        if first_owner and response_id not in self._cancels:
             return [Recorded(delivery.sequence, codec.decode(kind, delivery.body))]
         return await self._ports.log.read(tenant, response_id)
 
@@ -67,14 +106,12 @@ class TurnHandlers:
         if isinstance(owned.turn, ClosedTurn):
             await drive.tell_end_again()
             return
-        if attempt >= MAX_DELIVERIES:
-            failure = failures.too_many_owners(attempt)
-            await owned.carry_out(Fail(at=self._ports.now_ms(), failure=failure))
-        await drive.run()
-        if isinstance(owned.turn, ClosedTurn) and not owned.turn.closed.stored:
-            self._forget_later(owned.turn.request)
+        last = attempt >= MAX_DELIVERIES
+        await drive.run(give_up=failures.too_many_owners(attempt) if last else None)
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
+            if not owned.turn.closed.stored:
+                self._forget_later(owned.turn.request)
 
     def _forget_later(self, request: Requested) -> None:
         """Drop the frames of a turn that is not stored, once slow readers had their time."""

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import NobodyAnswersError, ask
+from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_HISTORY,
@@ -51,11 +51,12 @@ class StoreHistories:
             self._keep(turn.request.tenant, past_of(turn, parent))
 
     def _keep(self, tenant: TenantId, past: Past) -> Past:
+        former = self._recent.pop((tenant, past.response_id), None)
+        self._bytes += _size(past) - (_size(former) if former else 0)
         self._recent[tenant, past.response_id] = past
-        self._bytes += len(past.encoded) + _OVERHEAD_BYTES
         while self._bytes > self._most_bytes and self._recent:
             _, dropped = self._recent.popitem(last=False)
-            self._bytes -= len(dropped.encoded) + _OVERHEAD_BYTES
+            self._bytes -= _size(dropped)
         return past
 
     async def _lineage(self, tenant: TenantId, response_id: ResponseId) -> list[ClosedTurn]:
@@ -71,7 +72,7 @@ class StoreHistories:
     async def _page(self, tenant: TenantId, response_id: ResponseId) -> History:
         question = AskForHistory(tenant, response_id)
         try:
-            answer = await ask(self._client, STORE_HISTORY, question, _ASK_TIMEOUT_S)
+            answer = await ask_patiently(self._client, STORE_HISTORY, question, _ASK_TIMEOUT_S)
         except NobodyAnswersError as error:
             raise TurnFailedError(failures.store_unavailable()) from error
         match answer:
@@ -81,3 +82,7 @@ class StoreHistories:
                 raise TurnFailedError(failures.previous_in_progress(response_id))
             case Missing():
                 raise TurnFailedError(failures.previous_not_found(response_id))
+
+
+def _size(past: Past) -> int:
+    return len(past.encoded) + _OVERHEAD_BYTES

@@ -90,10 +90,18 @@ class OwnedTurn:
         return isinstance(event, Closed)
 
     async def erase(self) -> None:
-        """Remove every event but the last from the log: the turn's content was not to be kept."""
-        for recorded in self.events:
+        """Remove every event but the last from the log: the turn's content was not to be kept.
+
+        Newest first: broken off anywhere, what remains is still a turn that can be read.
+        """
+        for recorded in reversed(self.events):
             if not isinstance(recorded.event, Closed):
                 await self._ports.log.erase(recorded)
+
+    @property
+    def claims(self) -> int:
+        """How often the turn has been taken over."""
+        return sum(isinstance(each.event, TakenOver) for each in self.events)
 
     @property
     def closed(self) -> ClosedTurn | None:

@@ -14,20 +14,10 @@ import msgspec
 import orjson
 
 from turnwire_contracts.assembly import Assembler, write_item
-from turnwire_contracts.events import Failure, Item, Status, Usage
+from turnwire_contracts.events import Item
 from turnwire_contracts.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
 from turnwire_contracts.json_values import JSON, mapping, objects
-from turnwire_orchestrator.failures import backend_broke_off
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How the backend ended its answer."""
-
-    status: Status
-    usage: Usage | None = None
-    incomplete_reason: str | None = None
-    failure: Failure | None = None
-    fields: JSON = {}
+from turnwire_orchestrator.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
 
 
 class _Glance(msgspec.Struct):
@@ -49,10 +39,8 @@ _DELTAS = {
 }
 """Deltas, and the kind of part or of item that each belongs in."""
 
-_TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
 _STREAMED_ITEMS = {"message", "reasoning", *ARGUMENT_FIELDS}
 _HEAD_FIELDS = {"type", "name", "namespace", "phase", "call_id"}
-_ECHOED = {"service_tier"}
 
 
 class Reader:
@@ -66,7 +54,8 @@ class Reader:
         self._glance = msgspec.json.Decoder(_Glance)
         self._item_id = ""
         self._ended: set[str] = set()
-        self._silent = True
+        self._item_silent = True
+        self._part_silent = True
         self._annotations: list[JSON] = []
         self._handlers: dict[str, Callable[[JSON], None]] = {
             "response.output_item.added": self._item_added,
@@ -93,12 +82,18 @@ class Reader:
         if part is not None:
             self._delta(part, event)
             return
-        body = orjson.loads(data)
-        if event.type in _TERMINAL:
-            self._terminal(mapping(body.get("response")))
-        elif not event.type and "error" in body:
+        body = mapping(orjson.loads(data))
+        try:
+            self._tell(event.type, body)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{event.type} makes no sense") from error
+
+    def _tell(self, kind: str, body: JSON) -> None:
+        if kind in TERMINAL:
+            self._terminal(kind, mapping(body.get("response")))
+        elif not kind and "error" in body:
             self._error(body)
-        elif handler := self._handlers.get(event.type):
+        elif handler := self._handlers.get(kind):
             handler(body)
 
     def _delta(self, kind: str, event: _Glance) -> None:
@@ -107,8 +102,11 @@ class Reader:
         if not isinstance(event.delta, str):
             return
         self._ensure(kind)
-        self._silent = False
-        self._assembler.delta(event.delta)
+        self._say(event.delta)
+
+    def _say(self, text: str) -> None:
+        self._item_silent = self._part_silent = False
+        self._assembler.delta(text)
 
     def _ensure(self, kind: str) -> None:
         """Open what a delta needs, where the backend did not say so itself."""
@@ -120,14 +118,25 @@ class Reader:
         if self._assembler.in_item != owner:
             self._start({"type": owner}, "")
         if self._assembler.in_part != kind:
-            self._assembler.add_part(kind)
+            self._add_part(kind)
+
+    def _add_part(self, kind: str) -> None:
+        self._end_part_with_annotations()
+        self._part_silent = True
+        self._assembler.add_part(kind)
+
+    def _end_part_with_annotations(self) -> None:
+        """End a part whose own end was not told, with what was told of it."""
+        if self._annotations:
+            self._assembler.end_part(self._annotations)
+            self._annotations = []
 
     def _start(self, head: Item, item_id: str) -> None:
         if self._item_id:
             self._ended.add(self._item_id)
         self._item_id = item_id
-        self._silent = True
-        self._annotations = []
+        self._item_silent = True
+        self._end_part_with_annotations()
         self._assembler.add_item(head)
 
     def _item_added(self, event: JSON) -> None:
@@ -143,10 +152,12 @@ class Reader:
     def _part_added(self, event: JSON) -> None:
         kind = str(mapping(event.get("part")).get("type"))
         if kind in TEXT_FIELDS and self._assembler.in_item is not None:
-            self._assembler.add_part(kind)
+            self._add_part(kind)
 
     def _summary_added(self, _: JSON) -> None:
-        self._ensure("summary_text")
+        if self._assembler.in_item != "reasoning":
+            self._start({"type": "reasoning"}, "")
+        self._add_part("summary_text")
 
     def _annotated(self, event: JSON) -> None:
         if annotation := event.get("annotation"):
@@ -157,9 +168,8 @@ class Reader:
         kind = str(part.get("type"))
         if event.get("item_id", "") in self._ended or self._assembler.in_part != kind:
             return
-        if self._silent:
-            self._assembler.delta(part.get(TEXT_FIELDS[kind]) or "")
-            self._silent = False
+        if self._part_silent:
+            self._say(_text(part, TEXT_FIELDS[kind]))
         annotations = part.get("annotations") or self._annotations
         self._assembler.end_part(annotations, part.get("logprobs"))
         self._annotations = []
@@ -175,23 +185,24 @@ class Reader:
         self._fill(item)
         if self._assembler.in_part == "output_text":
             last = mapping(next(reversed(parts_of(item)), None))
-            self._assembler.end_part(last.get("annotations"), last.get("logprobs"))
+            annotations = last.get("annotations") or self._annotations
+            self._assembler.end_part(annotations, last.get("logprobs"))
+            self._annotations = []
         self._assembler.end_item(said_at_the_end(item), _item_status(item))
         self._ended.add(self._item_id)
         self._item_id = ""
 
     def _fill(self, item: Item) -> None:
         """Take from a finished item what its deltas did not say."""
-        if not self._silent:
+        if not self._item_silent:
             return
         if item["type"] in ARGUMENT_FIELDS:
-            self._assembler.delta(item.get(ARGUMENT_FIELDS[item["type"]]) or "")
+            self._say(_text(item, ARGUMENT_FIELDS[item["type"]]))
             return
         for part in parts_of(item):
-            if part.get("type") in TEXT_FIELDS:
-                self._ensure(part["type"])
-                self._assembler.delta(part.get(TEXT_FIELDS[part["type"]]) or "")
-                self._assembler.end_part(part.get("annotations"), part.get("logprobs"))
+            self._ensure(part["type"])
+            self._say(_text(part, TEXT_FIELDS[part["type"]]))
+            self._assembler.end_part(part.get("annotations"), part.get("logprobs"))
 
     def _whole(self, item: Item) -> None:
         """Tell an item that came only when it was done."""
@@ -200,72 +211,36 @@ class Reader:
         if self._item_id:
             self._ended.add(self._item_id)
             self._item_id = ""
+        self._end_part_with_annotations()
         write_item(self._assembler, item, [])
 
-    def _terminal(self, response: JSON) -> None:
-        # `response.status` beats the event's name: vLLM ends a cut answer with `completed`.
-        status = response.get("status") or "completed"
-        if status == "failed":
-            self._error(response)
-            return
+    def _terminal(self, kind: str, response: JSON) -> None:
         if not self._assembler.items and self._assembler.in_item is None:
             for item in objects(response.get("output")):
                 self._whole(item)
-        usage = read_usage(response.get("usage"))
-        reason = mapping(response.get("incomplete_details")).get("reason")
-        if status == "completed" and self._is_cut(usage):
-            # llama.cpp and Ollama say "completed" when the limit ends the answer.
-            status, reason = "incomplete", "max_output_tokens"
-        incomplete = status == "incomplete"
-        self._assembler.end_item(None, "incomplete" if incomplete else "completed")
-        self.outcome = Outcome(
-            status="incomplete" if incomplete else "completed",
-            usage=usage,
-            incomplete_reason=(reason or "max_output_tokens") if incomplete else None,
-            fields={name: response[name] for name in _ECHOED if response.get(name)},
-        )
-
-    def _is_cut(self, usage: Usage | None) -> bool:
-        limit = self._max_output_tokens
-        return usage is not None and limit is not None and usage.output_tokens >= limit
+        self._end(outcome_of(kind, response, self._max_output_tokens))
 
     def _error(self, event: JSON) -> None:
-        error = mapping(event.get("error")) or event
-        self._assembler.end_item(None, "incomplete")
-        self.outcome = Outcome(
-            status="failed",
-            usage=read_usage(event.get("usage")),
-            failure=Failure(
-                http_status=502,
-                type="server_error",
-                code=str(error.get("code") or "server_error"),
-                message=str(error.get("message") or "The inference backend failed."),
-            ),
+        self._end(failed(event))
+
+    def _end(self, outcome: Outcome) -> None:
+        self._end_part_with_annotations()
+        self._assembler.end_item(
+            None, "completed" if outcome.status == "completed" else "incomplete"
         )
+        self.outcome = outcome
 
     def end(self) -> Outcome:
         """Give the outcome once the stream is over; one without a terminal event is a failure."""
         if self.outcome is None:
-            self._assembler.end_item(None, "incomplete")
-            failure = backend_broke_off("no terminal event")
-            self.outcome = Outcome(status="failed", failure=failure)
-        return self.outcome
-
-
-def read_usage(usage: JSON | None) -> Usage | None:
-    """Read token counts in the words of Responses or of chat completions."""
-    if not usage:
-        return None
-    into = mapping(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
-    out = mapping(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
-    return Usage(
-        input_tokens=usage.get("input_tokens") or usage.get("prompt_tokens") or 0,
-        output_tokens=usage.get("output_tokens") or usage.get("completion_tokens") or 0,
-        cached_tokens=into.get("cached_tokens") or 0,
-        cache_write_tokens=into.get("cache_write_tokens") or 0,
-        reasoning_tokens=out.get("reasoning_tokens") or 0,
-    )
+            self._end(unfinished("no terminal event"))
+        return self.outcome or unfinished("no terminal event")
 
 
 def _item_status(item: Item) -> str:
     return "incomplete" if item.get("status") == "incomplete" else "completed"
+
+
+def _text(part: JSON, field: str) -> str:
+    text = part.get(field)
+    return text if isinstance(text, str) else ""

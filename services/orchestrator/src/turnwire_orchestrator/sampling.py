@@ -7,9 +7,10 @@ from turnwire_orchestrator import failures
 from turnwire_orchestrator.backend_request import backend_body
 from turnwire_orchestrator.channel import Channel
 from turnwire_orchestrator.commands import Finish
+from turnwire_orchestrator.ending import Outcome
 from turnwire_orchestrator.history import Past, encode_input, encode_items, without_repeats
 from turnwire_orchestrator.ports import Ports, TurnFailedError
-from turnwire_orchestrator.reading import Outcome, Reader
+from turnwire_orchestrator.reading import Reader
 
 OPEN_AFTER_S = 1.0
 """A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that

@@ -4,6 +4,8 @@ WHATWG "Server-sent events" §9.2.6, less what inference backends never use: `id
 `event`, which only repeats the `type` inside the data.
 """
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 class EventSplitter:
     """Cuts a byte stream into events, wherever the chunks of the connection end."""
@@ -11,10 +13,14 @@ class EventSplitter:
     def __init__(self) -> None:
         """Start at the beginning of a stream."""
         self._rest = b""
+        self._begun = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """Give the data of the events that `chunk` completes."""
         text = self._rest + chunk if self._rest else chunk
+        if not self._begun and len(text) >= len(_BYTE_ORDER_MARK):
+            self._begun = True
+            text = text.removeprefix(_BYTE_ORDER_MARK)
         if b"\r" in text:
             # A chunk may end inside a CR LF: keep a lone CR until its LF is here.
             held = text[-1:] if text.endswith(b"\r") else b""

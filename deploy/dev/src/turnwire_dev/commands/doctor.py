@@ -1,7 +1,6 @@
 """`turnwire doctor`: is everything in order, and if not, what to do."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -34,7 +33,7 @@ def doctor() -> None:
 async def examine() -> Sequence[Finding]:
     """All findings about the settings in the environment and what they name."""
     try:
-        settings = load(RunnerSettings, os.environ)
+        settings = load(RunnerSettings)
     except SettingsError as error:
         return [Trouble("settings", str(error), "Nothing else is checked until that is right.")]
     folder = DataFolder(settings.data_dir)

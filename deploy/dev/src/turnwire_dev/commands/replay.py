@@ -1,7 +1,6 @@
 """`turnwire replay`: what happened to a turn, what it adds up to, and what would be done next."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import typer
@@ -68,7 +67,7 @@ def _recorded(response_id: str | None, from_file: Path | None, tenant: TenantId)
 
 
 def _broker_url() -> str:
-    settings = load(RunnerSettings, os.environ)
+    settings = load(RunnerSettings)
     if settings.nats_url:
         return settings.nats_url
     folder = DataFolder(settings.data_dir)

@@ -15,7 +15,7 @@ def up() -> None:
     """Run all of Turnwire here until ^C; settings are TURNWIRE_ environment variables."""
     screen = Screen()
     try:
-        settings = load(RunnerSettings, os.environ)
+        settings = load(RunnerSettings)
     except SettingsError as error:
         screen.problem(str(error))
         raise typer.Exit(1) from error

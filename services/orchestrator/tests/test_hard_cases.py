@@ -1,4 +1,4 @@
-"""Faults that are known and not mended yet; each test passes once its fault is, and then moves."""
+"""Hard cases that were faults once: what they taught stays true."""
 
 import asyncio
 from typing import Any
@@ -55,7 +55,6 @@ async def lose_owner(world: World, request: Requested) -> None:
         await asyncio.wait({driving})
 
 
-@pytest.mark.xfail(strict=True, reason="handlers._drive: Fail comes before the take-over")
 async def test_a_stream_that_is_given_up_ends_as_a_stream_and_keeps_what_was_seen(
     world: World,
 ) -> None:
@@ -67,9 +66,6 @@ async def test_a_stream_that_is_given_up_ends_as_a_stream_and_keeps_what_was_see
     assert frames == stream_of(await world.closed(request))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=TurnFailedError, reason="drive._take_over: _context raises outside _do"
-)
 async def test_a_taken_over_stream_whose_history_is_gone_ends_as_a_stream(world: World) -> None:
     world.backend.plays(*events_of(says("one")))
     await world.run(await world.request(response_id=OTHER_ID))
@@ -80,7 +76,6 @@ async def test_a_taken_over_stream_whose_history_is_gone_ends_as_a_stream(world:
     check_stream(await world.stream(request))
 
 
-@pytest.mark.xfail(strict=True, reason="drive.tell_end_again: an answer, though frames were seen")
 async def test_an_unstored_stream_whose_end_was_lost_ends_as_a_stream(world: World) -> None:
     request = await world.request(stream=True, store=False)
     await lose_owner(world, request)
@@ -89,7 +84,6 @@ async def test_an_unstored_stream_whose_end_was_lost_ends_as_a_stream(world: Wor
     assert (await world.output.read(RESPONSE_ID))[-1].kind == "E"
 
 
-@pytest.mark.xfail(strict=True, reason="owned_turn.erase: oldest first, so the rest cannot be read")
 async def test_erasing_that_was_broken_off_is_finished_by_the_next_owner(world: World) -> None:
     class Dying(MemoryEventLog):
         erased = 0
@@ -110,9 +104,6 @@ async def test_erasing_that_was_broken_off_is_finished_by_the_next_owner(world: 
     assert await world.kinds(request) == ["closed"]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=asyncio.CancelledError, reason="Drive.cancel: only `sample` can be stopped"
-)
 @pytest.mark.parametrize("during", ["the check", "the append"])
 async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> None:
     hold = Hold()
@@ -145,9 +136,6 @@ async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> N
     assert (await world.closed(request)).closed.status == "cancelled"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="assembly.opened: a summary after the content changes places"
-)
 async def test_a_summary_that_comes_after_the_thought_is_told_again_byte_for_byte(
     world: World,
 ) -> None:
@@ -163,7 +151,6 @@ async def test_a_summary_that_comes_after_the_thought_is_told_again_byte_for_byt
     assert await world.frames(request) == stream_of(await world.closed(request))
 
 
-@pytest.mark.xfail(strict=True, reason="sampling.run: only ValueError is a backend's nonsense")
 @pytest.mark.parametrize(
     "event",
     [
@@ -185,7 +172,6 @@ async def test_nonsense_of_a_backend_ends_the_turn_and_not_the_orchestrator(
     await world.closed(request)
 
 
-@pytest.mark.xfail(strict=True, reason="reading._terminal: no status, or `cancelled`, is completed")
 @pytest.mark.parametrize(
     ("event", "status"),
     [
@@ -200,7 +186,6 @@ def test_an_event_that_says_no_status_says_it_by_its_name(event: JSON, status: s
     assert reader.end().status == status
 
 
-@pytest.mark.xfail(strict=True, reason="reading._silent belongs to the item, not to the part")
 def test_a_second_part_without_deltas_is_read_from_its_end() -> None:
     assembler = Assembler(RESPONSE_ID)
     reader = Reader(assembler, None)
@@ -222,7 +207,6 @@ def test_a_second_part_without_deltas_is_read_from_its_end() -> None:
     assert [part["text"] for part in assembler.items[0]["content"]] == ["a", "b"]
 
 
-@pytest.mark.xfail(strict=True, reason="reading._error: a text is not read as the message")
 def test_an_error_that_is_a_text_keeps_its_words() -> None:
     reader = Reader(Assembler(RESPONSE_ID), None)
     reader.take(b'{"error":"no memory left"}')
@@ -231,7 +215,6 @@ def test_an_error_that_is_a_text_keeps_its_words() -> None:
     assert failure.message == "no memory left"
 
 
-@pytest.mark.xfail(strict=True, reason="sse._data: a byte order mark hides the first event")
 def test_a_byte_order_mark_is_passed_over() -> None:
     assert EventSplitter().feed(b"\xef\xbb\xbfdata: 1\n\n") == [b"1"]
 
@@ -250,14 +233,12 @@ async def failure_of(answer: Answer) -> Failure:
     return raised.value.failure
 
 
-@pytest.mark.xfail(strict=True, reason="backend._client_error: odd members make the log unreadable")
 @pytest.mark.parametrize("member", [{"param": 5}, {"param": ["x"]}, {"code": {"a": 1}}], ids=str)
 async def test_a_refusal_with_odd_members_can_be_recorded(member: JSON) -> None:
     event = closed(status="failed", failure=await failure_of(fails(400, error=member)), output=[])
     assert codec.decode("closed", codec.encode(event)) == event
 
 
-@pytest.mark.xfail(strict=True, reason="backend._refusal: StreamReader.read gives one piece")
 async def test_a_refusal_that_comes_in_pieces_is_read_whole() -> None:
     body = b'{"error":{"message":"top_k must be positive"}}'
     head = b"HTTP/1.1 400 Bad Request\r\ncontent-length: %d\r\n\r\n" % len(body)
@@ -265,13 +246,11 @@ async def test_a_refusal_that_comes_in_pieces_is_read_whole() -> None:
     assert failure.message == "top_k must be positive"
 
 
-@pytest.mark.xfail(strict=True, reason="backend._refusal: a time-out inside it is not translated")
 async def test_a_refusal_that_hangs_is_a_failure_still() -> None:
     head = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 100\r\n\r\n"
     assert (await failure_of(sends_http(head, b"x").paused(after=1))).http_status == 502
 
 
-@pytest.mark.xfail(strict=True, reason="histories._keep: a turn kept twice is counted twice")
 async def test_a_history_that_is_kept_again_takes_no_more_room(nats_url: str) -> None:
     client = await nats.connect(nats_url)
     histories = StoreHistories(client, 50_000)

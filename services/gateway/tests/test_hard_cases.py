@@ -1,4 +1,4 @@
-"""Faults that are known and not mended yet; each test passes once its fault is, and then moves."""
+"""Hard cases that were faults once: what they taught stays true."""
 
 import asyncio
 
@@ -18,7 +18,6 @@ from turnwire_testing.told_turns import ToldTurn
 REFUSAL = FrameMessage("A", 2, 500, 0, b'{"error":{"code":"turn_abandoned"}}')
 
 
-@pytest.mark.xfail(strict=True, reason="FrameStream starts a second response after the first")
 @pytest.mark.parametrize("joins_at", [None, 0], ids=["in mid-stream", "joined before the opening"])
 async def test_a_stream_that_began_ends_as_a_stream(joins_at: int | None) -> None:
     turn, exchange = ToldTurn(), Exchange()
@@ -43,14 +42,12 @@ async def test_a_stream_that_began_ends_as_a_stream(joins_at: int | None) -> Non
     assert exchange.body.endswith(DONE)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="'²'.isdigit() is true, int('²') raises")
 def test_a_place_in_odd_digits_is_refused() -> None:
     scope: JSON = {"type": "http", "query_string": b"starting_after=%C2%B2", "headers": []}
     with pytest.raises(ApiError):
         _starting_after(Request(scope))
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="the same for content-length")
 async def test_a_length_in_odd_digits_is_not_believed() -> None:
     headers = [(b"content-length", b"\xb2")]
     request = Request({"type": "http", "headers": headers}, Exchange(b"{}").receive)

@@ -1,4 +1,4 @@
-"""Faults that are known and not mended yet; each test passes once its fault is, and then moves."""
+"""Hard cases that were faults once: what they taught stays true."""
 
 import pytest
 
@@ -10,22 +10,17 @@ from turnwire_testing.examples import requested
 from turnwire_testing.open_responses import problems_of_response
 
 
-@pytest.mark.xfail(strict=True, reason="codec._lifted: AttributeError, a body need not be a dict")
 @pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"x"'])
 def test_a_body_that_is_no_object_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableEventError):
         decode("closed", body)
 
 
-@pytest.mark.xfail(strict=True, reason="cuts._lengths: KeyError where ValueError is promised")
 def test_cuts_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match=r".+"):
         list(split("abc", "!"))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="response_object: nulls inside `text` are echoed as they are"
-)
 @pytest.mark.parametrize(
     "params", [{"text": {"format": None}}, {"text": {"verbosity": None}}], ids=str
 )
