@@ -17,7 +17,7 @@ from turnwire_contracts.ids import (
 )
 from turnwire_testing.examples import RESPONSE_ID, TENANT
 
-times = st.integers(0, 2**48 - 1)
+times = st.integers(0, 2**48 - 2)
 randomness = st.binary(min_size=10, max_size=16)
 
 

@@ -113,22 +113,18 @@ class Turns:
         if not self._watched[response_id]:
             del self._watched[response_id]
         if not ended:
-            grace = self._limits.stream_grace_s if begun else 0.0
-            task = asyncio.create_task(self._cancel_unwatched(tenant, response_id, grace))
+            leaving = self._cancel_unwatched if begun else self._cancel
+            task = asyncio.create_task(leaving(tenant, response_id))
             self._graces.add(task)
             task.add_done_callback(self._graces.discard)
 
     def _watch(self, response_id: ResponseId) -> None:
         self._watched[response_id] = self._watched.get(response_id, 0) + 1
 
-    async def _cancel_unwatched(
-        self, tenant: TenantId, response_id: ResponseId, grace_s: float
-    ) -> None:
-        if grace_s:
-            await asyncio.sleep(grace_s)
-            if await self._is_watched(response_id):
-                return
-        await self._cancel(tenant, response_id)
+    async def _cancel_unwatched(self, tenant: TenantId, response_id: ResponseId) -> None:
+        await asyncio.sleep(self._limits.stream_grace_s)
+        if not await self._is_watched(response_id):
+            await self._cancel(tenant, response_id)
 
     async def _publish(self, request: Requested) -> None:
         try:
