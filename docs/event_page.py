@@ -3,14 +3,14 @@
 from nats.js.api import ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
 from source import Field, Row, Shape, code, functions, names, shapes, summary, table
 
-from turnwire_chassis import topology
+from turnwire_chassis.jetstream import topology
 from turnwire_contracts import events, ids, queries, subjects, turn
 
 _HEAD = """\
 # Events, streams and queries
 
-Written by `docs/generate.py` from `turnwire_contracts` and `turnwire_chassis.topology`; do not
-edit it here. [architecture.md](architecture.md) tells what these words do in a turn's life."""
+Written by `docs/generate.py` from `turnwire_contracts` and `turnwire_chassis.jetstream.topology`;
+do not edit it here. [architecture.md](architecture.md) tells what these words do in a turn's life."""
 
 _INNER_SHAPES = ("Failure", "Usage")
 _QUERY = "Query["

@@ -90,7 +90,7 @@ class Answer:
         """Fall silent after so many deltas and keep the connection open."""
         return self._delivered(stop=Stop(after, Ending.HANG))
 
-    def _delivered(self, **changes: Any) -> Self:  # noqa: ANN401 - replace() checks them
+    def _delivered(self, **changes: Any) -> Self:
         return replace(self, delivery=replace(self.delivery, **changes))
 
 

@@ -1,4 +1,4 @@
-"""How the backends of this world bend the grammar; see notes on backends, chapters 1.3 and 5."""
+"""How the backends of this world bend the grammar."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -169,7 +169,7 @@ async def running_backend(
         await backend.stop()
 
 
-def _json(told: Any) -> bytes:  # noqa: ANN401 - whatever JSON can say
+def _json(told: Any) -> bytes:
     body = orjson.dumps(told)
     return json_head(len(body)) + body
 

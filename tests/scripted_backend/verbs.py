@@ -51,7 +51,7 @@ def fails(
     headers: Mapping[str, str] | None = None,
 ) -> HttpError:
     """Answer with an HTTP status and an OpenAI error; `error` changes or adds members."""
-    kind = "server_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004
+    kind = "server_error" if status >= 500 else "invalid_request_error"
     told = {"message": message, "type": kind, "param": None, "code": None} | dict(error or {})
     return HttpError(status=status, body=orjson.dumps({"error": told}), headers=dict(headers or {}))
 

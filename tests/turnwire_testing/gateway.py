@@ -7,14 +7,14 @@ from fastapi import FastAPI
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts.events import AnyEvent, Failure, Requested
-from turnwire_contracts.frames import FrameMessage
-from turnwire_contracts.response import closed_response, error_envelope
-from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.response import closed_response, error_envelope
+from turnwire_contracts.wire.stream import stream_of
+from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import build
-from turnwire_gateway.feed import Logs
 from turnwire_gateway.handlers import ResponseHandlers
 from turnwire_gateway.turns import Limits, Turns
 from turnwire_testing.asgi import Exchange, call

@@ -10,7 +10,7 @@ import sys
 from nats.js.api import AckPolicy, ConsumerConfig
 
 from turnwire_chassis.broker import connect
-from turnwire_chassis.inbox import Delivery, Inbox
+from turnwire_chassis.jetstream.inbox import Delivery, Inbox
 from turnwire_contracts.subjects import TURNS_STREAM
 
 ACK_WAIT_S = 1.0

@@ -8,20 +8,20 @@ from typing import Any
 
 import orjson
 
-from turnwire_chassis.inbox import Delivery
-from turnwire_chassis.memory_log import MemoryEventLog
-from turnwire_chassis.memory_output import MemoryOutputLog
+from turnwire_chassis.jetstream.inbox import Delivery
+from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_of
-from turnwire_contracts.frames import FrameMessage, payload, split
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.backend_request import Dialect
 from turnwire_orchestrator.handlers import TurnHandlers
-from turnwire_orchestrator.history import Past, past_of
 from turnwire_orchestrator.ports import Policy, Ports, TurnFailedError
+from turnwire_orchestrator.prompting.backend_request import Dialect
+from turnwire_orchestrator.prompting.history import Past, past_of
 from turnwire_testing.examples import AT, requested
 
 POLICY = Policy(default_instructions=None, inherit_instructions=True, turn_timeout_s=5.0)

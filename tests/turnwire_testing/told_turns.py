@@ -1,15 +1,15 @@
 """A turn that is told by hand: its log, its frames, and what an orchestrator would publish."""
 
 from turnwire_chassis.event_log import EventLog
-from turnwire_chassis.memory_log import MemoryEventLog
-from turnwire_chassis.memory_output import MemoryOutputLog, MemoryWatch
+from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.output_log import MemoryOutputLog, MemoryWatch
 from turnwire_chassis.output_log import Watcher
-from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.events import Requested
-from turnwire_contracts.frames import FrameMessage
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_testing.examples import closed, requested
 from turnwire_testing.stories import Part, Story, Told, tell
 

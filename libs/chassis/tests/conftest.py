@@ -7,7 +7,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import connect
-from turnwire_chassis.topology import declare
+from turnwire_chassis.jetstream.topology import declare
 
 
 @pytest.fixture

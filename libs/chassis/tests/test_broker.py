@@ -11,7 +11,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, StorageType
 
 from turnwire_chassis.broker import NobodyAnswersError, ask, connect
-from turnwire_chassis.topology import declare, orchestrator_consumer
+from turnwire_chassis.jetstream.topology import declare, orchestrator_consumer
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import AskForHealth, Health, Query
 from turnwire_testing.brokers import KillableBroker

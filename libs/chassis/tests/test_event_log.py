@@ -7,8 +7,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from turnwire_chassis.event_log import EventLog, FencedError, Recorded, TooLargeError
-from turnwire_chassis.jetstream_log import JetStreamEventLog
-from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_testing.examples import (

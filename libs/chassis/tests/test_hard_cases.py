@@ -5,7 +5,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from turnwire_chassis.event_log import TooLargeError
-from turnwire_chassis.jetstream_log import JetStreamEventLog
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import codec
 from turnwire_testing.examples import fresh_id, requested, user
 

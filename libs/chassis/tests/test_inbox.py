@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 import turnwire_testing
-from turnwire_chassis.inbox import Delivery, DisownedError, Inbox, Work
+from turnwire_chassis.jetstream.inbox import Delivery, DisownedError, Inbox, Work
 from turnwire_contracts.subjects import TURNS_STREAM
 from turnwire_testing.inboxes import ACK_WAIT_S, HEARTBEAT_S, consumer_of
 from turnwire_testing.waiting import eventually

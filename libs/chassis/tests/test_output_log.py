@@ -6,11 +6,11 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from turnwire_chassis.jetstream_output import JetStreamOutputLog
-from turnwire_chassis.memory_output import MemoryOutputLog
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
+from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_chassis.output_log import OutputLog
-from turnwire_contracts.frames import FrameMessage
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_testing.examples import fresh_id
 from turnwire_testing.waiting import eventually
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from turnwire_chassis.broker import connect
-from turnwire_chassis.inbox import Delivery, Inbox
-from turnwire_chassis.jetstream_log import JetStreamEventLog
-from turnwire_chassis.topology import declare
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.inbox import Delivery, Inbox
+from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts.subjects import TURNS_STREAM
 from turnwire_testing.brokers import KillableBroker
 from turnwire_testing.examples import TENANT, fresh_id, requested, user

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.cuts import split, written
+from turnwire_contracts.wire.cuts import split, written
 
 
 def _repeated(letter: str, times: int) -> str:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.frames import (
+from turnwire_contracts.ids import ItemId
+from turnwire_contracts.wire.frames import (
     FrameMessage,
     FrameWriter,
     delta_prefix,
@@ -15,7 +16,6 @@ from turnwire_contracts.frames import (
     tail,
     unpack,
 )
-from turnwire_contracts.ids import ItemId
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
 kinds = st.sampled_from(["F", "E", "A"])

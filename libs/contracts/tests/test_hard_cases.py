@@ -3,9 +3,9 @@
 import pytest
 
 from turnwire_contracts.codec import UnreadableEventError, decode
-from turnwire_contracts.cuts import split
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.response import Progress, response_object
+from turnwire_contracts.wire.cuts import split
+from turnwire_contracts.wire.response import Progress, response_object
 from turnwire_testing.examples import requested
 from turnwire_testing.open_responses import problems_of_response
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from turnwire_contracts.events import AnyEvent, Failure, Usage
-from turnwire_contracts.response import (
+from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.response import (
     Progress,
     closed_response,
     error_envelope,
     response_object,
 )
-from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_testing.examples import closed, message, requested, taken_over
 from turnwire_testing.open_responses import problems_of_response
 from turnwire_testing.openai_types import check_response

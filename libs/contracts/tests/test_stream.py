@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts import codec
-from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.events import Failure
-from turnwire_contracts.frames import FrameWriter, payload
-from turnwire_contracts.stream import count_frames, stream_of, write_end, write_opening
 from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.frames import FrameWriter, payload
+from turnwire_contracts.wire.stream import count_frames, stream_of, write_end, write_opening
 from turnwire_testing.examples import RESPONSE_ID, closed, requested, taken_over
 from turnwire_testing.open_responses import problems_of_event
 from turnwire_testing.openai_types import check_event

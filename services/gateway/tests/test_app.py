@@ -8,9 +8,8 @@ import orjson
 import pytest
 from openai.types.responses import Response
 
-from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts.events import Failure
-from turnwire_contracts.frames import DONE
 from turnwire_contracts.ids import OwnerId, is_response_id
 from turnwire_contracts.queries import (
     BACKEND_MODELS,
@@ -23,9 +22,10 @@ from turnwire_contracts.queries import (
     Refusal,
     Running,
 )
-from turnwire_contracts.response import closed_response
-from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.wire.frames import DONE
+from turnwire_contracts.wire.response import closed_response
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_gateway.identity import LOCAL
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.examples import AT, RESPONSE_ID, closed, requested

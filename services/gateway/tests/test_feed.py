@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.frames import DONE, KEEP_ALIVE, FrameMessage, payload
-from turnwire_gateway.feed import Answer, Chunk, Feed, Logs
+from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, payload
+from turnwire_gateway.answers.feed import Answer, Chunk, Feed, Logs
 from turnwire_testing.examples import closed
 from turnwire_testing.stories import Part, Told
 from turnwire_testing.told_turns import ToldTurn

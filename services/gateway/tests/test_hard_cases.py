@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from starlette.requests import Request
 
-from turnwire_contracts.frames import DONE, KEEP_ALIVE, FrameMessage
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.errors import ApiError
-from turnwire_gateway.feed import Feed, Logs
+from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.answers.feed import Feed, Logs
+from turnwire_gateway.answers.plain import read_body
+from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.handlers import _starting_after  # pyright: ignore[reportPrivateUsage]
-from turnwire_gateway.plain import read_body
-from turnwire_gateway.streaming import FrameStream
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.told_turns import ToldTurn
 

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from turnwire_contracts.frames import DONE, FrameMessage
-from turnwire_gateway.feed import Answer, Feed, Logs
-from turnwire_gateway.plain import PlainAnswer
-from turnwire_gateway.streaming import FrameStream
+from turnwire_contracts.wire.frames import DONE, FrameMessage
+from turnwire_gateway.answers.feed import Answer, Feed, Logs
+from turnwire_gateway.answers.plain import PlainAnswer
+from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.told_turns import ToldTurn
 from turnwire_testing.waiting import eventually

@@ -6,13 +6,13 @@ import orjson
 import pytest
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError, TooLargeError
-from turnwire_chassis.memory_log import MemoryEventLog
-from turnwire_chassis.memory_output import MemoryOutputLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import AnyEvent, CancelRequested, Requested
-from turnwire_contracts.frames import FrameMessage
 from turnwire_contracts.ids import ResponseId
-from turnwire_gateway.errors import ApiError
-from turnwire_gateway.feed import Answer, Logs
+from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.answers.feed import Answer, Logs
 from turnwire_gateway.turns import Limits, Turns
 from turnwire_testing.examples import AT, RESPONSE_ID, TENANT, closed, requested
 from turnwire_testing.waiting import eventually

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.errors import ApiError
-from turnwire_gateway.validation import Origin, requested
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.requests.validation import Origin, requested
 from turnwire_testing.examples import AT, OTHER_ID, OWNER, RESPONSE_ID, TENANT, user
 
 ORIGIN = Origin(TENANT, OWNER, "req_1", RESPONSE_ID, AT)

@@ -11,13 +11,13 @@ from turnwire_guard.settings import GuardSettings
 
 def loaded(monkeypatch: pytest.MonkeyPatch, path: Path) -> GuardSettings:
     monkeypatch.setenv("TURNWIRE_GUARD_POLICY", str(path))
-    return load(GuardSettings, {})
+    return load(GuardSettings)
 
 
 def test_unset_means_that_nothing_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TURNWIRE_GUARD_POLICY", raising=False)
 
-    assert load(GuardSettings, {}).policy is NO_POLICY
+    assert load(GuardSettings).policy is NO_POLICY
 
 
 def test_the_policy_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

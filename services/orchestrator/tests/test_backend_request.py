@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.backend_request import Dialect, backend_body
+from turnwire_orchestrator.prompting.backend_request import Dialect, backend_body
 from turnwire_testing.examples import OTHER_ID, requested
 
 FUNCTION = {"type": "function", "name": "add", "parameters": {"type": "object"}}

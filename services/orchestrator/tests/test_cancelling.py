@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from scripted_backend import calls, says
-from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts import subjects
 from turnwire_contracts.events import AnyEvent, Closed, Requested
-from turnwire_contracts.stream import stream_of
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_testing.examples import cancel_requested
 from turnwire_testing.orchestration import Hold, World

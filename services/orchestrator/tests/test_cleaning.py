@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from turnwire_contracts.events import Item
-from turnwire_orchestrator.cleaning import cleaned
+from turnwire_orchestrator.prompting.cleaning import cleaned
 
 TABLE: list[tuple[Item, Item | None]] = [
     (

@@ -16,9 +16,9 @@ from turnwire_contracts.events import (
 )
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, Erased, Sampling, evolve, fold
-from turnwire_orchestrator.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
-from turnwire_orchestrator.decide import ImpossibleCommandError, decide, without_content
-from turnwire_orchestrator.react import Erase, GiveUp, Refuse, Sample, Screen, react
+from turnwire_orchestrator.deciding.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
+from turnwire_orchestrator.deciding.decide import ImpossibleCommandError, decide, without_content
+from turnwire_orchestrator.deciding.react import Erase, GiveUp, Refuse, Sample, Screen, react
 from turnwire_testing.examples import (
     AT,
     OWNER,

@@ -7,11 +7,11 @@ import pytest
 
 from scripted_backend import calls, says, thinks
 from turnwire_chassis.event_log import LogUnavailableError, TooLargeError
-from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts import codec
 from turnwire_contracts.events import AnyEvent, Closed, Failure, kind_of
-from turnwire_contracts.frames import FrameMessage
-from turnwire_contracts.stream import stream_of
+from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.ports import Policy
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, user

@@ -8,20 +8,20 @@ import pytest
 
 from scripted_backend import Answer, fails, running_backend, says, sends_http
 from turnwire_chassis.event_log import Recorded
-from turnwire_chassis.memory_log import MemoryEventLog
-from turnwire_chassis.topology import MAX_DELIVERIES
+from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
-from turnwire_contracts.frames import payload
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import ClosedTurn, fold
-from turnwire_orchestrator.backend import HttpBackend
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.frames import payload
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.histories import StoreHistories
+from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.reading import Reader
+from turnwire_orchestrator.inference.sse import EventSplitter
 from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.reading import Reader
-from turnwire_orchestrator.sse import EventSplitter
 from turnwire_testing.examples import (
     OTHER_ID,
     RESPONSE_ID,

@@ -12,8 +12,8 @@ from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queries import STORE_HISTORY, AskForHistory, History, Missing, Running
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_orchestrator.histories import StoreHistories
-from turnwire_orchestrator.history import encode_input
 from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.prompting.history import encode_input
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TENANT, closed, requested, user
 
 PLENTY = 1024 * 1024

@@ -11,7 +11,7 @@ from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
-from turnwire_orchestrator.history import (
+from turnwire_orchestrator.prompting.history import (
     Past,
     encode_input,
     encode_items,

@@ -21,9 +21,9 @@ from scripted_backend import (
     says,
 )
 from turnwire_contracts.events import Failure
-from turnwire_orchestrator.backend import HttpBackend
-from turnwire_orchestrator.backend_request import Dialect
+from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.prompting.backend_request import Dialect
 
 BODY = b'{"model":"m","stream":true,"input":[]}'
 IDLE_S = 0.3

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.events import Item, Usage
-from turnwire_contracts.frames import FrameWriter, payload
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.ending import Outcome, read_usage
-from turnwire_orchestrator.reading import Reader
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.frames import FrameWriter, payload
+from turnwire_orchestrator.inference.ending import Outcome, read_usage
+from turnwire_orchestrator.inference.reading import Reader
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import data_of
 

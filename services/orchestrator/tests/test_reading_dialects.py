@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from scripted_backend import Dialect, Reply, Usage, calls, refuses, says, thinks
-from turnwire_contracts.assembly import Assembler
-from turnwire_contracts.frames import FrameWriter, payload
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.ending import Outcome
-from turnwire_orchestrator.reading import Reader
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.frames import FrameWriter, payload
+from turnwire_orchestrator.inference.ending import Outcome
+from turnwire_orchestrator.inference.reading import Reader
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import events_of
 

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.assembly import Assembler, write_again
-from turnwire_contracts.frames import FrameWriter
-from turnwire_contracts.stream import count_frames, write_opening
-from turnwire_orchestrator.recovery import seen_items
+from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.wire.frames import FrameWriter
+from turnwire_contracts.wire.stream import count_frames, write_opening
+from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_testing.examples import RESPONSE_ID, requested
 from turnwire_testing.stories import Part, Story, Told, stories, tell, telling
 

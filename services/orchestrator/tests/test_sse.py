@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_orchestrator.sse import EventSplitter
+from turnwire_orchestrator.inference.sse import EventSplitter
 
 DATA = [b'{"type":"a"}', b'{"type":"b","text":"data: x"}', b"[DONE]", b"{\n1}"]
 STREAM = (

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from scripted_backend import calls, says, thinks
-from turnwire_chassis.inbox import DisownedError
-from turnwire_chassis.memory_output import MemoryOutputLog
-from turnwire_chassis.topology import MAX_DELIVERIES
+from turnwire_chassis.jetstream.inbox import DisownedError
+from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
+from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import Requested, TakenOver
-from turnwire_contracts.frames import payload
-from turnwire_contracts.stream import stream_of
+from turnwire_contracts.wire.frames import payload
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, closed, user
 from turnwire_testing.orchestration import Hold, Step, World
 from turnwire_testing.samples import events_of

@@ -10,8 +10,8 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from turnwire_chassis import topology
-from turnwire_chassis.jetstream_log import JetStreamEventLog
+from turnwire_chassis.jetstream import topology
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import subjects
 from turnwire_store.projecting.feed import DeadLetter, FeedLostError
 from turnwire_store.projecting.jetstream_feed import JetStreamFeed, JetStreamFeeds

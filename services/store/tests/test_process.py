@@ -15,9 +15,9 @@ from nats.aio.client import Client
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from turnwire_chassis import topology
 from turnwire_chassis.broker import NobodyAnswersError, ask, connect
-from turnwire_chassis.jetstream_log import JetStreamEventLog
+from turnwire_chassis.jetstream import topology
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import queries
 from turnwire_contracts.ids import ResponseId
 from turnwire_dev.claims.ports import LOOPBACK, choose

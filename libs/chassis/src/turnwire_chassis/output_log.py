@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from turnwire_contracts.frames import FrameMessage
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.wire.frames import FrameMessage
 
 Watcher = Callable[[FrameMessage], None]
 """Is called for every message as it comes; must not block."""

@@ -16,16 +16,16 @@ from starlette.exceptions import HTTPException
 from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
-from turnwire_chassis.jetstream_log import JetStreamEventLog
-from turnwire_chassis.jetstream_output import JetStreamOutputLog
-from turnwire_chassis.topology import declare
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
+from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts import subjects
 from turnwire_contracts.events import Failure
 from turnwire_contracts.ids import ResponseId
-from turnwire_gateway.errors import ApiError
-from turnwire_gateway.feed import Logs
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.answers.feed import Logs
+from turnwire_gateway.answers.plain import error_response
 from turnwire_gateway.handlers import ResponseHandlers
-from turnwire_gateway.plain import error_response
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.settings import GatewaySettings
 from turnwire_gateway.turns import Limits, Turns

@@ -22,15 +22,15 @@ from turnwire_contracts.queries import (
     Models,
     Running,
 )
-from turnwire_contracts.response import Progress, closed_response, response_object
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_gateway.errors import ApiError, invalid, response_not_found, unavailable
-from turnwire_gateway.feed import Answer, Feed
+from turnwire_contracts.wire.response import Progress, closed_response, response_object
+from turnwire_gateway.answers.errors import ApiError, invalid, response_not_found, unavailable
+from turnwire_gateway.answers.feed import Answer, Feed
+from turnwire_gateway.answers.plain import PlainAnswer, gone, read_body
+from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.identity import Caller, caller_of
-from turnwire_gateway.plain import PlainAnswer, gone, read_body
-from turnwire_gateway.streaming import FrameStream
+from turnwire_gateway.requests.validation import Origin, requested
 from turnwire_gateway.turns import Turns
-from turnwire_gateway.validation import Origin, requested
 
 _ASK_TIMEOUT_S = 10.0
 _HEALTH_TIMEOUT_S = 2.0

@@ -9,12 +9,12 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import LogUnavailableError, TooLargeError
 from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
-from turnwire_contracts.frames import FrameMessage
 from turnwire_contracts.ids import ResponseId, TenantId
-from turnwire_contracts.response import closed_response, error_envelope
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
-from turnwire_gateway.errors import ApiError, too_large, unavailable, unfinished
-from turnwire_gateway.feed import Answer, Feed, Logs
+from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.response import closed_response, error_envelope
+from turnwire_gateway.answers.errors import ApiError, too_large, unavailable, unfinished
+from turnwire_gateway.answers.feed import Answer, Feed, Logs
 
 log = structlog.get_logger()
 

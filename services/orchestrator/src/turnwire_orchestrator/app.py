@@ -12,10 +12,10 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer, broker_check
-from turnwire_chassis.inbox import Inbox
-from turnwire_chassis.jetstream_log import JetStreamEventLog
-from turnwire_chassis.jetstream_output import JetStreamOutputLog
-from turnwire_chassis.topology import (
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.inbox import Inbox
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
+from turnwire_chassis.jetstream.topology import (
     HEARTBEAT_S,
     declare,
     last_sequence,
@@ -23,10 +23,10 @@ from turnwire_chassis.topology import (
 )
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import BACKEND_MODELS
-from turnwire_orchestrator.backend import HttpBackend
 from turnwire_orchestrator.guard_client import GuardService
 from turnwire_orchestrator.handlers import TurnHandlers, models
 from turnwire_orchestrator.histories import StoreHistories
+from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.ports import Policy, Ports
 from turnwire_orchestrator.settings import OrchestratorSettings
 

@@ -7,17 +7,17 @@ import structlog
 from msgspec import Raw
 
 from turnwire_chassis.event_log import Recorded
-from turnwire_chassis.inbox import Delivery
-from turnwire_chassis.topology import MAX_DELIVERIES
+from turnwire_chassis.jetstream.inbox import Delivery
+from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.queries import Models, Refusal
 from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Unborn
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.backend import HttpBackend
-from turnwire_orchestrator.drive import Drive
-from turnwire_orchestrator.owned_turn import OwnedTurn
+from turnwire_orchestrator.driving.drive import Drive
+from turnwire_orchestrator.driving.owned_turn import OwnedTurn
+from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.ports import Ports, TurnFailedError
 
 log = structlog.get_logger()

@@ -15,8 +15,8 @@ from turnwire_contracts.queries import (
 )
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.history import Past, past_of
 from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.prompting.history import Past, past_of
 
 _ASK_TIMEOUT_S = 10.0
 _OVERHEAD_BYTES = 512

@@ -11,8 +11,8 @@ from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_orchestrator.backend_request import Dialect
-from turnwire_orchestrator.history import Past
+from turnwire_orchestrator.prompting.backend_request import Dialect
+from turnwire_orchestrator.prompting.history import Past
 
 
 class TurnFailedError(Exception):

@@ -12,10 +12,10 @@ from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_chassis import topology
 from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer, broker_check
-from turnwire_chassis.jetstream_log import JetStreamEventLog
+from turnwire_chassis.jetstream import topology
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts.queries import STORE_HEALTH, STORE_HISTORY, STORE_RESPONSE, Query
 from turnwire_store.handlers import Handlers
 from turnwire_store.mongo import MongoGenerations

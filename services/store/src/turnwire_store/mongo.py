@@ -1,7 +1,7 @@
 """The views in MongoDB.
 
 Reads use what every server that speaks the protocol does well: equality on `_id`, and bounded
-ranges of one index (`notes`: the embedded server neither pushes limits down nor ranges over `_id`).
+ranges of one index (the embedded server neither pushes limits down nor ranges over `_id`).
 Writes are acknowledged from the journal.
 """
 

@@ -7,7 +7,7 @@ import typer
 
 from turnwire_chassis.broker import connect
 from turnwire_chassis.event_log import LogUnavailableError, Recorded
-from turnwire_chassis.jetstream_log import JetStreamEventLog
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.settings import SettingsError, load
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import ResponseId, TenantId, is_response_id

@@ -8,7 +8,6 @@ import msgspec
 
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import kind_of
-from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -19,8 +18,9 @@ from turnwire_contracts.turn import (
     Unborn,
     evolve,
 )
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_dev.replaying.chapter import Chapter
-from turnwire_orchestrator.react import react
+from turnwire_orchestrator.deciding.react import react
 
 _SAID_BY_THE_HEADING = {"v", "tenant", "response_id", "at", "cause"}
 _LONGEST_VALUE = 200

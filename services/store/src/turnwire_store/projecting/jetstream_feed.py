@@ -26,7 +26,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
-from turnwire_chassis import topology
+from turnwire_chassis.jetstream import topology
 from turnwire_contracts import subjects
 from turnwire_store.projecting.feed import DeadLetter, Entry, FeedLostError
 

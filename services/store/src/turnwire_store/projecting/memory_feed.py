@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from itertools import repeat
 
-from turnwire_chassis.memory_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import AnyEvent, kind_of
 from turnwire_store.projecting.feed import DeadLetter, Entry

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from turnwire_contracts.events import VERSIONS, Failure, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, is_response_id
 from turnwire_contracts.json_values import JSON, mapping
-from turnwire_gateway.create_request import CreateRequest, ItemError, normalised_items
-from turnwire_gateway.errors import ApiError, invalid, not_supported
+from turnwire_gateway.answers.errors import ApiError, invalid, not_supported
+from turnwire_gateway.requests.create_request import CreateRequest, ItemError, normalised_items
 
 _OURS = {
     "model", "input", "instructions", "previous_response_id", "store", "stream", "background",

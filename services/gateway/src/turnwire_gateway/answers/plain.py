@@ -5,9 +5,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from turnwire_gateway.errors import ApiError, too_large
-from turnwire_gateway.feed import Answer
-from turnwire_gateway.streaming import send_answer
+from turnwire_gateway.answers.errors import ApiError, too_large
+from turnwire_gateway.answers.feed import Answer
+from turnwire_gateway.answers.streaming import send_answer
 
 _SERVER_ERROR = 500
 

@@ -8,11 +8,12 @@ Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of 
 `output_item.added`, every streamed content has a part).
 """
 
-from turnwire_contracts import cuts
 from turnwire_contracts.events import Item
-from turnwire_contracts.frames import FrameWriter, delta_prefix
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.items import (
+from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire import cuts
+from turnwire_contracts.wire.frames import FrameWriter, delta_prefix
+from turnwire_contracts.wire.items import (
     ARGUMENT_FIELDS,
     TEXT_FIELDS,
     empty_part,
@@ -21,7 +22,6 @@ from turnwire_contracts.items import (
     parts_of,
     said_at_the_end,
 )
-from turnwire_contracts.json_values import JSON
 
 _EVENTS = {
     "output_text": "response.output_text",

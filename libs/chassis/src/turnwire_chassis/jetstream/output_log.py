@@ -9,11 +9,11 @@ from nats.aio.subscription import Subscription
 from nats.errors import BadSubscriptionError, ConnectionClosedError, MaxPayloadError
 from nats.js import JetStreamContext
 
-from turnwire_chassis.jetstream_log import read_batch
+from turnwire_chassis.jetstream.event_log import read_batch
 from turnwire_chassis.output_log import Watcher
 from turnwire_contracts import subjects
-from turnwire_contracts.frames import FrameMessage, pack, unpack
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.wire.frames import FrameMessage, pack, unpack
 
 log = structlog.get_logger()
 

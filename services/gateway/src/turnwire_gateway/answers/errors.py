@@ -2,7 +2,7 @@
 
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.response import error_envelope
+from turnwire_contracts.wire.response import error_envelope
 
 
 class ApiError(Exception):

@@ -7,19 +7,19 @@ import asyncio
 from typing import assert_never
 
 from turnwire_contracts.events import Failure, Requested
-from turnwire_contracts.frames import split
-from turnwire_contracts.stream import count_frames
 from turnwire_contracts.turn import ClosedTurn, Sampling
+from turnwire_contracts.wire.frames import split
+from turnwire_contracts.wire.stream import count_frames
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.channel import Channel
-from turnwire_orchestrator.commands import Cancel, Command, Fail, Judge, TakeOver
-from turnwire_orchestrator.decide import content_policy_failure
-from turnwire_orchestrator.history import Past, instructions_for
-from turnwire_orchestrator.owned_turn import OwnedTurn
+from turnwire_orchestrator.deciding.commands import Cancel, Command, Fail, Judge, TakeOver
+from turnwire_orchestrator.deciding.decide import content_policy_failure
+from turnwire_orchestrator.deciding.react import Erase, GiveUp, Refuse, Sample, Screen, Step, react
+from turnwire_orchestrator.driving.channel import Channel
+from turnwire_orchestrator.driving.owned_turn import OwnedTurn
+from turnwire_orchestrator.driving.recovery import seen_items
+from turnwire_orchestrator.driving.sampling import Sampler
 from turnwire_orchestrator.ports import Ports, TurnFailedError
-from turnwire_orchestrator.react import Erase, GiveUp, Refuse, Sample, Screen, Step, react
-from turnwire_orchestrator.recovery import seen_items
-from turnwire_orchestrator.sampling import Sampler
+from turnwire_orchestrator.prompting.history import Past, instructions_for
 
 
 class Drive:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from turnwire_gateway.feed import Answer, Chunk, Feed
+from turnwire_gateway.answers.feed import Answer, Chunk, Feed
 
 _SSE_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),

@@ -3,8 +3,8 @@
 from collections import defaultdict
 
 from turnwire_chassis.output_log import Watcher
-from turnwire_contracts.frames import FrameMessage
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.wire.frames import FrameMessage
 
 
 class MemoryOutputLog:

@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.output_log import OutputLog, Watch
-from turnwire_contracts.frames import DONE, KEEP_ALIVE, FrameMessage, FrameWriter, tail
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.json_values import mapping
-from turnwire_contracts.stream import stream_of
 from turnwire_contracts.turn import ClosedTurn, Erased, fold
+from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, FrameWriter, tail
+from turnwire_contracts.wire.stream import stream_of
 
 _MOST_QUEUED_BYTES = 1024 * 1024
 _LOOK_AFTER_S = 5.0

@@ -10,12 +10,12 @@ from turnwire_chassis.event_log import (
     Recorded,
     TooLargeError,
 )
-from turnwire_chassis.inbox import DisownedError
+from turnwire_chassis.jetstream.inbox import DisownedError
 from turnwire_contracts.events import AnyEvent, Closed, TakenOver
 from turnwire_contracts.turn import ClosedTurn, Turn, evolve, fold
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.commands import Command, Fail
-from turnwire_orchestrator.decide import decide, without_content
+from turnwire_orchestrator.deciding.commands import Command, Fail
+from turnwire_orchestrator.deciding.decide import decide, without_content
 from turnwire_orchestrator.ports import Ports
 
 log = structlog.get_logger()

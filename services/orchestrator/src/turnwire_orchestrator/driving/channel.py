@@ -4,12 +4,12 @@ import msgspec
 import orjson
 
 from turnwire_chassis.output_log import OutputLog
-from turnwire_contracts.assembly import Assembler, write_again
 from turnwire_contracts.events import Failure, Item, Requested
-from turnwire_contracts.frames import FrameMessage, FrameWriter
-from turnwire_contracts.response import closed_response, error_envelope
-from turnwire_contracts.stream import stream_of, write_end, write_opening
 from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.wire.frames import FrameMessage, FrameWriter
+from turnwire_contracts.wire.response import closed_response, error_envelope
+from turnwire_contracts.wire.stream import stream_of, write_end, write_opening
 
 _CANCELLED_HTTP_STATUS = 499
 """nginx: the client closed the request; nobody is there to read it."""

@@ -4,13 +4,18 @@ import asyncio
 
 from turnwire_contracts.events import Failure, Requested, Status
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.backend_request import backend_body
-from turnwire_orchestrator.channel import Channel
-from turnwire_orchestrator.commands import Finish
-from turnwire_orchestrator.ending import Outcome
-from turnwire_orchestrator.history import Past, encode_input, encode_items, without_repeats
+from turnwire_orchestrator.deciding.commands import Finish
+from turnwire_orchestrator.driving.channel import Channel
+from turnwire_orchestrator.inference.ending import Outcome
+from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.ports import Ports, TurnFailedError
-from turnwire_orchestrator.reading import Reader
+from turnwire_orchestrator.prompting.backend_request import backend_body
+from turnwire_orchestrator.prompting.history import (
+    Past,
+    encode_input,
+    encode_items,
+    without_repeats,
+)
 
 OPEN_AFTER_S = 1.0
 """A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that

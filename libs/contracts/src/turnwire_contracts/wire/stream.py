@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from turnwire_contracts.assembly import Assembler, write_again
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.frames import FrameWriter
-from turnwire_contracts.response import Progress, closed_response, response_object
 from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.wire.frames import FrameWriter
+from turnwire_contracts.wire.response import Progress, closed_response, response_object
 
 _TERMINAL = {
     "completed": "response.completed",

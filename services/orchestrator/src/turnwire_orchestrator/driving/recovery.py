@@ -1,11 +1,11 @@
 """What clients have seen of a sample whose orchestrator died, read back from its frames."""
 
-from turnwire_contracts.assembly import Assembler
 from turnwire_contracts.events import Item
-from turnwire_contracts.frames import payload
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.items import said_at_the_end
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.frames import payload
+from turnwire_contracts.wire.items import said_at_the_end
 
 
 def seen_items(

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 import orjson
 
-from turnwire_contracts.assembly import Assembler, write_item
 from turnwire_contracts.events import Item
-from turnwire_contracts.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
 from turnwire_contracts.json_values import JSON, mapping, objects
-from turnwire_orchestrator.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
+from turnwire_contracts.wire.assembly import Assembler, write_item
+from turnwire_contracts.wire.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
+from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
 
 
 class _Glance(msgspec.Struct):

@@ -13,7 +13,7 @@ from turnwire_contracts.turn import (
     Turn,
     Unborn,
 )
-from turnwire_orchestrator.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
+from turnwire_orchestrator.deciding.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
 
 Running = Screening | Refused | Sampling
 

@@ -12,7 +12,7 @@ import orjson
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
-from turnwire_orchestrator.cleaning import cleaned
+from turnwire_orchestrator.prompting.cleaning import cleaned
 
 
 class Past(msgspec.Struct, frozen=True):

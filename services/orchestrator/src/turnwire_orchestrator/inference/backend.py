@@ -14,9 +14,9 @@ import structlog
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.backend_request import Dialect
+from turnwire_orchestrator.inference.sse import EventSplitter
 from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.sse import EventSplitter
+from turnwire_orchestrator.prompting.backend_request import Dialect
 
 log = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""The ports on NATS JetStream: event log, output log, inbox, and the streams they need."""

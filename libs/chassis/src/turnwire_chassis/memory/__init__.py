@@ -1,0 +1,1 @@
+"""The ports in memory: doubles for tests of handlers."""

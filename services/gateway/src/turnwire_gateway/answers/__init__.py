@@ -1,0 +1,1 @@
+"""From frames, answers and errors to bytes on the wire."""

@@ -1,0 +1,1 @@
+"""What the model is sent: the history, cleaned, as one request body. Pure."""
