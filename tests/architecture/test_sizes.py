@@ -2,14 +2,16 @@
 
 import ast
 
-import pytest
-
 from architecture.house import Function, Module, modules
 
 LONGEST_MODULE = 300
 LONGEST_FUNCTION = 40
 MOST_ARGUMENTS = 5
 MOST_FILES = 10
+
+# A test may tell a longer story: its cases stand side by side.
+LONGEST_TEST_MODULE = 400
+LONGEST_TEST = 60
 
 BANNED_NAMES = {
     "utils", "helpers", "common", "misc", "base", "core", "manager", "service", "services",
@@ -19,8 +21,13 @@ _TABLE_SHARE = 0.6
 
 
 def test_no_module_is_longer_than_three_hundred_lines() -> None:
-    lengths = {module.place: len(module.text.splitlines()) for module in modules()}
-    assert {place: length for place, length in lengths.items() if length > LONGEST_MODULE} == {}
+    long = {
+        module.place: length
+        for module in modules()
+        if (length := len(module.text.splitlines()))
+        > (LONGEST_TEST_MODULE if _is_test(module) else LONGEST_MODULE)
+    }
+    assert long == {}
 
 
 def test_no_function_is_longer_than_forty_lines_unless_it_is_a_match_table() -> None:
@@ -28,7 +35,9 @@ def test_no_function_is_longer_than_forty_lines_unless_it_is_a_match_table() -> 
         _name(module, function): _length(function) - _recorded(function)
         for module in modules()
         for function in module.functions()
-        if _length(function) - _recorded(function) > LONGEST_FUNCTION and not _is_table(function)
+        if _length(function) - _recorded(function)
+        > (LONGEST_TEST if _is_test(module) else LONGEST_FUNCTION)
+        and not _is_table(function)
     }
     assert long == {}
 
@@ -50,13 +59,14 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 def test_a_folder_has_about_ten_files() -> None:
     counts: dict[str, int] = {}
     for module in modules():
-        if module.path.stem != "__init__":
+        if module.path.stem != "__init__" and not _is_test(module):
             folder = module.place.rpartition("/")[0]
             counts[folder] = counts.get(folder, 0) + 1
-    full = {folder: count for folder, count in counts.items() if count > MOST_FILES}
-    if full:
-        # About ten is a habit and no law: it is told, and nothing fails.
-        pytest.xfail(f"folders with more than {MOST_FILES} modules: {full}")
+    assert {folder: count for folder, count in counts.items() if count > MOST_FILES} == {}
+
+
+def _is_test(module: Module) -> bool:
+    return "tests" in module.path.parts
 
 
 def _name(module: Module, function: Function) -> str:
