@@ -10,7 +10,8 @@ _HEAD = """\
 # Events, streams and queries
 
 Written by `docs/generate.py` from `turnwire_contracts` and `turnwire_chassis.jetstream.topology`;
-do not edit it here. [architecture.md](architecture.md) tells what these words do in a turn's life."""
+do not edit it here. [architecture.md](architecture.md) tells what these words do in a turn's
+life."""
 
 _INNER_SHAPES = ("Failure", "Usage")
 _QUERY = "Query["
