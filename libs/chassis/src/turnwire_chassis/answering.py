@@ -1,0 +1,119 @@
+"""Answering questions: FastStream in a queue group, and what it leaves to us.
+
+FastStream alone tries a body without a content type as JSON, drops what it has taken when it stops,
+gives up on errors of the connection that pass, and runs questions side by side only by
+`max_workers`, which costs three times as much as a task (262 µs a question against 90).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from faststream.nats import NatsBroker, NatsMessage
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from turnwire_chassis.bounded_tasks import BoundedTasks
+from turnwire_chassis.broker import connect
+from turnwire_contracts.queries import Query
+
+log = structlog.get_logger()
+
+Answer = Callable[[bytes], Awaitable[bytes]]
+"""Gives the answer to a question, both as they travel."""
+
+_FINISH_WITHIN_S = 0.25
+_STOP_WITHIN_S = 0.25
+
+
+class Answering:
+    """One service in its queue groups, from `start` to `stop`."""
+
+    def __init__(self, url: str, service: str, most_at_once: int) -> None:
+        """Answer at most `most_at_once` questions side by side; what is above that waits here."""
+        self._broker = _Broker(url, service)
+        self._running = BoundedTasks(most_at_once)
+        self._subscribers: list[Any] = []
+        self._subscribed = False
+
+    def to(self, query: Query[Any, Any], answer: Answer) -> None:
+        """Bind a question to what answers it; before `start`."""
+
+        async def take(message: Msg) -> None:
+            await self._running.start(lambda: _reply(message, answer))
+
+        subscriber = self._broker.subscriber(
+            query.subject, queue=query.queue, decoder=_untouched, no_reply=True
+        )
+        subscriber(take)
+        self._subscribers.append(subscriber)
+
+    async def start(self) -> None:
+        """Subscribe; waits for the broker as long as it takes."""
+        await self._broker.start()
+        # Only now does the broker know of the subscriptions.
+        await self._broker.connection.flush()
+        self._subscribed = True
+
+    @property
+    def largest_answer(self) -> int:
+        """How many bytes an answer may have; headers count as payload too."""
+        return self._broker.connection.max_payload - 1024
+
+    async def reachable(self) -> str | None:
+        """Tell what keeps questions from arriving here, as a health check."""
+        if not self._subscribed:
+            return "not subscribed yet"
+        return None if self._broker.connection.is_connected else "not connected to the broker"
+
+    async def stop(self) -> None:
+        """Leave the queue groups, then finish what was asked; ends within half a second."""
+        with suppress(TimeoutError, NatsError):
+            async with asyncio.timeout(_FINISH_WITHIN_S):
+                await self._leave()
+                await self._running.finish()
+        self._running.cancel()
+        with suppress(TimeoutError, NatsError):
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await self._broker.stop()
+
+    async def _leave(self) -> None:
+        # FastStream alone would stay in the group while it waits for running handlers, and drop
+        # what arrives meanwhile; the askers would wait for nothing.
+        for subscriber in self._subscribers:
+            subscription, subscriber.subscription = subscriber.subscription, None
+            if isinstance(subscription, Subscription):
+                await subscription.drain()
+
+
+class _Broker(NatsBroker):
+    """FastStream on our own connection, which waits for the broker and reconnects for ever."""
+
+    def __init__(self, url: str, service: str) -> None:
+        super().__init__(url, apply_types=False, logger=logging.getLogger(__name__))
+        self._url = url
+        self._service = service
+
+    async def _connect(self) -> Client:
+        connection = await connect(self._url, self._service)
+        self.config.connect(connection)
+        return connection
+
+
+async def _reply(message: Msg, answer: Answer) -> None:
+    try:
+        answered = await answer(message.data)
+        if message.reply:
+            await message.respond(answered)
+    except Exception:
+        # Nobody is answered: who asked finds that out by its own timeout, and may ask again.
+        log.exception("question not answered", subject=message.subject)
+
+
+async def _untouched(message: NatsMessage) -> Msg:
+    return message.raw_message
