@@ -2,7 +2,7 @@
 
 import asyncio
 
-from turnwire_chassis.bounded_tasks import BoundedTasks
+from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 
 
 async def test_no_more_runs_at_once_than_the_bound_allows() -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import structlog
 
-from turnwire_chassis.answering import Answering
 from turnwire_chassis.health import HealthServer
+from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts.queries import GUARD_CHECK
 from turnwire_guard.handlers import Handlers
 from turnwire_guard.settings import GuardSettings

@@ -9,11 +9,11 @@ from uuid import uuid4
 import structlog
 from nats.aio.client import Client
 
-from turnwire_chassis.answering import Answering
 from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts.queries import STORE_HEALTH, STORE_HISTORY, STORE_RESPONSE
 from turnwire_store.handlers import Handlers
 from turnwire_store.mongo import MongoGenerations

@@ -18,8 +18,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from turnwire_chassis.bounded_tasks import BoundedTasks
 from turnwire_chassis.broker import connect
+from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts.queries import Query
 
 log = structlog.get_logger()

@@ -1,0 +1,1 @@
+"""Request-reply from the answering side: the queue groups, and how much goes on side by side."""
