@@ -15,8 +15,9 @@ ask() {
 
 first=$(ask '{
   "model": "'"$model"'",
-  "instructions": "Answer in one short sentence.",
-  "input": "What is the capital of Germany?"
+  "instructions": "Be brief and kind.",
+  "input": "What is the capital of France?",
+  "temperature": 0
 }')
 
 python3 -c 'import json, sys
@@ -30,6 +31,7 @@ ask '{
   "model": "'"$model"'",
   "previous_response_id": "'"$id"'",
   "input": "And what is it known for?",
+  "temperature": 0,
   "stream": true
 }' | python3 -c 'import json, sys
 for line in sys.stdin:

@@ -6,7 +6,7 @@ Turnwire has them already and drops what is repeated, so the model reads each me
 
 import os
 
-from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from langgraph.graph import START, MessagesState, StateGraph  # pyright: ignore[reportMissingTypeStubs]
 from pydantic import SecretStr
@@ -16,6 +16,7 @@ llm = ChatOpenAI(
     base_url=os.environ.get("TURNWIRE_URL", "http://127.0.0.1:8080/v1"),
     api_key=SecretStr(os.environ.get("TURNWIRE_TOKEN", "local")),
     use_responses_api=True,
+    temperature=0,
 )
 
 
@@ -32,8 +33,14 @@ def answer(state: Chat) -> Chat:
 
 graph = StateGraph(Chat).add_node("answer", answer).add_edge(START, "answer").compile()
 
-question = HumanMessage("What is the capital of Germany?")
-first = graph.invoke({"messages": [question], "previous_response_id": None})
+start = Chat(
+    messages=[
+        SystemMessage("Be brief and kind."),
+        HumanMessage("What is the capital of France?"),
+    ],
+    previous_response_id=None,
+)
+first = graph.invoke(start)
 print(first["messages"][-1].text)
 
 question = HumanMessage("And what is it known for?")

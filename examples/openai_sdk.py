@@ -13,8 +13,9 @@ client = OpenAI(
 
 first = client.responses.create(
     model=MODEL,
-    instructions="Answer in one short sentence.",
-    input="What is the capital of Germany?",
+    instructions="Be brief and kind.",
+    input="What is the capital of France?",
+    temperature=0,
 )
 print(first.output_text)
 
@@ -23,6 +24,7 @@ with client.responses.stream(
     model=MODEL,
     previous_response_id=first.id,
     input="And what is it known for?",
+    temperature=0,
 ) as stream:
     for event in stream:
         if event.type == "response.output_text.delta":

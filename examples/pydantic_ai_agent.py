@@ -13,14 +13,14 @@ provider = OpenAIProvider(
 )
 agent = Agent(
     OpenAIResponsesModel(os.environ.get("TURNWIRE_MODEL", "smollm2"), provider=provider),
-    instructions="Answer in one short sentence.",
+    instructions="Be brief and kind.",
     # Send only what is new and name the response before it: Turnwire has the rest.
-    model_settings=OpenAIResponsesModelSettings(openai_previous_response_id="auto"),
+    model_settings=OpenAIResponsesModelSettings(openai_previous_response_id="auto", temperature=0),
 )
 
 
 async def main() -> None:
-    first = await agent.run("What is the capital of Germany?")
+    first = await agent.run("What is the capital of France?")
     print(first.output)
 
     history = first.all_messages()

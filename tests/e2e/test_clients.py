@@ -14,7 +14,8 @@ pytestmark = pytest.mark.clients
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DOCUMENTED = Path(__file__).parent / "documented"
-FIRST, SECOND = "What is the capital of Germany?", "And what is it known for?"
+FIRST, SECOND = "What is the capital of France?", "And what is it known for?"
+DOCUMENTED_QUESTION = "What is the capital of Germany?"
 RUN_WITHIN = 60.0
 
 
@@ -64,7 +65,7 @@ async def test_a_documented_program_runs_as_it_stands(
     file.write_text(filled, encoding="utf-8")
     code, printed = await _run(file, {**stack.environment, "AA_TOKEN": "any"})
     assert (code, "Berlin." in printed) == (0, True), printed
-    assert said_in(backend.requests[-1])[-1] == ("user", FIRST)
+    assert said_in(backend.requests[-1])[-1] == ("user", DOCUMENTED_QUESTION)
 
 
 async def _run(program: Path, environment: dict[str, str]) -> tuple[int, str]:

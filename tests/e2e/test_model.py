@@ -1,6 +1,7 @@
 """The real model that comes with `turnwire up`: a conversation without any other backend."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -12,16 +13,26 @@ from e2e.rig.stack import Stack
 pytestmark = pytest.mark.model
 
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RUN_WITHIN = 60.0
+
+
 @pytest.fixture
-async def client(tmp_path: Path) -> AsyncGenerator[AsyncOpenAI]:
-    """OpenAI's SDK on a stack that brings its own model."""
+async def own_stack(tmp_path: Path) -> AsyncGenerator[Stack]:
+    """A stack that brings its own model."""
     stack = Stack(tmp_path)
     try:
         await asyncio.to_thread(stack.start)
-        async with AsyncOpenAI(base_url=stack.url, api_key="any", max_retries=0) as opened:
-            yield opened
+        yield stack
     finally:
         await asyncio.to_thread(stack.pull_the_plug)
+
+
+@pytest.fixture
+async def client(own_stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
+    """OpenAI's SDK on that stack."""
+    async with AsyncOpenAI(base_url=own_stack.url, api_key="any", max_retries=0) as opened:
+        yield opened
 
 
 async def test_the_model_that_comes_along_holds_a_conversation(client: AsyncOpenAI) -> None:
@@ -55,3 +66,20 @@ async def test_the_model_that_comes_along_holds_a_conversation(client: AsyncOpen
     assert second.usage is not None
     # The history is in the prompt: the model read more in the second turn than in the first.
     assert second.usage.input_tokens > first.usage.input_tokens + first.usage.output_tokens
+
+
+async def test_every_example_holds_its_conversation_with_the_real_model(own_stack: Stack) -> None:
+    environment = {**own_stack.environment, "TURNWIRE_URL": own_stack.url}
+    for program in ("curl.sh", "openai_sdk.py", "pydantic_ai_agent.py", "langgraph_chat.py"):
+        interpreter = "bash" if program.endswith(".sh") else sys.executable
+        process = await asyncio.create_subprocess_exec(
+            interpreter,
+            str(EXAMPLES / program),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(RUN_WITHIN):
+            printed, _ = await process.communicate()
+        assert process.returncode == 0, printed.decode()
+        assert len(printed.decode().strip().splitlines()) >= 2
