@@ -25,8 +25,8 @@ def has_image(name: str) -> bool:
     if address is None:
         return False
     # Importing it takes 0.3 s, which most machines need not spend.
-    import docker  # noqa: PLC0415
-    from docker.errors import DockerException  # noqa: PLC0415
+    import docker  # noqa: PLC0415 -- only where an engine may be there
+    from docker.errors import DockerException  # noqa: PLC0415 -- only where an engine may be there
 
     try:
         client = docker.DockerClient(base_url=address, timeout=_ANSWER_S)
@@ -40,7 +40,7 @@ def has_image(name: str) -> bool:
 def nats() -> Generator[str]:
     """Run the broker's image; yields its URL."""
     _prepare()
-    from testcontainers.community.nats import NatsContainer  # noqa: PLC0415
+    from testcontainers.community.nats import NatsContainer  # noqa: PLC0415 -- only where an engine may be there
 
     with NatsContainer(NATS_IMAGE, jetstream=True) as container:
         yield container.nats_uri()
@@ -50,7 +50,7 @@ def nats() -> Generator[str]:
 def mongodb() -> Generator[str]:
     """Run the database's image; yields its URL."""
     _prepare()
-    from testcontainers.community.mongodb import MongoDbContainer  # noqa: PLC0415
+    from testcontainers.community.mongodb import MongoDbContainer  # noqa: PLC0415 -- only where an engine may be there
 
     with MongoDbContainer(MONGODB_IMAGE) as container:
         yield f"{container.get_connection_url()}/turnwire?authSource=admin"

@@ -25,7 +25,7 @@ _ONLY_OPENAI = (
     "response.custom_tool_call_input.",
     "response.mcp_",
 )
-# OpenAI's `error` is flat, Open Responses' is nested: DESIGN.md follows OpenAI on HTTP.
+# OpenAI's `error` is flat, Open Responses' is nested: on HTTP ours is OpenAI's.
 _OTHER_SHAPE = {"error"}
 
 

@@ -35,7 +35,7 @@ def replay(
 ) -> None:
     """Print the events of a turn, the state after each, and what would be done next."""
     # Loads the broker's client and the turn core, which would make every `turnwire up` wait.
-    from turnwire_dev.commands.replay import replay as tell  # noqa: PLC0415
+    from turnwire_dev.commands.replay import replay as tell  # noqa: PLC0415 -- see above
 
     tell(response_id, from_file, export, tenant)
 

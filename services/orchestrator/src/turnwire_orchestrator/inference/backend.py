@@ -76,7 +76,7 @@ class HttpBackend:
         """
         try:
             async with self._session.get(f"{self._url}/models") as response:
-                if response.status >= 400:  # noqa: PLR2004
+                if response.status >= 400:  # noqa: PLR2004 -- HTTP's own numbers
                     raise TurnFailedError(await _refusal(response))
                 return await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -173,7 +173,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> Failure:
         )
     if status >= _SERVER_ERROR:
         return Failure(
-            http_status=503 if status == 503 else 502,  # noqa: PLR2004
+            http_status=503 if status == 503 else 502,  # noqa: PLR2004 -- HTTP's own numbers
             type="server_error",
             code="backend_error",
             message=f"The inference backend failed: {message}",
@@ -186,7 +186,7 @@ def _client_error(status: int, error: JSON, message: str) -> Failure:
     param = error.get("param")
     too_long = kind in _CONTEXT_CODES or code in _CONTEXT_CODES
     return Failure(
-        http_status=400 if status == 422 or too_long else status,  # noqa: PLR2004
+        http_status=400 if status == 422 or too_long else status,  # noqa: PLR2004 -- HTTP's own numbers
         type="invalid_request_error" if too_long or not kind else kind,
         code="context_length_exceeded" if too_long else _code(error.get("code"), status),
         message=message,
