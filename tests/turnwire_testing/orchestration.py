@@ -17,7 +17,7 @@ from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
-from turnwire_orchestrator import failures
+from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.ports import Policy, Ports, TurnFailedError
 from turnwire_orchestrator.prompting.backend_request import Dialect
@@ -102,7 +102,7 @@ class MemoryHistories:
         """See `Histories.past`."""
         del tenant
         if response_id not in self.known:
-            raise TurnFailedError(failures.previous_not_found(response_id))
+            raise TurnFailedError(previous_not_found(response_id))
         return self.known[response_id]
 
     def remember(self, turn: ClosedTurn, parent: Past | None) -> None:

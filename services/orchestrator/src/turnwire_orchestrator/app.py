@@ -5,7 +5,6 @@ import os
 import time
 import uuid
 
-import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -29,8 +28,6 @@ from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.ports import Policy, Ports
 from turnwire_orchestrator.settings import OrchestratorSettings
-
-log = structlog.get_logger()
 
 
 async def serve(settings: OrchestratorSettings) -> None:

@@ -4,18 +4,6 @@ from turnwire_contracts.events import Failure
 from turnwire_contracts.ids import ResponseId
 
 
-def previous_not_found(response_id: ResponseId) -> Failure:
-    """The turn continues a response that does not exist, or was not stored."""
-    return Failure(
-        http_status=404,
-        type="not_found_error",
-        code="previous_response_not_found",
-        message=f"Previous response with id '{response_id}' not found. It may have been deleted, "
-        "created with `store: false`, or belong to somebody else.",
-        param="previous_response_id",
-    )
-
-
 def previous_in_progress(response_id: ResponseId) -> Failure:
     """The turn continues a response that has not ended."""
     return Failure(

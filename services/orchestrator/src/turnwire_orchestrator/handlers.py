@@ -49,7 +49,7 @@ class TurnHandlers:
         owner = asyncio.get_running_loop().create_future()
         self._owners[response_id] = owner
         try:
-            await self._own(delivery)
+            await self._own(delivery, response_id)
         except BaseException as error:
             if isinstance(error, Exception):
                 owner.set_exception(error)
@@ -69,8 +69,7 @@ class TurnHandlers:
         """
         self._trusted_after = sequence
 
-    async def _own(self, delivery: Delivery) -> None:
-        _, response_id, _ = subjects.parse_turn_event(delivery.subject)
+    async def _own(self, delivery: Delivery, response_id: ResponseId) -> None:
         first_owner = self._is_first(delivery)
         try:
             recorded = await self._recorded(delivery, first_owner=first_owner)

@@ -14,6 +14,7 @@ from turnwire_contracts.queries import (
     Running,
 )
 from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.history import Past, past_of
@@ -42,7 +43,7 @@ class StoreHistories:
         for turn in await self._lineage(tenant, response_id):
             past = self._keep(tenant, past_of(turn, past))
         if past is None or past.response_id != response_id:
-            raise TurnFailedError(failures.previous_not_found(response_id))
+            raise TurnFailedError(previous_not_found(response_id))
         return past
 
     def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
@@ -81,7 +82,7 @@ class StoreHistories:
             case Running():
                 raise TurnFailedError(failures.previous_in_progress(response_id))
             case Missing():
-                raise TurnFailedError(failures.previous_not_found(response_id))
+                raise TurnFailedError(previous_not_found(response_id))
 
 
 def _size(past: Past) -> int:

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
-import structlog
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import connect
@@ -22,8 +21,6 @@ from turnwire_store.projecting.projector import Projector, ProjectorPorts
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
 from turnwire_store.settings import StoreSettings
-
-log = structlog.get_logger()
 
 _RECENT_BYTES = 64 * 1024 * 1024
 _QUESTIONS_AT_ONCE = 64

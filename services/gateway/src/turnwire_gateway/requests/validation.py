@@ -6,9 +6,10 @@ import orjson
 from msgspec import Struct
 from pydantic import ValidationError
 
-from turnwire_contracts.events import VERSIONS, Failure, Requested
+from turnwire_contracts.events import VERSIONS, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, is_response_id
 from turnwire_contracts.json_values import JSON, mapping
+from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_gateway.answers.errors import ApiError, invalid, not_supported
 from turnwire_gateway.requests.create_request import CreateRequest, ItemError, normalised_items
 
@@ -89,16 +90,7 @@ def _previous(given: str | None) -> ResponseId | None:
     if given is None:
         return None
     if not is_response_id(given):
-        raise ApiError(
-            Failure(
-                http_status=404,
-                type="not_found_error",
-                code="previous_response_not_found",
-                message=f"Previous response with id '{given}' not found. It may have been "
-                "deleted, created with `store: false`, or belong to somebody else.",
-                param="previous_response_id",
-            )
-        )
+        raise ApiError(previous_not_found(given))
     return ResponseId(given)
 
 

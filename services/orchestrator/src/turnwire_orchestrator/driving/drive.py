@@ -69,10 +69,11 @@ class Drive:
         turn = self._owned.closed
         if turn is None:
             return
+        published = len(await self._published())
         if turn.closed.stored:
-            await self.channel.end_again(turn, len(await self._published()))
+            await self.channel.end_again(turn, published)
             return
-        await self.channel.end_lost(turn, len(await self._published()), failures.answer_lost())
+        await self.channel.end_lost(turn, published, failures.answer_lost())
         await self._owned.erase()
 
     async def _do(self, step: Step) -> Command:
@@ -100,8 +101,7 @@ class Drive:
                 assert_never(step)
 
     async def _sample(self) -> Command:
-        turn = self._owned.turn
-        first_index = len(turn.abandoned) if isinstance(turn, Sampling) else 0
+        first_index = _abandoned(self._owned.turn)
         past, instructions = await self._context()
         sampler = Sampler(self._ports, self._request, self.channel, first_index)
         limit = self._ports.policy.turn_timeout_s
