@@ -24,7 +24,12 @@ from turnwire_orchestrator.prompting.backend_request import Dialect
 from turnwire_orchestrator.prompting.history import Past, past_of
 from turnwire_testing.examples import AT, requested
 
-POLICY = Policy(default_instructions=None, inherit_instructions=True, turn_timeout_s=5.0)
+POLICY = Policy(
+    default_instructions=None,
+    inherit_instructions=True,
+    turn_timeout_s=5.0,
+    background_timeout_s=5.0,
+)
 
 
 class Hold:
@@ -109,6 +114,9 @@ class MemoryHistories:
         """See `Histories.remember`."""
         if turn.closed.stored:
             self.known[turn.request.response_id] = past_of(turn, parent)
+
+    def forget(self) -> None:
+        """See `Histories.forget`; there is nowhere to read again from."""
 
 
 class ScriptedGuard:

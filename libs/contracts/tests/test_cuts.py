@@ -19,7 +19,13 @@ pieces = st.lists(short | long, max_size=12)
 @given(pieces)
 def test_a_text_splits_again_into_the_pieces_it_was_told_in(told: list[str]) -> None:
     cuts = written(len(piece) for piece in told)
-    assert list(split("".join(told), cuts)) == told
+    assert [delta for delta, _ in split("".join(told), cuts)] == told
+
+
+@given(st.lists(st.tuples(st.text(max_size=6), st.integers(0, 70)), max_size=12))
+def test_what_each_piece_carried_is_told_again(told: list[tuple[str, int]]) -> None:
+    cuts = written((len(piece) for piece, _ in told), (count for _, count in told))
+    assert list(split("".join(piece for piece, _ in told), cuts)) == told
 
 
 @given(st.lists(st.integers(0, 63), max_size=40))
@@ -32,7 +38,7 @@ def test_lengths_are_written_in_the_letters_that_recorded_logs_hold() -> None:
 
 
 def test_a_text_without_cuts_is_one_delta() -> None:
-    assert list(split("hello", "")) == ["hello"]
+    assert list(split("hello", "")) == [("hello", 0)]
 
 
 def test_an_empty_text_has_no_delta() -> None:

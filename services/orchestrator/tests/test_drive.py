@@ -228,7 +228,9 @@ async def test_a_turn_cannot_continue_what_is_not_there(world: World) -> None:
 
 
 async def test_default_instructions_are_told_and_echoed(world: World) -> None:
-    world.policy = Policy("Be kind.", inherit_instructions=True, turn_timeout_s=5)
+    world.policy = Policy(
+        "Be kind.", inherit_instructions=True, turn_timeout_s=5, background_timeout_s=5
+    )
     world.backend.plays(*events_of(says("Hi")))
     await world.run(await world.request())
     assert world.backend.bodies[0]["instructions"] == "Be kind."
@@ -236,7 +238,9 @@ async def test_default_instructions_are_told_and_echoed(world: World) -> None:
 
 
 async def test_a_turn_that_takes_too_long_fails_with_what_it_has(world: World) -> None:
-    world.policy = Policy(None, inherit_instructions=True, turn_timeout_s=0.1)
+    world.policy = Policy(
+        None, inherit_instructions=True, turn_timeout_s=0.1, background_timeout_s=5
+    )
     world.backend.plays(*events_of(says("Hel", "lo"))[:5], Hold())
     request = await world.request()
     await world.run(request)

@@ -94,7 +94,7 @@ def test_what_was_abandoned_when_an_owner_was_lost_is_not_sent_again() -> None:
     assert isinstance(ended, ClosedTurn)
     past = past_of(ended, None)
     assert words(sent(past, [])) == ["a", "Hi."]
-    assert past.ids == {"msg_lost", "msg_1"}
+    assert {"msg_lost", "msg_1"} <= past.ids
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 
 
 class Recorded(Struct, frozen=True):
@@ -16,8 +17,15 @@ class Recorded(Struct, frozen=True):
     event: AnyEvent
 
 
+class RecordedConversation(Struct, frozen=True):
+    """An event of a conversation with its place in the log."""
+
+    sequence: int
+    event: AnyConversationEvent
+
+
 class FencedError(Exception):
-    """The turn has moved on since the writer last read it; it must read again or stop."""
+    """What the writer last read has moved on since; it must read again or stop."""
 
 
 class LogUnavailableError(Exception):
@@ -29,13 +37,13 @@ class TooLargeError(Exception):
 
 
 class EventLog(Protocol):
-    """The only truth about turns."""
+    """The only truth about turns and conversations."""
 
-    async def append(self, event: AnyEvent, expected: int | None) -> int:
+    async def append(self, event: AnyEvent | AnyConversationEvent, expected: int | None) -> int:
         """Add an event and give its sequence; when this returns it is durable.
 
-        `expected` is the sequence of the turn's last event (0: it has none), `None` to add without
-        an expectation. Doing it twice with the same expectation adds it once.
+        `expected` is the sequence of the last event of that turn or conversation (0: it has none),
+        `None` to add without an expectation. Doing it twice with the same expectation adds it once.
         Raises `FencedError`, `LogUnavailableError`, `TooLargeError`.
         """
         ...
@@ -47,6 +55,15 @@ class EventLog(Protocol):
         """
         ...
 
-    async def erase(self, recorded: Recorded) -> None:
+    async def read_conversation(
+        self, tenant: TenantId, conversation_id: ConversationId, after: int = 0
+    ) -> list[RecordedConversation]:
+        """Give the events of one conversation that come after the sequence `after`, oldest first.
+
+        Raises `LogUnavailableError`, `UnreadableEventError`.
+        """
+        ...
+
+    async def erase(self, recorded: Recorded | RecordedConversation) -> None:
         """Remove one event and overwrite its bytes; one that is gone already is fine."""
         ...

@@ -12,8 +12,13 @@ _GRACE_S = 2
 class TaskServer(uvicorn.Server):
     """Serves an ASGI application until its task is cancelled."""
 
-    def __init__(self, app: object, host: str, port: int) -> None:
-        """Nothing listens before `run`."""
+    def __init__(
+        self, app: object, host: str, port: int, *, largest_message: int | None = None
+    ) -> None:
+        """Nothing listens before `run`.
+
+        `largest_message`: WebSockets are served, and break at messages of more bytes.
+        """
         super().__init__(
             uvicorn.Config(
                 app,  # pyright: ignore[reportArgumentType] -- ASGI3 is what uvicorn takes
@@ -24,6 +29,10 @@ class TaskServer(uvicorn.Server):
                 proxy_headers=False,
                 interface="asgi3",
                 lifespan="off",
+                ws="none" if largest_message is None else "websockets-sansio",
+                ws_max_size=largest_message or 0,
+                # Messages are many and small: packing each costs more than it saves.
+                ws_per_message_deflate=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,
             )

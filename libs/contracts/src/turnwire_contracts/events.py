@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_contracts import subjects
+from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 
 Item = dict[str, Any]
 """One item as the Responses API writes it."""
@@ -69,6 +70,36 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     store: bool = True
     screen: bool = False
     """Whether the guard must pass the input before the model is asked."""
+    background: bool = False
+    """Nobody waits: it has its own lane, its own deadline, and no reader is needed."""
+    conversation: ConversationId | None = None
+    """The conversation that the turn was made in; the turn before it is `previous_response_id`."""
+    continues: ResponseId | None = None
+    """The unstored response that the client named; its items travel in `input`."""
+    compact: bool = False
+    """The model is to summarise what was said, not to answer it."""
+    obfuscate: bool = False
+    """Whether deltas are padded, so that their sizes tell nothing."""
+    fingerprint: str | None = None
+    """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether frames are written: somebody watches, or may come to watch."""
+        return self.stream or self.background
+
+
+class Started(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A background turn left the queue."""
+
+
+class ItemsAdded(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A client put items into a conversation without asking a model."""
+
+    owner: OwnerId
+    conversation: ConversationId
+    input: list[Item]
+    previous_response_id: ResponseId | None = None
 
 
 class Screened(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -111,14 +142,53 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What the backend decided about echoed fields (`service_tier`)."""
 
 
-AnyEvent = Requested | Screened | TakenOver | CancelRequested | Closed
+class Deleted(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody put the turn away; it can be restored."""
+
+    with_conversation: bool = False
+    """It went with its conversation, and comes back with it."""
+
+
+class Restored(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A turn that was put away is back."""
+
+
+class ItemRemoved(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An item was taken out of its conversation: later turns do not know of it."""
+
+    item_id: ItemId
+
+
+class Purged(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The turn's content is to be gone for ever; every other event of it is erased."""
+
+
+AnyEvent = (
+    Requested
+    | Started
+    | ItemsAdded
+    | Screened
+    | TakenOver
+    | CancelRequested
+    | Closed
+    | Deleted
+    | Restored
+    | ItemRemoved
+    | Purged
+)
 
 KINDS: dict[str, type[AnyEvent]] = {
     "requested": Requested,
+    "started": Started,
+    "items_added": ItemsAdded,
     "screened": Screened,
     "taken_over": TakenOver,
     "cancel_requested": CancelRequested,
     "closed": Closed,
+    "deleted": Deleted,
+    "restored": Restored,
+    "item_removed": ItemRemoved,
+    "purged": Purged,
 }
 """The last word of the subject, and what the body then says."""
 
@@ -131,3 +201,11 @@ _NAMES = {event: kind for kind, event in KINDS.items()}
 def kind_of(event: AnyEvent) -> str:
     """Name the kind of an event: the last word of its subject."""
     return _NAMES[type(event)]
+
+
+def subject_of(event: AnyEvent) -> str:
+    """Name the subject an event is published under; background turns have a lane of their own."""
+    kind = kind_of(event)
+    if isinstance(event, Requested) and event.background:
+        kind = f"{kind}.background"
+    return subjects.turn_event(event.tenant, event.response_id, kind)

@@ -1,5 +1,7 @@
 """Identifiers: each kind has its own type; ids inside a response derive from the response's."""
 
+import re
+from hashlib import blake2b
 from typing import NewType
 
 TenantId = NewType("TenantId", str)
@@ -11,12 +13,17 @@ OwnerId = NewType("OwnerId", str)
 ResponseId = NewType("ResponseId", str)
 """`resp_` and 32 hexadecimal digits: 12 of time in milliseconds, 20 of randomness (80 bits)."""
 
+ConversationId = NewType("ConversationId", str)
+"""`conv_` and 32 hexadecimal digits, made like those of a response."""
+
 ItemId = NewType("ItemId", str)
 """A prefix that tells the kind of item, the response's 32 digits, `i` or `o`, and its index."""
 
 RESPONSE_PREFIX = "resp_"
+CONVERSATION_PREFIX = "conv_"
 _DIGITS = 32
 _HEX = frozenset("0123456789abcdef")
+_OUR_ITEM = re.compile(r"[a-z]+_([0-9a-f]{32})([io])([0-9]{1,6})")
 
 ITEM_PREFIXES = {
     "message": "msg",
@@ -39,13 +46,27 @@ def new_response_id(now_ms: int, randomness: bytes) -> ResponseId:
 
     `now_ms` is the Unix time in milliseconds, `randomness` at least ten bytes.
     """
-    return ResponseId(f"{RESPONSE_PREFIX}{now_ms & 0xFFFFFFFFFFFF:012x}{randomness[:10].hex()}")
+    return ResponseId(RESPONSE_PREFIX + _digits(now_ms, randomness))
+
+
+def named_response_id(name: bytes) -> ResponseId:
+    """Derive the id that `name` always stands for: a request that is repeated meets itself."""
+    return ResponseId(RESPONSE_PREFIX + blake2b(name, digest_size=_DIGITS // 2).hexdigest())
+
+
+def new_conversation_id(now_ms: int, randomness: bytes) -> ConversationId:
+    """Mint a conversation's id as `new_response_id` does a response's."""
+    return ConversationId(CONVERSATION_PREFIX + _digits(now_ms, randomness))
 
 
 def is_response_id(text: str) -> bool:
     """Tell whether `text` has the shape of a response id, and so may stand in a subject."""
-    head, digits = text[: len(RESPONSE_PREFIX)], text[len(RESPONSE_PREFIX) :]
-    return head == RESPONSE_PREFIX and len(digits) == _DIGITS and _HEX.issuperset(digits)
+    return _is_id(text, RESPONSE_PREFIX)
+
+
+def is_conversation_id(text: str) -> bool:
+    """Tell whether `text` has the shape of a conversation's id."""
+    return _is_id(text, CONVERSATION_PREFIX)
 
 
 def input_item_id(response_id: ResponseId, index: int, kind: str) -> ItemId:
@@ -61,6 +82,27 @@ def output_item_id(response_id: ResponseId, index: int, kind: str) -> ItemId:
 def call_id(response_id: ResponseId, index: int) -> str:
     """Name the tool call that is output item `index`: what `function_call_output` refers to."""
     return f"call_{response_id.removeprefix(RESPONSE_PREFIX)}o{index}"
+
+
+def place_of_item(item_id: str) -> tuple[ResponseId, bool, int] | None:
+    """Read from an id of ours where its item stands: response, whether it is output, index.
+
+    `None` for an id that a client or another server made.
+    """
+    found = _OUR_ITEM.fullmatch(item_id)
+    if found is None:
+        return None
+    digits, side, index = found.groups()
+    return ResponseId(RESPONSE_PREFIX + digits), side == "o", int(index)
+
+
+def _digits(now_ms: int, randomness: bytes) -> str:
+    return f"{now_ms & 0xFFFFFFFFFFFF:012x}{randomness[:10].hex()}"
+
+
+def _is_id(text: str, prefix: str) -> bool:
+    digits = text[len(prefix) :]
+    return text.startswith(prefix) and len(digits) == _DIGITS and _HEX.issuperset(digits)
 
 
 def _item_id(response_id: ResponseId, place: str, kind: str) -> ItemId:

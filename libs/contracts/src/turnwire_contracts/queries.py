@@ -6,8 +6,9 @@ import msgspec
 from msgspec import Struct
 
 from turnwire_contracts import subjects
+from turnwire_contracts.conversation import Conversation
 from turnwire_contracts.events import Failure, Requested
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn
 
 QuestionT = TypeVar("QuestionT", bound=Struct)
@@ -65,6 +66,8 @@ class Running(Struct, frozen=True, tag=True):
 
     request: Requested
     instructions: str | None = None
+    started: bool = False
+    """Whether a background turn has left the queue."""
 
 
 class Missing(Struct, frozen=True, tag=True):
@@ -84,6 +87,68 @@ class History(Struct, frozen=True, tag=True):
     turns: list[ClosedTurn]
     before: ResponseId | None = None
     """Where the older part begins: ask for this id next. `None`: this is all."""
+
+
+class AskForConversation(Struct, frozen=True):
+    """What a conversation is called and where its next turn belongs."""
+
+    tenant: TenantId
+    conversation_id: ConversationId
+
+
+class FoundConversation(Struct, frozen=True, tag=True):
+    """A conversation, deleted or not."""
+
+    conversation: Conversation
+    sequence: int
+    """Its last event's place in the log: what the next append expects."""
+
+
+class AskForConversations(Struct, frozen=True):
+    """Which conversations somebody has."""
+
+    tenant: TenantId
+    owner: OwnerId | None
+    """`None`: everybody's."""
+    limit: int
+    offset: int = 0
+    newest_first: bool = True
+    metadata: dict[str, str] = {}
+    """Only those that have all of these pairs."""
+    include_deleted: bool = False
+
+
+class Conversations(Struct, frozen=True, tag=True):
+    """A page of conversations in the order they were created."""
+
+    conversations: list[Conversation]
+    has_more: bool = False
+
+
+class AskForTree(Struct, frozen=True):
+    """Which turns were made in a conversation, or branch off from one that was."""
+
+    tenant: TenantId
+    conversation_id: ConversationId
+    limit: int
+    after: ResponseId | None = None
+    newest_first: bool = False
+    include_deleted: bool = False
+
+
+class Node(Struct, frozen=True):
+    """One turn in the tree of a conversation."""
+
+    turn: ClosedTurn
+    ancestors: list[ResponseId]
+    """The turns it descends from, oldest first; the last is its parent."""
+
+
+class Tree(Struct, frozen=True, tag=True):
+    """A page of a conversation's turns, in the order in which they ended."""
+
+    nodes: list[Node]
+    has_more: bool = False
 
 
 class AskForModels(Struct, frozen=True):
@@ -162,6 +227,18 @@ STORE_RESPONSE: Query[AskForResponse, Found | Running | Missing] = Query(
 )
 STORE_HISTORY: Query[AskForHistory, History | Running | Missing] = Query(
     subjects.STORE_HISTORY, subjects.STORE_QUEUE, AskForHistory, History | Running | Missing
+)
+STORE_CONVERSATION: Query[AskForConversation, FoundConversation | Missing] = Query(
+    subjects.STORE_CONVERSATION,
+    subjects.STORE_QUEUE,
+    AskForConversation,
+    FoundConversation | Missing,
+)
+STORE_CONVERSATIONS: Query[AskForConversations, Conversations | Refusal] = Query(
+    subjects.STORE_CONVERSATIONS, subjects.STORE_QUEUE, AskForConversations, Conversations | Refusal
+)
+STORE_TREE: Query[AskForTree, Tree | Refusal] = Query(
+    subjects.STORE_TREE, subjects.STORE_QUEUE, AskForTree, Tree | Refusal
 )
 STORE_HEALTH: Query[AskForHealth, Health] = Query(
     subjects.STORE_HEALTH, subjects.STORE_QUEUE, AskForHealth, Health

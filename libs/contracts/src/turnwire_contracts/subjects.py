@@ -1,23 +1,32 @@
 """Every subject, stream and consumer name, written once."""
 
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 
 TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
 
 TURN_EVENTS = "turn.>"
+CONVERSATION_EVENTS = "conversation.>"
 TURN_REQUESTED = "turn.*.*.requested"
+TURN_REQUESTED_BACKGROUND = "turn.*.*.requested.background"
+TURN_CHANGES = ("turn.*.*.deleted", "turn.*.*.restored", "turn.*.*.purged", "turn.*.*.item_removed")
+"""What changes a turn after its end: whoever remembers turns must hear of it."""
+
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
 OUTPUT = "output.*"
 DEAD = "dead.>"
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
+BACKGROUND_CONSUMER = "orchestrator-background"
 
 GUARD_CHECK = "guard.check"
 TOOLS_LIST = "tools.list"
 STORE_RESPONSE = "store.response"
 STORE_HISTORY = "store.history"
+STORE_CONVERSATION = "store.conversation"
+STORE_CONVERSATIONS = "store.conversations"
+STORE_TREE = "store.tree"
 STORE_HEALTH = "store.health"
 BACKEND_MODELS = "backend.models"
 VIEWERS = "viewers.*"
@@ -36,6 +45,16 @@ def turn_event(tenant: TenantId, response_id: ResponseId, event: str) -> str:
 def turn(tenant: TenantId, response_id: ResponseId) -> str:
     """Name all subjects of one turn: what an append is fenced by and a replay reads."""
     return f"turn.{tenant}.{response_id}.>"
+
+
+def conversation_event(tenant: TenantId, conversation_id: ConversationId, event: str) -> str:
+    """Name the subject of one kind of event of one conversation."""
+    return f"conversation.{tenant}.{conversation_id}.{event}"
+
+
+def conversation(tenant: TenantId, conversation_id: ConversationId) -> str:
+    """Name all subjects of one conversation."""
+    return f"conversation.{tenant}.{conversation_id}.>"
 
 
 def output(response_id: ResponseId) -> str:
@@ -59,6 +78,20 @@ def dead(reason: str, response_id: ResponseId) -> str:
 
 
 def parse_turn_event(subject: str) -> tuple[TenantId, ResponseId, str]:
-    """Split `turn.<tenant>.<response_id>.<event>` into its three parts."""
-    _, tenant, response_id, event = subject.split(".", 3)
+    """Split `turn.<tenant>.<response_id>.<event>` into its three parts.
+
+    Behind the event may stand a lane (`requested.background`), which says nothing about the event.
+    Raises `ValueError` for any other subject.
+    """
+    root, tenant, response_id, event, *_ = subject.split(".", 4)
+    if root != "turn":
+        raise ValueError(f"no subject of a turn: {subject}")
     return TenantId(tenant), ResponseId(response_id), event
+
+
+def parse_conversation_event(subject: str) -> tuple[TenantId, ConversationId, str]:
+    """Split `conversation.<tenant>.<conversation_id>.<event>`; raises `ValueError` for another."""
+    root, tenant, conversation_id, event = subject.split(".", 3)
+    if root != "conversation":
+        raise ValueError(f"no subject of a conversation: {subject}")
+    return TenantId(tenant), ConversationId(conversation_id), event

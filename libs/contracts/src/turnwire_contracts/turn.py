@@ -1,6 +1,6 @@
 """The fold: a turn's state from its events. Everything that knows a turn knows it from here.
 
-    Unborn ── requested ──> Screening | Sampling ── closed ──> Closed
+    Unborn ── requested ──> Screening | Sampling ── closed ──> ClosedTurn ── purged ──> Erased
 
 What a closed turn holds is also what the store's views keep (`ClosedTurn`).
 """
@@ -9,16 +9,25 @@ from functools import reduce
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnwire_contracts.events import (
     AnyEvent,
     CancelRequested,
     Closed,
+    Deleted,
     Item,
+    ItemRemoved,
+    ItemsAdded,
+    Purged,
     Requested,
+    Restored,
     Screened,
+    Started,
     TakenOver,
 )
+from turnwire_contracts.ids import ItemId
+from turnwire_contracts.json_values import JSON
 
 
 class Unborn(Struct, frozen=True):
@@ -30,6 +39,7 @@ class Screening(Struct, frozen=True):
 
     request: Requested
     cancel: CancelRequested | None = None
+    started: bool = False
 
 
 class Sampling(Struct, frozen=True):
@@ -40,6 +50,8 @@ class Sampling(Struct, frozen=True):
     """What clients saw of samples whose orchestrator died."""
     abandoned_cuts: tuple[list[str], ...] = ()
     cancel: CancelRequested | None = None
+    started: bool = False
+    """Whether it left the queue; only background turns say so."""
 
 
 class Refused(Struct, frozen=True):
@@ -56,6 +68,16 @@ class ClosedTurn(Struct, frozen=True, omit_defaults=True):
     closed: Closed
     abandoned: tuple[Item, ...] = ()
     abandoned_cuts: tuple[list[str], ...] = ()
+    deleted: bool = False
+    """Put away: nobody but an admin may see it, and no history leads through it."""
+    deleted_with_conversation: bool = False
+    removed: tuple[ItemId, ...] = ()
+    """Items that later turns do not know of."""
+
+    @property
+    def is_response(self) -> bool:
+        """Whether a model was asked; items put into a conversation are no response."""
+        return bool(self.request.model)
 
     @property
     def output(self) -> list[Item]:
@@ -76,7 +98,7 @@ class ClosedTurn(Struct, frozen=True, omit_defaults=True):
 class Erased(Struct, frozen=True):
     """The turn has ended and its content is gone; only the fact of its end remains."""
 
-    closed: Closed
+    last: Closed | Purged
 
 
 Turn = Unborn | Screening | Sampling | Refused | ClosedTurn | Erased
@@ -86,7 +108,7 @@ class ImpossibleEventError(Exception):
     """An event that cannot follow what happened before: the log is damaged or mixed up."""
 
 
-def evolve(turn: Turn, event: AnyEvent) -> Turn:
+def evolve(turn: Turn, event: AnyEvent) -> Turn:  # noqa: PLR0911 -- one line for each event
     """Give the state after `event`.
 
     Raises `ImpossibleEventError` when the event cannot follow.
@@ -94,6 +116,10 @@ def evolve(turn: Turn, event: AnyEvent) -> Turn:
     match event:
         case Requested():
             return _requested(turn, event)
+        case Started():
+            return _started(turn)
+        case ItemsAdded():
+            return _items_added(turn, event)
         case Screened():
             return _screened(turn, event)
         case TakenOver():
@@ -102,6 +128,10 @@ def evolve(turn: Turn, event: AnyEvent) -> Turn:
             return _cancel_requested(turn, event)
         case Closed():
             return _closed(turn, event)
+        case Deleted() | Restored() | ItemRemoved():
+            return _changed(turn, event)
+        case Purged():
+            return Erased(event)
         case _:
             assert_never(event)
 
@@ -122,22 +152,66 @@ def _requested(turn: Turn, event: Requested) -> Turn:
     return Screening(event) if event.screen else Sampling(event)
 
 
+def _started(turn: Turn) -> Turn:
+    if isinstance(turn, Screening | Sampling):
+        return replace(turn, started=True)
+    raise ImpossibleEventError("only a turn that waits can start")
+
+
+def _items_added(turn: Turn, event: ItemsAdded) -> Turn:
+    if not isinstance(turn, Unborn):
+        raise ImpossibleEventError("items are added once")
+    about: JSON = {
+        "v": event.v,
+        "tenant": event.tenant,
+        "response_id": event.response_id,
+        "at": event.at,
+        "cause": event.cause,
+    }
+    request = Requested(
+        **about,
+        owner=event.owner,
+        model="",
+        input=event.input,
+        previous_response_id=event.previous_response_id,
+        conversation=event.conversation,
+    )
+    return ClosedTurn(request, Closed(**about, status="completed"))
+
+
+def _changed(turn: Turn, event: Deleted | Restored | ItemRemoved) -> Turn:
+    if not isinstance(turn, ClosedTurn):
+        # It is appended without an expectation, so it may outlive an erasure.
+        return turn
+    match event:
+        case Deleted():
+            if turn.deleted:
+                return turn
+            return replace(turn, deleted=True, deleted_with_conversation=event.with_conversation)
+        case Restored():
+            return replace(turn, deleted=False, deleted_with_conversation=False)
+        case ItemRemoved():
+            known = event.item_id in turn.removed
+            return turn if known else replace(turn, removed=(*turn.removed, event.item_id))
+        case _:
+            assert_never(event)
+
+
 def _screened(turn: Turn, event: Screened) -> Turn:
     if not isinstance(turn, Screening):
         raise ImpossibleEventError("nothing waited for the guard")
     if event.violations:
         return Refused(turn.request, event)
-    return Sampling(turn.request, cancel=turn.cancel)
+    return Sampling(turn.request, cancel=turn.cancel, started=turn.started)
 
 
 def _taken_over(turn: Turn, event: TakenOver) -> Turn:
     match turn:
         case Sampling():
-            return Sampling(
-                turn.request,
-                (*turn.abandoned, *event.abandoned),
-                (*turn.abandoned_cuts, *event.cuts),
-                turn.cancel,
+            return replace(
+                turn,
+                abandoned=(*turn.abandoned, *event.abandoned),
+                abandoned_cuts=(*turn.abandoned_cuts, *event.cuts),
             )
         case Screening() | Refused():
             return turn
@@ -149,11 +223,8 @@ def _taken_over(turn: Turn, event: TakenOver) -> Turn:
 
 def _cancel_requested(turn: Turn, event: CancelRequested) -> Turn:
     match turn:
-        case Screening():
-            return Screening(turn.request, turn.cancel or event)
-        case Sampling():
-            cancel = turn.cancel or event
-            return Sampling(turn.request, turn.abandoned, turn.abandoned_cuts, cancel)
+        case Screening() | Sampling():
+            return replace(turn, cancel=turn.cancel or event)
         case Unborn() | Refused() | ClosedTurn() | Erased():
             # It is appended without an expectation, so it may come too late, or outlive an erasure.
             return turn

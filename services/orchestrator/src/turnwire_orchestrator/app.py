@@ -16,6 +16,7 @@ from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import (
     HEARTBEAT_S,
+    background_consumer,
     declare,
     last_sequence,
     orchestrator_consumer,
@@ -43,6 +44,7 @@ async def serve(settings: OrchestratorSettings) -> None:
     handlers = TurnHandlers(_ports(settings, client, jetstream, backend))
     handlers.distrust(await last_sequence(jetstream))
     inbox = Inbox(client, jetstream, orchestrator_consumer(), subjects.TURNS_STREAM)
+    background = Inbox(client, jetstream, background_consumer(), subjects.TURNS_STREAM)
     checks = {"broker": broker_check(client)}
     health = HealthServer(settings.health_host, settings.health_port, checks)
 
@@ -54,12 +56,16 @@ async def serve(settings: OrchestratorSettings) -> None:
             await declare(client, settings.stream_replicas)
             handlers.distrust(await last_sequence(jetstream))
             await inbox.redeclare()
+            await background.redeclare()
             await handlers.say_again()
 
     try:
         await _listen(client, handlers, backend)
         async with asyncio.TaskGroup() as group:
             group.create_task(inbox.run(handlers.requested, settings.max_turns, HEARTBEAT_S))
+            group.create_task(
+                background.run(handlers.requested, settings.max_background_turns, HEARTBEAT_S)
+            )
             group.create_task(backend.find_dialect())
             group.create_task(health.run())
             group.create_task(restore())
@@ -90,10 +96,15 @@ async def _listen(client: Client, handlers: TurnHandlers, backend: HttpBackend) 
     async def on_cancel(message: Msg) -> None:
         handlers.cancel_requested(message.subject)
 
+    async def on_change(_: Msg) -> None:
+        handlers.turn_changed()
+
     async def on_models(message: Msg) -> None:
         await message.respond(BACKEND_MODELS.answer(await models(backend)))
 
     await client.subscribe(subjects.TURN_CANCEL_REQUESTED, cb=on_cancel)
+    for subject in subjects.TURN_CHANGES:
+        await client.subscribe(subject, cb=on_change)
     await client.subscribe(subjects.BACKEND_MODELS, subjects.ORCHESTRATOR_QUEUE, cb=on_models)
 
 
@@ -112,4 +123,5 @@ def _policy(settings: OrchestratorSettings) -> Policy:
         default_instructions=settings.default_instructions,
         inherit_instructions=settings.inherit_instructions,
         turn_timeout_s=settings.turn_timeout_s,
+        background_timeout_s=settings.background_timeout_s,
     )

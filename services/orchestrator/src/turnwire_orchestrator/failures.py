@@ -107,3 +107,25 @@ def answer_lost() -> Failure:
         message="The response was finished but its content, which was not to be stored, was lost "
         "before it could be delivered. Send the request again.",
     )
+
+
+def item_not_found(item_id: str) -> Failure:
+    """The input refers to an item that nothing in reach has."""
+    return Failure(
+        http_status=404,
+        type="invalid_request_error",
+        code="item_not_found",
+        message=f"Item with id '{item_id}' not found. Items of responses created with "
+        "`store: false` are not kept: send the item itself.",
+        param="input",
+    )
+
+
+def nothing_to_compact() -> Failure:
+    """The model was asked for a summary and said nothing."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="compaction_failed",
+        message="The model gave no summary of the conversation. Try again, or another model.",
+    )

@@ -71,6 +71,7 @@ class TurnHandlers:
 
     async def _own(self, delivery: Delivery, response_id: ResponseId) -> None:
         first_owner = self._is_first(delivery)
+        structlog.contextvars.bind_contextvars(response_id=response_id)
         try:
             recorded = await self._recorded(delivery, first_owner=first_owner)
             claim = f"{self._ports.claim}:{delivery.attempt}"
@@ -81,6 +82,7 @@ class TurnHandlers:
             return
         if isinstance(owned.turn, Unborn | Erased):
             return
+        structlog.contextvars.bind_contextvars(request_id=owned.turn.request.cause)
         drive = Drive(self._ports, owned, owned.turn.request, first_owner=first_owner)
         self._drives[response_id] = drive
         if response_id in self._cancels:
@@ -114,7 +116,7 @@ class TurnHandlers:
 
     def _forget_later(self, request: Requested) -> None:
         """Drop the frames of a turn that is not stored, once slow readers had their time."""
-        if not request.stream:
+        if not request.watched:
             return
 
         async def forget() -> None:
@@ -136,6 +138,10 @@ class TurnHandlers:
         if len(self._cancels) > _REMEMBERED_CANCELS:
             self._cancels.popitem(last=False)
 
+    def turn_changed(self) -> None:
+        """Forget histories: a turn that had ended was deleted, restored, or lost an item."""
+        self._ports.histories.forget()
+
     async def say_again(self) -> None:
         """Publish the frames of all live turns once more: the broker has lost its memory."""
         for drive in list(self._drives.values()):
@@ -154,8 +160,6 @@ def _log_closed(turn: ClosedTurn, attempt: int) -> None:
     closed = turn.closed
     log.info(
         "turn closed",
-        response_id=closed.response_id,
-        request_id=turn.request.cause,
         status=closed.status,
         code=closed.failure.code if closed.failure else None,
         ms=closed.at - turn.request.at,

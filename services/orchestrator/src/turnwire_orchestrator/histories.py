@@ -24,13 +24,19 @@ _OVERHEAD_BYTES = 512
 
 
 class StoreHistories:
-    """`Histories` in front of the store; what has ended never changes, so memory is never stale."""
+    """`Histories` in front of the store.
+
+    What has ended changes only by `subjects.TURN_CHANGES`: then everything is forgotten, because
+    each history holds those before it. The broker delivers a change to this process before any
+    request that was made after it.
+    """
 
     def __init__(self, client: Client, most_bytes: int) -> None:
         """Keep at most `most_bytes` of encoded items."""
         self._client = client
         self._most_bytes = most_bytes
         self._bytes = 0
+        self._changes = 0
         self._recent: OrderedDict[tuple[TenantId, ResponseId], Past] = OrderedDict()
 
     async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
@@ -40,25 +46,36 @@ class StoreHistories:
             self._recent.move_to_end((tenant, response_id))
             return known
         past: Past | None = None
+        changes = self._changes
         for turn in await self._lineage(tenant, response_id):
-            past = self._keep(tenant, past_of(turn, past))
+            past = past_of(turn, past)
+            if changes == self._changes:
+                self._keep(tenant, past)
         if past is None or past.response_id != response_id:
             raise TurnFailedError(previous_not_found(response_id))
         return past
 
     def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
         """See `Histories.remember`."""
-        if turn.closed.stored:
-            self._keep(turn.request.tenant, past_of(turn, parent))
+        tenant = turn.request.tenant
+        # A parent that is no longer here may have changed since this turn read it.
+        current = parent is None or self._recent.get((tenant, parent.response_id)) is parent
+        if turn.closed.stored and current:
+            self._keep(tenant, past_of(turn, parent))
 
-    def _keep(self, tenant: TenantId, past: Past) -> Past:
+    def forget(self) -> None:
+        """Forget everything: a turn was deleted, restored, or lost an item."""
+        self._changes += 1
+        self._bytes = 0
+        self._recent.clear()
+
+    def _keep(self, tenant: TenantId, past: Past) -> None:
         former = self._recent.pop((tenant, past.response_id), None)
         self._bytes += _size(past) - (_size(former) if former else 0)
         self._recent[tenant, past.response_id] = past
         while self._bytes > self._most_bytes and self._recent:
             _, dropped = self._recent.popitem(last=False)
             self._bytes -= _size(dropped)
-        return past
 
     async def _lineage(self, tenant: TenantId, response_id: ResponseId) -> list[ClosedTurn]:
         """Ask for page after page, newest first; give all turns oldest first."""

@@ -56,6 +56,10 @@ class Histories(Protocol):
         """Keep a turn that has just ended, for the one that continues it."""
         ...
 
+    def forget(self) -> None:
+        """Trust nothing that was read before: a turn that had ended was changed."""
+        ...
+
 
 class Guard(Protocol):
     """Judges content."""
@@ -74,6 +78,7 @@ class Policy(Struct, frozen=True):
     default_instructions: str | None
     inherit_instructions: bool
     turn_timeout_s: float
+    background_timeout_s: float
 
 
 class Ports(Struct, frozen=True):

@@ -28,6 +28,12 @@ class OrchestratorSettings(ServiceSettings):
     turn_timeout_s: float = Field(
         default=600.0, gt=0, description="Seconds that one turn may take in all."
     )
+    background_timeout_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Seconds that a background turn may take from its request to its end, "
+        "waiting in the queue included.",
+    )
     default_instructions: str | None = Field(
         default=None,
         description="What the model is told when neither the request nor its history says.",
@@ -39,6 +45,12 @@ class OrchestratorSettings(ServiceSettings):
     )
     max_turns: int = Field(
         default=256, ge=1, description="Turns that one orchestrator drives at once."
+    )
+    max_background_turns: int = Field(
+        default=64,
+        ge=1,
+        description="Background turns that one orchestrator drives at once, beside the others; "
+        "more wait in the queue.",
     )
     history_cache_bytes: int = Field(
         default=64 * 1024 * 1024,

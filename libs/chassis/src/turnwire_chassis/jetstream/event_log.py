@@ -1,6 +1,7 @@
 """The event log on JetStream: fenced appends, one turn read by one batched direct get."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 import orjson
@@ -10,10 +11,23 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
-from turnwire_chassis.event_log import FencedError, LogUnavailableError, Recorded, TooLargeError
+from turnwire_chassis.event_log import (
+    FencedError,
+    LogUnavailableError,
+    Recorded,
+    RecordedConversation,
+    TooLargeError,
+)
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import AnyEvent, kind_of
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.conversation_events import (
+    AnyConversationEvent,
+    ConversationEvent,
+    conversation_subject_of,
+)
+from turnwire_contracts.events import AnyEvent, subject_of
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+
+Event = AnyEvent | AnyConversationEvent
 
 _WRONG_LAST_SEQUENCE = 10071
 _TOO_LARGE = 10054
@@ -32,10 +46,10 @@ class JetStreamEventLog:
         self._client = client
         self._jetstream = jetstream
 
-    async def append(self, event: AnyEvent, expected: int | None) -> int:
+    async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
         body = codec.encode(event)
-        subject = subjects.turn_event(event.tenant, event.response_id, kind_of(event))
+        subject = _subject(event)
         if len(body) + _ENVELOPE_BYTES > self._client.max_payload:
             # The client counts no headers, and the broker ends the connection over them.
             raise TooLargeError(f"{len(body)} bytes")
@@ -62,7 +76,15 @@ class JetStreamEventLog:
         )
         return [_recorded(message) for message in found]
 
-    async def erase(self, recorded: Recorded) -> None:
+    async def read_conversation(
+        self, tenant: TenantId, conversation_id: ConversationId, after: int = 0
+    ) -> list[RecordedConversation]:
+        """See `EventLog.read_conversation`."""
+        subject = subjects.conversation(tenant, conversation_id)
+        found = await read_batch(self._client, subjects.TURNS_STREAM, subject, after)
+        return [_recorded_conversation(message) for message in found]
+
+    async def erase(self, recorded: Recorded | RecordedConversation) -> None:
         """See `EventLog.erase`."""
         with suppress(NotFoundError):
             try:
@@ -71,19 +93,32 @@ class JetStreamEventLog:
                 if error.code != 400:  # noqa: PLR2004 -- the broker's word for "no such message"
                     raise
 
-    async def _own(self, event: AnyEvent, body: bytes, expected: int) -> int:
-        for recorded in await self.read(event.tenant, event.response_id):
+    async def _own(self, event: Event, body: bytes, expected: int) -> int:
+        for recorded in await self._all(event):
             if recorded.sequence > expected and codec.encode(recorded.event) == body:
                 return recorded.sequence
-        raise FencedError(event.response_id)
+        raise FencedError(_subject(event))
+
+    async def _all(self, event: Event) -> Sequence[Recorded | RecordedConversation]:
+        if isinstance(event, ConversationEvent):
+            return await self.read_conversation(event.tenant, event.conversation_id)
+        return await self.read(event.tenant, event.response_id)
 
 
-def _fence(event: AnyEvent, expected: int) -> dict[str, str]:
+def _subject(event: Event) -> str:
+    if isinstance(event, ConversationEvent):
+        return conversation_subject_of(event)
+    return subject_of(event)
+
+
+def _fence(event: Event, expected: int) -> dict[str, str]:
+    if isinstance(event, ConversationEvent):
+        everything = subjects.conversation(event.tenant, event.conversation_id)
+    else:
+        everything = subjects.turn(event.tenant, event.response_id)
     return {
         "Nats-Expected-Last-Subject-Sequence": str(expected),
-        "Nats-Expected-Last-Subject-Sequence-Subject": subjects.turn(
-            event.tenant, event.response_id
-        ),
+        "Nats-Expected-Last-Subject-Sequence-Subject": everything,
     }
 
 
@@ -92,8 +127,13 @@ def _recorded(message: Msg) -> Recorded:
     return Recorded(_sequence(message), codec.decode(kind, message.data))
 
 
-async def read_batch(client: Client, stream: str, subject: str) -> list[Msg]:
-    """Read all messages of `subject` by batched direct gets.
+def _recorded_conversation(message: Msg) -> RecordedConversation:
+    _, _, kind = subjects.parse_conversation_event((message.headers or {})["Nats-Subject"])
+    return RecordedConversation(_sequence(message), codec.decode_conversation(kind, message.data))
+
+
+async def read_batch(client: Client, stream: str, subject: str, after: int = 0) -> list[Msg]:
+    """Read all messages of `subject` behind the sequence `after`, by batched direct gets.
 
     Each message carries its place in the headers `Nats-Sequence` and `Nats-Subject`.
     Raises `LogUnavailableError`.
@@ -101,7 +141,7 @@ async def read_batch(client: Client, stream: str, subject: str) -> list[Msg]:
     messages: list[Msg] = []
     pending = 1
     while pending:
-        start = _sequence(messages[-1]) + 1 if messages else 1
+        start = (_sequence(messages[-1]) if messages else after) + 1
         question = {"seq": start, "next_by_subj": subject, "batch": _BATCH}
         batch, pending = await _direct_get(client, stream, orjson.dumps(question))
         messages += batch

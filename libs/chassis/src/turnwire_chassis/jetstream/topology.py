@@ -42,7 +42,7 @@ def streams(replicas: int) -> list[StreamConfig]:
     return [
         StreamConfig(
             name=subjects.TURNS_STREAM,
-            subjects=[subjects.TURN_EVENTS],
+            subjects=[subjects.TURN_EVENTS, subjects.CONVERSATION_EVENTS],
             storage=StorageType.FILE,
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.NEW,
@@ -77,9 +77,18 @@ def streams(replicas: int) -> list[StreamConfig]:
 
 def orchestrator_consumer() -> ConsumerConfig:
     """Give the consumer that hands requested turns to orchestrators."""
+    return _consumer(subjects.ORCHESTRATOR_CONSUMER, subjects.TURN_REQUESTED)
+
+
+def background_consumer() -> ConsumerConfig:
+    """Give the consumer of background turns: what fills it never makes a foreground turn wait."""
+    return _consumer(subjects.BACKGROUND_CONSUMER, subjects.TURN_REQUESTED_BACKGROUND)
+
+
+def _consumer(name: str, subject: str) -> ConsumerConfig:
     return ConsumerConfig(
-        durable_name=subjects.ORCHESTRATOR_CONSUMER,
-        filter_subject=subjects.TURN_REQUESTED,
+        durable_name=name,
+        filter_subject=subject,
         ack_policy=AckPolicy.EXPLICIT,
         ack_wait=ACK_WAIT_S,
         max_deliver=MAX_DELIVERIES,

@@ -2,10 +2,24 @@
 
 from collections import defaultdict
 
-from turnwire_chassis.event_log import FencedError, Recorded
+from msgspec import Struct
+
+from turnwire_chassis.event_log import FencedError, Recorded, RecordedConversation
 from turnwire_contracts import codec
+from turnwire_contracts.conversation_events import (
+    AnyConversationEvent,
+    ConversationEvent,
+    conversation_kind_of,
+)
 from turnwire_contracts.events import AnyEvent, kind_of
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+
+Event = AnyEvent | AnyConversationEvent
+
+
+class _Kept(Struct, frozen=True):
+    sequence: int
+    event: Event
 
 
 class MemoryEventLog:
@@ -13,28 +27,53 @@ class MemoryEventLog:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._turns: dict[tuple[TenantId, ResponseId], list[Recorded]] = defaultdict(list)
+        self._kept: dict[tuple[str, str], list[_Kept]] = defaultdict(list)
         self._sequence = 0
 
-    async def append(self, event: AnyEvent, expected: int | None) -> int:
+    async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
-        turn = self._turns[event.tenant, event.response_id]
-        last = turn[-1].sequence if turn else 0
+        kept = self._kept[_key(event)]
+        last = kept[-1].sequence if kept else 0
         if expected is not None and expected != last:
-            for recorded in turn:
+            for recorded in kept:
                 if recorded.sequence > expected and recorded.event == event:
                     return recorded.sequence
-            raise FencedError(event.response_id)
+            raise FencedError(_key(event))
         self._sequence += 1
-        copy = codec.decode(kind_of(event), codec.encode(event))
-        turn.append(Recorded(self._sequence, copy))
+        kept.append(_Kept(self._sequence, _copy(event)))
         return self._sequence
 
     async def read(self, tenant: TenantId, response_id: ResponseId) -> list[Recorded]:
         """See `EventLog.read`."""
-        return list(self._turns[tenant, response_id])
+        return [
+            Recorded(kept.sequence, kept.event)
+            for kept in self._kept[tenant, response_id]
+            if not isinstance(kept.event, ConversationEvent)
+        ]
 
-    async def erase(self, recorded: Recorded) -> None:
+    async def read_conversation(
+        self, tenant: TenantId, conversation_id: ConversationId, after: int = 0
+    ) -> list[RecordedConversation]:
+        """See `EventLog.read_conversation`."""
+        return [
+            RecordedConversation(kept.sequence, kept.event)
+            for kept in self._kept[tenant, conversation_id]
+            if isinstance(kept.event, ConversationEvent) and kept.sequence > after
+        ]
+
+    async def erase(self, recorded: Recorded | RecordedConversation) -> None:
         """See `EventLog.erase`."""
-        turn = self._turns[recorded.event.tenant, recorded.event.response_id]
-        turn[:] = [kept for kept in turn if kept.sequence != recorded.sequence]
+        kept = self._kept[_key(recorded.event)]
+        kept[:] = [one for one in kept if one.sequence != recorded.sequence]
+
+
+def _key(event: Event) -> tuple[str, str]:
+    if isinstance(event, ConversationEvent):
+        return event.tenant, event.conversation_id
+    return event.tenant, event.response_id
+
+
+def _copy(event: Event) -> Event:
+    if isinstance(event, ConversationEvent):
+        return codec.decode_conversation(conversation_kind_of(event), codec.encode(event))
+    return codec.decode(kind_of(event), codec.encode(event))

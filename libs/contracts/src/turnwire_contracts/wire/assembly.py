@@ -8,9 +8,11 @@ Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of 
 `output_item.added`, every streamed content has a part).
 """
 
+from collections.abc import Sequence
+
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.json_values import JSON
+from turnwire_contracts.json_values import JSON, objects
 from turnwire_contracts.wire import cuts
 from turnwire_contracts.wire.frames import FrameWriter, delta_prefix
 from turnwire_contracts.wire.items import (
@@ -49,7 +51,10 @@ class Assembler:
         self._item: Item | None = None
         self._part: JSON | None = None
         self._texts: list[str] = []
+        self._logprobs: list[list[JSON]] = []
+        self._delta_event = ""
         self._prefix = b""
+        self._place: JSON = {}
 
     @property
     def in_part(self) -> str | None:
@@ -81,18 +86,26 @@ class Assembler:
             self.add_item({"type": item["type"]})
             item = self._open_item()
         self._part = empty_part(kind)
-        place = self._place(kind, len(item.setdefault(part_list(kind), [])))
+        place = self._place_of(kind, len(item.setdefault(part_list(kind), [])))
         name = "reasoning_summary_part" if kind == "summary_text" else "content_part"
         self._event(f"response.{name}.added", item_id=item["id"], **place, part=self._part)
-        constant: JSON = {"logprobs": []} if kind == "output_text" else {}
-        self._start_text(kind, place | constant)
+        self._start_text(kind, place)
 
-    def delta(self, text: str) -> None:
-        """Take one piece of the text that streams; an empty one says nothing."""
-        if not text:
+    def delta(self, text: str, logprobs: list[JSON] | None = None) -> None:
+        """Take one piece of the text that streams; an empty one says nothing.
+
+        `logprobs` are those of its tokens; only output text has any.
+        """
+        if not text and not logprobs:
             return
         self._texts.append(text)
-        if self._frames is not None:
+        self._logprobs.append(logprobs or [])
+        if self._frames is None:
+            return
+        if logprobs:
+            bare = delta_prefix(self._delta_event, self._open_item()["id"], self._place)
+            self._frames.delta(bare, text, logprobs)
+        else:
             self._frames.delta(self._prefix, text)
 
     def end_part(
@@ -104,10 +117,11 @@ class Assembler:
         item, part = self._open_item(), self._part
         kind = part["type"]
         field = part_list(kind)
+        told = [each for of_delta in self._logprobs for each in of_delta]
         part |= {TEXT_FIELDS[kind]: self._end_text()}
-        place = {"item_id": item["id"], **self._place(kind, len(item[field]))}
+        place = {"item_id": item["id"], **self._place_of(kind, len(item[field]))}
         if kind == "output_text":
-            part |= {"annotations": annotations or [], "logprobs": logprobs or []}
+            part |= {"annotations": annotations or [], "logprobs": told or logprobs or []}
             for index, annotation in enumerate(part["annotations"]):
                 self._event(
                     "response.output_text.annotation.added",
@@ -149,18 +163,21 @@ class Assembler:
             raise ValueError("a part needs an open item")
         return self._item
 
-    def _place(self, kind: str, index: int) -> JSON:
+    def _place_of(self, kind: str, index: int) -> JSON:
         field = "summary_index" if kind == "summary_text" else "content_index"
         return {"output_index": self._index, field: index}
 
     def _start_text(self, kind: str, place: JSON) -> None:
-        self._texts = []
+        self._texts, self._logprobs = [], []
         if self._frames is not None:
-            self._prefix = delta_prefix(f"{_EVENTS[kind]}.delta", self._open_item()["id"], place)
+            self._delta_event, self._place = f"{_EVENTS[kind]}.delta", place
+            constant: JSON = {"logprobs": []} if kind == "output_text" else {}
+            item_id = self._open_item()["id"]
+            self._prefix = delta_prefix(self._delta_event, item_id, place | constant)
 
     def _end_text(self) -> str:
-        self.cuts[-1].append(cuts.written(map(len, self._texts)))
-        text, self._texts = "".join(self._texts), []
+        self.cuts[-1].append(cuts.written(map(len, self._texts), map(len, self._logprobs)))
+        text, self._texts, self._logprobs = "".join(self._texts), [], []
         return text
 
     def _event(self, kind: str, **fields: object) -> None:
@@ -185,14 +202,21 @@ def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
         _write_text(assembler, item.get(ARGUMENT_FIELDS[item["type"]]), known, 0)
     for index, part in enumerate(parts_of(item)):
         assembler.add_part(part["type"])
-        _write_text(assembler, part.get(TEXT_FIELDS[part["type"]]), known, index)
-        assembler.end_part(part.get("annotations"), part.get("logprobs"))
+        logprobs = objects(part.get("logprobs"))
+        _write_text(assembler, part.get(TEXT_FIELDS[part["type"]]), known, index, logprobs)
+        assembler.end_part(part.get("annotations"), logprobs)
     assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
 
 
-def _write_text(assembler: Assembler, text: object, known: list[str], index: int) -> None:
+def _write_text(
+    assembler: Assembler,
+    text: object,
+    known: list[str],
+    index: int,
+    logprobs: Sequence[JSON] = (),
+) -> None:
     # A backend may leave a text out that its item needs.
-    for delta in cuts.split(
-        text if isinstance(text, str) else "", known[index] if index < len(known) else ""
-    ):
-        assembler.delta(delta)
+    whole = text if isinstance(text, str) else ""
+    for delta, count in cuts.split(whole, known[index] if index < len(known) else ""):
+        assembler.delta(delta, list(logprobs[:count]))
+        logprobs = logprobs[count:]

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from turnwire_contracts.ids import ItemId
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire.obfuscation import padding
 
 DONE: Final = b"data: [DONE]\n\n"
 """Open Responses: what every stream ends with; it is not a frame and has no number."""
@@ -77,9 +78,13 @@ def payload(frame: bytes) -> JSON:
 class FrameWriter:
     """Numbers and encodes the frames of one response; `take` hands over what has gathered."""
 
-    def __init__(self, next_number: int = 0) -> None:
-        """Start at `next_number`, which is 0 unless frames have been published before."""
+    def __init__(self, next_number: int = 0, noise: bytes = b"") -> None:
+        """Start at `next_number`, which is 0 unless frames have been published before.
+
+        `noise` pads deltas (`obfuscation.py`); without it they are not padded.
+        """
         self.next_number = next_number
+        self._noise = noise
         self._taken = next_number
         self._waiting: list[bytes] = []
 
@@ -92,11 +97,15 @@ class FrameWriter:
         )
         self.next_number += 1
 
-    def delta(self, prefix: bytes, text: str) -> None:
+    def delta(self, prefix: bytes, text: str, logprobs: list[JSON] | None = None) -> None:
         """Encode one delta behind the bytes that all deltas of its part share."""
-        self._waiting.append(
-            b'%b%d,"delta":%b}\n\n' % (prefix, self.next_number, orjson.dumps(text))
-        )
+        said = orjson.dumps(text)
+        frame = b'%b%d,"delta":%b' % (prefix, self.next_number, said)
+        if logprobs is not None:
+            frame += b',"logprobs":%b' % orjson.dumps(logprobs)
+        if self._noise:
+            frame += b',"obfuscation":"%b"' % padding(self._noise, self.next_number, len(said))
+        self._waiting.append(frame + b"}\n\n")
         self.next_number += 1
 
     def take(self) -> tuple[int, list[bytes]]:

@@ -1,7 +1,7 @@
 """The shapes that an output item takes on its way: when it is added, and when it is done."""
 
-from turnwire_contracts.events import Item
-from turnwire_contracts.ids import ResponseId, call_id, output_item_id
+from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.ids import ResponseId, call_id, input_item_id, output_item_id
 from turnwire_contracts.json_values import JSON, objects
 
 TEXT_FIELDS = {
@@ -68,3 +68,13 @@ def parts_of(item: Item) -> list[JSON]:
 def said_at_the_end(item: Item) -> JSON:
     """Give those fields of a finished item that `output_item.added` did not show."""
     return {name: item[name] for name in _SAID_AT_THE_END if item.get(name) is not None}
+
+
+def named_items(request: Requested) -> list[Item]:
+    """Give the input items of a turn, each with its id: the client's own, or the one we make."""
+    return [
+        item
+        if item.get("id")
+        else {**item, "id": input_item_id(request.response_id, index, item["type"])}
+        for index, item in enumerate(request.input)
+    ]

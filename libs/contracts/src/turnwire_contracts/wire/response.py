@@ -53,7 +53,8 @@ def response_object(request: Requested, progress: Progress) -> JSON:
         "created_at": request.at // 1000,
         "completed_at": closed.at // 1000 if closed and completed else None,
         "status": progress.status,
-        "background": False,
+        "background": request.background,
+        "conversation": {"id": request.conversation} if request.conversation else None,
         "error": _error(closed.failure) if closed and closed.failure else None,
         "incomplete_details": (
             {"reason": closed.incomplete_reason} if closed and closed.incomplete_reason else None
@@ -61,7 +62,8 @@ def response_object(request: Requested, progress: Progress) -> JSON:
         "instructions": progress.instructions,
         "model": request.model,
         "output": progress.output,
-        "previous_response_id": request.previous_response_id,
+        "previous_response_id": _named_previous(request),
+        "prompt": params.get("prompt"),
         "reasoning": {"effort": None, "summary": None, **_set(params.get("reasoning"))},
         "store": request.store,
         "text": {"format": {"type": "text"}, **_set(params.get("text"))},
@@ -70,6 +72,12 @@ def response_object(request: Requested, progress: Progress) -> JSON:
         **echoed,
         **(closed.fields if closed else {}),
     }
+
+
+def running_response(request: Requested, instructions: str | None, *, started: bool) -> JSON:
+    """Write the response object of a turn that has not ended."""
+    status = "in_progress" if started or not request.background else "queued"
+    return response_object(request, Progress(status, instructions))
 
 
 def closed_response(turn: ClosedTurn) -> JSON:
@@ -89,6 +97,11 @@ def error_envelope(failure: Failure) -> JSON:
     if failure.violations is not None:
         error["violations"] = failure.violations
     return {"error": error}
+
+
+def _named_previous(request: Requested) -> str | None:
+    """Give the previous response that the client named; that of a conversation it did not name."""
+    return None if request.conversation else request.previous_response_id or request.continues
 
 
 def _set(value: object) -> JSON:

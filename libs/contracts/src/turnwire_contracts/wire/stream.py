@@ -1,12 +1,12 @@
 """The whole stream of a turn: its opening, its items, its end. Live and from the log alike."""
 
-from typing import Any
-
 from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler, write_again
 from turnwire_contracts.wire.frames import FrameWriter
-from turnwire_contracts.wire.response import Progress, closed_response, response_object
+from turnwire_contracts.wire.obfuscation import noise
+from turnwire_contracts.wire.response import closed_response, running_response
 
 _TERMINAL = {
     "completed": "response.completed",
@@ -17,13 +17,22 @@ _TERMINAL = {
 }
 
 
+def frame_writer(request: Requested, next_number: int = 0) -> FrameWriter:
+    """Give what writes the frames of a turn, from `next_number` on."""
+    padded = noise(request.response_id) if request.obfuscate else b""
+    return FrameWriter(next_number, padded)
+
+
 def write_opening(frames: FrameWriter, request: Requested, instructions: str | None) -> None:
-    """Write the two frames that every stream starts with."""
-    response: dict[str, Any] = {
-        "response": response_object(request, Progress("in_progress", instructions))
-    }
-    frames.event("response.created", response)
-    frames.event("response.in_progress", response)
+    """Write the frames that every stream starts with: two, or three of a turn that was queued."""
+    running = _response(request, instructions, started=True)
+    if request.background:
+        queued = _response(request, instructions, started=False)
+        frames.event("response.created", queued)
+        frames.event("response.queued", queued)
+    else:
+        frames.event("response.created", running)
+    frames.event("response.in_progress", running)
 
 
 def write_end(frames: FrameWriter, turn: ClosedTurn) -> None:
@@ -33,7 +42,7 @@ def write_end(frames: FrameWriter, turn: ClosedTurn) -> None:
 
 def count_frames(request: Requested, items: list[Item], item_cuts: list[list[str]]) -> int:
     """Count the frames from the opening to the end of `items`."""
-    frames = FrameWriter()
+    frames = frame_writer(request)
     write_opening(frames, request, None)
     write_again(Assembler(request.response_id, frames), items, item_cuts)
     return frames.next_number
@@ -41,8 +50,12 @@ def count_frames(request: Requested, items: list[Item], item_cuts: list[list[str
 
 def stream_of(turn: ClosedTurn) -> list[bytes]:
     """Write every frame of a turn that has ended, as it was written when the turn ran."""
-    frames = FrameWriter()
+    frames = frame_writer(turn.request)
     write_opening(frames, turn.request, turn.instructions)
     write_again(Assembler(turn.request.response_id, frames), turn.output, turn.cuts)
     write_end(frames, turn)
     return frames.take()[1]
+
+
+def _response(request: Requested, instructions: str | None, *, started: bool) -> JSON:
+    return {"response": running_response(request, instructions, started=started)}

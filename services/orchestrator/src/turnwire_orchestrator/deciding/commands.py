@@ -7,6 +7,12 @@ from msgspec import Struct
 from turnwire_contracts.events import Failure, Item, Status, Usage
 
 
+class Start(Struct, frozen=True):
+    """Record that a background turn left the queue."""
+
+    at: int
+
+
 class Judge(Struct, frozen=True):
     """Record what the guard says."""
 
@@ -54,4 +60,4 @@ class TakeOver(Struct, frozen=True):
     cuts: list[list[str]]
 
 
-Command = Judge | Finish | Fail | Cancel | TakeOver
+Command = Start | Judge | Finish | Fail | Cancel | TakeOver

@@ -2,7 +2,15 @@
 
 from typing import assert_never
 
-from turnwire_contracts.events import VERSIONS, AnyEvent, Closed, Failure, Screened, TakenOver
+from turnwire_contracts.events import (
+    VERSIONS,
+    AnyEvent,
+    Closed,
+    Failure,
+    Screened,
+    Started,
+    TakenOver,
+)
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import (
     ClosedTurn,
@@ -13,7 +21,15 @@ from turnwire_contracts.turn import (
     Turn,
     Unborn,
 )
-from turnwire_orchestrator.deciding.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
+from turnwire_orchestrator.deciding.commands import (
+    Cancel,
+    Command,
+    Fail,
+    Finish,
+    Judge,
+    Start,
+    TakeOver,
+)
 
 Running = Screening | Refused | Sampling
 
@@ -40,6 +56,8 @@ def decide(command: Command, turn: Turn) -> tuple[AnyEvent, ...]:
 
 def _event(command: Command, turn: Running) -> AnyEvent:
     match command:
+        case Start():
+            return Started(**_about(turn, "started", command.at))
         case Judge():
             return Screened(**_about(turn, "screened", command.at), violations=command.violations)
         case Finish():

@@ -16,6 +16,10 @@ from turnwire_contracts.turn import (
 )
 
 
+class Leave(Struct, frozen=True):
+    """Say that the turn left the queue."""
+
+
 class Screen(Struct, frozen=True):
     """Ask the guard whether the input may pass."""
 
@@ -42,7 +46,7 @@ class Erase(Struct, frozen=True):
     """Remove the content from the log: the turn has ended and is not stored."""
 
 
-Step = Screen | Sample | Refuse | GiveUp | Erase
+Step = Leave | Screen | Sample | Refuse | GiveUp | Erase
 
 
 def react(turn: Turn) -> Step | None:
@@ -51,12 +55,18 @@ def react(turn: Turn) -> Step | None:
         case Unborn() | Erased():
             return None
         case Screening():
-            return GiveUp() if turn.cancel else Screen(turn.request)
+            return _wanted(turn) or Screen(turn.request)
         case Refused():
             return Refuse(turn.verdict.violations)
         case Sampling():
-            return GiveUp() if turn.cancel else Sample(turn.request)
+            return _wanted(turn) or Sample(turn.request)
         case ClosedTurn():
             return None if turn.closed.stored else Erase()
         case _:
             assert_never(turn)
+
+
+def _wanted(turn: Screening | Sampling) -> Step | None:
+    if turn.cancel:
+        return GiveUp()
+    return Leave() if turn.request.background and not turn.started else None

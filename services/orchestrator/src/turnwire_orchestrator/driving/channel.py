@@ -5,11 +5,13 @@ import orjson
 
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Item, Requested
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler, write_again
-from turnwire_contracts.wire.frames import FrameMessage, FrameWriter
+from turnwire_contracts.wire.compaction import compaction_object
+from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import closed_response, error_envelope
-from turnwire_contracts.wire.stream import stream_of, write_end, write_opening
+from turnwire_contracts.wire.stream import frame_writer, stream_of, write_end, write_opening
 
 _CANCELLED_HTTP_STATUS = 499
 """nginx: the client closed the request; nobody is there to read it."""
@@ -25,7 +27,7 @@ class Channel:
         self._output = output
         self._request = request
         self._epoch = epoch
-        self._frames = FrameWriter() if request.stream else None
+        self._frames = frame_writer(request) if request.watched else None
         self._opened = False
         self.sent: list[FrameMessage] = []
 
@@ -70,7 +72,7 @@ class Channel:
             write_end(self._frames, turn)
             first, frames = self._frames.take()
             await self._publish(first, frames, last=True)
-        elif failure is not None:
+        elif failure is not None and not self._request.background:
             await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
         elif self._frames is not None:
             # Ended before it began: nothing was seen, so the whole stream is this.
@@ -81,11 +83,12 @@ class Channel:
         else:
             cancelled = turn.closed.status == "cancelled"
             status = _CANCELLED_HTTP_STATUS if cancelled else 200
-            await self._answer(status, orjson.dumps(closed_response(turn)))
+            await self._answer(status, orjson.dumps(_answer_of(turn)))
 
     async def end_again(self, turn: ClosedTurn, published: int) -> None:
         """Tell an end that a lost owner may not have told; telling it twice changes nothing."""
-        if self._frames is None or (turn.closed.failure is not None and not published):
+        refused = turn.closed.failure is not None and not self._request.background
+        if self._frames is None or (refused and not published):
             await self.end(turn)
             return
         self._opened = True
@@ -97,7 +100,7 @@ class Channel:
             await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
             return
         closed = msgspec.structs.replace(turn.closed, status="failed", failure=failure)
-        frames = FrameWriter(published)
+        frames = frame_writer(turn.request, published)
         write_end(frames, ClosedTurn(turn.request, closed))
         await self._publish(published, frames.take()[1], last=True)
 
@@ -123,7 +126,11 @@ class Channel:
 
     async def _answer(self, status: int, body: bytes) -> None:
         message = FrameMessage("A", self._epoch, status, 0, body)
-        if self._request.stream:
+        if self._request.watched:
             await self._output.publish(self._request.response_id, message)
         else:
             await self._output.answer(self._request.response_id, message)
+
+
+def _answer_of(turn: ClosedTurn) -> JSON:
+    return compaction_object(turn) if turn.request.compact else closed_response(turn)

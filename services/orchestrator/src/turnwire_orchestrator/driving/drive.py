@@ -11,15 +11,37 @@ from turnwire_contracts.turn import ClosedTurn, Sampling
 from turnwire_contracts.wire.frames import split
 from turnwire_contracts.wire.stream import count_frames
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.deciding.commands import Cancel, Command, Fail, Judge, TakeOver
+from turnwire_orchestrator.deciding.commands import (
+    Cancel,
+    Command,
+    Fail,
+    Finish,
+    Judge,
+    Start,
+    TakeOver,
+)
 from turnwire_orchestrator.deciding.decide import content_policy_failure
-from turnwire_orchestrator.deciding.react import Erase, GiveUp, Refuse, Sample, Screen, Step, react
+from turnwire_orchestrator.deciding.react import (
+    Erase,
+    GiveUp,
+    Leave,
+    Refuse,
+    Sample,
+    Screen,
+    Step,
+    react,
+)
 from turnwire_orchestrator.driving.channel import Channel
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
 from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_orchestrator.driving.sampling import Sampler
 from turnwire_orchestrator.ports import Ports, TurnFailedError
-from turnwire_orchestrator.prompting.history import Past, instructions_for
+from turnwire_orchestrator.prompting.compacting import asking_for_summary, compacted
+from turnwire_orchestrator.prompting.history import (
+    Past,
+    instructions_for,
+    unknown_reference,
+)
 
 
 class Drive:
@@ -85,6 +107,8 @@ class Drive:
     async def _attempt_step(self, step: Step) -> Command:
         now = self._ports.now_ms
         match step:
+            case Leave():
+                return Start(at=now())
             case Screen():
                 violations = await self._ports.guard.check(step.request.input)
                 return Judge(at=now(), violations=violations)
@@ -103,14 +127,18 @@ class Drive:
     async def _sample(self) -> Command:
         first_index = _abandoned(self._owned.turn)
         past, instructions = await self._context()
-        sampler = Sampler(self._ports, self._request, self.channel, first_index)
-        limit = self._ports.policy.turn_timeout_s
+        request = asking_for_summary(self._request) if self._request.compact else self._request
+        sampler = Sampler(self._ports, request, self.channel, first_index)
+        limit, left = self._time()
+        if request.background:
+            # Nothing can refuse it any more, and its reader waits for the id.
+            await self.channel.open(instructions)
         if self._cancelled:
             return sampler.stopped("cancelled")
         self._sampling = asyncio.current_task()
         try:
-            async with asyncio.timeout(limit):
-                return await sampler.run(past, instructions)
+            async with asyncio.timeout(left):
+                return self._finished(await sampler.run(past, instructions))
         except TimeoutError:
             return sampler.stopped("failed", failures.turn_too_long(limit))
         except asyncio.CancelledError:
@@ -121,12 +149,28 @@ class Drive:
         finally:
             self._sampling = None
 
+    def _finished(self, finish: Finish) -> Finish:
+        return compacted(finish, self._request) if self._request.compact else finish
+
+    def _time(self) -> tuple[float, float]:
+        """Give the seconds that the turn may take, and how many of them are left.
+
+        Nobody knows how often a background turn is begun again, so it counts from its request.
+        """
+        policy, request = self._ports.policy, self._request
+        if not request.background:
+            return policy.turn_timeout_s, policy.turn_timeout_s
+        limit = policy.background_timeout_s
+        return limit, max(0.0, limit - (self._ports.now_ms() - request.at) / 1000)
+
     async def _context(self) -> tuple[Past | None, str | None]:
         """Give the history and the instructions; both never change, so they are read once."""
         previous = self._request.previous_response_id
         if previous is not None and not self._past_known:
             self._past = await self._ports.histories.past(self._request.tenant, previous)
         self._past_known = True
+        if (unknown := unknown_reference(self._request, self._past)) is not None:
+            raise TurnFailedError(failures.item_not_found(unknown))
         policy = self._ports.policy
         instructions = instructions_for(
             self._request,
@@ -164,7 +208,7 @@ class Drive:
 
     async def _published(self) -> list[bytes]:
         """Give the frames that are out, as far as they follow one another."""
-        if not self._request.stream:
+        if not self._request.watched:
             return []
         frames: list[bytes] = []
         for message in await self._ports.output.read(self._request.response_id):

@@ -81,7 +81,7 @@ class Sampler:
             at=self._ports.now_ms(),
             status=outcome.status,
             items=self._assembler.items,
-            cuts=self._assembler.cuts if self._request.stream else [],
+            cuts=self._assembler.cuts if self._request.watched else [],
             instructions=self._instructions,
             usage=outcome.usage,
             incomplete_reason=outcome.incomplete_reason,

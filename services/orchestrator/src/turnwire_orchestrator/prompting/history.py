@@ -12,6 +12,7 @@ import orjson
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
+from turnwire_contracts.wire.items import named_items
 from turnwire_orchestrator.prompting.cleaning import cleaned
 
 
@@ -37,10 +38,18 @@ class Past(msgspec.Struct, frozen=True):
 def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     """Give what later turns need of one that has ended.
 
-    What was abandoned when an owner was lost is not sent to a model again.
+    What was abandoned when an owner was lost is not sent to a model again, nor what was taken out
+    of its conversation.
     """
-    items = [*without_repeats(turn.request.input, parent), *turn.closed.output]
-    ids = {item["id"] for item in (*turn.request.input, *turn.output) if item.get("id")}
+    given = named_items(turn.request)
+    ids = {item["id"] for item in (*given, *turn.output) if item.get("id")}
+    asked = [
+        item
+        for item, named in zip(turn.request.input, given, strict=True)
+        if named["id"] not in turn.removed
+    ]
+    said = [item for item in turn.closed.output if item.get("id") not in turn.removed]
+    items = [*without_repeats(asked, parent), *said]
     return Past(
         turn.request.response_id,
         parent,
@@ -71,6 +80,18 @@ def instructions_for(
     """
     inherited = past.instructions if past is not None and inherit else None
     return effective_instructions(request, default if inherited is None else inherited)
+
+
+def unknown_reference(request: Requested, past: Past | None) -> str | None:
+    """Name an item that the input refers to and the history does not have, if there is one.
+
+    References to what it has are repeats and fall away; others were resolved when they came in.
+    """
+    references = [item["id"] for item in request.input if item.get("type") == "item_reference"]
+    if not references:
+        return None
+    known = frozenset[str]().union(*(turn.ids for turn in past.lineage())) if past else ()
+    return next((item_id for item_id in references if item_id not in known), None)
 
 
 def without_repeats(items: list[Item], past: Past | None) -> list[Item]:

@@ -1,0 +1,119 @@
+"""A value in a YAML file that knows its file, line and key, so that complaints can name them."""
+
+import difflib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import cast
+
+import yaml
+
+_TEXT = "tag:yaml.org,2002:str"
+_FLAG = "tag:yaml.org,2002:bool"
+_TRUE = frozenset({"true", "yes", "on"})
+
+
+class PlaceError(Exception):
+    """A file says something that cannot be; the text begins with file, line and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One value, and the way to it. All methods raise PlaceError."""
+
+    file: str
+    line: int
+    """Where its key stands, from 0; for an element of a list, where itself does."""
+    key: str
+    node: yaml.Node
+
+    def error(self, message: str) -> PlaceError:
+        """Put file, line and key in front of a complaint about this value."""
+        return _error(self.file, self.line, self.key, message)
+
+    def entries(self) -> dict[str, "Place"]:
+        """The values of a mapping whose keys the writer of the file chooses, in their order."""
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error("must be a mapping (key: value)")
+        found: dict[str, Place] = {}
+        for key, value in self.node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise self.error("must have plain words as keys")
+            name = str(key.value)
+            place = Place(self.file, key.start_mark.line, self._below(name), value)
+            if name in found:
+                raise place.error("is there twice")
+            found[name] = place
+        return found
+
+    def fields(self, known: Collection[str], required: Collection[str]) -> dict[str, "Place"]:
+        """The values of a mapping whose keys we choose."""
+        found = self.entries()
+        for place in (found[name] for name in found if name not in known):
+            name = place.key.rpartition(".")[2]
+            raise place.error(f"there is no such key. {suggestion(name, known)}")
+        for name in required:
+            if name not in found:
+                raise self.error(f"the key '{name}' is missing")
+        return found
+
+    def items(self) -> list["Place"]:
+        """The values of a list."""
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise self.error("must be a list (- …)")
+        return [
+            Place(self.file, node.start_mark.line, f"{self.key}[{index}]", node)
+            for index, node in enumerate(self.node.value)
+        ]
+
+    def text(self) -> str:
+        """A text that is not empty."""
+        if not isinstance(self.node, yaml.ScalarNode):
+            raise self.error("must be a text")
+        if self.node.tag != _TEXT:
+            raise self.error(f"must be a text; write it in quotes: '{self.node.value}'")
+        if not self.node.value:
+            raise self.error("must not be empty")
+        return str(self.node.value)
+
+    def flag(self) -> bool:
+        """True or false."""
+        if not isinstance(self.node, yaml.ScalarNode) or self.node.tag != _FLAG:
+            raise self.error("must be true or false")
+        return str(self.node.value).lower() in _TRUE
+
+    def one_of(self, choices: Collection[str]) -> str:
+        """A text out of few."""
+        chosen = self.text()
+        if chosen not in choices:
+            raise self.error(f"'{chosen}' is not possible. {suggestion(chosen, choices)}")
+        return chosen
+
+    def _below(self, name: str) -> str:
+        return f"{self.key}.{name}" if self.key else name
+
+
+def read_yaml(text: str, file: str) -> Place:
+    """Read one document. Raises PlaceError."""
+    try:
+        node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else 0
+        raise _error(file, line, "", f"this is not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise _error(file, 0, "", f"this is not YAML: {error}") from error
+    if node is None:
+        raise _error(file, 0, "", "the file is empty")
+    return Place(file, 0, "", node)
+
+
+def suggestion(wrong: str, known: Collection[str]) -> str:
+    """Say which of the known words was meant, or else which there are."""
+    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
+    if near:
+        return f"Did you mean '{near[0]}'?"
+    return "Possible: " + ", ".join(f"'{name}'" for name in sorted(known)) + "."
+
+
+def _error(file: str, line: int, key: str, message: str) -> PlaceError:
+    place = f"{file}:{line + 1}: "
+    return PlaceError(f"{place}{key}: {message}" if key else f"{place}{message}")
