@@ -1,0 +1,190 @@
+"""`/v1/conversations`: begin, list, show, rename, delete, restore; their items and responses."""
+
+import os
+from collections.abc import Callable
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from turnwire_contracts.ids import ResponseId, new_conversation_id
+from turnwire_contracts.queries import AskForConversations, AskForTree, FoundConversation
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.conversations.contents import Contents
+from turnwire_gateway.conversations.register import Register
+from turnwire_gateway.conversations.shapes import conversation_object
+from turnwire_gateway.handlers.exchange import (
+    answered,
+    caller,
+    conversation_id,
+    fields,
+    request_id,
+)
+from turnwire_gateway.handlers.responses import nothing_to_update
+from turnwire_gateway.identity import Caller, require_admin
+from turnwire_gateway.requests.other_requests import (
+    ConversationCreate,
+    ConversationUpdate,
+    ItemsCreate,
+)
+from turnwire_gateway.requests.paging import flag, listed, order, paging, whole_number
+from turnwire_gateway.requests.validation import items_of, read
+from turnwire_gateway.store_client import StoreClient
+
+_METADATA = "metadata."
+_MOST = 100
+_FURTHEST = 100_000
+
+
+class ConversationPorts(Struct, frozen=True):
+    """What the routes stand on."""
+
+    register: Register
+    contents: Contents
+    store: StoreClient
+    max_body_bytes: int
+    now_ms: Callable[[], int]
+
+
+class ConversationHandlers:
+    """The routes of conversations."""
+
+    def __init__(self, ports: ConversationPorts) -> None:
+        """Stand on `ports`."""
+        self._ports = ports
+
+    async def create(self, request: Request) -> Response:
+        """`POST /v1/conversations`."""
+        who, now = caller(request), self._ports.now_ms()
+        body = await fields(request, self._ports.max_body_bytes, optional=True)
+        given = read(ConversationCreate, body)
+        items = items_of(given.items, "items") if given.items else []
+        made = new_conversation_id(now, os.urandom(10))
+        cause = request_id(request)
+        found = await self._ports.register.begin(who, made, given.metadata or {}, cause)
+        if items:
+            await self._ports.contents.add(who, found, items, (now, cause))
+        return answered(conversation_object(found.conversation))
+
+    async def list_all(self, request: Request) -> Response:
+        """`GET /v1/conversations`; an admin sees all of the tenant's."""
+        who, query = caller(request), request.query_params
+        question = AskForConversations(
+            who.tenant,
+            None if who.is_admin else who.owner,
+            limit=whole_number(query, "limit", 20, (1, _MOST)),
+            offset=whole_number(query, "offset", 0, (0, _FURTHEST)),
+            newest_first=order(query, newest_first=True),
+            metadata={
+                name.removeprefix(_METADATA): value
+                for name, value in query.items()
+                if name.startswith(_METADATA)
+            },
+            include_deleted=_include_deleted(request, who),
+        )
+        page = await self._ports.store.conversations(question)
+        data = [conversation_object(conversation) for conversation in page.conversations]
+        return answered(listed(data, has_more=page.has_more))
+
+    async def retrieve(self, request: Request) -> Response:
+        """`GET /v1/conversations/{conversation_id}`."""
+        found = await self._find(request, deleted=_include_deleted(request, caller(request)))
+        return answered(conversation_object(found.conversation))
+
+    async def update(self, request: Request) -> Response:
+        """`POST /v1/conversations/{conversation_id}`."""
+        found = await self._find(request)
+        given = read(ConversationUpdate, await fields(request, self._ports.max_body_bytes))
+        renamed = await self._ports.register.rename(
+            caller(request), found, given.metadata, request_id(request)
+        )
+        return answered(conversation_object(renamed.conversation))
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /v1/conversations/{conversation_id}`; what is not there is deleted already.
+
+        Its responses go with it (Aleph Alpha).
+        """
+        who, cause = caller(request), request_id(request)
+        for_ever = flag(request.query_params, "hard_delete")
+        if for_ever:
+            require_admin(who, "delete for ever")
+        try:
+            found = await self._find(request, deleted=True)
+        except ApiError as error:
+            if error.failure.code != "conversation_not_found":
+                raise
+        else:
+            await self._ports.register.head(found)
+            await self._ports.register.put_away(who, found, cause)
+            if for_ever:
+                await self._ports.contents.purge(found, cause)
+                await self._ports.register.purge(who, found.conversation.conversation_id, cause)
+            else:
+                await self._ports.contents.put_away(found, cause)
+        given = request.path_params["conversation_id"]
+        return answered({"id": given, "object": "conversation.deleted", "deleted": True})
+
+    async def restore(self, request: Request) -> Response:
+        """`PATCH /v1/conversations/{conversation_id}?recovery_from_delete=true`."""
+        who, cause = caller(request), request_id(request)
+        if not flag(request.query_params, "recovery_from_delete"):
+            raise nothing_to_update()
+        require_admin(who, "restore what was deleted")
+        found = await self._find(request, deleted=True)
+        await self._ports.contents.bring_back(found, cause)
+        await self._ports.register.bring_back(who, found, cause)
+        return answered(conversation_object((await self._find(request)).conversation))
+
+    async def tree(self, request: Request) -> Response:
+        """`GET /v1/conversations/{conversation_id}/responses`."""
+        who, query = caller(request), request.query_params
+        deleted = _include_deleted(request, who)
+        wanted = paging(query, newest_first=False)
+        found = await self._find(request, deleted=deleted)
+        question = AskForTree(
+            who.tenant,
+            found.conversation.conversation_id,
+            limit=wanted.limit,
+            after=None if wanted.after is None else ResponseId(wanted.after),
+            newest_first=wanted.newest_first,
+            include_deleted=deleted,
+        )
+        return answered(await self._ports.contents.tree(question))
+
+    async def add_items(self, request: Request) -> Response:
+        """`POST /v1/conversations/{conversation_id}/items`."""
+        found = await self._find(request)
+        given = read(ItemsCreate, await fields(request, self._ports.max_body_bytes))
+        origin = self._ports.now_ms(), request_id(request)
+        items = items_of(given.items, "items")
+        added = await self._ports.contents.add(caller(request), found, items, origin)
+        return answered(listed(added, has_more=False))
+
+    async def items(self, request: Request) -> Response:
+        """`GET /v1/conversations/{conversation_id}/items`."""
+        wanted = paging(request.query_params)
+        return answered(await self._ports.contents.page(await self._find(request), wanted))
+
+    async def item(self, request: Request) -> Response:
+        """`GET /v1/conversations/{conversation_id}/items/{item_id}`."""
+        found = await self._find(request)
+        return answered(await self._ports.contents.item(found, request.path_params["item_id"]))
+
+    async def remove_item(self, request: Request) -> Response:
+        """`DELETE /v1/conversations/{conversation_id}/items/{item_id}`: gives the conversation."""
+        found = await self._find(request)
+        item_id = request.path_params["item_id"]
+        await self._ports.contents.remove(found, item_id, request_id(request))
+        return answered(conversation_object(found.conversation))
+
+    async def _find(self, request: Request, *, deleted: bool = False) -> FoundConversation:
+        named = conversation_id(request)
+        return await self._ports.register.find(caller(request), named, deleted=deleted)
+
+
+def _include_deleted(request: Request, who: Caller) -> bool:
+    deleted = flag(request.query_params, "include_deleted")
+    if deleted:
+        require_admin(who, "see what was deleted")
+    return deleted

@@ -1,0 +1,57 @@
+"""What every handler needs of a request: who asks, the ids in its path, its body; and answers."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from turnwire_contracts.ids import (
+    ConversationId,
+    ResponseId,
+    is_conversation_id,
+    is_response_id,
+)
+from turnwire_contracts.json_values import JSON
+from turnwire_gateway.answers.errors import conversation_not_found, response_not_found
+from turnwire_gateway.answers.feed import Answer
+from turnwire_gateway.answers.plain import PlainAnswer, read_body
+from turnwire_gateway.identity import Caller, caller_of
+from turnwire_gateway.requests.validation import read_object
+
+
+def caller(request: Request) -> Caller:
+    """Tell who asks."""
+    return caller_of(request.headers.get("authorization"))
+
+
+def request_id(request: Request) -> str:
+    """Give the `x-request-id`: what events name as their cause."""
+    return request.state.request_id
+
+
+def response_id(request: Request) -> ResponseId:
+    """Read the response id in the path; raises `ApiError` (404) for what can be none."""
+    given = request.path_params["response_id"]
+    if not is_response_id(given):
+        raise response_not_found(given)
+    return ResponseId(given)
+
+
+def conversation_id(request: Request) -> ConversationId:
+    """Read the conversation id in the path; raises `ApiError` (404) for what can be none."""
+    given = request.path_params["conversation_id"]
+    if not is_conversation_id(given):
+        raise conversation_not_found(given)
+    return ConversationId(given)
+
+
+async def fields(request: Request, limit: int, *, optional: bool = False) -> JSON:
+    """Read the body as a JSON object; raises `ApiError`."""
+    body = await read_body(request, limit)
+    return {} if optional and not body.strip() else read_object(body)
+
+
+def answered(body: Any, status: int = 200) -> Response:
+    """Answer with JSON."""
+    return PlainAnswer(Answer(status, orjson.dumps(body)))

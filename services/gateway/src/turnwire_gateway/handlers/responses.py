@@ -1,0 +1,209 @@
+"""`/v1/responses`: create, retrieve, cancel, delete, restore, list the input."""
+
+import os
+from collections.abc import Callable
+
+from msgspec import Struct
+from msgspec.structs import replace
+from starlette.requests import Request
+from starlette.responses import Response
+
+from turnwire_contracts.events import Requested
+from turnwire_contracts.ids import new_response_id
+from turnwire_contracts.json_values import JSON
+from turnwire_contracts.queries import Running
+from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.wire.response import closed_response, running_response
+from turnwire_gateway.admission import Admission, keyed
+from turnwire_gateway.answers.errors import ApiError, in_progress, invalid
+from turnwire_gateway.answers.feed import Feed
+from turnwire_gateway.answers.plain import PlainAnswer, gone, read_body
+from turnwire_gateway.answers.streaming import FrameStream
+from turnwire_gateway.changes import Changes
+from turnwire_gateway.conversations.shapes import asked_items
+from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id
+from turnwire_gateway.identity import Caller, require_admin
+from turnwire_gateway.input_check import InputCheck
+from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
+from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
+from turnwire_gateway.store_client import StoreClient
+from turnwire_gateway.turns import Turns
+
+_CLIENT_CLOSED_REQUEST = 499
+_ACCEPTED = 202
+_LARGEST_NUMBER = 2**53
+_LONGEST_KEY = 255
+
+
+class ResponsePorts(Struct, frozen=True):
+    """What the routes stand on."""
+
+    turns: Turns
+    changes: Changes
+    store: StoreClient
+    admission: Admission
+    check: InputCheck
+    rules: Rules
+    now_ms: Callable[[], int]
+
+
+class ResponseHandlers:
+    """The routes of responses."""
+
+    def __init__(self, ports: ResponsePorts) -> None:
+        """Stand on `ports`."""
+        self._ports = ports
+
+    async def create(self, request: Request) -> Response:
+        """`POST /v1/responses`."""
+        body = await read_body(request, self._ports.turns.limits.max_body_bytes)
+        who = caller(request)
+        wanted = requested(
+            read_object(body), origin(self._ports, who, request_id(request)), self._ports.rules
+        )
+        if (key := _idempotency_key(request)) is not None:
+            wanted = keyed(wanted, key, body)
+        wanted = await self._settled(who, wanted)
+        if wanted.stream:
+            feed = await self._ports.turns.begin_stream(wanted)
+            return self._stream(feed, wanted)
+        if wanted.background:
+            return await self._queued(who, wanted)
+        answer = await self._ports.turns.answer(wanted, gone(request))
+        return (
+            Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
+        )
+
+    async def retrieve(self, request: Request) -> Response:
+        """`GET /v1/responses/{response_id}`, as an object or as a stream."""
+        who, query = caller(request), request.query_params
+        deleted = flag(query, "include_deleted")
+        if deleted:
+            require_admin(who, "see what was deleted")
+        found = await self._ports.store.response(who, response_id(request), deleted=deleted)
+        flag(query, "include_obfuscation")
+        if flag(query, "stream"):
+            start = _starting_after(request)
+            wanted = found.request
+            turns = self._ports.turns
+            feed = await turns.join_stream(wanted.tenant, wanted.response_id, start)
+            return self._stream(feed, wanted)
+        return answered(_object(found))
+
+    async def delete(self, request: Request) -> Response:
+        """`DELETE /v1/responses/{response_id}`; what is not there is deleted already."""
+        who = caller(request)
+        for_ever = flag(request.query_params, "hard_delete")
+        if for_ever:
+            require_admin(who, "delete for ever")
+        given = request.path_params["response_id"]
+        try:
+            found = await self._ports.store.response(who, response_id(request), deleted=for_ever)
+        except ApiError as error:
+            if error.failure.code != "response_not_found":
+                raise
+        else:
+            if isinstance(found, Running):
+                raise in_progress(given)
+            change = self._ports.changes.purge if for_ever else self._ports.changes.delete
+            await change(who.tenant, found.request.response_id, request_id(request))
+        return answered({"id": given, "object": "response", "deleted": True})
+
+    async def update(self, request: Request) -> Response:
+        """`PATCH /v1/responses/{response_id}?recovery_from_delete=true`."""
+        who = caller(request)
+        if not flag(request.query_params, "recovery_from_delete"):
+            raise nothing_to_update()
+        require_admin(who, "restore what was deleted")
+        found = await self._ports.store.response(who, response_id(request), deleted=True)
+        if isinstance(found, ClosedTurn) and found.deleted:
+            wanted = found.request
+            cause = request_id(request)
+            await self._ports.changes.restore(wanted.tenant, wanted.response_id, cause)
+            found = replace(found, deleted=False)
+        return answered(_object(found))
+
+    async def cancel(self, request: Request) -> Response:
+        """`POST /v1/responses/{response_id}/cancel`: background responses only; idempotent."""
+        found = await self._ports.store.response(caller(request), response_id(request))
+        status = found.closed.status if isinstance(found, ClosedTurn) else None
+        if not found.request.background:
+            raise invalid("Cannot cancel a synchronous response.", None, "response_not_cancellable")
+        if status not in (None, "cancelled"):
+            raise invalid(f"Cannot cancel a {status} response.", None, "response_not_cancellable")
+        if isinstance(found, Running):
+            ended = await self._ports.changes.cancel(found.request, request_id(request))
+            found = ended or found
+        return answered(_object(found))
+
+    async def input_items(self, request: Request) -> Response:
+        """`GET /v1/responses/{response_id}/input_items`."""
+        wanted = paging(request.query_params)
+        found = await self._ports.store.response(caller(request), response_id(request))
+        return answered(page_of(asked_items(found.request), wanted))
+
+    async def _settled(self, who: Caller, wanted: Requested) -> Requested:
+        """Give the request as it is to be appended, or as it was the first time."""
+        if (before := await self._ports.admission.repeated(wanted)) is not None:
+            return before
+        if wanted.background:
+            wanted = await self._ports.check.passed(wanted)
+        return await self._ports.admission.admit(who, wanted)
+
+    async def _queued(self, who: Caller, wanted: Requested) -> Response:
+        known = await self._ports.turns.queue(wanted)
+        if known:
+            return answered(_object(await self._ports.store.response(who, wanted.response_id)))
+        response = running_response(wanted, wanted.instructions, started=False)
+        return answered(response, _ACCEPTED)
+
+    def _stream(self, feed: Feed, wanted: Requested) -> FrameStream:
+        async def ended(reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- a callback's own shape
+            await self._ports.turns.end_stream(
+                feed,
+                wanted.tenant,
+                wanted.response_id,
+                ended=reached_end,
+                begun=begun,
+                background=wanted.background,
+            )
+
+        return FrameStream(feed, ended)
+
+
+def origin(ports: ResponsePorts, who: Caller, cause: str) -> Origin:
+    """Say where a turn comes from, with an id of its own; `cause` is the `x-request-id`."""
+    now = ports.now_ms()
+    return Origin(who.tenant, who.owner, cause, new_response_id(now, os.urandom(10)), now)
+
+
+def nothing_to_update() -> ApiError:
+    """A PATCH that asks for nothing (HTTP 400)."""
+    return invalid(
+        "There is nothing to update: set `recovery_from_delete=true` to restore what was deleted.",
+        "recovery_from_delete",
+        "missing_required_parameter",
+    )
+
+
+def _object(found: ClosedTurn | Running) -> JSON:
+    if isinstance(found, ClosedTurn):
+        response = closed_response(found)
+        return {**response, "deleted": True} if found.deleted else response
+    return running_response(found.request, found.instructions, started=found.started)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    given = request.headers.get("idempotency-key")
+    if given is not None and not 0 < len(given) <= _LONGEST_KEY:
+        raise invalid(
+            f"Invalid value for 'Idempotency-Key': must have 1 to {_LONGEST_KEY} characters.",
+            "Idempotency-Key",
+        )
+    return given
+
+
+def _starting_after(request: Request) -> int:
+    if request.query_params.get("starting_after") is None:
+        return 0
+    return 1 + whole_number(request.query_params, "starting_after", 0, (0, _LARGEST_NUMBER))
