@@ -1,10 +1,21 @@
 """`docs/events.md`: every event, stream, subject and query, from `turnwire_contracts`."""
 
+from types import ModuleType
+from typing import Any, NamedTuple
+
 from nats.js.api import ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
 from source import Field, Row, Shape, code, functions, names, shapes, summary, table
 
 from turnwire_chassis.jetstream import topology
-from turnwire_contracts import events, ids, queries, subjects, turn
+from turnwire_contracts import (
+    conversation,
+    conversation_events,
+    events,
+    ids,
+    queries,
+    subjects,
+    turn,
+)
 
 _HEAD = """\
 # Events, streams and queries
@@ -14,14 +25,53 @@ do not edit it here. [architecture.md](architecture.md) tells what these words d
 life."""
 
 _INNER_SHAPES = ("Failure", "Usage")
+_INNER_ANSWERS = {"Violation", "Tool", "Node"}
 _QUERY = "Query["
 _MIB = 1024 * 1024
 _HOUR_S = 3600
 
 
+class _Family(NamedTuple):
+    """The events of one kind of subject."""
+
+    title: str
+    intro: str
+    module: ModuleType
+    common: str
+    """The class whose fields all have."""
+    kinds: dict[str, Any]
+    versions: dict[str, int]
+    subject: str
+
+
+_OF_TURNS = _Family(
+    title="Events",
+    intro="One event is one message of `TURNS`: the kind is the last word of its subject, the "
+    "facts are its JSON body. Fields with a default are left out while they have it. A request "
+    "that runs in the background has a lane behind its kind (`requested.background`), so that a "
+    "consumer of its own takes it.",
+    module=events,
+    common="TurnEvent",
+    kinds=events.KINDS,
+    versions=events.VERSIONS,
+    subject="turn.<tenant>.<response_id>",
+)
+_OF_CONVERSATIONS = _Family(
+    title="Events of conversations",
+    intro="They are in the same stream. What was said in a conversation stands in the events of "
+    "its turns.",
+    module=conversation_events,
+    common="ConversationEvent",
+    kinds=conversation_events.CONVERSATION_KINDS,
+    versions=conversation_events.CONVERSATION_VERSIONS,
+    subject="conversation.<tenant>.<conversation_id>",
+)
+
+
 def event_page() -> str:
     """Write the whole page."""
-    parts = [_HEAD, _streams(), _consumers(), _subjects(), _events(), _identifiers(), _queries()]
+    told = [_events(_OF_TURNS), _shapes_in_events(), _events(_OF_CONVERSATIONS)]
+    parts = [_HEAD, _streams(), _consumers(), _subjects(), *told, _identifiers(), _queries()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -47,11 +97,14 @@ def _stream_row(stream: StreamConfig) -> Row:
 
 
 def _consumers() -> str:
-    config = topology.orchestrator_consumer()
+    configs = (topology.orchestrator_consumer(), topology.background_consumer())
     head = ("consumer", "stream", "takes", "rules")
+    return f"## Consumers\n\n{table(head, [_consumer_row(config) for config in configs])}"
+
+
+def _consumer_row(config: ConsumerConfig) -> Row:
     name, takes = code(config.durable_name or ""), code(config.filter_subject or "")
-    row = (name, code(subjects.TURNS_STREAM), takes, _rules(config))
-    return f"## Consumers\n\n{table(head, [row])}"
+    return (name, code(subjects.TURNS_STREAM), takes, _rules(config))
 
 
 def _rules(config: ConsumerConfig) -> str:
@@ -71,20 +124,26 @@ def _subjects() -> str:
     return f"## Subjects\n\n{table(('subject', 'what it is'), rows)}"
 
 
-def _events() -> str:
-    known = shapes(events)
-    common = known["TurnEvent"]
-    intro = (
-        "One event is one message of `TURNS`: the kind is the last word of its subject, the facts "
-        "are its JSON body. Fields with a default are left out while they have it."
-    )
-    parts = ["## Events", intro, "### Fields of every event", _field_table(common.fields)]
-    for kind, event in events.KINDS.items():
-        subject = f"turn.<tenant>.<response_id>.{kind}"
+def _events(family: _Family) -> str:
+    known = shapes(family.module)
+    fields = _field_table(known[family.common].fields)
+    parts = [f"## {family.title}", family.intro, "**Fields of every event**", fields]
+    for kind, event in family.kinds.items():
         shape = known[event.__name__]
-        about = f"{code(subject)}, version {events.VERSIONS[kind]}. {shape.doc}"
-        parts += [f"### {kind}", about, _field_table(shape.fields)]
-    parts.append("### Shapes inside events")
+        subject = f"{family.subject}.{kind}"
+        about = f"{code(subject)}, version {family.versions[kind]}. {shape.doc}"
+        parts += [f"### {_title(family, kind)}", about]
+        parts += [_field_table(shape.fields)] if shape.fields else []
+    return "\n\n".join(parts)
+
+
+def _title(family: _Family, kind: str) -> str:
+    return kind if family is _OF_TURNS else f"conversation {kind}"
+
+
+def _shapes_in_events() -> str:
+    known = shapes(events)
+    parts = ["### Shapes inside events"]
     parts += [_titled(known[name]) for name in _INNER_SHAPES]
     parts += [_alias(field) for field in names(events) if field.name in ("Item", "Status")]
     return "\n\n".join(parts)
@@ -127,9 +186,9 @@ def _queries() -> str:
     rows = [_query_row(field) for field in found]
     parts = ["## Queries", intro, table(("subject", "queue", "question", "answer"), rows)]
     used = {name for field in found for shape in _shapes_of(field) for name in shape}
-    inner = {name for name in ("Violation", "Tool") if name in known}
-    parts += [_described(known[name]) for name in known if name in used | inner]
+    parts += [_described(known[name]) for name in known if name in used | _INNER_ANSWERS]
     parts.append(_described(shapes(turn)["ClosedTurn"]))
+    parts.append(_described(shapes(conversation)["Conversation"]))
     return "\n\n".join(parts)
 
 

@@ -7,6 +7,16 @@ from e2e.rig.conversation import asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, calls, says
+from turnwire_chassis.broker import connect
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_contracts.conversation_events import AnyConversationEvent
+from turnwire_contracts.ids import ConversationId, TenantId
+from turnwire_testing.examples import (
+    conversation_created,
+    conversation_deleted,
+    conversation_updated,
+    fresh_conversation_id,
+)
 
 
 async def replay(stack: Stack, *arguments: str) -> tuple[int, str]:
@@ -58,6 +68,56 @@ async def test_a_turn_that_nobody_stored_is_told_without_its_words(
     assert code == 0
     assert "secret" not in told
     assert "Erased: completed" in told
+
+
+async def record(stack: Stack, *events: AnyConversationEvent) -> None:
+    """Put the events of a conversation into the log of a stack that runs."""
+    client = await connect(stack.run()["nats_url"], "test")
+    try:
+        log = JetStreamEventLog(client, client.jetstream())
+        last = 0
+        for event in events:
+            last = await log.append(event, last)
+    finally:
+        await client.close()
+
+
+def called(conversation_id: ConversationId) -> dict[str, str]:
+    """What every event of a conversation of the local user says."""
+    return {"tenant": TenantId("local"), "conversation_id": conversation_id}
+
+
+async def test_a_conversation_is_told_again_from_the_log_and_from_a_file(
+    stack: Stack, tmp_path: Path
+) -> None:
+    conversation_id = fresh_conversation_id()
+    about = called(conversation_id)
+    await record(
+        stack,
+        conversation_created(**about),
+        conversation_updated(**about, metadata={"topic": "parrots"}),
+        conversation_deleted(**about),
+    )
+    file = tmp_path / "conversation.jsonl"
+    code, told = await replay(stack, conversation_id, "--export", str(file))
+    assert code == 0
+    created, updated = told.index(" created v1 "), told.index(" updated v1 ")
+    gone = told.index(" deleted v1 ")
+    assert created < told.index("next: its first turn") < updated < told.index("parrots") < gone
+    assert told.rindex("Deleted: no turn yet, 1 metadata") > gone
+    elsewhere = Stack(tmp_path / "elsewhere")
+    assert await replay(elsewhere, "--from-file", str(file)) == (0, told)
+    assert await replay(elsewhere, conversation_id, "--from-file", str(file)) == (0, told)
+
+
+async def test_an_unknown_conversation_is_said_to_be_unknown(stack: Stack) -> None:
+    code, told = await replay(stack, "conv_0123456789abcdef0123456789abcdef")
+    assert (code, "has no events" in told) == (1, True)
+
+
+async def test_an_id_of_something_else_is_said_to_be_none(stack: Stack) -> None:
+    code, told = await replay(stack, "msg_0123456789abcdef0123456789abcdefo0")
+    assert (code, "resp_0123… and conv_0123…" in told) == (1, True)
 
 
 async def test_an_unknown_turn_is_said_to_be_unknown(stack: Stack) -> None:

@@ -4,34 +4,56 @@ import os
 import time
 from typing import Any
 
+from turnwire_contracts.conversation_events import (
+    ConversationCreated,
+    ConversationDeleted,
+    ConversationPurged,
+    ConversationRestored,
+    ConversationUpdated,
+    TurnAdded,
+)
 from turnwire_contracts.events import (
     CancelRequested,
     Closed,
+    Deleted,
     Item,
+    ItemRemoved,
+    ItemsAdded,
+    Purged,
     Requested,
+    Restored,
     Screened,
+    Started,
     TakenOver,
 )
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, new_response_id
+from turnwire_contracts.ids import (
+    ConversationId,
+    OwnerId,
+    ResponseId,
+    TenantId,
+    input_item_id,
+    new_conversation_id,
+    new_response_id,
+)
 
 TENANT = TenantId("acme")
 OWNER = OwnerId("ada")
 RESPONSE_ID = ResponseId("resp_019a0000000000000000000000000001")
 OTHER_ID = ResponseId("resp_019a0000000000000000000000000002")
+CONVERSATION_ID = ConversationId("conv_019a0000000000000000000000000003")
 AT = 1_700_000_000_123
 
-_ABOUT: dict[str, Any] = {
-    "v": 1,
-    "tenant": TENANT,
-    "response_id": RESPONSE_ID,
-    "at": AT,
-    "cause": "req_1",
-}
+_EVERYWHERE: dict[str, Any] = {"v": 1, "tenant": TENANT, "at": AT, "cause": "req_1"}
 
 
 def fresh_id() -> ResponseId:
     """Mint an id that no other test has: servers are shared."""
     return new_response_id(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def fresh_conversation_id() -> ConversationId:
+    """Mint a conversation's id that no other test has."""
+    return new_conversation_id(time.time_ns() // 1_000_000, os.urandom(10))
 
 
 def user(text: str) -> Item:
@@ -56,6 +78,17 @@ def requested(**changes: Any) -> Requested:
     return Requested(**_facts(changes, owner=OWNER, model="m", input=[user("Hello?")]))
 
 
+def started(**changes: Any) -> Started:
+    """A background turn that left the queue."""
+    return Started(**_facts(changes))
+
+
+def items_added(**changes: Any) -> ItemsAdded:
+    """Words put into a conversation, for no model to answer."""
+    own = {"owner": OWNER, "conversation": CONVERSATION_ID, "input": [user("Remember this.")]}
+    return ItemsAdded(**_facts(changes, **own))
+
+
 def screened(**changes: Any) -> Screened:
     """A verdict: the input may pass."""
     return Screened(**_facts(changes))
@@ -76,5 +109,59 @@ def closed(**changes: Any) -> Closed:
     return Closed(**_facts(changes, status="completed", output=[message("Hi.")]))
 
 
+def deleted(**changes: Any) -> Deleted:
+    """A turn that is put away by itself."""
+    return Deleted(**_facts(changes))
+
+
+def restored(**changes: Any) -> Restored:
+    """A turn that is back."""
+    return Restored(**_facts(changes))
+
+
+def item_removed(**changes: Any) -> ItemRemoved:
+    """The user's message, taken out."""
+    return ItemRemoved(**_facts(changes, item_id=input_item_id(RESPONSE_ID, 0, "message")))
+
+
+def purged(**changes: Any) -> Purged:
+    """The end of everything that was said."""
+    return Purged(**_facts(changes))
+
+
+def conversation_created(**changes: Any) -> ConversationCreated:
+    """A conversation in which nothing was said yet."""
+    return ConversationCreated(**_conversation_facts(changes, owner=OWNER, metadata={"a": "b"}))
+
+
+def conversation_updated(**changes: Any) -> ConversationUpdated:
+    """Other metadata."""
+    return ConversationUpdated(**_conversation_facts(changes, metadata={"c": "d"}))
+
+
+def turn_added(**changes: Any) -> TurnAdded:
+    """The first turn of a conversation."""
+    return TurnAdded(**_conversation_facts(changes, response_id=RESPONSE_ID))
+
+
+def conversation_deleted(**changes: Any) -> ConversationDeleted:
+    """A conversation that is put away."""
+    return ConversationDeleted(**_conversation_facts(changes))
+
+
+def conversation_restored(**changes: Any) -> ConversationRestored:
+    """A conversation that is back."""
+    return ConversationRestored(**_conversation_facts(changes))
+
+
+def conversation_purged(**changes: Any) -> ConversationPurged:
+    """The end of a conversation."""
+    return ConversationPurged(**_conversation_facts(changes))
+
+
 def _facts(changes: dict[str, Any], **own: Any) -> dict[str, Any]:
-    return {**_ABOUT, **own, **changes}
+    return {**_EVERYWHERE, "response_id": RESPONSE_ID, **own, **changes}
+
+
+def _conversation_facts(changes: dict[str, Any], **own: Any) -> dict[str, Any]:
+    return {**_EVERYWHERE, "conversation_id": CONVERSATION_ID, **own, **changes}

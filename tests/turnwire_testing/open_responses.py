@@ -25,13 +25,24 @@ _ONLY_OPENAI = (
     "response.custom_tool_call_input.",
     "response.mcp_",
 )
-# OpenAI's `error` is flat, Open Responses' is nested: on HTTP ours is OpenAI's.
+# OpenAI's `error` is flat, Open Responses' is nested: on HTTP ours is OpenAI's; WebSockets have one
+# of their own (`problems_of_socket_error`).
 _OTHER_SHAPE = {"error"}
 
 
 def problems_of_response(response: JSON) -> list[str]:
     """Say what is wrong with a response object; nothing when it is valid."""
     return _problems("ResponseResource", _known_response(response))
+
+
+def problems_of_compaction(compaction: JSON) -> list[str]:
+    """Say what is wrong with the answer of `/responses/compact`; nothing when it is valid."""
+    return _problems("CompactResource", compaction)
+
+
+def problems_of_socket_error(message: JSON) -> list[str]:
+    """Say what is wrong with an error on a WebSocket; nothing when it is valid."""
+    return _problems("WebSocketErrorEvent", message)
 
 
 def problems_of_event(event: JSON) -> list[str]:

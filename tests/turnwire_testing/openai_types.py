@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, get_args
 
-from openai.types.responses import Response, ResponseStreamEvent
+from openai.types.responses import CompactedResponse, Response, ResponseStreamEvent
 from pydantic import BaseModel
 
 from turnwire_contracts.json_values import JSON, mapping
@@ -12,6 +12,11 @@ from turnwire_contracts.json_values import JSON, mapping
 def check_response(response: JSON) -> None:
     """Raise `pydantic.ValidationError` unless it is a valid `Response`."""
     Response.model_validate(_with_known_code(response), strict=True)
+
+
+def check_compaction(compacted: JSON) -> None:
+    """Raise `pydantic.ValidationError` unless it is a valid `CompactedResponse`."""
+    CompactedResponse.model_validate(compacted, strict=True)
 
 
 def check_event(event: JSON) -> None:

@@ -19,6 +19,12 @@ class Part:
     kind: str
     deltas: tuple[str, ...]
     annotations: tuple[JSON, ...] = ()
+    logprobs: tuple[tuple[JSON, ...], ...] = ()
+    """Those that each delta carries; deltas beyond the last of them carry none."""
+
+    def carried_by(self, delta: int) -> list[JSON]:
+        """Give the log probabilities that the delta at this place carries."""
+        return [*self.logprobs[delta]] if delta < len(self.logprobs) else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,15 @@ def _joined(first: list[Part], second: list[Part]) -> tuple[Part, ...]:
     return (*first, *second)
 
 
+def _with_alternatives(token: JSON, others: list[JSON]) -> JSON:
+    return {**token, "top_logprobs": others}
+
+
+def _output_text(told: list[tuple[str, tuple[JSON, ...]]], annotations: tuple[JSON, ...]) -> Part:
+    deltas, logprobs = [text for text, _ in told], [carried for _, carried in told]
+    return Part("output_text", tuple(deltas), annotations, tuple(logprobs))
+
+
 def as_tuple(values: list[T]) -> tuple[T, ...]:
     """Make it a value that cannot change."""
     return tuple(values)
@@ -68,8 +83,25 @@ _annotations = st.fixed_dictionaries(
         "end_index": st.integers(0, 9),
     }
 )
+_tokens: st.SearchStrategy[JSON] = st.fixed_dictionaries(
+    {
+        "token": texts,
+        "logprob": st.floats(-100, 0),
+        "bytes": st.lists(st.integers(0, 255), max_size=2),
+    }
+)
+_logprobs: st.SearchStrategy[JSON] = st.builds(
+    _with_alternatives, _tokens, st.lists(_tokens, max_size=1)
+)
+# A token may have no text of its own, as the first half of a character has none.
+_carrying = st.tuples(
+    texts | st.just(""), st.lists(_logprobs, min_size=1, max_size=2).map(as_tuple)
+)
+_bare = st.tuples(texts | long_texts, st.just(()))
 _output_texts = st.builds(
-    Part, st.just("output_text"), deltas, st.lists(_annotations, max_size=2).map(as_tuple)
+    _output_text,
+    st.lists(_bare, max_size=5) | st.lists(_bare | _carrying, max_size=5),
+    st.lists(_annotations, max_size=2).map(as_tuple),
 )
 _refusals = st.builds(Part, st.just("refusal"), deltas)
 _summaries = st.builds(Part, st.just("summary_text"), deltas)
@@ -147,8 +179,8 @@ def _telling_item(assembler: Assembler, item: Told) -> Iterator[None]:
     for part in item.parts:
         assembler.add_part(part.kind)
         yield
-        for delta in part.deltas:
-            assembler.delta(delta)
+        for place, delta in enumerate(part.deltas):
+            assembler.delta(delta, part.carried_by(place))
             yield
         assembler.end_part([*part.annotations])
         yield

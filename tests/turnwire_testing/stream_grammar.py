@@ -1,15 +1,26 @@
 """The grammar of a response's stream, checked event by event (spec/responses-api.md §2.5).
 
-created in_progress item* end
+opening item* end
+opening = created in_progress | created queued in_progress, the second in the background
 item = output_item.added (part | argument deltas)* output_item.done
 part = part.added delta* annotation* text.done part.done
 """
 
 from collections.abc import Callable, Sequence
 
-from turnwire_contracts.json_values import JSON
+from turnwire_contracts.json_values import JSON, objects
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
+
+_OPENINGS = {
+    False: {"response.created": "in_progress", "response.in_progress": "in_progress"},
+    True: {
+        "response.created": "queued",
+        "response.queued": "queued",
+        "response.in_progress": "in_progress",
+    },
+}
+"""In the background or not: the first events, and the status that each tells."""
 
 _TEXTS = {
     "response.output_text": "text",
@@ -32,11 +43,13 @@ def check_stream(events: Sequence[JSON]) -> None:
     numbers = [event["sequence_number"] for event in events]
     _demand(numbers == list(range(len(events))), "numbers have a gap", numbers)
     kinds = [event["type"] for event in events]
-    _demand(kinds[:2] == ["response.created", "response.in_progress"], "wrong opening", kinds)
+    opening = _OPENINGS[events[0]["response"]["background"]]
+    said = [(event["type"], event["response"]["status"]) for event in events[: len(opening)]]
+    _demand(said == [*opening.items()], "wrong opening", said)
     ends = [kind for kind in kinds if kind in TERMINAL]
     _demand(kinds[-1] in TERMINAL and len(ends) == 1, "not one terminal event at the end", kinds)
     checker = _Items()
-    for event in events[2:-1]:
+    for event in events[len(opening) : -1]:
         checker.take(event)
     _demand(checker.item is None, "an item is still open at the end", events[-1])
     _demand(events[-1]["response"]["output"] == checker.finished, "output is not what was told", "")
@@ -54,6 +67,7 @@ class _Items:
         self._text: list[str] = []
         self._text_done = False
         self._annotations: list[JSON] = []
+        self._logprobs: list[JSON] = []
 
     def take(self, event: JSON) -> None:
         """Check the next event."""
@@ -79,17 +93,20 @@ class _Items:
             self._same_part(event)
         _demand(not self._text_done, "text after its end", event)
         if step == "delta":
-            _demand(event["delta"] != "", "an empty delta", event)
+            logprobs = objects(event.get("logprobs"))
+            _demand(event["delta"] != "" or logprobs, "an empty delta", event)
             self._text.append(event["delta"])
+            self._logprobs += logprobs
             return
         field = _TEXTS.get(stem) or _ARGUMENTS[stem]
         _demand(event[field] == "".join(self._text), "the text is not its deltas", event)
+        self._same_logprobs(event)
         self._text_done = True
 
     def _item_added(self, event: JSON) -> None:
         _demand(self.item is None, "an item inside an item", event)
         self.item, self._parts = event["item"], {"content_index": 0, "summary_index": 0}
-        self._text, self._text_done = [], False
+        self._text, self._text_done, self._logprobs = [], False, []
         for field in ("arguments", "input"):
             _demand(event["item"].get(field, "") == "", "a call that starts with arguments", event)
 
@@ -110,7 +127,7 @@ class _Items:
         index = "summary_index" if event["part"]["type"] == "summary_text" else "content_index"
         _demand(event[index] == self._parts[index], "wrong index of a part", event)
         self._part = {index: event[index], "type": event["part"]["type"]}
-        self._text, self._text_done, self._annotations = [], False, []
+        self._text, self._text_done, self._annotations, self._logprobs = [], False, [], []
 
     def _part_done(self, event: JSON) -> None:
         self._same_item(event)
@@ -119,6 +136,7 @@ class _Items:
         part = event["part"]
         _demand(part.get("text", part.get("refusal")) == "".join(self._text), "other text", event)
         _demand(part.get("annotations", []) == self._annotations, "other annotations", event)
+        self._same_logprobs(part)
         self._parts["summary_index" if "summary_index" in event else "content_index"] += 1
         self._part = None
 
@@ -132,12 +150,17 @@ class _Items:
     def _same_item(self, event: JSON) -> None:
         _demand(self.item is not None and event["item_id"] == self.item["id"], "no item", event)
 
+    def _same_logprobs(self, done: JSON) -> None:
+        # A backend may tell them at the end only.
+        same = not self._logprobs or done.get("logprobs") == self._logprobs
+        _demand(same, "other log probabilities", done)
+
     def _same_part(self, event: JSON) -> None:
         place = {name: value for name, value in (self._part or {}).items() if name != "type"}
         _demand(bool(place), "no part is open", event)
         _demand(all(event[name] == value for name, value in place.items()), "other part", event)
 
 
-def _demand(holds: bool, what: str, shown: object) -> None:  # noqa: FBT001 -- reads as a sentence
+def _demand(holds: object, what: str, shown: object) -> None:
     if not holds:
         raise GrammarError(f"{what}: {shown}")

@@ -1,4 +1,4 @@
-"""A connection to a real broker whose streams are declared."""
+"""A connection to a real broker whose streams are declared, and both kinds of event log."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,7 +7,10 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import connect
+from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.topology import declare
+from turnwire_chassis.memory.event_log import MemoryEventLog
 
 
 @pytest.fixture
@@ -20,3 +23,15 @@ async def client(nats_url: str) -> AsyncGenerator[Client]:
 @pytest.fixture
 async def jetstream(client: Client) -> JetStreamContext:
     return await declare(client, 1)
+
+
+@pytest.fixture(params=["memory", "jetstream"])
+def log(request: pytest.FixtureRequest) -> EventLog:
+    if request.param == "memory":
+        return MemoryEventLog()
+    return request.getfixturevalue("jetstream_log")
+
+
+@pytest.fixture
+async def jetstream_log(client: Client, jetstream: JetStreamContext) -> JetStreamEventLog:
+    return JetStreamEventLog(client, jetstream)

@@ -4,11 +4,9 @@ import asyncio
 
 import pytest
 from nats.aio.client import Client
-from nats.js import JetStreamContext
 
 from turnwire_chassis.event_log import EventLog, FencedError, Recorded, TooLargeError
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
-from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_testing.examples import (
@@ -21,18 +19,6 @@ from turnwire_testing.examples import (
     user,
 )
 from turnwire_testing.waiting import eventually
-
-
-@pytest.fixture(params=["memory", "jetstream"])
-def log(request: pytest.FixtureRequest) -> EventLog:
-    if request.param == "memory":
-        return MemoryEventLog()
-    return request.getfixturevalue("jetstream_log")
-
-
-@pytest.fixture
-async def jetstream_log(client: Client, jetstream: JetStreamContext) -> JetStreamEventLog:
-    return JetStreamEventLog(client, jetstream)
 
 
 @pytest.fixture

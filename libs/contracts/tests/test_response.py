@@ -10,12 +10,19 @@ from inline_snapshot import snapshot
 from turnwire_contracts.events import AnyEvent, Failure, Usage
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.response import (
-    Progress,
     closed_response,
     error_envelope,
-    response_object,
+    running_response,
 )
-from turnwire_testing.examples import closed, message, requested, taken_over
+from turnwire_testing.examples import (
+    CONVERSATION_ID,
+    OTHER_ID,
+    closed,
+    message,
+    requested,
+    started,
+    taken_over,
+)
 from turnwire_testing.open_responses import problems_of_response
 from turnwire_testing.openai_types import check_response
 
@@ -45,6 +52,9 @@ params: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "truncation": st.sampled_from(["auto", "disabled"]),
         "service_tier": st.sampled_from(["auto", "default", "flex"]),
         "user": st.text(max_size=4),
+        "prompt": st.sampled_from(
+            [None, {"id": "p"}, {"id": "p", "version": "2", "variables": {"name": "Ada"}}]
+        ),
         "safety_identifier": st.text(max_size=4),
         "prompt_cache_key": st.text(max_size=4),
         "unknown_field": st.text(max_size=4),
@@ -61,19 +71,35 @@ ends: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
 )
 
 
-@given(params, ends, st.none() | st.text(max_size=4))
+states: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {},
+    optional={
+        "background": st.booleans(),
+        "conversation": st.just(CONVERSATION_ID),
+        "previous_response_id": st.just(OTHER_ID),
+        "instructions": st.text(max_size=4),
+    },
+)
+
+
+@given(params, ends, states)
 def test_every_ended_response_is_valid_for_both_specifications(
-    given_params: dict[str, Any], end: dict[str, Any], instructions: str | None
+    given_params: dict[str, Any], end: dict[str, Any], state: dict[str, Any]
 ) -> None:
-    turn = ended([requested(params=given_params, instructions=instructions), closed(**end)])
+    turn = ended([requested(params=given_params, **state), closed(**end)])
     response = closed_response(turn)
     check_response(response)
     assert problems_of_response(response) == []
 
 
-@given(params)
-def test_a_running_response_is_valid_for_both_specifications(given_params: dict[str, Any]) -> None:
-    response = response_object(requested(params=given_params), Progress("in_progress", "Be brief."))
+@given(params, states, st.booleans())
+def test_a_running_response_is_valid_for_both_specifications(
+    given_params: dict[str, Any],
+    state: dict[str, Any],
+    started: bool,  # noqa: FBT001 -- a case, not a switch
+) -> None:
+    request = requested(params=given_params, **state)
+    response = running_response(request, "Be brief.", started=started)
     check_response(response)
     assert problems_of_response(response) == []
 
@@ -94,6 +120,7 @@ def test_a_completed_response_reads_like_this() -> None:
             "completed_at": 1700000000,
             "status": "completed",
             "background": False,
+            "conversation": None,
             "error": None,
             "incomplete_details": None,
             "instructions": "Be brief.",
@@ -110,6 +137,7 @@ def test_a_completed_response_reads_like_this() -> None:
                 }
             ],
             "previous_response_id": None,
+            "prompt": None,
             "reasoning": {"effort": None, "summary": None},
             "store": True,
             "text": {"format": {"type": "text"}},
@@ -146,6 +174,50 @@ def test_a_completed_response_reads_like_this() -> None:
             "user": None,
         }
     )
+
+
+@pytest.mark.parametrize(
+    ("background", "started", "status"),
+    [
+        (False, False, "in_progress"),
+        (False, True, "in_progress"),
+        (True, False, "queued"),
+        (True, True, "in_progress"),
+    ],
+)
+def test_a_background_response_is_queued_until_it_starts(
+    *, background: bool, started: bool, status: str
+) -> None:
+    request = requested(background=background)
+    response = running_response(request, "Be brief.", started=started)
+    assert (response["background"], response["status"]) == (background, status)
+    assert response["instructions"] == "Be brief."
+    assert response["output"] == []
+
+
+def test_an_ended_background_response_is_still_told_from_others() -> None:
+    response = closed_response(ended([requested(background=True), started(), closed()]))
+    assert (response["background"], response["status"]) == (True, "completed")
+
+
+def test_a_response_names_the_conversation_it_was_made_in_and_not_the_turn_before() -> None:
+    request = requested(conversation=CONVERSATION_ID, previous_response_id=OTHER_ID)
+    response = closed_response(ended([request, closed()]))
+    assert response["conversation"] == {"id": CONVERSATION_ID}
+    assert response["previous_response_id"] is None
+
+
+@pytest.mark.parametrize("named", ["previous_response_id", "continues"])
+def test_a_response_names_the_previous_one_that_the_client_named(named: str) -> None:
+    response = closed_response(ended([requested(**{named: OTHER_ID}), closed()]))
+    assert response["previous_response_id"] == OTHER_ID
+    assert response["conversation"] is None
+
+
+def test_a_prompt_is_echoed_as_it_was_asked_for() -> None:
+    prompt = {"id": "greeting", "version": "2", "variables": {"name": "Ada"}}
+    response = closed_response(ended([requested(params={"prompt": prompt}), closed()]))
+    assert response["prompt"] == prompt
 
 
 def test_only_a_completed_response_says_when_it_was_completed() -> None:

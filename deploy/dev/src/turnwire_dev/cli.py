@@ -21,23 +21,21 @@ app.command()(doctor)
 
 @app.command()
 def replay(
-    response_id: Annotated[
-        str | None, typer.Argument(help="The turn; may be left out with --from-file.")
+    response_or_conversation: Annotated[
+        str | None, typer.Argument(help="resp_… or conv_…; may be left out with --from-file.")
     ] = None,
     *,
     from_file: Annotated[
         Path | None, typer.Option(help="Read an exported log instead of the broker's.")
     ] = None,
-    export: Annotated[
-        Path | None, typer.Option(help="Also write the turn's events to this file.")
-    ] = None,
-    tenant: Annotated[str, typer.Option(help="The tenant that the turn belongs to.")] = "local",
+    export: Annotated[Path | None, typer.Option(help="Also write the events to this file.")] = None,
+    tenant: Annotated[str, typer.Option(help="The tenant that it belongs to.")] = "local",
 ) -> None:
-    """Print the events of a turn, the state after each, and what would be done next."""
+    """Print the events of a turn or a conversation, the state after each, and what comes next."""
     # Loads the broker's client and the turn core, which would make every `turnwire up` wait.
     from turnwire_dev.commands.replay import replay as tell  # noqa: PLC0415 -- see above
 
-    tell(response_id, from_file, export, tenant)
+    tell(response_or_conversation, from_file, export, tenant)
 
 
 def main() -> None:

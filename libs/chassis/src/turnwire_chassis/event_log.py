@@ -65,5 +65,8 @@ class EventLog(Protocol):
         ...
 
     async def erase(self, recorded: Recorded | RecordedConversation) -> None:
-        """Remove one event and overwrite its bytes; one that is gone already is fine."""
+        """Remove one event and overwrite its bytes; one that is gone already is fine.
+
+        Raises `LogUnavailableError`.
+        """
         ...

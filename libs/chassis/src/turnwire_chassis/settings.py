@@ -2,13 +2,15 @@
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
+from turnwire_chassis.yaml_place import PlaceError
 
 PREFIX = "TURNWIRE_"
 _SIMILAR = 0.75
@@ -50,6 +52,7 @@ class ServiceSettings(BaseSettings):
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+ReadT = TypeVar("ReadT")
 
 
 def load(settings: type[SettingsT]) -> SettingsT:
@@ -80,6 +83,25 @@ def refuse_misspelt(environ: Mapping[str, str]) -> None:
                 f"{name} is not a setting of Turnwire. Did you mean {near[0]}? "
                 "docs/settings.md lists them all."
             )
+
+
+def read_file(setting: str, path: Path, read: Callable[[str, str], ReadT]) -> ReadT:
+    """Read the YAML file that a setting names; `read` gets its text and what complaints call it.
+
+    Raises `SettingsError`.
+    """
+    try:
+        return read(path.read_text(encoding="utf-8"), str(path))
+    except PlaceError as error:
+        raise SettingsError(str(error)) from error
+    except OSError as error:
+        raise _unreadable(setting, path, error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(setting, path, "it is not UTF-8") from error
+
+
+def _unreadable(setting: str, path: Path, reason: str) -> SettingsError:
+    return SettingsError(f"{setting}: {path} cannot be read: {reason}")
 
 
 def _problem(detail: Any) -> str:

@@ -23,7 +23,6 @@ RESPONSE_PREFIX = "resp_"
 CONVERSATION_PREFIX = "conv_"
 _DIGITS = 32
 _HEX = frozenset("0123456789abcdef")
-_OUR_ITEM = re.compile(r"[a-z]+_([0-9a-f]{32})([io])([0-9]{1,6})")
 
 ITEM_PREFIXES = {
     "message": "msg",
@@ -39,6 +38,12 @@ ITEM_PREFIXES = {
     "compaction": "cmp",
 }
 """OpenAI: the prefix of an item's id names its type."""
+
+_OTHER_ITEM = "item"
+_OUR_ITEM = re.compile(
+    rf"(?:{'|'.join([*ITEM_PREFIXES.values(), _OTHER_ITEM])})"
+    r"_([0-9a-f]{32})([io])(0|[1-9][0-9]{0,5})"
+)
 
 
 def new_response_id(now_ms: int, randomness: bytes) -> ResponseId:
@@ -106,5 +111,5 @@ def _is_id(text: str, prefix: str) -> bool:
 
 
 def _item_id(response_id: ResponseId, place: str, kind: str) -> ItemId:
-    prefix = ITEM_PREFIXES.get(kind, "item")
+    prefix = ITEM_PREFIXES.get(kind, _OTHER_ITEM)
     return ItemId(f"{prefix}_{response_id.removeprefix(RESPONSE_PREFIX)}{place}")

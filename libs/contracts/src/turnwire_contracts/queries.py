@@ -134,6 +134,8 @@ class AskForTree(Struct, frozen=True):
     after: ResponseId | None = None
     newest_first: bool = False
     include_deleted: bool = False
+    everything: bool = False
+    """Also the turns that only brought items and asked no model."""
 
 
 class Node(Struct, frozen=True):
@@ -159,6 +161,14 @@ class Models(Struct, frozen=True, tag=True):
     """The backend's own list, as it says it."""
 
     body: msgspec.Raw
+
+
+class InputTokens(Struct, frozen=True, tag=True):
+    """How many tokens the model would read for a request that is not made."""
+
+    input_tokens: int
+    estimated: bool
+    """Whether no backend counted them."""
 
 
 class AskForHealth(Struct, frozen=True):
@@ -245,6 +255,9 @@ STORE_HEALTH: Query[AskForHealth, Health] = Query(
 )
 BACKEND_MODELS: Query[AskForModels, Models | Refusal] = Query(
     subjects.BACKEND_MODELS, subjects.ORCHESTRATOR_QUEUE, AskForModels, Models | Refusal
+)
+BACKEND_INPUT_TOKENS: Query[Requested, InputTokens | Refusal] = Query(
+    subjects.BACKEND_INPUT_TOKENS, subjects.ORCHESTRATOR_QUEUE, Requested, InputTokens | Refusal
 )
 GUARD_CHECK: Query[AskForCheck, Verdict | Refusal] = Query(
     subjects.GUARD_CHECK, subjects.GUARD_QUEUE, AskForCheck, Verdict | Refusal

@@ -29,6 +29,7 @@ STORE_CONVERSATIONS = "store.conversations"
 STORE_TREE = "store.tree"
 STORE_HEALTH = "store.health"
 BACKEND_MODELS = "backend.models"
+BACKEND_INPUT_TOKENS = "backend.input_tokens"
 VIEWERS = "viewers.*"
 
 GUARD_QUEUE = "guard"

@@ -1,1 +1,1 @@
-"""One turn told from its events: where they come from, and what they add up to."""
+"""One turn or conversation told from its events: where they come from, what they add up to."""

@@ -1,6 +1,15 @@
-"""What is shown of one event of a turn that is told again."""
+"""What is shown of one event that is told again."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from turnwire_contracts.conversation_events import AnyConversationEvent
+from turnwire_contracts.events import AnyEvent
+
+_SAID_BY_THE_HEADING = {"v", "tenant", "at", "cause"}
+_LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +20,22 @@ class Chapter:
     facts: list[str]
     state: str
     next_step: str
+
+
+def heading_of(sequence: int, kind: str, event: AnyEvent | AnyConversationEvent) -> str:
+    """Say which event it is, when it happened, and why."""
+    when = datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds")
+    return f"#{sequence} {kind} v{event.v}  {when}  cause {event.cause}"
+
+
+def facts_of(event: AnyEvent | AnyConversationEvent, owner: str) -> list[str]:
+    """Say what the event tells beyond its heading, a line each; `owner` names whose event it is."""
+    return [
+        f"{name}: {_shortened(msgspec.json.encode(value).decode())}"
+        for name, value in msgspec.to_builtins(event).items()
+        if name not in _SAID_BY_THE_HEADING and name != owner
+    ]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)})"

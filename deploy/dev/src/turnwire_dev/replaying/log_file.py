@@ -1,14 +1,17 @@
 """An exported log: one event a line, as JSON, with its place in the stream and its subject."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from turnwire_chassis.event_log import Recorded
+from turnwire_chassis.event_log import Recorded, RecordedConversation
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import kind_of
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.conversation_events import conversation_subject_of
+from turnwire_contracts.events import subject_of
+
+AnyRecorded = Recorded | RecordedConversation
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -23,31 +26,50 @@ class UnreadableLogError(Exception):
     """The file is not an exported log; the text says where it stops being one."""
 
 
-def write(path: Path, recorded: list[Recorded]) -> None:
-    """Write the events of a turn. Raises OSError."""
-    lines: list[bytes] = []
-    for each in recorded:
-        event = each.event
-        subject = subjects.turn_event(event.tenant, event.response_id, kind_of(event))
-        body = msgspec.json.decode(codec.encode(event))
-        lines.append(msgspec.json.encode(Line(each.sequence, subject, body)))
+def write(path: Path, recorded: Iterable[AnyRecorded]) -> None:
+    """Write the events of a turn or conversation. Raises OSError."""
+    lines = [msgspec.json.encode(_line(each)) for each in recorded]
     path.write_bytes(b"\n".join([*lines, b""]))
 
 
-def read(path: Path, response_id: ResponseId | None) -> list[Recorded]:
-    """Read the events of one turn; without `response_id`, of the first turn in the file.
+def read(path: Path, wanted: str | None) -> list[AnyRecorded]:
+    """Read the events of one turn or conversation, `wanted` or the first in the file.
 
     Raises `UnreadableLogError`, `UnreadableEventError`, OSError.
     """
-    found: list[Recorded] = []
+    found: list[AnyRecorded] = []
     for number, text in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             line = msgspec.json.decode(text, type=Line)
-            _, owner, kind = subjects.parse_turn_event(line.subject)
+            of_conversation, owner, kind = _names(line.subject)
         except (msgspec.DecodeError, ValueError) as error:
             raise UnreadableLogError(f"{path}, line {number}: {error}") from error
-        response_id = response_id or owner
-        if owner == response_id:
-            event = codec.decode(kind, msgspec.json.encode(line.event))
-            found.append(Recorded(line.sequence, event))
+        wanted = wanted or owner
+        if owner == wanted:
+            body = msgspec.json.encode(line.event)
+            found.append(
+                RecordedConversation(line.sequence, codec.decode_conversation(kind, body))
+                if of_conversation
+                else Recorded(line.sequence, codec.decode(kind, body))
+            )
     return sorted(found, key=lambda each: each.sequence)
+
+
+def _line(recorded: AnyRecorded) -> Line:
+    body = msgspec.json.decode(codec.encode(recorded.event))
+    match recorded:
+        case RecordedConversation(sequence, event):
+            return Line(sequence, conversation_subject_of(event), body)
+        case Recorded(sequence, event):
+            return Line(sequence, subject_of(event), body)
+
+
+def _names(subject: str) -> tuple[bool, str, str]:
+    """Tell whether a subject is a conversation's, and name its owner and its kind of event.
+
+    Raises `ValueError` for the subject of something else.
+    """
+    of_conversation = subject.startswith(subjects.CONVERSATION_EVENTS.removesuffix(">"))
+    parse = subjects.parse_conversation_event if of_conversation else subjects.parse_turn_event
+    _, owner, kind = parse(subject)
+    return of_conversation, owner, kind

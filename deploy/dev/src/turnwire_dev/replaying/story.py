@@ -1,13 +1,10 @@
 """What a turn's events add up to: after each, the state it is in and what would be done next."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
-import msgspec
-
 from turnwire_chassis.event_log import Recorded
-from turnwire_contracts.events import kind_of
+from turnwire_contracts.events import Closed, Purged, kind_of
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -19,55 +16,74 @@ from turnwire_contracts.turn import (
     evolve,
 )
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_dev.replaying.chapter import Chapter
+from turnwire_dev.replaying.chapter import Chapter, facts_of, heading_of
 from turnwire_orchestrator.deciding.react import react
 
-_SAID_BY_THE_HEADING = {"v", "tenant", "response_id", "at", "cause"}
-_LONGEST_VALUE = 200
 
-
-def chapters(recorded: list[Recorded]) -> Iterator[Chapter]:
+def chapters(recorded: Iterable[Recorded]) -> Iterator[Chapter]:
     """Tell a turn event by event. Raises `ImpossibleEventError` when the log is damaged."""
     turn: Turn = Unborn()
     for each in recorded:
         turn = evolve(turn, each.event)
-        event = each.event
-        when = datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds")
-        step = react(turn)
         yield Chapter(
-            heading=f"#{each.sequence} {kind_of(event)} v{event.v}  {when}  cause {event.cause}",
-            facts=_facts(event),
+            heading=heading_of(each.sequence, kind_of(each.event), each.event),
+            facts=facts_of(each.event, "response_id"),
             state=_state(turn),
-            next_step=type(step).__name__ if step is not None else "nothing: the turn has ended",
+            next_step=_next_step(turn),
         )
 
 
-def _facts(event: msgspec.Struct) -> list[str]:
-    facts = msgspec.to_builtins(event)
-    return [
-        f"{name}: {_shortened(msgspec.json.encode(value).decode())}"
-        for name, value in facts.items()
-        if name not in _SAID_BY_THE_HEADING
-    ]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)})"
+def _next_step(turn: Turn) -> str:
+    if isinstance(turn, Unborn):
+        return "nothing: there is no turn"
+    step = react(turn)
+    return "nothing: the turn has ended" if step is None else type(step).__name__
 
 
 def _state(turn: Turn) -> str:
     match turn:
         case Unborn():
-            return "Unborn"
-        case Screening() | Refused():
-            return type(turn).__name__
+            return "Unborn: what came before is not in the log"
+        case Refused():
+            return "Refused"
+        case Screening():
+            return f"Screening{_on_its_way(turn)}"
         case Sampling():
-            cancel = ", to be cancelled" if turn.cancel else ""
-            return f"Sampling, {len(turn.abandoned)} abandoned items{cancel}"
+            return f"Sampling, {len(turn.abandoned)} abandoned items{_on_its_way(turn)}"
         case ClosedTurn():
-            frames = f", {len(stream_of(turn))} frames" if turn.request.stream else ""
-            return f"Closed: {turn.closed.status}, {len(turn.output)} output items{frames}"
+            return _closed(turn)
         case Erased():
-            return f"Erased: {turn.closed.status}, its content was not to be kept"
+            return _erased(turn.last)
         case _:
             assert_never(turn)
+
+
+def _on_its_way(turn: Screening | Sampling) -> str:
+    queued = ", queued in the background" if turn.request.background and not turn.started else ""
+    return queued + (", to be cancelled" if turn.cancel else "")
+
+
+def _closed(turn: ClosedTurn) -> str:
+    frames = f", {len(stream_of(turn))} frames" if turn.request.watched else ""
+    removed = f", {len(turn.removed)} items removed" if turn.removed else ""
+    if turn.is_response:
+        told = f"Closed: {turn.closed.status}, {len(turn.output)} output items{frames}"
+    else:
+        told = f"Closed: {len(turn.request.input)} items put into a conversation"
+    return told + removed + _put_away(turn)
+
+
+def _put_away(turn: ClosedTurn) -> str:
+    if not turn.deleted:
+        return ""
+    return ", deleted" + (" with its conversation" if turn.deleted_with_conversation else "")
+
+
+def _erased(last: Closed | Purged) -> str:
+    match last:
+        case Closed():
+            return f"Erased: {last.status}, its content was not to be kept"
+        case Purged():
+            return "Erased: purged, its content is gone for ever"
+        case _:
+            assert_never(last)

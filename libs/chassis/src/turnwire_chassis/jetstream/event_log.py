@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError
 
 from turnwire_chassis.event_log import (
     FencedError,
@@ -31,6 +30,8 @@ Event = AnyEvent | AnyConversationEvent
 
 _WRONG_LAST_SEQUENCE = 10071
 _TOO_LARGE = 10054
+_GONE = frozenset({400, 404})
+"""The broker's words for "no such message"."""
 _APPEND_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 5.0
 _BATCH = 1000
@@ -86,12 +87,13 @@ class JetStreamEventLog:
 
     async def erase(self, recorded: Recorded | RecordedConversation) -> None:
         """See `EventLog.erase`."""
-        with suppress(NotFoundError):
-            try:
-                await self._jetstream.delete_msg(subjects.TURNS_STREAM, recorded.sequence)
-            except APIError as error:
-                if error.code != 400:  # noqa: PLR2004 -- the broker's word for "no such message"
-                    raise
+        try:
+            await self._jetstream.delete_msg(subjects.TURNS_STREAM, recorded.sequence)
+        except APIError as error:
+            if error.code not in _GONE:
+                raise LogUnavailableError(str(error)) from error
+        except (NatsError, TimeoutError) as error:
+            raise LogUnavailableError(str(error)) from error
 
     async def _own(self, event: Event, body: bytes, expected: int) -> int:
         for recorded in await self._all(event):

@@ -27,6 +27,9 @@ log = structlog.get_logger()
 Answer = Callable[[bytes], Awaitable[bytes]]
 """Gives the answer to a question, both as they travel."""
 
+Heard = Callable[[str], None]
+"""Takes note of a message by its subject."""
+
 _FINISH_WITHIN_S = 0.25
 _STOP_WITHIN_S = 0.25
 
@@ -40,6 +43,7 @@ class Answering:
         self._running = BoundedTasks(most_at_once)
         self._subscribers: list[Any] = []
         self._subscribed = False
+        self._hearing: list[tuple[str, Heard]] = []
 
     def to(self, query: Query[Any, Any], answer: Answer) -> None:
         """Bind a question to what answers it; before `start`."""
@@ -53,12 +57,30 @@ class Answering:
         subscriber(take)
         self._subscribers.append(subscriber)
 
+    def hear(self, subject: str, heard: Heard) -> None:
+        """Tell of every message on `subject`, whoever else hears it; before `start`.
+
+        Of what the log took before a question was asked, it tells before the question is answered:
+        both come over one connection, and the broker hands a message on before it confirms it.
+        What is published while there is no connection is never told (`connections`).
+        """
+        self._hearing.append((subject, heard))
+
     async def start(self) -> None:
         """Subscribe; waits for the broker as long as it takes."""
+        await self._broker.connect()
+        # First, as a reconnection subscribes in the same order: who is asked, hears.
+        for subject, heard in self._hearing:
+            await self._broker.connection.subscribe(subject, cb=_noting(heard))  # pyright: ignore[reportUnknownMemberType] -- a bare Future in nats-py
         await self._broker.start()
         # Only now does the broker know of the subscriptions.
         await self._broker.connection.flush()
         self._subscribed = True
+
+    @property
+    def connections(self) -> int:
+        """How often the connection was found again: then something may have gone unheard."""
+        return self._broker.connection.stats["reconnects"]
 
     @property
     def largest_answer(self) -> int:
@@ -103,6 +125,14 @@ class _Broker(NatsBroker):
         connection = await connect(self._url, self._service)
         self.config.connect(connection)
         return connection
+
+
+def _noting(heard: Heard) -> Callable[[Msg], Awaitable[None]]:
+    async def note(message: Msg) -> None:
+        # Nothing in here waits, so that no question can overtake.
+        heard(message.subject)
+
+    return note
 
 
 async def _reply(message: Msg, answer: Answer) -> None:

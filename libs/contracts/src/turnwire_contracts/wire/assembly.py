@@ -9,6 +9,7 @@ Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of 
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
@@ -51,7 +52,7 @@ class Assembler:
         self._item: Item | None = None
         self._part: JSON | None = None
         self._texts: list[str] = []
-        self._logprobs: list[list[JSON]] = []
+        self._logprobs: dict[int, list[JSON]] = {}
         self._delta_event = ""
         self._prefix = b""
         self._place: JSON = {}
@@ -96,17 +97,12 @@ class Assembler:
 
         `logprobs` are those of its tokens; only output text has any.
         """
-        if not text and not logprobs:
-            return
-        self._texts.append(text)
-        self._logprobs.append(logprobs or [])
-        if self._frames is None:
-            return
-        if logprobs:
-            bare = delta_prefix(self._delta_event, self._open_item()["id"], self._place)
-            self._frames.delta(bare, text, logprobs)
-        else:
-            self._frames.delta(self._prefix, text)
+        if logprobs and self.in_part == "output_text":
+            self._delta_with(text, logprobs)
+        elif text:
+            self._texts.append(text)
+            if self._frames is not None:
+                self._frames.delta(self._prefix, text)
 
     def end_part(
         self, annotations: list[JSON] | None = None, logprobs: list[JSON] | None = None
@@ -117,7 +113,7 @@ class Assembler:
         item, part = self._open_item(), self._part
         kind = part["type"]
         field = part_list(kind)
-        told = [each for of_delta in self._logprobs for each in of_delta]
+        told = [each for of_delta in self._logprobs.values() for each in of_delta]
         part |= {TEXT_FIELDS[kind]: self._end_text()}
         place = {"item_id": item["id"], **self._place_of(kind, len(item[field]))}
         if kind == "output_text":
@@ -168,16 +164,26 @@ class Assembler:
         return {"output_index": self._index, field: index}
 
     def _start_text(self, kind: str, place: JSON) -> None:
-        self._texts, self._logprobs = [], []
+        self._texts, self._logprobs = [], {}
         if self._frames is not None:
             self._delta_event, self._place = f"{_EVENTS[kind]}.delta", place
             constant: JSON = {"logprobs": []} if kind == "output_text" else {}
             item_id = self._open_item()["id"]
             self._prefix = delta_prefix(self._delta_event, item_id, place | constant)
 
+    def _delta_with(self, text: str, logprobs: list[JSON]) -> None:
+        self._logprobs[len(self._texts)] = logprobs
+        self._texts.append(text)
+        if self._frames is not None:
+            bare = delta_prefix(self._delta_event, self._open_item()["id"], self._place)
+            self._frames.delta(bare, text, logprobs)
+
     def _end_text(self) -> str:
-        self.cuts[-1].append(cuts.written(map(len, self._texts), map(len, self._logprobs)))
-        text, self._texts, self._logprobs = "".join(self._texts), [], []
+        carried: list[int] = []
+        if self._logprobs:
+            carried = [len(self._logprobs.get(each, ())) for each in range(len(self._texts))]
+        self.cuts[-1].append(cuts.written(map(len, self._texts), carried))
+        text, self._texts, self._logprobs = "".join(self._texts), [], {}
         return text
 
     def _event(self, kind: str, **fields: object) -> None:
@@ -216,7 +222,6 @@ def _write_text(
     logprobs: Sequence[JSON] = (),
 ) -> None:
     # A backend may leave a text out that its item needs.
-    whole = text if isinstance(text, str) else ""
+    whole, rest = text if isinstance(text, str) else "", iter(logprobs)
     for delta, count in cuts.split(whole, known[index] if index < len(known) else ""):
-        assembler.delta(delta, list(logprobs[:count]))
-        logprobs = logprobs[count:]
+        assembler.delta(delta, list(islice(rest, count)))

@@ -9,11 +9,11 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
-from turnwire_contracts.events import Item
+from turnwire_contracts.events import Item, Usage
 from turnwire_contracts.ids import ResponseId, output_item_id
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_contracts.wire.response import closed_response
+from turnwire_contracts.wire.response import closed_response, usage_object
 
 _PREFIX: Final = "twc1."
 _LONGEST: Final = 4 * 1024 * 1024
@@ -53,5 +53,5 @@ def compaction_object(turn: ClosedTurn) -> JSON:
         "object": "response.compaction",
         "created_at": response["created_at"],
         "output": response["output"],
-        "usage": response["usage"],
+        "usage": usage_object(turn.closed.usage or Usage()),
     }

@@ -99,14 +99,16 @@ class FrameWriter:
 
     def delta(self, prefix: bytes, text: str, logprobs: list[JSON] | None = None) -> None:
         """Encode one delta behind the bytes that all deltas of its part share."""
-        said = orjson.dumps(text)
-        frame = b'%b%d,"delta":%b' % (prefix, self.next_number, said)
-        if logprobs is not None:
-            frame += b',"logprobs":%b' % orjson.dumps(logprobs)
+        number, said = self.next_number, orjson.dumps(text)
+        if logprobs:
+            said += b',"logprobs":%b' % orjson.dumps(logprobs)
         if self._noise:
-            frame += b',"obfuscation":"%b"' % padding(self._noise, self.next_number, len(said))
-        self._waiting.append(frame + b"}\n\n")
-        self.next_number += 1
+            padded = padding(self._noise, number, len(said))
+            frame = b'%b%d,"delta":%b,"obfuscation":"%b"}\n\n' % (prefix, number, said, padded)
+        else:
+            frame = b'%b%d,"delta":%b}\n\n' % (prefix, number, said)
+        self._waiting.append(frame)
+        self.next_number = number + 1
 
     def take(self) -> tuple[int, list[bytes]]:
         """Hand over the frames since the last call, and the number of the first."""

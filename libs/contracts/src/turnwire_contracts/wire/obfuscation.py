@@ -1,8 +1,8 @@
 """Padding of deltas: who only sees the sizes of encrypted packets learns little of the text.
 
-OpenAI: `stream_options.include_obfuscation`. A delta and its padding together have a multiple of
-sixteen characters. The padding derives from the response's id, which an eavesdropper does not know,
-so that a stream written again from the log is the same.
+OpenAI: `stream_options.include_obfuscation`. A delta, what it carries, and its padding together
+have a multiple of sixteen characters. The padding derives from the response's id, which an
+eavesdropper does not know, so that a stream written again from the log is the same.
 """
 
 from base64 import urlsafe_b64encode
@@ -25,6 +25,6 @@ def noise(response_id: ResponseId) -> bytes:
 
 
 def padding(noise: bytes, number: int, length: int) -> bytes:
-    """Cut the padding of the frame `number`, whose delta has `length` bytes with its quotes."""
+    """Cut the padding of the frame `number`, that says `length` bytes, two quotes among them."""
     start = number * 17 % _STARTS
     return noise[start : start + _BLOCK - (length - _QUOTES) % _BLOCK]

@@ -1,6 +1,7 @@
 """Refusals that more than one service speaks, so that clients hear the same words from each."""
 
 from turnwire_contracts.events import Failure
+from turnwire_contracts.json_values import JSON
 
 
 def previous_not_found(response_id: str) -> Failure:
@@ -12,4 +13,39 @@ def previous_not_found(response_id: str) -> Failure:
         message=f"Previous response with id '{response_id}' not found. It may have been deleted, "
         "created with `store: false`, or belong to somebody else.",
         param="previous_response_id",
+    )
+
+
+def item_not_found(item_id: str) -> Failure:
+    """Refuse a turn whose input refers to an item that nothing in reach has."""
+    return Failure(
+        http_status=404,
+        type="invalid_request_error",
+        code="item_not_found",
+        message=f"Item with id '{item_id}' not found. Items of responses created with "
+        "`store: false` are not kept: send the item itself.",
+        param="input",
+    )
+
+
+def guard_unavailable() -> Failure:
+    """The guard must judge the input and cannot."""
+    return Failure(
+        http_status=503,
+        type="server_error",
+        code="guard_unavailable",
+        message="The input could not be checked against the content policy. Try again later.",
+    )
+
+
+def content_policy_failure(violations: list[JSON]) -> Failure:
+    """Say which rules the input broke; it is refused before any output, whoever asked how."""
+    broken = ", ".join(str(violation["category"]) for violation in violations)
+    return Failure(
+        http_status=400,
+        type="invalid_request_error",
+        code="content_filter",
+        message=f"The input was blocked by the content policy ({broken}).",
+        param="input",
+        violations=violations,
     )

@@ -68,7 +68,7 @@ def response_object(request: Requested, progress: Progress) -> JSON:
         "store": request.store,
         "text": {"format": {"type": "text"}, **_set(params.get("text"))},
         "tools": [_tool(tool) for tool in objects(params.get("tools"))],
-        "usage": _usage(closed.usage) if closed and closed.usage else None,
+        "usage": usage_object(closed.usage) if closed and closed.usage else None,
         **echoed,
         **(closed.fields if closed else {}),
     }
@@ -84,6 +84,20 @@ def closed_response(turn: ClosedTurn) -> JSON:
     """Write the response object of a turn that has ended."""
     progress = Progress(turn.closed.status, turn.instructions, turn.output, turn.closed)
     return response_object(turn.request, progress)
+
+
+def usage_object(usage: Usage) -> JSON:
+    """Write what a turn cost."""
+    return {
+        "input_tokens": usage.input_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+        },
+        "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+    }
 
 
 def error_envelope(failure: Failure) -> JSON:
@@ -115,16 +129,3 @@ def _error(failure: Failure) -> JSON:
 
 def _tool(tool: JSON) -> JSON:
     return {**_FUNCTION_TOOL, **tool} if tool.get("type") == "function" else tool
-
-
-def _usage(usage: Usage) -> JSON:
-    return {
-        "input_tokens": usage.input_tokens,
-        "input_tokens_details": {
-            "cached_tokens": usage.cached_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-        },
-        "output_tokens": usage.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-    }

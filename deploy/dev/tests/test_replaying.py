@@ -1,0 +1,206 @@
+"""Turns and conversations told from their events: every state, and files that hold both."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnwire_chassis.event_log import Recorded, RecordedConversation
+from turnwire_contracts.conversation_events import AnyConversationEvent
+from turnwire_contracts.events import AnyEvent
+from turnwire_contracts.turn import ImpossibleEventError
+from turnwire_dev.replaying import log_file
+from turnwire_dev.replaying.conversation_story import conversation_chapters
+from turnwire_dev.replaying.log_file import UnreadableLogError
+from turnwire_dev.replaying.story import chapters
+from turnwire_testing.examples import (
+    CONVERSATION_ID,
+    OTHER_ID,
+    RESPONSE_ID,
+    cancel_requested,
+    closed,
+    conversation_created,
+    conversation_deleted,
+    conversation_purged,
+    conversation_restored,
+    conversation_updated,
+    deleted,
+    item_removed,
+    items_added,
+    message,
+    purged,
+    requested,
+    restored,
+    screened,
+    started,
+    taken_over,
+    turn_added,
+)
+
+BACKGROUND = requested(background=True)
+VIOLATION: dict[str, Any] = {"category": "pii"}
+
+
+def turn(*events: AnyEvent) -> list[Recorded]:
+    """Record the events of a turn."""
+    return [Recorded(sequence, event) for sequence, event in enumerate(events, start=7)]
+
+
+def conversation(*events: AnyConversationEvent) -> list[RecordedConversation]:
+    """Record the events of a conversation."""
+    return [RecordedConversation(sequence, event) for sequence, event in enumerate(events, start=9)]
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "next_step"),
+    [
+        ([requested()], "Sampling, 0 abandoned items", "Sample"),
+        ([requested(), cancel_requested()], "to be cancelled", "GiveUp"),
+        ([requested(), taken_over(abandoned=[message("H")])], "1 abandoned items", "Sample"),
+        ([requested(screen=True)], "Screening", "Screen"),
+        ([requested(screen=True), screened(violations=[VIOLATION])], "Refused", "Refuse"),
+        ([BACKGROUND], "queued in the background", ""),
+        ([BACKGROUND, cancel_requested()], "in the background, to be cancelled", "GiveUp"),
+        ([requested(), closed()], "Closed: completed, 1 output items", "nothing"),
+        ([BACKGROUND, started(), closed(cuts=[["D"]])], "1 output items, 10 frames", "nothing"),
+        ([requested(store=False), closed(stored=False)], "Closed: completed", "Erase"),
+        ([items_added()], "Closed: 1 items put into a conversation", "nothing"),
+        ([requested(), closed(), deleted()], "1 output items, deleted", "nothing"),
+        (
+            [requested(), closed(), deleted(with_conversation=True)],
+            "deleted with its conversation",
+            "nothing",
+        ),
+        ([requested(), closed(), item_removed()], "1 items removed", "nothing"),
+        ([closed(stored=False)], "Erased: completed, its content was not to be kept", "nothing"),
+        ([requested(), closed(), purged()], "Erased: purged", "nothing: the turn has ended"),
+        ([purged(), deleted()], "Erased: purged", "nothing: the turn has ended"),
+        ([cancel_requested()], "Unborn", "nothing: there is no turn"),
+    ],
+)
+def test_every_state_of_a_turn_is_told_with_what_comes_next(
+    events: list[AnyEvent], state: str, next_step: str
+) -> None:
+    last = [*chapters(turn(*events))][-1]
+    assert state in last.state
+    assert last.next_step.startswith(next_step)
+
+
+def test_a_background_turn_leaves_the_queue() -> None:
+    waiting, running = chapters(turn(BACKGROUND, started()))
+    assert "queued" in waiting.state
+    assert "queued" not in running.state
+
+
+def test_a_restored_turn_is_told_as_before() -> None:
+    told = [
+        chapter.state for chapter in chapters(turn(requested(), closed(), deleted(), restored()))
+    ]
+    assert told[3] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "next_step"),
+    [
+        ([], "Open: no turn yet, 1 metadata", "its first turn"),
+        ([conversation_updated(metadata={})], "Open: no turn yet, 0 metadata", "its first turn"),
+        (
+            [turn_added()],
+            f"Open: last turn {RESPONSE_ID}",
+            f"a turn behind {RESPONSE_ID}, or behind none if that comes to nothing",
+        ),
+        (
+            [turn_added(), turn_added(response_id=OTHER_ID, base=RESPONSE_ID)],
+            f"Open: last turn {OTHER_ID}",
+            f"a turn behind {OTHER_ID}, or behind {RESPONSE_ID} if that comes to nothing",
+        ),
+        ([conversation_deleted()], "Deleted: no turn yet", "nothing, until it is restored"),
+        ([conversation_deleted(), conversation_restored()], "Open", "its first turn"),
+        ([conversation_purged()], "Gone", "nothing: the conversation is gone"),
+    ],
+)
+def test_every_state_of_a_conversation_is_told_with_what_comes_next(
+    events: list[AnyConversationEvent], state: str, next_step: str
+) -> None:
+    last = [*conversation_chapters(conversation(conversation_created(), *events))][-1]
+    assert last.state.startswith(state)
+    assert last.next_step == next_step
+
+
+def test_an_event_is_told_with_its_place_its_time_its_cause_and_its_facts() -> None:
+    (first,) = chapters(turn(requested(background=True, conversation=CONVERSATION_ID)))
+    assert first.heading == "#7 requested v1  2023-11-14T22:13:20.123+00:00  cause req_1"
+    assert f'conversation: "{CONVERSATION_ID}"' in first.facts
+    assert "background: true" in first.facts
+    (added,) = conversation_chapters(conversation(turn_added()))
+    assert added.heading.startswith("#9 turn_added v1  2023-11-14")
+    assert added.facts == [f'response_id: "{RESPONSE_ID}"']
+
+
+def test_a_long_fact_is_cut_and_its_length_is_told() -> None:
+    (first,) = chapters(turn(items_added(input=[{"text": "x" * 500}])))
+    assert any(fact.endswith("… (513)") for fact in first.facts)
+
+
+def test_a_damaged_log_is_told_up_to_where_it_breaks() -> None:
+    story = chapters(turn(requested(), closed(), closed()))
+    assert next(story).state.startswith("Sampling")
+    assert next(story).state.startswith("Closed")
+    with pytest.raises(ImpossibleEventError):
+        next(story)
+
+
+EVERYTHING: list[Recorded | RecordedConversation] = [
+    Recorded(3, requested(response_id=OTHER_ID, background=True)),
+    Recorded(5, started(response_id=OTHER_ID)),
+    Recorded(8, closed(response_id=OTHER_ID)),
+    RecordedConversation(4, conversation_created()),
+    RecordedConversation(6, turn_added()),
+    Recorded(9, deleted(response_id=OTHER_ID)),
+    Recorded(7, requested()),
+]
+
+
+def owner_of(recorded: Recorded | RecordedConversation) -> str:
+    """Name the turn or conversation."""
+    if isinstance(recorded, Recorded):
+        return recorded.event.response_id
+    return recorded.event.conversation_id
+
+
+@pytest.mark.parametrize("owner", [OTHER_ID, CONVERSATION_ID, RESPONSE_ID])
+def test_a_file_gives_back_what_was_exported_of_one_turn_or_conversation(
+    owner: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.jsonl"
+    log_file.write(file, EVERYTHING)
+    own = sorted((e for e in EVERYTHING if owner_of(e) == owner), key=lambda each: each.sequence)
+    assert log_file.read(file, owner) == own
+
+
+@pytest.mark.parametrize("first", [0, 3], ids=["a turn", "a conversation"])
+def test_a_file_without_a_name_is_read_for_what_comes_first_in_it(
+    first: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "log.jsonl"
+    log_file.write(file, EVERYTHING[first:])
+    assert {owner_of(each) for each in log_file.read(file, None)} == {owner_of(EVERYTHING[first])}
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "{}", '{"sequence":1,"subject":"dead.x.y","event":{}}', '[1,"turn.a.b.c",{}]']
+)
+def test_what_is_no_exported_log_is_refused_with_its_line(line: str, tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    log_file.write(file, EVERYTHING[:2])
+    file.write_text(f"{file.read_text(encoding='utf-8')}{line}\n", encoding="utf-8")
+    with pytest.raises(UnreadableLogError, match="line 3"):
+        log_file.read(file, None)
+
+
+def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    nothing: Sequence[Recorded] = []
+    log_file.write(file, nothing)
+    assert log_file.read(file, None) == []

@@ -1,0 +1,94 @@
+"""What services ask each other travels whole, and an answer says which of its shapes it is."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from turnwire_contracts import queries
+from turnwire_contracts.conversation import Conversation, fold_conversation
+from turnwire_contracts.events import Failure
+from turnwire_contracts.queries import (
+    AskForConversation,
+    AskForConversations,
+    AskForHistory,
+    AskForResponse,
+    AskForTree,
+    Conversations,
+    Found,
+    FoundConversation,
+    History,
+    Missing,
+    Node,
+    Query,
+    Refusal,
+    Running,
+    Tree,
+)
+from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_testing.examples import (
+    CONVERSATION_ID,
+    OTHER_ID,
+    OWNER,
+    RESPONSE_ID,
+    TENANT,
+    closed,
+    conversation_created,
+    deleted,
+    item_removed,
+    requested,
+    turn_added,
+)
+
+TURN = fold([requested(conversation=CONVERSATION_ID), closed(), item_removed(), deleted()])
+CONVERSATION = fold_conversation([conversation_created(), turn_added()])
+REFUSED = Refusal(Failure(503, "server_error", "store_unavailable", "Try again."))
+assert isinstance(TURN, ClosedTurn)
+assert isinstance(CONVERSATION, Conversation)
+
+QUERIES: list[Query[Any, Any]] = [
+    each for each in vars(queries).values() if isinstance(each, Query)
+]
+QUESTIONS: list[tuple[Query[Any, Any], Struct]] = [
+    (queries.STORE_RESPONSE, AskForResponse(TENANT, RESPONSE_ID)),
+    (queries.STORE_HISTORY, AskForHistory(TENANT, RESPONSE_ID)),
+    (queries.STORE_CONVERSATION, AskForConversation(TENANT, CONVERSATION_ID)),
+    (queries.STORE_CONVERSATIONS, AskForConversations(TENANT, OWNER, 20, metadata={"a": "b"})),
+    (queries.STORE_CONVERSATIONS, AskForConversations(TENANT, None, 20, include_deleted=True)),
+    (queries.STORE_TREE, AskForTree(TENANT, CONVERSATION_ID, 20, after=RESPONSE_ID)),
+]
+ANSWERS: list[tuple[Query[Any, Any], Struct]] = [
+    (queries.STORE_RESPONSE, Found(TURN)),
+    (queries.STORE_RESPONSE, Running(requested(background=True), "Be brief.", started=True)),
+    (queries.STORE_RESPONSE, Missing()),
+    (queries.STORE_HISTORY, History([TURN], before=OTHER_ID)),
+    (queries.STORE_CONVERSATION, FoundConversation(CONVERSATION, 7)),
+    (queries.STORE_CONVERSATION, Missing()),
+    (queries.STORE_CONVERSATIONS, Conversations([CONVERSATION], has_more=True)),
+    (queries.STORE_CONVERSATIONS, REFUSED),
+    (queries.STORE_TREE, Tree([Node(TURN, [OTHER_ID])], has_more=True)),
+    (queries.STORE_TREE, REFUSED),
+]
+
+
+@pytest.mark.parametrize(("query", "question"), QUESTIONS)
+def test_a_question_is_read_as_it_was_asked(query: Query[Any, Any], question: Struct) -> None:
+    assert query.asked(query.ask(question)) == question
+
+
+@pytest.mark.parametrize(("query", "answer"), ANSWERS)
+def test_an_answer_is_read_as_it_was_given(query: Query[Any, Any], answer: Struct) -> None:
+    assert query.answered(query.answer(answer)) == answer
+
+
+def test_no_two_queries_share_a_subject() -> None:
+    assert len({query.subject for query in QUERIES}) == len(QUERIES)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"type":"Exploded"}', b'{"tenant":1}'])
+def test_what_is_no_question_and_no_answer_is_refused(body: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        queries.STORE_TREE.asked(body)
+    with pytest.raises(msgspec.DecodeError):
+        queries.STORE_TREE.answered(body)
