@@ -1,4 +1,4 @@
-"""An inference backend that speaks the Responses API over real HTTP and does what a test scripts.
+"""An inference backend over real HTTP, Responses and chat, that does what a test scripts.
 
     async with running_backend() as backend:
         backend.script(calls("add", {"a": 1, "b": 2}), says("It ", "is ", "3.").paused(after=2))

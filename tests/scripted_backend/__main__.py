@@ -23,8 +23,9 @@ def parse(arguments: list[str]) -> tuple[int, Settings]:
     parser.add_argument("--delay-ms", type=float, default=0.0, help="between tokens")
     parser.add_argument("--first-delay-ms", type=float, default=0.0, help="before the first")
     parser.add_argument("--burst", type=int, default=1, help="tokens in one write")
-    dialects = ("openai", "llamacpp", "vllm", "ollama")
+    dialects = ("openai", "llamacpp", "vllm", "ollama", "sglang")
     parser.add_argument("--dialect", choices=dialects, default="openai")
+    parser.add_argument("--apis", nargs="+", default=("responses", "chat"), help="routes it has")
     told = vars(parser.parse_args(arguments))
     return told.pop("port"), Settings(**told)
 

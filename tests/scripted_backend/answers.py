@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import Any, Literal, Self
 
-Dialect = Literal["openai", "llamacpp", "vllm", "ollama"]
+Dialect = Literal["openai", "llamacpp", "vllm", "ollama", "sglang"]
 ErrorShape = Literal["response.failed", "error", "bare"]
 
 

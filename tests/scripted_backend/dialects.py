@@ -41,6 +41,8 @@ def say(reply: Reply, exchange: Exchange, dialect: Dialect) -> list[Event]:
             return _llamacpp_order([_llamacpp(event) for event in events if _llamacpp_says(event)])
         case "vllm":
             return [_vllm(event) for event in events]
+        case "sglang":
+            return [_sglang(event) for event in events]
         case _:
             assert_never(dialect)
 
@@ -55,6 +57,8 @@ def say_at_once(reply: Reply, exchange: Exchange, dialect: Dialect) -> Object:
             return _llamacpp_response(response)
         case "vllm":
             return _without(response, {"error"})
+        case "sglang":
+            return _sglang_response(response)
         case _:
             assert_never(dialect)
 
@@ -74,10 +78,10 @@ def numbered(events: Iterable[Event], dialect: Dialect, first: int = 0) -> Itera
 
 
 def _sayable(reply: Reply, dialect: Dialect) -> Reply:
-    if dialect in {"llamacpp", "ollama"} and isinstance(reply.outcome, Incomplete):
-        # Neither ever says that it truncated.
+    if dialect in {"llamacpp", "ollama", "sglang"} and isinstance(reply.outcome, Incomplete):
+        # None of them ever says that it truncated.
         reply = replace(reply, outcome=Completed())
-    if dialect in {"llamacpp", "vllm"} and isinstance(reply.outcome, Interrupted):
+    if dialect in {"llamacpp", "vllm", "sglang"} and isinstance(reply.outcome, Interrupted):
         reply = replace(reply, outcome=replace(reply.outcome, shape="bare"))
     if dialect == "ollama":
         reply = replace(reply, items=tuple(_summarised(item) for item in reply.items))
@@ -100,6 +104,27 @@ def _vllm(event: Event) -> Event:
     told = event | {"response": _without(event["response"], {"error"})}
     # vLLM ends a truncated stream with this event too; only the status inside tells.
     return told | {"type": "response.completed"} if kind == "response.incomplete" else told
+
+
+def _sglang(event: Event) -> Event:
+    told = _vllm(event)
+    if "response" not in told:
+        return told
+    return told | {"response": _sglang_response(told["response"])}
+
+
+def _sglang_response(response: Object) -> Object:
+    """Count as chat completions do."""
+    usage: Object | None = response.get("usage")
+    if usage is None:
+        return response
+    told = {
+        "prompt_tokens": usage["input_tokens"],
+        "completion_tokens": usage["output_tokens"],
+        "total_tokens": usage["total_tokens"],
+        "prompt_tokens_details": {"cached_tokens": usage["input_tokens_details"]["cached_tokens"]},
+    }
+    return response | {"usage": told}
 
 
 def _llamacpp_says(event: Event) -> bool:

@@ -29,6 +29,13 @@ class Exchange:
     size: int
     number: int
     created_at: int
+    chat: bool = False
+    """Whether chat completions were asked for, and not a response."""
+
+    @property
+    def wants_logprobs(self) -> bool:
+        """Whether each delta is to say how probable it was."""
+        return "message.output_text.logprobs" in (self.body.get("include") or ())
 
     def mint(self, prefix: str, index: int = 0) -> str:
         """Make an id that is unique within one backend."""
@@ -71,6 +78,12 @@ def is_delta(event: Mapping[str, Any]) -> bool:
     return str(event.get("type", "")).endswith(".delta")
 
 
+def logprobs_of(delta: str) -> list[Object]:
+    """Make the log probabilities of a delta, as if it were one token."""
+    token: Object = {"token": delta, "logprob": -0.5, "bytes": list(delta.encode())}
+    return [token | {"top_logprobs": [token]}]
+
+
 def usage_object(usage: Usage) -> Object:
     """Make the usage member of a response."""
     return {
@@ -111,7 +124,7 @@ def stream_events(reply: Reply, exchange: Exchange) -> list[Event]:
         place = {"item_id": final["id"], "output_index": index}
         opened = final | _unfinished(item)
         events.append({"type": "response.output_item.added", "output_index": index, "item": opened})
-        events += ({**event, **place} for event in _content_events(item, final))
+        events += ({**event, **place} for event in _content_events(item, final, exchange))
         events.append({"type": "response.output_item.done", "output_index": index, "item": final})
     response = final_response(reply, exchange)
     if isinstance(reply.outcome, Interrupted):
@@ -158,7 +171,7 @@ def _finished(item: Item, exchange: Exchange, index: int, status: str) -> Object
     match item:
         case Message(parts):
             told: Object = {"id": exchange.mint("msg", index), "type": "message"}
-            content = [_part(part) for part in parts]
+            content = [_part(part, logprobs=exchange.wants_logprobs) for part in parts]
             return {**told, "role": "assistant", "status": status, "content": content}
         case FunctionCall(name, deltas, call_id):
             told = {"id": exchange.mint("fc", index), "type": "function_call", "status": status}
@@ -186,12 +199,13 @@ def _unfinished(item: Item) -> Object:
             assert_never(item)
 
 
-def _part(part: Text | Refusal) -> Object:
+def _part(part: Text | Refusal, *, logprobs: bool) -> Object:
     text = "".join(part.deltas)
     if isinstance(part, Refusal):
         return {"type": "refusal", "refusal": text}
     annotations = [dict(annotation) for annotation in part.annotations]
-    return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": []}
+    told = [each for delta in part.deltas for each in logprobs_of(delta)] if logprobs else []
+    return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": told}
 
 
 def _deltas(item: Item) -> tuple[str, ...]:
@@ -206,11 +220,12 @@ def _deltas(item: Item) -> tuple[str, ...]:
             assert_never(item)
 
 
-def _content_events(item: Item, final: Object) -> Iterator[Event]:
+def _content_events(item: Item, final: Object, exchange: Exchange) -> Iterator[Event]:
     match item:
         case Message(parts):
             for index, part in enumerate(parts):
-                yield from _with(_part_events(part), content_index=index)
+                events = _part_events(part, logprobs=exchange.wants_logprobs)
+                yield from _with(events, content_index=index)
         case FunctionCall(name, deltas):
             prefix = "response.function_call_arguments"
             yield from ({"type": f"{prefix}.delta", "delta": delta} for delta in deltas)
@@ -228,22 +243,24 @@ def _with(events: Iterable[Event], **place: int) -> Iterator[Event]:
     return ({**event, **place} for event in events)
 
 
-def _part_events(part: Text | Refusal) -> Iterator[Event]:
-    full = _part(part)
+def _part_events(part: Text | Refusal, *, logprobs: bool) -> Iterator[Event]:
+    full = _part(part, logprobs=logprobs)
     if isinstance(part, Refusal):
         yield {"type": "response.content_part.added", "part": full | {"refusal": ""}}
         for delta in part.deltas:
             yield {"type": "response.refusal.delta", "delta": delta}
         yield {"type": "response.refusal.done", "refusal": full["refusal"]}
     else:
-        empty: Object = full | {"text": "", "annotations": []}
+        empty: Object = full | {"text": "", "annotations": [], "logprobs": []}
         yield {"type": "response.content_part.added", "part": empty}
         for delta in part.deltas:
-            yield {"type": "response.output_text.delta", "delta": delta, "logprobs": []}
+            told = logprobs_of(delta) if logprobs else []
+            yield {"type": "response.output_text.delta", "delta": delta, "logprobs": told}
         for index, annotation in enumerate(full["annotations"]):
             told = {"annotation_index": index, "annotation": annotation}
             yield {"type": "response.output_text.annotation.added", **told}
-        yield {"type": "response.output_text.done", "text": full["text"], "logprobs": []}
+        done = {"text": full["text"], "logprobs": full["logprobs"]}
+        yield {"type": "response.output_text.done", **done}
     yield {"type": "response.content_part.done", "part": full}
 
 

@@ -21,6 +21,7 @@ from scripted_backend.answers import (
     Usage,
 )
 from scripted_backend.beats import Beat, deliver
+from scripted_backend.chat_grammar import chat_at_once, chat_beats
 from scripted_backend.dialects import encode, numbered, say, say_at_once
 from scripted_backend.grammar import Event, Exchange, is_delta
 from scripted_backend.verbs import says
@@ -43,6 +44,8 @@ class Settings:
     first_delay_ms: float = 0.0
     burst: int = 1
     dialect: Dialect = "openai"
+    apis: tuple[str, ...] = ("responses", "chat")
+    """The routes that there are; what else is asked for is not found."""
 
     def delivery(self) -> Delivery:
         """Give the timing as a delivery."""
@@ -84,6 +87,10 @@ def perform_default(settings: Settings, exchange: Exchange, delivery: Delivery) 
     """Answer with as many tokens as the settings say, cheaply: one template for all deltas."""
     usage = Usage(max(1, exchange.size // 4), settings.tokens)
     reply = says(settings.token_text * settings.tokens).using(usage)
+    if exchange.chat:
+        deltas = [settings.token_text] * settings.tokens
+        told = replace(says(*deltas).using(usage), delivery=delivery)
+        return _perform_reply(told, exchange, settings.dialect)
     if not exchange.body.get("stream"):
         body = orjson.dumps(say_at_once(reply, exchange, settings.dialect))
         return _whole(json_head(len(body)) + body, delivery, settings.tokens)
@@ -113,10 +120,12 @@ def json_head(length: int) -> bytes:
 
 def _perform_reply(reply: Reply, exchange: Exchange, dialect: Dialect) -> Performance:
     if exchange.body.get("stream"):
+        if exchange.chat:
+            return _stream(chat_beats(reply, exchange, dialect), reply.delivery)
         events = say(reply, exchange, dialect)
         return _stream(_reply_beats(events, dialect), reply.delivery)
-    response = say_at_once(reply, exchange, dialect)
-    body = orjson.dumps(response)
+    at_once = chat_at_once(reply, exchange) if exchange.chat else None
+    body = orjson.dumps(at_once or say_at_once(reply, exchange, dialect))
     return _whole(json_head(len(body)) + body, reply.delivery, 0)
 
 

@@ -14,6 +14,7 @@ class RecordedRequest:
     body: Mapping[str, Any]
     headers: Mapping[str, str]
     connection: int
+    path: str = "/v1/responses"
 
 
 @dataclass(slots=True)

@@ -78,8 +78,13 @@ class Script:
 
 def _tool_to_call(body: Mapping[str, Any]) -> str | None:
     """Name the first function tool, unless the input already ends with a tool's result."""
-    given: Any = body.get("input")
-    if given and not isinstance(given, str) and given[-1].get("type") == "function_call_output":
+    given: Any = body.get("input") or body.get("messages")
+    if given and not isinstance(given, str) and _is_result(given[-1]):
         return None
     tools: list[Mapping[str, Any]] = body.get("tools") or []
-    return next((tool["name"] for tool in tools if tool.get("type") == "function"), None)
+    functions = [tool.get("function", tool) for tool in tools if tool.get("type") == "function"]
+    return next((function["name"] for function in functions), None)
+
+
+def _is_result(told: Mapping[str, Any]) -> bool:
+    return told.get("type") == "function_call_output" or told.get("role") == "tool"

@@ -18,7 +18,11 @@ from scripted_backend.player import Gate
 from scripted_backend.recording import RecordedRequest, Recorder
 from scripted_backend.scripts import Matcher, Script, any_request
 
-_CREATE = {"/v1/responses", "/responses"}
+_CREATE = {"/v1/responses": "responses", "/v1/chat/completions": "chat"}
+_ASKED = {"responses": "input", "chat": "messages"}
+"""What a request cannot do without."""
+
+_OWNERS = {"llamacpp": "llamacpp", "vllm": "vllm", "sglang": "sglang", "ollama": "library"}
 _MODELS = ("mock-model", "mock-tool", "mock-fail", "mock-slow")
 
 
@@ -34,6 +38,7 @@ class ScriptedBackend:
         self._numbers = itertools.count(1)
         self._server: asyncio.Server | None = None
         self.url = ""
+        self.models: Sequence[str] = _MODELS
 
     # What a test arranges.
 
@@ -117,24 +122,32 @@ class ScriptedBackend:
 
     def answer(self, request: HttpRequest) -> Performance | bytes:
         """Answer one HTTP request."""
-        if request.method == "POST" and request.path in _CREATE:
-            return self._create(request)
+        settings = self._script.settings
+        api = _CREATE.get(request.path if request.path.startswith("/v1") else f"/v1{request.path}")
+        if request.method == "POST" and api in settings.apis:
+            return self._create(request, str(api))
         if request.path in {"/v1/models", "/models"}:
-            models = [{"id": name, "object": "model", "owned_by": "mock"} for name in _MODELS]
+            owner = _OWNERS.get(settings.dialect, "mock")
+            models = [{"id": name, "object": "model", "owned_by": owner} for name in self.models]
             return _json({"object": "list", "data": models})
         if request.path in {"/health", "/v1/health"}:
             return _json({"status": "ok"})
         told = self._controls.handle(request)
         return _error(404, f"no such path {request.path}") if told is None else _json(told)
 
-    def _create(self, request: HttpRequest) -> Performance | bytes:
+    def _create(self, request: HttpRequest, api: str) -> Performance | bytes:
         try:
             body: dict[str, Any] = orjson.loads(request.body)
         except orjson.JSONDecodeError:
             return _error(400, "the body is not JSON")
+        if _ASKED[api] not in body:
+            # Whoever looks which routes there are asks for nothing.
+            return _error(400, f"'{_ASKED[api]}' is required")
         size = len(request.body)
-        self._record.began(RecordedRequest(body, request.headers, request.connection), size)
-        return self._script.next(Exchange(body, size, next(self._numbers), int(time.time())))
+        record = RecordedRequest(body, request.headers, request.connection, request.path)
+        self._record.began(record, size)
+        exchange = Exchange(body, size, next(self._numbers), int(time.time()), api == "chat")
+        return self._script.next(exchange)
 
     async def start(self, port: int = 0) -> None:
         """Listen on loopback; port 0 is any free one."""
@@ -159,9 +172,10 @@ async def running_backend(
     tokens: int = 16,
     token_text: str = "word ",  # noqa: S107 - a token of text
     dialect: Dialect = "openai",
+    apis: tuple[str, ...] = ("responses", "chat"),
 ) -> AsyncGenerator[ScriptedBackend, None]:
     """Run a backend in this event loop, on a free loopback port."""
-    backend = ScriptedBackend(Settings(tokens, token_text, dialect=dialect))
+    backend = ScriptedBackend(Settings(tokens, token_text, dialect=dialect, apis=apis))
     await backend.start(port)
     try:
         yield backend

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,15 +14,18 @@ from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_of
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_orchestrator.handlers import TurnHandlers
-from turnwire_orchestrator.ports import Policy, Ports, TurnFailedError
-from turnwire_orchestrator.prompting.backend_request import Dialect
+from turnwire_orchestrator.inference.reading import Reader
+from turnwire_orchestrator.ports import Answering, Policy, Ports, TurnFailedError
+from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.history import Past, past_of
+from turnwire_orchestrator.prompting.prompt import Prompt
+from turnwire_orchestrator.prompting.responses_body import responses_body
 from turnwire_testing.examples import AT, requested
 
 POLICY = Policy(
@@ -59,30 +63,35 @@ class Hold:
 Step = bytes | Hold | Failure
 """The data of one event, a pause, or the failure that breaks the stream."""
 
+Before = Hold | Failure | TurnFailedError | None
+"""What happens before a sample is accepted: a pause, or a refusal."""
+
 
 class ScriptedSamples:
     """`Backend` that plays prepared samples; each event comes in a read of its own."""
 
     def __init__(self) -> None:
         """Have nothing to say."""
-        self.dialect = Dialect.PLAIN
         self.bodies: list[JSON] = []
-        self._samples: list[tuple[Hold | Failure | None, Sequence[Step]]] = []
+        self._samples: list[tuple[Before, Sequence[Step]]] = []
 
-    def plays(self, *steps: Step, before: Hold | Failure | None = None) -> None:
+    def plays(self, *steps: Step, before: Before = None) -> None:
         """Prepare the next sample; `before`: what happens before it is accepted."""
         self._samples.append((before, steps))
 
     @asynccontextmanager
-    async def sample(self, body: bytes) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
+    async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
         """See `Backend.sample`."""
-        self.bodies.append(orjson.loads(body))
+        self.bodies.append(orjson.loads(responses_body(prompt, Dialect.PLAIN)))
         before, steps = self._samples.pop(0)
         if isinstance(before, Hold):
             await before.wait()
+        elif isinstance(before, TurnFailedError):
+            raise before
         elif before is not None:
             raise TurnFailedError(before)
-        yield _reads(steps)
+        limit = prompt.request.params.get("max_output_tokens")
+        yield Answering(_reads(steps), partial(Reader, max_output_tokens=limit))
 
 
 async def _reads(steps: Sequence[Step]) -> AsyncIterator[list[bytes]]:
@@ -103,12 +112,13 @@ class MemoryHistories:
         """Know nothing."""
         self.known: dict[ResponseId, Past] = {}
 
-    async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
+    async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
         """See `Histories.past`."""
         del tenant
-        if response_id not in self.known:
+        known = self.known.get(response_id)
+        if known is None or reader not in (None, known.owner):
             raise TurnFailedError(previous_not_found(response_id))
-        return self.known[response_id]
+        return known
 
     def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
         """See `Histories.remember`."""
@@ -151,17 +161,19 @@ class World:
 
     def orchestrator(self, claim: str = "first") -> TurnHandlers:
         """Start an orchestrator."""
-        return TurnHandlers(
-            Ports(
-                log=self.log,
-                output=self.output,
-                backend=self.backend,
-                histories=self.histories,
-                guard=self.guard,
-                policy=self.policy,
-                now_ms=self._now_ms,
-                claim=claim,
-            )
+        return TurnHandlers(self.ports(claim))
+
+    def ports(self, claim: str = "first") -> Ports:
+        """Give what an orchestrator touches."""
+        return Ports(
+            log=self.log,
+            output=self.output,
+            backend=self.backend,
+            histories=self.histories,
+            guard=self.guard,
+            policy=self.policy,
+            now_ms=self._now_ms,
+            claim=claim,
         )
 
     async def request(self, **changes: Any) -> Requested:

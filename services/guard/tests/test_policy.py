@@ -2,8 +2,8 @@
 
 import pytest
 
+from turnwire_chassis.yaml_place import PlaceError
 from turnwire_guard.policy import NO_POLICY, parse_policy
-from turnwire_guard.yaml_place import PlaceError
 
 POLICY = """\
 policies:

@@ -6,10 +6,10 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnwire_chassis.yaml_place import read_yaml
 from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.pipeline import Finding, Provider
 from turnwire_guard.providers import regex
-from turnwire_guard.yaml_place import read_yaml
 
 
 def provider(**patterns: list[str]) -> Provider:

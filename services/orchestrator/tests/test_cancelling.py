@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from scripted_backend import calls, says
-from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_contracts import subjects
-from turnwire_contracts.events import AnyEvent, Closed, Requested
+from turnwire_contracts.events import Closed, Requested
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_testing.examples import cancel_requested
@@ -160,7 +160,7 @@ async def test_a_cancelled_turn_is_told_to_have_ended_only_when_that_is_durable(
     told_before: list[int] = []
 
     class Watched(MemoryEventLog):
-        async def append(self, event: AnyEvent, expected: int | None) -> int:
+        async def append(self, event: Event, expected: int | None) -> int:
             if isinstance(event, Closed):
                 told_before.append(len(await world.frames(request)))
             return await super().append(event, expected)

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from turnwire_contracts.events import Item
+from turnwire_contracts.wire.compaction import compaction_item
 from turnwire_orchestrator.prompting.cleaning import cleaned
+from turnwire_testing.examples import RESPONSE_ID
 
 TABLE: list[tuple[Item, Item | None]] = [
     (
@@ -90,6 +92,22 @@ TABLE: list[tuple[Item, Item | None]] = [
     ({"type": "mcp_approval_request", "id": "mcpr_1"}, None),
     ({"type": "mcp_approval_response", "approve": True}, None),
     ({"type": "web_search_call", "id": "ws_1"}, {"type": "web_search_call", "id": "ws_1"}),
+    (
+        compaction_item(RESPONSE_ID, "We met."),
+        {
+            "type": "message",
+            "role": "developer",
+            "content": [
+                {"type": "input_text", "text": "Summary of the conversation so far:\nWe met."}
+            ],
+        },
+    ),
+    (
+        {"type": "compaction", "encrypted_content": "theirs"},
+        {"type": "compaction", "encrypted_content": "theirs"},
+    ),
+    ({"type": "compaction", "encrypted_content": "twc1.cut"}, None),
+    ({"type": "compaction_trigger"}, {"type": "compaction_trigger"}),
 ]
 
 
@@ -130,6 +148,7 @@ def test_cleaning_twice_is_cleaning_once() -> None:
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{"},
         {"type": "function_call_output", "call_id": "c", "output": "3"},
         {"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": "hm"}]},
+        compaction_item(RESPONSE_ID, "We met."),
     ]
     for item in items:
         once = cleaned(item)

@@ -7,10 +7,11 @@ import pytest
 
 from scripted_backend import calls, says, thinks
 from turnwire_chassis.event_log import LogUnavailableError, TooLargeError
-from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_contracts import codec
-from turnwire_contracts.events import AnyEvent, Closed, Failure, kind_of
+from turnwire_contracts.events import Closed, Failure
 from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.ports import Policy
@@ -59,11 +60,11 @@ async def test_the_end_is_told_only_when_it_is_durable(world: World) -> None:
     happened: list[str] = []
 
     class Watched(MemoryEventLog):
-        async def append(self, event: AnyEvent, expected: int | None) -> int:
+        async def append(self, event: Event, expected: int | None) -> int:
             # Others get their turn while the broker writes.
             await asyncio.sleep(0)
             sequence = await super().append(event, expected)
-            happened.append(kind_of(event))
+            happened.append(type(event).__name__)
             return sequence
 
     def on_frames(message: FrameMessage) -> None:
@@ -73,9 +74,9 @@ async def test_the_end_is_told_only_when_it_is_durable(world: World) -> None:
     await world.output.watch(RESPONSE_ID, on_frames)
     world.backend.plays(*events_of(says("Hi")))
     await world.run(await world.request(stream=True))
-    assert happened[0] == "requested"
+    assert happened[0] == "Requested"
     assert set(happened[1:-2]) == {"F"}
-    assert happened[-2:] == ["closed", "E"]
+    assert happened[-2:] == ["Closed", "E"]
 
 
 @both
@@ -196,7 +197,7 @@ async def test_an_input_that_passes_the_guard_is_sampled(world: World) -> None:
 
 
 async def test_a_guard_that_cannot_judge_blocks(world: World) -> None:
-    world.guard.failure = failures.guard_unavailable()
+    world.guard.failure = guard_unavailable()
     await world.run(await world.request(screen=True))
     assert (world.answer[0], world.backend.bodies) == (503, [])
 
@@ -251,7 +252,7 @@ async def test_a_turn_that_takes_too_long_fails_with_what_it_has(world: World) -
 
 async def test_an_output_that_the_log_does_not_take_fails_the_turn(world: World) -> None:
     class Small(MemoryEventLog):
-        async def append(self, event: AnyEvent, expected: int | None) -> int:
+        async def append(self, event: Event, expected: int | None) -> int:
             if isinstance(event, Closed) and event.output:
                 raise TooLargeError
             return await super().append(event, expected)
@@ -266,7 +267,7 @@ async def test_an_append_that_is_not_confirmed_is_tried_again(world: World) -> N
     refused: list[Any] = []
 
     class Flaky(MemoryEventLog):
-        async def append(self, event: AnyEvent, expected: int | None) -> int:
+        async def append(self, event: Event, expected: int | None) -> int:
             sequence = await super().append(event, expected)
             if isinstance(event, Closed) and not refused:
                 # It is in the log, but its confirmation is lost.

@@ -9,7 +9,8 @@ from nats.aio.msg import Msg
 
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
-from turnwire_orchestrator.guard_client import GuardService, texts
+from turnwire_contracts.wire.texts import texts
+from turnwire_orchestrator.guard_client import GuardService
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_testing.examples import user
 

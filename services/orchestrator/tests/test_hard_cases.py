@@ -7,11 +7,11 @@ import nats
 import pytest
 
 from scripted_backend import Answer, fails, running_backend, says, sends_http
-from turnwire_chassis.event_log import Recorded
+from turnwire_chassis.event_log import Recorded, RecordedConversation
 from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
-from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
+from turnwire_contracts.events import Closed, Failure, Item, Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.assembly import Assembler
@@ -19,9 +19,12 @@ from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.inference.sse import EventSplitter
 from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.prompting.dialect import Api
+from turnwire_orchestrator.servers import Server
 from turnwire_testing.examples import (
     OTHER_ID,
     RESPONSE_ID,
@@ -32,6 +35,7 @@ from turnwire_testing.examples import (
     user,
 )
 from turnwire_testing.orchestration import Hold, World
+from turnwire_testing.prompts import prompt
 from turnwire_testing.samples import data_of, events_of
 from turnwire_testing.stream_grammar import check_stream
 
@@ -88,7 +92,7 @@ async def test_erasing_that_was_broken_off_is_finished_by_the_next_owner(world: 
     class Dying(MemoryEventLog):
         erased = 0
 
-        async def erase(self, recorded: Recorded) -> None:
+        async def erase(self, recorded: Recorded | RecordedConversation) -> None:
             self.erased += 1
             if self.erased == 2:
                 raise RuntimeError("died")
@@ -114,7 +118,7 @@ async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> N
         return []
 
     class Slow(MemoryEventLog):
-        async def append(self, event: AnyEvent, expected: int | None) -> int:
+        async def append(self, event: Event, expected: int | None) -> int:
             if isinstance(event, Closed):
                 await hold.wait()
             return await super().append(event, expected)
@@ -223,10 +227,10 @@ async def failure_of(answer: Answer) -> Failure:
     """Sample from a backend that answers like this."""
     async with running_backend() as server:
         server.script(answer)
-        backend = HttpBackend(server.url, None, connect_timeout_s=1.0, idle_timeout_s=0.3)
+        backend = HttpBackend(Server("mock", server.url, None, Api.RESPONSES), Timeouts(1.0, 0.3))
         try:
             with pytest.raises(TurnFailedError) as raised:
-                async with backend.sample(b"{}"):
+                async with backend.sample(prompt()):
                     pass
         finally:
             await backend.close()
@@ -262,6 +266,6 @@ async def test_a_history_that_is_kept_again_takes_no_more_room(nats_url: str) ->
         other = fold([requested(response_id=OTHER_ID), closed(response_id=OTHER_ID)])
         assert isinstance(other, ClosedTurn)
         histories.remember(other, None)
-        assert (await histories.past(TENANT, RESPONSE_ID)).response_id == RESPONSE_ID
+        assert (await histories.past(TENANT, RESPONSE_ID, None)).response_id == RESPONSE_ID
     finally:
         await client.close()

@@ -14,7 +14,7 @@ from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.history import encode_input
-from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TENANT, closed, requested, user
+from turnwire_testing.examples import OTHER_ID, OWNER, RESPONSE_ID, TENANT, closed, requested, user
 
 PLENTY = 1024 * 1024
 Store = Callable[[AskForHistory], History | Running | Missing]
@@ -64,15 +64,15 @@ def texts(encoded: bytes) -> list[str]:
 async def failure_code(histories: StoreHistories) -> str:
     """Ask for a history that cannot be had."""
     with pytest.raises(TurnFailedError) as raised:
-        await histories.past(TENANT, RESPONSE_ID)
+        await histories.past(TENANT, RESPONSE_ID, OWNER)
     return raised.value.failure.code
 
 
 async def test_a_history_is_asked_for_once(client: Client) -> None:
     store = await AnsweringStore(client, lambda _: History([turn(RESPONSE_ID, "a")])).start()
     histories = StoreHistories(client, PLENTY)
-    first = await histories.past(TENANT, RESPONSE_ID)
-    assert await histories.past(TENANT, RESPONSE_ID) is first
+    first = await histories.past(TENANT, RESPONSE_ID, OWNER)
+    assert await histories.past(TENANT, RESPONSE_ID, OWNER) is first
     assert len(store.asked) == 1
 
 
@@ -85,14 +85,14 @@ async def test_a_long_history_comes_in_pages_and_is_put_in_order(client: Client)
         return History([turn(name, name[-1]) for name in names[index - 1 : index + 1]], older)
 
     await AnsweringStore(client, pages).start()
-    past = await StoreHistories(client, PLENTY).past(TENANT, names[3])
+    past = await StoreHistories(client, PLENTY).past(TENANT, names[3], OWNER)
     assert texts(encode_input(past, b"")) == ["0", "1", "2", "3"]
 
 
 async def test_what_was_remembered_is_not_asked_for(client: Client) -> None:
     histories = StoreHistories(client, PLENTY)
     histories.remember(turn(RESPONSE_ID, "a"), None)
-    assert texts(encode_input(await histories.past(TENANT, RESPONSE_ID), b"")) == ["a"]
+    assert texts(encode_input(await histories.past(TENANT, RESPONSE_ID, OWNER), b"")) == ["a"]
 
 
 async def test_what_is_not_stored_is_not_remembered(client: Client) -> None:
@@ -109,7 +109,7 @@ async def test_another_tenant_does_not_find_what_was_remembered(client: Client) 
     histories = StoreHistories(client, PLENTY)
     histories.remember(turn(RESPONSE_ID, "a"), None)
     with pytest.raises(TurnFailedError):
-        await histories.past(TenantId("other"), RESPONSE_ID)
+        await histories.past(TenantId("other"), RESPONSE_ID, None)
 
 
 async def test_memory_is_bounded_and_the_least_used_goes_first(client: Client) -> None:
@@ -119,11 +119,11 @@ async def test_memory_is_bounded_and_the_least_used_goes_first(client: Client) -
     histories = StoreHistories(client, 4096)
     histories.remember(turn(RESPONSE_ID, "a" * 1000), None)
     histories.remember(turn(OTHER_ID, "b" * 1000), None)
-    await histories.past(TENANT, RESPONSE_ID)
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
     histories.remember(turn(ResponseId("resp_" + "f" * 32), "c" * 1000), None)
-    await histories.past(TENANT, RESPONSE_ID)
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
     assert store.asked == []
-    await histories.past(TENANT, OTHER_ID)
+    await histories.past(TENANT, OTHER_ID, OWNER)
     assert [question.response_id for question in store.asked] == [OTHER_ID]
 
 

@@ -165,3 +165,19 @@ def test_a_new_item_before_a_repeated_one_is_kept() -> None:
 def test_without_a_history_nothing_can_repeat() -> None:
     items = [answer("msg_1", "b")]
     assert without_repeats(items, None) == items
+
+
+def test_an_answer_to_a_call_that_was_deleted_is_not_sent() -> None:
+    call = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
+    answered = {"type": "function_call_output", "call_id": "c1", "output": "3"}
+    first = fold([requested(input=[user("a")]), closed(output=[call])])
+    second = fold([requested(input=[answered, user("b")]), closed(output=[answer("msg_1", "Hi.")])])
+    assert isinstance(first, ClosedTurn)
+    assert isinstance(second, ClosedTurn)
+
+    whole = orjson.loads(encode_input(past_of(second, past_of(first, None)), b""))
+    without_the_first = orjson.loads(encode_input(past_of(second, None), b""))
+
+    kinds = ["message", "function_call", "function_call_output", "message", "message"]
+    assert [item["type"] for item in whole] == kinds
+    assert [item["type"] for item in without_the_first] == ["message", "message"]

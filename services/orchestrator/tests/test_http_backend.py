@@ -5,10 +5,8 @@ from collections.abc import AsyncGenerator
 from contextlib import closing, suppress
 from socket import AF_INET, SOCK_STREAM, socket
 
-import aiohttp.web
 import orjson
 import pytest
-from aiohttp.test_utils import TestServer
 
 from scripted_backend import (
     Answer,
@@ -19,14 +17,19 @@ from scripted_backend import (
     overflows,
     running_backend,
     says,
+    sends_http,
 )
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.prompting.backend_request import Dialect
+from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.ports import PromptTooLongError, TurnFailedError
+from turnwire_orchestrator.prompting.dialect import Api
+from turnwire_orchestrator.servers import Server
+from turnwire_testing.prompts import prompt
 
-BODY = b'{"model":"m","stream":true,"input":[]}'
+PROMPT = prompt(input=[])
 IDLE_S = 0.3
+TIMEOUTS = Timeouts(connect_s=1.0, idle_s=IDLE_S)
 GREETING = says("Hel", "lo", " 👋")
 
 
@@ -38,15 +41,15 @@ async def server() -> AsyncGenerator[ScriptedBackend]:
 
 @pytest.fixture
 async def backend(server: ScriptedBackend) -> AsyncGenerator[HttpBackend]:
-    opened = HttpBackend(server.url, "key", connect_timeout_s=1.0, idle_timeout_s=IDLE_S)
+    opened = HttpBackend(Server("mock", server.url, "key", Api.RESPONSES), TIMEOUTS)
     yield opened
     await opened.close()
 
 
 async def sample(backend: HttpBackend) -> list[bytes]:
     """Read one sample to its end."""
-    async with backend.sample(BODY) as reads:
-        return [data async for events in reads for data in events]
+    async with backend.sample(PROMPT) as answering:
+        return [data async for events in answering.reads for data in events]
 
 
 async def failure_of(backend: HttpBackend) -> Failure:
@@ -90,13 +93,13 @@ async def test_the_body_and_the_key_reach_the_backend_unchanged(
 ) -> None:
     await sample(backend)
     request = server.requests[0]
-    assert request.body == {"model": "m", "stream": True, "input": []}
+    assert request.body == {"model": "m", "stream": True, "store": False, "input": []}
     assert request.headers["authorization"] == "Bearer key"
     assert request.headers["accept"] == "text/event-stream"
 
 
 async def test_without_a_key_nothing_is_sent_for_one(server: ScriptedBackend) -> None:
-    keyless = HttpBackend(server.url, None, connect_timeout_s=1.0, idle_timeout_s=IDLE_S)
+    keyless = HttpBackend(Server("mock", server.url, None, Api.RESPONSES), TIMEOUTS)
     await sample(keyless)
     await keyless.close()
     assert "authorization" not in server.requests[0].headers
@@ -156,6 +159,45 @@ async def test_a_prompt_that_is_too_long_is_the_inputs_fault(
     assert "context size" in failure.message
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        fails(400, "m", error={"type": "BadRequestError", "param": "input_tokens", "code": 400}),
+        fails(400, "This model's maximum context length is 10 tokens. However, you requested 20."),
+        fails(400, "The input (20 tokens) is longer than the model's context length (10 tokens)."),
+        fails_plainly(400, b'{"error":"loaded with context length of only 10 tokens"}'),
+        fails_plainly(422, b'{"error":"`inputs` must have less than 10 tokens. Given: 20"}'),
+    ],
+    ids=["vLLM", "vLLM, older", "SGLang", "LM Studio", "TGI"],
+)
+async def test_every_server_has_its_own_words_for_a_prompt_that_is_too_long(
+    server: ScriptedBackend, backend: HttpBackend, answer: Answer
+) -> None:
+    server.script(answer)
+    with pytest.raises(PromptTooLongError) as raised:
+        await sample(backend)
+    failure = raised.value.failure
+    assert (failure.http_status, failure.code) == (400, "context_length_exceeded")
+
+
+async def test_llama_cpp_says_by_how_much_a_prompt_is_too_long(
+    server: ScriptedBackend, backend: HttpBackend
+) -> None:
+    server.script(overflows(tokens=9000, limit=4096))
+    with pytest.raises(PromptTooLongError) as raised:
+        await sample(backend)
+    assert (raised.value.tokens, raised.value.limit) == (9000, 4096)
+
+
+async def test_a_server_that_does_not_stream_is_heard_to_its_end(
+    server: ScriptedBackend, backend: HttpBackend
+) -> None:
+    body = b'{"choices":[]}'
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+    server.script(sends_http(head % len(body) + body[:4], body[4:]))
+    assert await sample(backend) == [body]
+
+
 async def test_a_body_that_is_no_json_is_told_as_it_is(
     server: ScriptedBackend, backend: HttpBackend
 ) -> None:
@@ -168,7 +210,7 @@ async def test_a_backend_that_is_not_there_is_unavailable() -> None:
         # Bound and not listening: nobody else gets the port, and every connection is refused.
         reserved.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{reserved.getsockname()[1]}/v1"
-        nobody = HttpBackend(url, None, connect_timeout_s=1.0, idle_timeout_s=IDLE_S)
+        nobody = HttpBackend(Server("mock", url), TIMEOUTS)
         failure = await failure_of(nobody)
         await nobody.close()
     assert (failure.http_status, failure.code) == (502, "backend_unavailable")
@@ -217,8 +259,8 @@ async def test_leaving_at_the_end_event_keeps_the_connection(
     server: ScriptedBackend, backend: HttpBackend
 ) -> None:
     for _ in range(2):
-        async with backend.sample(BODY) as reads:
-            async for events in reads:
+        async with backend.sample(PROMPT) as answering:
+            async for events in answering.reads:
                 if any(b'"response.completed"' in event for event in events):
                     break
     assert server.requests[0].connection == server.requests[1].connection
@@ -229,8 +271,8 @@ async def test_leaving_in_mid_stream_hangs_up_on_the_backend(
     server: ScriptedBackend, backend: HttpBackend
 ) -> None:
     server.script(says("Hel", "lo").paused(after=1))
-    async with backend.sample(BODY) as reads:
-        async for events in reads:
+    async with backend.sample(PROMPT) as answering:
+        async for events in answering.reads:
             if any(b'"delta"' in event for event in events):
                 break
     await server.saw_disconnect(within=1.0)
@@ -253,7 +295,7 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(asyncio.IncompleteReadError):
-            while await reader.readuntil(BODY):
+            while await reader.readuntil(b'"input":[]}'):
                 body = answers.pop(0)
                 if not body:
                     return
@@ -266,33 +308,13 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_replaced() -> None
     tasks: list[asyncio.Task[None]] = []
     listening = await asyncio.start_server(on_connection, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/v1"
-    backend = HttpBackend(url, None, connect_timeout_s=1.0, idle_timeout_s=5.0)
+    backend = HttpBackend(Server("mock", url, None, Api.RESPONSES), TIMEOUTS)
     assert await sample(backend) == [b"1"]
     assert await sample(backend) == [b"2"]
     assert answers == []
     await backend.close()
     listening.close()
     await asyncio.gather(*tasks)
-
-
-@pytest.mark.parametrize(
-    ("owner", "dialect"), [("llamacpp", Dialect.LLAMA_CPP), ("vllm", Dialect.PLAIN)]
-)
-async def test_the_dialect_is_found_in_the_backends_list_of_models(
-    owner: str, dialect: Dialect
-) -> None:
-    async def models(request: aiohttp.web.Request) -> aiohttp.web.Response:
-        del request
-        return aiohttp.web.json_response({"data": [{"id": "m", "owned_by": owner}]})
-
-    app = aiohttp.web.Application()
-    app.router.add_get("/v1/models", models)
-    async with TestServer(app) as running:
-        url = str(running.make_url("/v1"))
-        backend = HttpBackend(url, None, connect_timeout_s=1.0, idle_timeout_s=IDLE_S)
-        await backend.find_dialect()
-        await backend.close()
-    assert backend.dialect is dialect
 
 
 async def test_the_list_of_models_is_the_backends_own(

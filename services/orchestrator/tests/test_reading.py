@@ -160,6 +160,55 @@ def test_a_note_on_one_text_does_not_stand_on_the_next() -> None:
     assert items[1]["content"][0]["annotations"] == []
 
 
+def read_custom(*events: JSON) -> list[Item]:
+    """Read a sample in which the function `add` stands for a custom tool."""
+    assembler = Assembler(RESPONSE_ID, FrameWriter())
+    reader = Reader(assembler, None, frozenset({"add"}))
+    for data in data_of(events):
+        reader.take(data)
+    reader.end()
+    return assembler.items
+
+
+@pytest.mark.parametrize(
+    "call",
+    [CALL, {**CALL, "id": None}, {**CALL, "id": None, "call_id": None}],
+    ids=["an id", "a call id", "neither"],
+)
+def test_a_function_that_stands_for_a_custom_tool_is_told_as_its_call(call: JSON) -> None:
+    item_id = call["id"] or call["call_id"] or ""
+    items = read_custom(
+        added(MESSAGE),
+        said("Hi"),
+        added(call),
+        argued('{"input":', item_id),
+        argued('"a\\nb"}', item_id),
+        done({**call, "arguments": '{"input":"a\\nb"}'}),
+        END,
+    )
+    assert [item["type"] for item in items] == ["message", "custom_tool_call"]
+    assert (items[1]["name"], items[1]["input"]) == ("add", "a\nb")
+
+
+def test_a_custom_call_that_comes_only_with_the_end_is_told_then() -> None:
+    output = [{**CALL, "arguments": '{"input":"a"}'}]
+    end = {"status": "completed", "output": output}
+    (item,) = read_custom({"type": "response.completed", "response": end})
+    assert (item["type"], item["input"]) == ("custom_tool_call", "a")
+
+
+def test_log_probabilities_are_told_with_their_delta_and_with_the_whole() -> None:
+    token: JSON = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": []}
+    frames = FrameWriter()
+    assembler = Assembler(RESPONSE_ID, frames)
+    reader = Reader(assembler, None)
+    for data in data_of([added(MESSAGE), {**said("Hi"), "logprobs": [token]}, END]):
+        reader.take(data)
+    events = [payload(frame) for frame in frames.take()[1]]
+    assert [event["logprobs"] for event in events if "delta" in event] == [[token]]
+    assert assembler.items[0]["content"][0]["logprobs"] == [token]
+
+
 @pytest.mark.parametrize(
     "events",
     [

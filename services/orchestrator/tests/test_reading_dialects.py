@@ -13,7 +13,7 @@ from turnwire_orchestrator.inference.reading import Reader
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import events_of
 
-DIALECTS: list[Dialect] = ["openai", "llamacpp", "vllm", "ollama"]
+DIALECTS: list[Dialect] = ["openai", "llamacpp", "vllm", "ollama", "sglang"]
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
+from turnwire_chassis.yaml_place import suggestion
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict
 from turnwire_guard.pipeline import StageFailedError, evaluate
 from turnwire_guard.policy import CHECK_TYPES, Policy
-from turnwire_guard.yaml_place import suggestion
 
 log = structlog.get_logger()
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from turnwire_chassis.yaml_place import Place, read_yaml
 from turnwire_guard.pipeline import OnError, Pipeline, Stage
 from turnwire_guard.providers import PROVIDERS
-from turnwire_guard.yaml_place import Place, read_yaml
 
 CHECK_TYPES = ("input", "tool_output", "output")
 _DEFAULT = "default"

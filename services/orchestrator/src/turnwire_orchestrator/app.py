@@ -4,7 +4,9 @@ import asyncio
 import os
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 
+import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -21,14 +23,22 @@ from turnwire_chassis.jetstream.topology import (
     last_sequence,
     orchestrator_consumer,
 )
+from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts import subjects
-from turnwire_contracts.queries import BACKEND_MODELS
+from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
 from turnwire_orchestrator.guard_client import GuardService
-from turnwire_orchestrator.handlers import TurnHandlers, models
+from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.backends import Backends
+from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.ports import Policy, Ports
+from turnwire_orchestrator.questions import BackendQuestions
 from turnwire_orchestrator.settings import OrchestratorSettings
+
+log = structlog.get_logger()
+
+_QUESTIONS_AT_ONCE = 32
 
 
 async def serve(settings: OrchestratorSettings) -> None:
@@ -40,50 +50,59 @@ async def serve(settings: OrchestratorSettings) -> None:
 
     client = await connect(settings.nats_url, "orchestrator", on_reconnect)
     jetstream = await declare(client, settings.stream_replicas)
-    backend = _backend(settings)
-    handlers = TurnHandlers(_ports(settings, client, jetstream, backend))
+    backends = _backends(settings)
+    ports = _ports(settings, client, jetstream, backends)
+    handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
     inbox = Inbox(client, jetstream, orchestrator_consumer(), subjects.TURNS_STREAM)
     background = Inbox(client, jetstream, background_consumer(), subjects.TURNS_STREAM)
-    checks = {"broker": broker_check(client)}
-    health = HealthServer(settings.health_host, settings.health_port, checks)
+    health = _health(settings, client)
 
     async def restore() -> None:
         while True:
             await reconnected.wait()
             reconnected.clear()
             handlers.distrust(None)
-            await declare(client, settings.stream_replicas)
-            handlers.distrust(await last_sequence(jetstream))
+            handlers.distrust(await _end_of_log(client, settings))
             await inbox.redeclare()
             await background.redeclare()
             await handlers.say_again()
 
     try:
-        await _listen(client, handlers, backend)
+        await _listen(client, handlers)
+        await _answer(client, BackendQuestions(backends, ports))
         async with asyncio.TaskGroup() as group:
-            group.create_task(inbox.run(handlers.requested, settings.max_turns, HEARTBEAT_S))
-            group.create_task(
-                background.run(handlers.requested, settings.max_background_turns, HEARTBEAT_S)
-            )
-            group.create_task(backend.find_dialect())
+            work, most = handlers.requested, settings.max_background_turns
+            group.create_task(inbox.run(work, settings.max_turns, HEARTBEAT_S))
+            group.create_task(background.run(work, most, HEARTBEAT_S))
+            group.create_task(backends.keep_looking())
             group.create_task(health.run())
             group.create_task(restore())
     finally:
-        await backend.close()
+        await backends.close()
         await client.close()
+
+
+def _health(settings: OrchestratorSettings, client: Client) -> HealthServer:
+    checks = {"broker": broker_check(client)}
+    return HealthServer(settings.health_host, settings.health_port, checks)
+
+
+async def _end_of_log(client: Client, settings: OrchestratorSettings) -> int:
+    """Make sure that the log is there, and tell where it ends."""
+    return await last_sequence(await declare(client, settings.stream_replicas))
 
 
 def _ports(
     settings: OrchestratorSettings,
     client: Client,
     jetstream: JetStreamContext,
-    backend: HttpBackend,
+    backends: Backends,
 ) -> Ports:
     return Ports(
         log=JetStreamEventLog(client, jetstream),
         output=JetStreamOutputLog(client, jetstream),
-        backend=backend,
+        backend=backends,
         histories=StoreHistories(client, settings.history_cache_bytes),
         guard=GuardService(client, settings.guard_timeout_s),
         policy=_policy(settings),
@@ -92,30 +111,51 @@ def _ports(
     )
 
 
-async def _listen(client: Client, handlers: TurnHandlers, backend: HttpBackend) -> None:
+async def _listen(client: Client, handlers: TurnHandlers) -> None:
     async def on_cancel(message: Msg) -> None:
         handlers.cancel_requested(message.subject)
 
     async def on_change(_: Msg) -> None:
         handlers.turn_changed()
 
-    async def on_models(message: Msg) -> None:
-        await message.respond(BACKEND_MODELS.answer(await models(backend)))
-
     await client.subscribe(subjects.TURN_CANCEL_REQUESTED, cb=on_cancel)
     for subject in subjects.TURN_CHANGES:
         await client.subscribe(subject, cb=on_change)
-    await client.subscribe(subjects.BACKEND_MODELS, subjects.ORCHESTRATOR_QUEUE, cb=on_models)
 
 
-def _backend(settings: OrchestratorSettings) -> HttpBackend:
-    key = settings.backend_api_key
-    return HttpBackend(
-        settings.backend_url,
-        key.get_secret_value() if key else None,
-        settings.backend_connect_timeout_s,
-        settings.backend_idle_timeout_s,
-    )
+async def _answer(client: Client, questions: BackendQuestions) -> None:
+    running = BoundedTasks(_QUESTIONS_AT_ONCE)
+
+    async def models(_: bytes) -> bytes:
+        return BACKEND_MODELS.answer(await questions.models())
+
+    async def input_tokens(body: bytes) -> bytes:
+        request = BACKEND_INPUT_TOKENS.asked(body)
+        return BACKEND_INPUT_TOKENS.answer(await questions.input_tokens(request))
+
+    def on(answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
+        async def take(message: Msg) -> None:
+            # A backend that takes its time keeps no other question waiting.
+            await running.start(lambda: _reply(message, answer))
+
+        return take
+
+    queue = subjects.ORCHESTRATOR_QUEUE
+    await client.subscribe(BACKEND_MODELS.subject, queue, cb=on(models))
+    await client.subscribe(BACKEND_INPUT_TOKENS.subject, queue, cb=on(input_tokens))
+
+
+async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+    try:
+        await message.respond(await answer(message.data))
+    except Exception:
+        # Nobody is answered: who asked finds that out by its own timeout, and may ask again.
+        log.exception("question not answered", subject=message.subject)
+
+
+def _backends(settings: OrchestratorSettings) -> Backends:
+    timeouts = Timeouts(settings.backend_connect_timeout_s, settings.backend_idle_timeout_s)
+    return Backends([HttpBackend(server, timeouts) for server in settings.servers])
 
 
 def _policy(settings: OrchestratorSettings) -> Policy:

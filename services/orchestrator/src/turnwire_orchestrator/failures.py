@@ -3,6 +3,8 @@
 from turnwire_contracts.events import Failure
 from turnwire_contracts.ids import ResponseId
 
+_MOST_NAMES = 20
+
 
 def previous_in_progress(response_id: ResponseId) -> Failure:
     """The turn continues a response that has not ended."""
@@ -88,39 +90,6 @@ def too_large() -> Failure:
     )
 
 
-def guard_unavailable() -> Failure:
-    """The guard must judge the input and cannot."""
-    return Failure(
-        http_status=503,
-        type="server_error",
-        code="guard_unavailable",
-        message="The input could not be checked against the content policy. Try again later.",
-    )
-
-
-def answer_lost() -> Failure:
-    """The turn ended, its content was not to be stored, and its orchestrator died first."""
-    return Failure(
-        http_status=502,
-        type="server_error",
-        code="answer_lost",
-        message="The response was finished but its content, which was not to be stored, was lost "
-        "before it could be delivered. Send the request again.",
-    )
-
-
-def item_not_found(item_id: str) -> Failure:
-    """The input refers to an item that nothing in reach has."""
-    return Failure(
-        http_status=404,
-        type="invalid_request_error",
-        code="item_not_found",
-        message=f"Item with id '{item_id}' not found. Items of responses created with "
-        "`store: false` are not kept: send the item itself.",
-        param="input",
-    )
-
-
 def nothing_to_compact() -> Failure:
     """The model was asked for a summary and said nothing."""
     return Failure(
@@ -128,4 +97,38 @@ def nothing_to_compact() -> Failure:
         type="server_error",
         code="compaction_failed",
         message="The model gave no summary of the conversation. Try again, or another model.",
+    )
+
+
+def model_not_found(model: str, models: list[str]) -> Failure:
+    """No backend serves the model that was asked for."""
+    shown = ", ".join(models[:_MOST_NAMES]) + (", …" if len(models) > _MOST_NAMES else "")
+    return Failure(
+        http_status=404,
+        type="invalid_request_error",
+        code="model_not_found",
+        message=f"The model '{model}' does not exist. There are: {shown or 'none'}.",
+        param="model",
+    )
+
+
+def unsayable(what: str) -> Failure:
+    """The input holds something that the backend's API has no words for."""
+    return Failure(
+        http_status=400,
+        type="invalid_request_error",
+        code="unsupported_content",
+        message=f"The backend speaks chat completions: {what}.",
+        param="input",
+    )
+
+
+def backend_speaks_nothing(url: str) -> Failure:
+    """Something answers at the backend's address, and it is no inference server."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_error",
+        message=f"What answers at {url} speaks neither Responses nor chat completions. "
+        "Its address must be the base of its API, which ends in /v1.",
     )

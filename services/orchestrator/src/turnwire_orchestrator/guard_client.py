@@ -7,9 +7,9 @@ from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask
 from turnwire_contracts.events import Item
-from turnwire_contracts.json_values import objects
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict
-from turnwire_orchestrator import failures
+from turnwire_contracts.wire.refusals import guard_unavailable
+from turnwire_contracts.wire.texts import texts
 from turnwire_orchestrator.ports import TurnFailedError
 
 
@@ -27,23 +27,9 @@ class GuardService:
         try:
             verdict = await ask(self._client, GUARD_CHECK, question, self._timeout_s)
         except NobodyAnswersError as error:
-            raise TurnFailedError(failures.guard_unavailable()) from error
+            raise TurnFailedError(guard_unavailable()) from error
         match verdict:
             case Verdict():
                 return [msgspec.to_builtins(violation) for violation in verdict.violations]
             case Refusal():
-                raise TurnFailedError(failures.guard_unavailable())
-
-
-def texts(items: list[Item]) -> list[str]:
-    """Give all text of a turn's input, whoever is said to have written it."""
-    found: list[str] = []
-    for item in items:
-        for field in ("content", "output", "arguments"):
-            content = item.get(field)
-            if isinstance(content, str):
-                found.append(content)
-            found += [
-                part["text"] for part in objects(content) if isinstance(part.get("text"), str)
-            ]
-    return found
+                raise TurnFailedError(guard_unavailable())

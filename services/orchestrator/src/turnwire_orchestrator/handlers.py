@@ -4,7 +4,6 @@ import asyncio
 from collections import OrderedDict
 
 import structlog
-from msgspec import Raw
 
 from turnwire_chassis.event_log import Recorded
 from turnwire_chassis.jetstream.inbox import Delivery
@@ -12,13 +11,11 @@ from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.queries import Models, Refusal
 from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Unborn
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.driving.drive import Drive
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
-from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.ports import Ports, TurnFailedError
+from turnwire_orchestrator.ports import Ports
 
 log = structlog.get_logger()
 
@@ -146,14 +143,6 @@ class TurnHandlers:
         """Publish the frames of all live turns once more: the broker has lost its memory."""
         for drive in list(self._drives.values()):
             await drive.channel.say_again()
-
-
-async def models(backend: HttpBackend) -> Models | Refusal:
-    """Answer which models the backend serves."""
-    try:
-        return Models(Raw(await backend.models()))
-    except TurnFailedError as error:
-        return Refusal(error.failure)
 
 
 def _log_closed(turn: ClosedTurn, attempt: int) -> None:

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_HISTORY,
     AskForHistory,
@@ -37,30 +37,29 @@ class StoreHistories:
         self._most_bytes = most_bytes
         self._bytes = 0
         self._changes = 0
+        self._connections = client.stats["reconnects"]
         self._recent: OrderedDict[tuple[TenantId, ResponseId], Past] = OrderedDict()
 
-    async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
+    async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
         """See `Histories.past`."""
-        known = self._recent.get((tenant, response_id))
-        if known is not None:
+        self._forget_what_changed_unheard()
+        past = self._recent.get((tenant, response_id))
+        if past is None:
+            past = await self._from_store(tenant, response_id, reader)
+        else:
             self._recent.move_to_end((tenant, response_id))
-            return known
-        past: Past | None = None
-        changes = self._changes
-        for turn in await self._lineage(tenant, response_id):
-            past = past_of(turn, past)
-            if changes == self._changes:
-                self._keep(tenant, past)
-        if past is None or past.response_id != response_id:
+        if reader not in (None, past.owner):
             raise TurnFailedError(previous_not_found(response_id))
         return past
 
     def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
         """See `Histories.remember`."""
-        tenant = turn.request.tenant
-        # A parent that is no longer here may have changed since this turn read it.
-        current = parent is None or self._recent.get((tenant, parent.response_id)) is parent
-        if turn.closed.stored and current:
+        self._forget_what_changed_unheard()
+        tenant, before = turn.request.tenant, turn.request.previous_response_id
+        # A parent that is no longer here may have changed since this turn read it, and one that
+        # was never read (the turn ended before it was sampled) is not known at all.
+        known = None if before is None else self._recent.get((tenant, before))
+        if turn.closed.stored and known is parent:
             self._keep(tenant, past_of(turn, parent))
 
     def forget(self) -> None:
@@ -68,6 +67,26 @@ class StoreHistories:
         self._changes += 1
         self._bytes = 0
         self._recent.clear()
+
+    def _forget_what_changed_unheard(self) -> None:
+        """Forget everything after a reconnection: no change was heard while there was none."""
+        connections = self._client.stats["reconnects"]
+        if connections != self._connections:
+            self._connections = connections
+            self.forget()
+
+    async def _from_store(
+        self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> Past:
+        past: Past | None = None
+        changes = self._changes
+        for turn in await self._lineage(tenant, response_id, reader):
+            past = past_of(turn, past)
+            if changes == self._changes:
+                self._keep(tenant, past)
+        if past is None or past.response_id != response_id:
+            raise TurnFailedError(previous_not_found(response_id))
+        return past
 
     def _keep(self, tenant: TenantId, past: Past) -> None:
         former = self._recent.pop((tenant, past.response_id), None)
@@ -77,17 +96,21 @@ class StoreHistories:
             _, dropped = self._recent.popitem(last=False)
             self._bytes -= _size(dropped)
 
-    async def _lineage(self, tenant: TenantId, response_id: ResponseId) -> list[ClosedTurn]:
+    async def _lineage(
+        self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> list[ClosedTurn]:
         """Ask for page after page, newest first; give all turns oldest first."""
         pages: list[list[ClosedTurn]] = []
         before: ResponseId | None = response_id
         while before is not None:
-            page = await self._page(tenant, before)
+            page = await self._page(tenant, before, reader)
             pages.append(page.turns)
             before = page.before
         return [turn for page in reversed(pages) for turn in page]
 
-    async def _page(self, tenant: TenantId, response_id: ResponseId) -> History:
+    async def _page(
+        self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> History:
         question = AskForHistory(tenant, response_id)
         try:
             answer = await ask_patiently(self._client, STORE_HISTORY, question, _ASK_TIMEOUT_S)
@@ -96,9 +119,9 @@ class StoreHistories:
         match answer:
             case History():
                 return answer
-            case Running():
+            case Running(request) if reader in (None, request.owner):
                 raise TurnFailedError(failures.previous_in_progress(response_id))
-            case Missing():
+            case Running() | Missing():
                 raise TurnFailedError(previous_not_found(response_id))
 
 

@@ -9,10 +9,12 @@ from msgspec import Struct
 from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Item
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_orchestrator.prompting.backend_request import Dialect
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.prompting.history import Past
+from turnwire_orchestrator.prompting.prompt import Prompt
 
 
 class TurnFailedError(Exception):
@@ -24,18 +26,50 @@ class TurnFailedError(Exception):
         self.failure = failure
 
 
-class Backend(Protocol):
-    """The inference server."""
+class PromptTooLongError(TurnFailedError):
+    """The prompt has more tokens than the model reads."""
+
+    def __init__(
+        self, failure: Failure, tokens: int | None = None, limit: int | None = None
+    ) -> None:
+        """Carry how many it has and how many the model reads, where the backend says so."""
+        super().__init__(failure)
+        self.tokens = tokens
+        self.limit = limit
+
+
+class StreamReader(Protocol):
+    """Understands what one API streams."""
 
     @property
-    def dialect(self) -> Dialect:
-        """What it needs beyond the Responses API."""
+    def outcome(self) -> Outcome | None:
+        """How the backend ended its answer, once it has said so."""
         ...
 
-    def sample(self, body: bytes) -> AbstractAsyncContextManager[AsyncIterator[list[bytes]]]:
-        """Ask the model; entering waits until the backend has accepted.
+    def take(self, data: bytes) -> None:
+        """Take the data of one event; raises `ValueError` when it makes no sense."""
+        ...
 
-        Gives, for each read from the connection, the data of the events that it completed.
+    def end(self) -> Outcome:
+        """Give the outcome once the stream is over."""
+        ...
+
+
+class Answering(Struct, frozen=True):
+    """A backend in the middle of its answer."""
+
+    reads: AsyncIterator[list[bytes]]
+    """For each read from the connection, the data of the events that it completed."""
+    reader: Callable[[Assembler], StreamReader]
+    """Makes what understands them, and tells an assembler."""
+
+
+class Backend(Protocol):
+    """The inference servers, as one."""
+
+    def sample(self, prompt: Prompt) -> AbstractAsyncContextManager[Answering]:
+        """Ask the model; entering waits until a backend has accepted.
+
         Leaving closes the connection, which stops the generation.
         Raises `TurnFailedError`, on entering and on every read.
         """
@@ -45,8 +79,8 @@ class Backend(Protocol):
 class Histories(Protocol):
     """The turns that a response descends from."""
 
-    async def past(self, tenant: TenantId, response_id: ResponseId) -> Past:
-        """Give a turn that has ended, with all before it.
+    async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
+        """Give a turn of `reader` that has ended, with all before it; `None`: whosever it is.
 
         Raises `TurnFailedError` when there is none, when it still runs, or when nobody answers.
         """

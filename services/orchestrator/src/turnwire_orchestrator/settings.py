@@ -1,12 +1,17 @@
-"""What the orchestrator can be told."""
+"""What the orchestrator can be told, and the file of backends that one of the settings names."""
 
-from pydantic import Field, SecretStr
+from functools import cached_property
+from pathlib import Path
+from typing import Self
 
-from turnwire_chassis.settings import ServiceSettings
+from pydantic import Field, SecretStr, model_validator
+
+from turnwire_chassis.settings import ServiceSettings, read_file
+from turnwire_orchestrator.servers import APIS, Server, read_servers
 
 
 class OrchestratorSettings(ServiceSettings):
-    """Settings of the orchestrator."""
+    """Settings of the orchestrator; whoever holds them has valid backends."""
 
     backend_url: str = Field(
         default="http://127.0.0.1:8000/v1",
@@ -16,6 +21,17 @@ class OrchestratorSettings(ServiceSettings):
     )
     backend_api_key: SecretStr | None = Field(
         default=None, description="The bearer token that the backend wants."
+    )
+    backend_api: str = Field(
+        default="auto",
+        pattern="^(auto|responses|chat)$",
+        description="How the backend is asked: responses (`POST /responses`), chat "
+        "(`POST /chat/completions`), or auto: responses where it has that route, else chat.",
+    )
+    backends: Path | None = Field(
+        default=None,
+        description="A YAML file that names several backends and the models of each; "
+        "TURNWIRE_BACKEND_URL, _API_KEY and _API are then not read.",
     )
     backend_connect_timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds to wait for a connection to the backend."
@@ -60,3 +76,17 @@ class OrchestratorSettings(ServiceSettings):
     guard_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
     )
+
+    @cached_property
+    def servers(self) -> tuple[Server, ...]:
+        """The backends, read once. Raises SettingsError."""
+        if self.backends is not None:
+            return read_file("TURNWIRE_BACKENDS", self.backends, read_servers)
+        key = self.backend_api_key.get_secret_value() if self.backend_api_key else None
+        return (Server("backend", self.backend_url, key, APIS[self.backend_api]),)
+
+    @model_validator(mode="after")
+    def _refuse_bad_backends(self) -> Self:
+        # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
+        _ = self.servers
+        return self

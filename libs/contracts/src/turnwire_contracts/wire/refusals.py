@@ -49,3 +49,14 @@ def content_policy_failure(violations: list[JSON]) -> Failure:
         param="input",
         violations=violations,
     )
+
+
+def answer_lost() -> Failure:
+    """The turn ended, its content was not to be stored, and its orchestrator died first."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="answer_lost",
+        message="The response was finished but its content, which was not to be stored, was lost "
+        "before it could be delivered. Send the request again.",
+    )

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from turnwire_chassis.yaml_place import Place
 from turnwire_guard.pipeline import Provider
 from turnwire_guard.providers import regex
-from turnwire_guard.yaml_place import Place
 
 PROVIDERS: Mapping[str, Callable[[Place], Provider]] = {
     "regex": regex.build,

@@ -6,9 +6,9 @@ from typing import Protocol, cast
 
 import re2  # pyright: ignore[reportMissingTypeStubs] -- it has none
 
+from turnwire_chassis.yaml_place import Place
 from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.pipeline import Finding, Provider
-from turnwire_guard.yaml_place import Place
 
 
 class _Expression(Protocol):

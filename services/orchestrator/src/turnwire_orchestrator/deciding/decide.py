@@ -6,7 +6,6 @@ from turnwire_contracts.events import (
     VERSIONS,
     AnyEvent,
     Closed,
-    Failure,
     Screened,
     Started,
     TakenOver,
@@ -39,7 +38,7 @@ class ImpossibleCommandError(Exception):
 
 
 def decide(command: Command, turn: Turn) -> tuple[AnyEvent, ...]:
-    """Give the events that `command` leads to; none if the turn has ended already.
+    """Give the events that `command` leads to; none if what it records stands there already.
 
     Raises `ImpossibleCommandError`.
     """
@@ -49,9 +48,22 @@ def decide(command: Command, turn: Turn) -> tuple[AnyEvent, ...]:
         case Unborn():
             raise ImpossibleCommandError("the turn was never requested")
         case Screening() | Refused() | Sampling():
-            return (_event(command, turn),)
+            return () if _is_past(command, turn) else (_event(command, turn),)
         case _:
             assert_never(turn)
+
+
+def _is_past(command: Command, turn: Running) -> bool:
+    """Tell whether a turn is beyond a command: its owner appended that and did not hear of it."""
+    match command:
+        case Start():
+            return isinstance(turn, Refused) or turn.started
+        case Judge():
+            return not isinstance(turn, Screening)
+        case Finish() | Fail() | Cancel() | TakeOver():
+            return False
+        case _:
+            assert_never(command)
 
 
 def _event(command: Command, turn: Running) -> AnyEvent:
@@ -95,19 +107,6 @@ def _finished(command: Finish, turn: Running) -> Closed:
         failure=None if cancelled else command.failure,
         stored=turn.request.store,
         fields=command.fields,
-    )
-
-
-def content_policy_failure(violations: list[JSON]) -> Failure:
-    """Say which rules the input broke; it is refused before any output, whoever asked how."""
-    broken = ", ".join(str(violation["category"]) for violation in violations)
-    return Failure(
-        http_status=400,
-        type="invalid_request_error",
-        code="content_filter",
-        message=f"The input was blocked by the content policy ({broken}).",
-        param="input",
-        violations=violations,
     )
 
 

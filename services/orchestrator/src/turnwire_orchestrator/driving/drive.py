@@ -9,6 +9,7 @@ from typing import assert_never
 from turnwire_contracts.events import Failure, Requested
 from turnwire_contracts.turn import ClosedTurn, Sampling
 from turnwire_contracts.wire.frames import split
+from turnwire_contracts.wire.refusals import answer_lost, content_policy_failure
 from turnwire_contracts.wire.stream import count_frames
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import (
@@ -20,7 +21,6 @@ from turnwire_orchestrator.deciding.commands import (
     Start,
     TakeOver,
 )
-from turnwire_orchestrator.deciding.decide import content_policy_failure
 from turnwire_orchestrator.deciding.react import (
     Erase,
     GiveUp,
@@ -32,16 +32,12 @@ from turnwire_orchestrator.deciding.react import (
     react,
 )
 from turnwire_orchestrator.driving.channel import Channel
+from turnwire_orchestrator.driving.context import Context, context_of
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
 from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_orchestrator.driving.sampling import Sampler
 from turnwire_orchestrator.ports import Ports, TurnFailedError
 from turnwire_orchestrator.prompting.compacting import asking_for_summary, compacted
-from turnwire_orchestrator.prompting.history import (
-    Past,
-    instructions_for,
-    unknown_reference,
-)
 
 
 class Drive:
@@ -57,8 +53,7 @@ class Drive:
         self._owned = owned
         self._request = request
         self._first_owner = first_owner
-        self._past: Past | None = None
-        self._past_known = False
+        self._known: Context | None = None
         self._sampling: asyncio.Task[object] | None = None
         self._cancelled = False
 
@@ -95,7 +90,7 @@ class Drive:
         if turn.closed.stored:
             await self.channel.end_again(turn, published)
             return
-        await self.channel.end_lost(turn, published, failures.answer_lost())
+        await self.channel.end_lost(turn, published, answer_lost())
         await self._owned.erase()
 
     async def _do(self, step: Step) -> Command:
@@ -163,22 +158,11 @@ class Drive:
         limit = policy.background_timeout_s
         return limit, max(0.0, limit - (self._ports.now_ms() - request.at) / 1000)
 
-    async def _context(self) -> tuple[Past | None, str | None]:
-        """Give the history and the instructions; both never change, so they are read once."""
-        previous = self._request.previous_response_id
-        if previous is not None and not self._past_known:
-            self._past = await self._ports.histories.past(self._request.tenant, previous)
-        self._past_known = True
-        if (unknown := unknown_reference(self._request, self._past)) is not None:
-            raise TurnFailedError(failures.item_not_found(unknown))
-        policy = self._ports.policy
-        instructions = instructions_for(
-            self._request,
-            self._past,
-            policy.default_instructions,
-            inherit=policy.inherit_instructions,
-        )
-        return self._past, instructions
+    async def _context(self) -> Context:
+        """Give the history and the instructions, which are read once."""
+        if self._known is None:
+            self._known = await context_of(self._request, self._ports)
+        return self._known
 
     async def _take_over(self) -> None:
         """Claim the turn, keep what was seen of the lost sample, and finish its open item."""
@@ -220,7 +204,8 @@ class Drive:
         turn = self._owned.turn
         if not isinstance(turn, ClosedTurn):
             return
-        self._ports.histories.remember(turn, self._past)
+        past = self._known[0] if self._known else None
+        self._ports.histories.remember(turn, past)
         await self.channel.end(turn)
 
 

@@ -35,7 +35,7 @@ def _tell(assembler: Assembler, event: JSON) -> None:
             item = event["item"]
             assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
         case kind if kind.endswith(".delta"):
-            assembler.delta(event["delta"])
+            assembler.delta(event["delta"], event.get("logprobs"))
         case _:
             # Openings and `.done` texts repeat what the others say.
             pass

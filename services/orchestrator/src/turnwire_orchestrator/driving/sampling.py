@@ -6,20 +6,18 @@ from turnwire_contracts.events import Failure, Requested, Status
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.driving.channel import Channel
-from turnwire_orchestrator.inference.ending import Outcome
-from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.ports import Ports, TurnFailedError
-from turnwire_orchestrator.prompting.backend_request import backend_body
-from turnwire_orchestrator.prompting.history import (
-    Past,
-    encode_input,
-    encode_items,
-    without_repeats,
-)
+from turnwire_orchestrator.inference.ending import CONTEXT_LENGTH, Outcome
+from turnwire_orchestrator.ports import Ports, PromptTooLongError, TurnFailedError
+from turnwire_orchestrator.prompting.history import Past
+from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
+from turnwire_orchestrator.prompting.shortening import shortened
 
 OPEN_AFTER_S = 1.0
 """A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that
 takes longer than this to answer is trusted to accept."""
+
+_MOST_TRIES = 8
+"""How often a prompt that is too long is shortened: halved each time, a 256th is left."""
 
 
 class Sampler:
@@ -41,7 +39,7 @@ class Sampler:
         self._instructions = instructions
         timer = asyncio.get_running_loop().call_later(OPEN_AFTER_S, self._open_late)
         try:
-            outcome = await self._sample(self._body(past))
+            outcome = await self._sample_what_fits(prompt_for(self._request, past, instructions))
         except TurnFailedError as error:
             return self.stopped("failed", error.failure)
         except ValueError as error:
@@ -55,23 +53,35 @@ class Sampler:
         self._assembler.end_item(None, "incomplete")
         return self._finish(Outcome(status=status, failure=failure))
 
-    async def _sample(self, body: bytes) -> Outcome:
-        limit = self._request.params.get("max_output_tokens")
-        reader = Reader(self._assembler, limit)
-        async with self._ports.backend.sample(body) as reads:
+    async def _sample_what_fits(self, prompt: Prompt) -> Outcome:
+        """Sample; where the client allows it, from as much of the prompt as the model reads."""
+        for _ in range(_MOST_TRIES):
+            try:
+                return await self._sample(prompt)
+            except PromptTooLongError as error:
+                if self._request.params.get("truncation") != "auto":
+                    raise
+                shorter = shortened(prompt, error.tokens, error.limit)
+                if shorter is None:
+                    raise
+                prompt = shorter
+        return await self._sample(prompt)
+
+    async def _sample(self, prompt: Prompt) -> Outcome:
+        async with self._ports.backend.sample(prompt) as answering:
+            reader = answering.reader(self._assembler)
             await self._channel.open(self._instructions)
-            async for events in reads:
+            async for events in answering.reads:
                 for data in events:
                     reader.take(data)
                 await self._channel.flush()
                 if reader.outcome is not None:
                     break
-        return reader.end()
-
-    def _body(self, past: Past | None) -> bytes:
-        new = encode_items(without_repeats(self._request.input, past))
-        dialect = self._ports.backend.dialect
-        return backend_body(self._request, encode_input(past, new), self._instructions, dialect)
+        outcome = reader.end()
+        failure = outcome.failure
+        if failure is not None and failure.code == CONTEXT_LENGTH and not self._assembler.items:
+            raise PromptTooLongError(failure)
+        return outcome
 
     def _open_late(self) -> None:
         self._opening = asyncio.ensure_future(self._channel.open(self._instructions))

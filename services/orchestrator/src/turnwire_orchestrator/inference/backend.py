@@ -1,209 +1,146 @@
-"""The inference backend over HTTP: one shared aiohttp session, answers read as they come.
+"""One inference server: which API it speaks is set or found out, and each is spoken to its own way.
 
-aiohttp and not httpx: a third of the CPU per request and half per chunk (docs/adr/0006).
+Responses as they are, or chat completions: `Prompt` in, what an assembler is told out.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
-import aiohttp
 import orjson
 import structlog
 
-from turnwire_contracts.events import Failure
-from turnwire_contracts.json_values import JSON, mapping, objects
+from turnwire_contracts.json_values import mapping, objects
+from turnwire_contracts.queries import InputTokens
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.inference.sse import EventSplitter
-from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.prompting.backend_request import Dialect
+from turnwire_orchestrator.inference.chat_reading import ChatReader
+from turnwire_orchestrator.inference.counting import Counter
+from turnwire_orchestrator.inference.http_client import HttpClient, Timeouts
+from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route
+from turnwire_orchestrator.inference.reading import Reader
+from turnwire_orchestrator.inference.routing import served
+from turnwire_orchestrator.ports import Answering, TurnFailedError
+from turnwire_orchestrator.prompting.chat.body import chat_body
+from turnwire_orchestrator.prompting.chat.content import UnsayableError
+from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
+from turnwire_orchestrator.prompting.prompt import Prompt
+from turnwire_orchestrator.prompting.responses_body import responses_body
+from turnwire_orchestrator.prompting.tools import custom_names
+from turnwire_orchestrator.servers import Server
 
 log = structlog.get_logger()
 
-_LLAMA_CPP_OWNER = "llamacpp"
-_CONTEXT_CODES = {"exceed_context_size_error", "context_length_exceeded"}
-_OUR_FAULT = {401, 403, 407}
-_LONGEST_ERROR = 64 * 1024
-_SERVER_ERROR = 500
-_REST_TIMEOUT_S = 0.25
-_ERROR_TIMEOUT_S = 5.0
+_LOOK_WITHIN_S = 2.0
+"""How long the first sample waits to learn which API the server speaks."""
+
+_UNLISTED = (404, 405)
 
 
 class HttpBackend:
-    """`Backend` over HTTP; also answers what the gateway asks about it."""
+    """A server over HTTP; must be made inside the event loop."""
 
-    def __init__(
-        self, url: str, api_key: str | None, connect_timeout_s: float, idle_timeout_s: float
-    ) -> None:
-        """Talk to the base `url`, which ends in /v1; must be made inside the event loop."""
+    def __init__(self, server: Server, timeouts: Timeouts) -> None:
+        """Know nothing yet but what the operator says."""
+        self.served = served(server.models, ())
+        """Its models, when it was last seen."""
         self.dialect = Dialect.PLAIN
-        self._url = url.rstrip("/")
-        self._idle_timeout_s = idle_timeout_s
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=connect_timeout_s, sock_read=idle_timeout_s
-            ),
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            auto_decompress=False,
-            trust_env=False,
-        )
+        self.api = server.api
+        self._server = server
+        self._probed: Dialect | None = None
+        self._http = HttpClient(server.url, server.api_key, timeouts)
+        self._counter = Counter(self._http)
+        self._looking: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """End all connections."""
-        await self._session.close()
+        if self._looking is not None:
+            self._looking.cancel()
+        await self._http.close()
 
     @asynccontextmanager
-    async def sample(self, body: bytes) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
+    async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
         """See `Backend.sample`."""
-        response = await self._post(body)
-        try:
-            if response.status >= 400:  # noqa: PLR2004 -- HTTP's own border
-                raise TurnFailedError(await _refusal(response))
-            yield self._events(response)
-            await _read_rest(response)
-        finally:
-            # With unread tokens the connection must go: that stops the model.
-            if response.content.at_eof():
-                response.release()
-            else:
-                response.close()
+        await self._settle()
+        custom = custom_names(prompt.request.params)
+        if self.api is Api.CHAT:
+            url, body = f"{self._http.url}/chat/completions", self._chat_body(prompt)
+            reader = partial(ChatReader, custom=custom)
+        else:
+            url, body = f"{self._http.url}/responses", responses_body(prompt, self.dialect)
+            limit = prompt.request.params.get("max_output_tokens")
+            reader = partial(Reader, max_output_tokens=limit, custom=custom)
+        async with self._http.stream(url, body) as reads:
+            yield Answering(reads, reader)
 
     async def models(self) -> bytes:
-        """Give the backend's own list of models, as JSON.
+        """Give the server's own list of models, as JSON. Raises `TurnFailedError`."""
+        body = await self._http.get(f"{self._http.url}/models")
+        self._note(body)
+        return body
 
-        Raises `TurnFailedError`.
+    async def input_tokens(self, prompt: Prompt) -> InputTokens:
+        """Count what the model would read. Raises `TurnFailedError`."""
+        await self._settle()
+        return await self._counter.count(prompt, self.dialect)
+
+    async def look(self) -> None:
+        """Find out what the server is, once for all who want to know now.
+
+        Raises `TurnFailedError` while that cannot be found out.
         """
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+            # Who asked may have stopped waiting.
+            self._looking.add_done_callback(_ignore_failure)
+        await asyncio.shield(self._looking)
+
+    async def _settle(self) -> None:
+        """Let the first who ask wait for a look; what is not found out in time is guessed."""
+        if self.api is None:
+            with suppress(TurnFailedError, TimeoutError):
+                async with asyncio.timeout(_LOOK_WITHIN_S):
+                    await self.look()
+
+    async def _look(self) -> None:
         try:
-            async with self._session.get(f"{self._url}/models") as response:
-                if response.status >= 400:  # noqa: PLR2004 -- HTTP's own numbers
-                    raise TurnFailedError(await _refusal(response))
-                return await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise TurnFailedError(self._unreachable(error)) from error
+            await self.models()
+        except TurnFailedError as error:
+            if error.failure.http_status not in _UNLISTED:
+                raise
+        if self._server.api is None and self._probed is not self.dialect:
+            # Not seen before, or another server in its place.
+            self.api = await self._spoken()
+            self._probed = self.dialect
 
-    async def find_dialect(self) -> None:
-        """Find out, as soon as the backend answers, what it needs; ends when it is known."""
-        while True:
-            try:
-                models = orjson.loads(await self.models())
-            except (TurnFailedError, ValueError):
-                await asyncio.sleep(1.0)
-                continue
-            owners = {model.get("owned_by") for model in objects(mapping(models).get("data"))}
-            self.dialect = Dialect.LLAMA_CPP if _LLAMA_CPP_OWNER in owners else Dialect.PLAIN
-            log.info("backend found", dialect=self.dialect.value)
-            return
+    async def _spoken(self) -> Api:
+        responses = has_route(*await self._http.post(f"{self._http.url}/responses", EMPTY_REQUEST))
+        chat = None
+        if responses is False:
+            url = f"{self._http.url}/chat/completions"
+            chat = has_route(*await self._http.post(url, EMPTY_REQUEST))
+        api = api_spoken(responses=responses, chat=chat)
+        if api is None:
+            raise TurnFailedError(failures.backend_speaks_nothing(self._server.url))
+        about = {"api": api.value, "dialect": self.dialect.value}
+        log.info("backend found", backend=self._server.name, **about)
+        return api
 
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
-        attempts = 2
-        while True:
-            attempts -= 1
-            try:
-                return await self._session.post(
-                    f"{self._url}/responses",
-                    data=body,
-                    headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
-                )
-            except aiohttp.ServerTimeoutError as error:
-                raise TurnFailedError(self._timeout(error)) from error
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                # A kept connection may have been closed at the other end while it was idle.
-                if attempts and not isinstance(error, aiohttp.ClientConnectorError):
-                    continue
-                raise TurnFailedError(self._unreachable(error)) from error
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise TurnFailedError(self._unreachable(error)) from error
-
-    async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
-        splitter = EventSplitter()
+    def _note(self, body: bytes) -> None:
         try:
-            async for chunk in response.content.iter_any():
-                if events := splitter.feed(chunk):
-                    yield events
-        except aiohttp.ServerTimeoutError as error:
-            raise TurnFailedError(failures.backend_silent(self._idle_timeout_s)) from error
-        except aiohttp.ClientError as error:
-            raise TurnFailedError(failures.backend_broke_off(type(error).__name__)) from error
-        if events := splitter.end():
-            yield events
+            said = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise TurnFailedError(failures.backend_speaks_nothing(self._server.url)) from error
+        self.served = served(self._server.models, objects(mapping(said).get("data")))
+        self.dialect = dialect_of(said)
 
-    def _timeout(self, error: aiohttp.ServerTimeoutError) -> Failure:
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return self._unreachable(error)
-        return failures.backend_silent(self._idle_timeout_s)
-
-    def _unreachable(self, error: Exception) -> Failure:
-        return failures.backend_unreachable(self._url, type(error).__name__)
+    def _chat_body(self, prompt: Prompt) -> bytes:
+        try:
+            return chat_body(prompt, self.dialect)
+        except UnsayableError as error:
+            raise TurnFailedError(failures.unsayable(str(error))) from error
 
 
-async def _read_rest(response: aiohttp.ClientResponse) -> None:
-    """Read what comes after the answer (`[DONE]`), so that the connection can be used again."""
-    if response.content.at_eof():
-        return
-    with suppress(TimeoutError, aiohttp.ClientError):
-        async with asyncio.timeout(_REST_TIMEOUT_S):
-            await response.content.read()
-
-
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
-    """Read what a backend says of its refusal; what does not come in time is not waited for."""
-    body = bytearray()
-    with suppress(TimeoutError, aiohttp.ClientError):
-        async with asyncio.timeout(_ERROR_TIMEOUT_S):
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) >= _LONGEST_ERROR:
-                    break
-    return bytes(body[:_LONGEST_ERROR])
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> Failure:
-    """Say a backend's error in our words, with the backend's own text."""
-    body = (await _error_body(response)).decode(errors="replace")
-    error = _error_of(body)
-    message = str(error.get("message") or body.strip() or response.reason or "no reason given")
-    status = response.status
-    if status in _OUR_FAULT:
-        return Failure(
-            http_status=502,
-            type="server_error",
-            code="backend_refused_credentials",
-            message=f"The inference backend refused Turnwire's own credentials: {message}",
-        )
-    if status >= _SERVER_ERROR:
-        return Failure(
-            http_status=503 if status == 503 else 502,  # noqa: PLR2004 -- HTTP's own numbers
-            type="server_error",
-            code="backend_error",
-            message=f"The inference backend failed: {message}",
-        )
-    return _client_error(status, error, message)
-
-
-def _client_error(status: int, error: JSON, message: str) -> Failure:
-    kind, code = str(error.get("type") or ""), str(error.get("code") or "")
-    param = error.get("param")
-    too_long = kind in _CONTEXT_CODES or code in _CONTEXT_CODES
-    return Failure(
-        http_status=400 if status == 422 or too_long else status,  # noqa: PLR2004 -- HTTP's own numbers
-        type="invalid_request_error" if too_long or not kind else kind,
-        code="context_length_exceeded" if too_long else _code(error.get("code"), status),
-        message=message,
-        param=param if isinstance(param, str) else ("input" if too_long else None),
-    )
-
-
-def _code(code: object, status: int) -> str:
-    if isinstance(code, str) and code:
-        return code
-    return {404: "model_not_found", 429: "rate_limit_exceeded"}.get(status, "backend_refused")
-
-
-def _error_of(body: str) -> JSON:
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    error = mapping(said).get("error", said)
-    return mapping(error) or {"message": str(error)}
+def _ignore_failure(looking: asyncio.Task[None]) -> None:
+    if not looking.cancelled():
+        looking.exception()

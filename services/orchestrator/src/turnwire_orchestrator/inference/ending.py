@@ -1,8 +1,10 @@
 """How a backend ended its answer: its status, what it cost, or why it failed, in our words."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import msgspec
+import orjson
 
 from turnwire_contracts.events import Failure, Status, Usage
 from turnwire_contracts.json_values import JSON, mapping
@@ -16,7 +18,21 @@ TERMINAL = {
 }
 """The events that end an answer, and the status each stands for when the response names none."""
 
+CONTEXT_LENGTH: Final = "context_length_exceeded"
+
 _ECHOED = {"service_tier"}
+_CONTEXT_CODES = {"exceed_context_size_error", CONTEXT_LENGTH, "context_window_exceeded"}
+_CONTEXT_PARAM = "input_tokens"
+"""vLLM: what it names when the input has too many tokens."""
+
+_CONTEXT_WORDS = re.compile(
+    # Most servers say it in words only: vLLM and OpenRouter, SGLang, LM Studio, TGI, Anthropic.
+    r"maximum context length|model's context length|context length of only"
+    r"|available context size|must have less than \d+ tokens|prompt is too long",
+    re.IGNORECASE,
+)
+_OUR_FAULT = {401, 403, 407}
+_SERVER_ERROR = 500
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -56,9 +72,12 @@ def failed(event: JSON, status: str = "failed") -> Outcome:
     said = event.get("error")
     error = mapping(said) or ({"message": said} if isinstance(said, str) else event)
     code, message = error.get("code"), error.get("message")
+    usage = read_usage(event.get("usage"))
+    if _is_too_long(error):
+        return Outcome(status="failed", usage=usage, failure=_too_long(str(message)))
     return Outcome(
         status="failed",
-        usage=read_usage(event.get("usage")),
+        usage=usage,
         failure=Failure(
             http_status=502,
             type="server_error",
@@ -72,6 +91,66 @@ def failed(event: JSON, status: str = "failed") -> Outcome:
 def unfinished(detail: str) -> Outcome:
     """Say that the stream ended without an end."""
     return Outcome(status="failed", failure=backend_broke_off(detail))
+
+
+def refusal(status: int, body: str, reason: str) -> Failure:
+    """Say the HTTP error of a backend in our words, with the backend's own text."""
+    error = error_of(body)
+    message = str(error.get("message") or body.strip() or reason or "no reason given")
+    if status in _OUR_FAULT:
+        return Failure(
+            http_status=502,
+            type="server_error",
+            code="backend_refused_credentials",
+            message=f"The inference backend refused Turnwire's own credentials: {message}",
+        )
+    if status >= _SERVER_ERROR:
+        return Failure(
+            http_status=503 if status == 503 else 502,  # noqa: PLR2004 -- HTTP's own numbers
+            type="server_error",
+            code="backend_error",
+            message=f"The inference backend failed: {message}",
+        )
+    return _too_long(message) if _is_too_long(error) else _client_error(status, error, message)
+
+
+def error_of(body: str) -> JSON:
+    """Read the error in a body, in whatever shape it is."""
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    error = mapping(said).get("error", said)
+    return mapping(error) or {"message": str(error)}
+
+
+def _client_error(status: int, error: JSON, message: str) -> Failure:
+    code, param = error.get("code"), error.get("param")
+    codes = {404: "model_not_found", 429: "rate_limit_exceeded"}
+    return Failure(
+        http_status=400 if status == 422 else status,  # noqa: PLR2004 -- HTTP's own number
+        type=str(error.get("type") or "invalid_request_error"),
+        code=code if isinstance(code, str) and code else codes.get(status, "backend_refused"),
+        message=message,
+        param=param if isinstance(param, str) else None,
+    )
+
+
+def _too_long(message: str) -> Failure:
+    return Failure(
+        http_status=400,
+        type="invalid_request_error",
+        code=CONTEXT_LENGTH,
+        message=message,
+        param="input",
+    )
+
+
+def _is_too_long(error: JSON) -> bool:
+    codes = {str(error.get("type")), str(error.get("code"))}
+    if codes & _CONTEXT_CODES or error.get("param") == _CONTEXT_PARAM:
+        return True
+    return bool(_CONTEXT_WORDS.search(str(error.get("message") or "")))
 
 
 def read_usage(said: Any) -> Usage | None:

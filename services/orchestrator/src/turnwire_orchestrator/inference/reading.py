@@ -18,6 +18,7 @@ from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler, write_item
 from turnwire_contracts.wire.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
 from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
+from turnwire_orchestrator.prompting.tools import as_custom_call
 
 
 class _Glance(msgspec.Struct):
@@ -26,6 +27,7 @@ class _Glance(msgspec.Struct):
     type: str = ""
     item_id: str = ""
     delta: Any = None
+    logprobs: Any = None
 
 
 _DELTAS = {
@@ -46,11 +48,21 @@ _HEAD_FIELDS = {"type", "name", "namespace", "phase", "call_id"}
 class Reader:
     """Takes the events of one sample; `outcome` is set once the backend has said its end."""
 
-    def __init__(self, assembler: Assembler, max_output_tokens: int | None) -> None:
-        """Tell `assembler`; a backend that hides a cut is found out by `max_output_tokens`."""
+    def __init__(
+        self,
+        assembler: Assembler,
+        max_output_tokens: int | None,
+        custom: frozenset[str] = frozenset(),
+    ) -> None:
+        """Tell `assembler`; a backend that hides a cut is found out by `max_output_tokens`.
+
+        A call of a function that is named in `custom` stands for the call of a custom tool.
+        """
         self.outcome: Outcome | None = None
         self._assembler = assembler
         self._max_output_tokens = max_output_tokens
+        self._custom = custom
+        self._held: str | None = None
         self._glance = msgspec.json.Decoder(_Glance)
         self._item_id = ""
         self._ended: set[str] = set()
@@ -99,14 +111,14 @@ class Reader:
     def _delta(self, kind: str, event: _Glance) -> None:
         if event.item_id in self._ended and event.item_id:
             raise ValueError(f"a delta for the item {event.item_id}, which had ended")
-        if not isinstance(event.delta, str):
+        if not isinstance(event.delta, str) or event.item_id == self._held:
             return
         self._ensure(kind)
-        self._say(event.delta)
+        self._say(event.delta, objects(event.logprobs) if event.logprobs else None)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, logprobs: list[JSON] | None = None) -> None:
         self._item_silent = self._part_silent = False
-        self._assembler.delta(text)
+        self._assembler.delta(text, logprobs)
 
     def _ensure(self, kind: str) -> None:
         """Open what a delta needs, where the backend did not say so itself."""
@@ -135,6 +147,7 @@ class Reader:
         if self._item_id:
             self._ended.add(self._item_id)
         self._item_id = item_id
+        self._held = None
         self._item_silent = True
         self._end_part_with_annotations()
         self._assembler.add_item(head)
@@ -144,6 +157,10 @@ class Reader:
         kind = item.get("type")
         if kind not in _STREAMED_ITEMS:
             # Told as a whole when it is done.
+            return
+        if self._stands_for_custom(item):
+            # Its text stands inside the arguments: told when it is done, too.
+            self._held = str(item.get("id") or item.get("call_id") or "")
             return
         head = {name: value for name, value in item.items() if name in _HEAD_FIELDS}
         # llama.cpp gives calls no id; their deltas name the call_id instead.
@@ -178,6 +195,9 @@ class Reader:
         item = mapping(event.get("item"))
         item_id = item.get("id") or item.get("call_id") or ""
         if item_id in self._ended and item_id:
+            return
+        if self._stands_for_custom(item):
+            self._whole(as_custom_call(item))
             return
         if self._assembler.in_item != item.get("type"):
             self._whole(item)
@@ -214,10 +234,13 @@ class Reader:
         self._end_part_with_annotations()
         write_item(self._assembler, item, [])
 
+    def _stands_for_custom(self, item: Item) -> bool:
+        return item.get("type") == "function_call" and item.get("name") in self._custom
+
     def _terminal(self, kind: str, response: JSON) -> None:
         if not self._assembler.items and self._assembler.in_item is None:
             for item in objects(response.get("output")):
-                self._whole(item)
+                self._whole(as_custom_call(item) if self._stands_for_custom(item) else item)
         self._end(outcome_of(kind, response, self._max_output_tokens))
 
     def _error(self, event: JSON) -> None:

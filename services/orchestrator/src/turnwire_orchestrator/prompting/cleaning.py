@@ -4,16 +4,28 @@ Backends differ in what they refuse: llama.cpp a message without `type`, an assi
 reasoning without content, and calls whose arguments are no JSON.
 """
 
+from typing import Final
+
 import orjson
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, objects
+from turnwire_contracts.wire.compaction import summary_of
+
+PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "function_call_output"})
+"""Items that every known backend takes."""
 
 _OURS = {"mcp_list_tools", "mcp_approval_request", "mcp_approval_response"}
 """Items of the loop that runs MCP tools: the backend never sees MCP."""
 
+_SUMMARY_HEAD = "Summary of the conversation so far:"
 _INPUT_PARTS = {"text": "input_text"}
 _OUTPUT_PARTS = {"text": "output_text", "input_text": "output_text"}
+
+
+def is_plain(item: Item) -> bool:
+    """Tell whether every known backend takes an item of this type."""
+    return item.get("type") in PLAIN_TYPES
 
 
 def cleaned(item: Item) -> Item | None:
@@ -28,10 +40,10 @@ def cleaned(item: Item) -> Item | None:
         case "function_call_output" | "custom_tool_call_output":
             kept = ("type", "call_id", "output")
             return {name: item[name] for name in kept if item.get(name) is not None}
-        case kind if kind in _OURS:
-            return None
-        case _:
-            return item
+        case "compaction":
+            return _compaction(item)
+        case kind:
+            return None if kind in _OURS else item
 
 
 def _message(item: Item) -> Item:
@@ -71,6 +83,18 @@ def _reasoning(item: Item) -> Item | None:
     if not item.get("content") and not item.get("encrypted_content") and not item.get("summary"):
         return None
     return {name: value for name, value in item.items() if name != "status" and value is not None}
+
+
+def _compaction(item: Item) -> Item | None:
+    """Give a summary of ours as words; that of another server is for that server to read."""
+    try:
+        summary = summary_of(item)
+    except ValueError:
+        return None
+    if summary is None:
+        return item
+    told = {"type": "input_text", "text": f"{_SUMMARY_HEAD}\n{summary}"}
+    return {"type": "message", "role": "developer", "content": [told]}
 
 
 def _function_call(item: Item) -> Item:

@@ -13,6 +13,9 @@ _ASK = (
     "user wants, the facts, names, numbers, decisions and results so far, and what is still open. "
     "Answer with the summary only."
 )
+_LONGEST_SUMMARY = 1024
+"""Tokens; a model that does not stop by itself ends here, and what it said is the summary."""
+
 _ABOUT_ANSWERS = ("tools", "tool_choice", "text", "parallel_tool_calls", "include")
 
 
@@ -20,6 +23,7 @@ def asking_for_summary(request: Requested) -> Requested:
     """Give what the model is asked in place of `request`: the same past, and the wish behind it."""
     wish: Item = {"type": "message", "role": "user", "content": _ASK}
     params = {name: told for name, told in request.params.items() if name not in _ABOUT_ANSWERS}
+    params["max_output_tokens"] = _LONGEST_SUMMARY
     return replace(request, input=[*request.input, wish], params=params)
 
 
@@ -31,6 +35,10 @@ def compacted(finish: Finish, request: Requested) -> Finish:
     summary = "".join(part.get("text", "") for part in parts).strip()
     if not summary:
         failed = failures.nothing_to_compact()
-        return replace(finish, status="failed", items=[], cuts=[], failure=failed)
-    item = compaction_item(request.response_id, summary)
-    return replace(finish, status="completed", items=[item], cuts=[], incomplete_reason=None)
+        status, items = "failed", list[Item]()
+    else:
+        failed = None
+        status, items = "completed", [compaction_item(request.response_id, summary)]
+    return replace(
+        finish, status=status, items=items, cuts=[], incomplete_reason=None, failure=failed
+    )

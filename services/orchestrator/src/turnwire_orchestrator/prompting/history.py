@@ -10,10 +10,10 @@ import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import OwnerId, ResponseId
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
-from turnwire_orchestrator.prompting.cleaning import cleaned
+from turnwire_orchestrator.prompting.cleaning import cleaned, is_plain
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -25,7 +25,13 @@ class Past(msgspec.Struct, frozen=True):
     """Its items as JSON, joined by commas, ready for a backend."""
     ids: frozenset[str]
     """The ids by which a client may repeat its items."""
+    calls: frozenset[str]
+    """The `call_id`s of its calls, which later turns may answer."""
     instructions: str | None
+    owner: OwnerId
+    """Who made it, and alone may continue it by its id."""
+    plain: bool = True
+    """Whether every known backend takes all of its items."""
 
     def lineage(self) -> Iterator["Past"]:
         """Walk from this turn to the first."""
@@ -39,7 +45,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     """Give what later turns need of one that has ended.
 
     What was abandoned when an owner was lost is not sent to a model again, nor what was taken out
-    of its conversation.
+    of its conversation, nor an answer to a call that went that way: backends refuse it.
     """
     given = named_items(turn.request)
     ids = {item["id"] for item in (*given, *turn.output) if item.get("id")}
@@ -49,19 +55,44 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         if named["id"] not in turn.removed
     ]
     said = [item for item in turn.closed.output if item.get("id") not in turn.removed]
-    items = [*without_repeats(asked, parent), *said]
+    items = _cleaned(_answering(parent, [*without_repeats(asked, parent), *said]))
     return Past(
         turn.request.response_id,
         parent,
-        encode_items(items),
+        orjson.dumps(items)[1:-1],
         frozenset(ids),
+        frozenset(item["call_id"] for item in items if _is_call(item)),
         turn.instructions,
+        turn.request.owner,
+        all(map(is_plain, items)),
     )
+
+
+def _answering(parent: Past | None, items: list[Item]) -> list[Item]:
+    """Leave out answers to calls that nothing before them makes."""
+    if not any(map(_is_answer, items)):
+        return items
+    known = {item.get("call_id") for item in items if _is_call(item)}
+    for turn in parent.lineage() if parent else ():
+        known |= turn.calls
+    return [item for item in items if not _is_answer(item) or item.get("call_id") in known]
+
+
+def _is_call(item: Item) -> bool:
+    return item["type"] in ("function_call", "custom_tool_call") and bool(item.get("call_id"))
+
+
+def _is_answer(item: Item) -> bool:
+    return item["type"] in ("function_call_output", "custom_tool_call_output")
 
 
 def encode_items(items: list[Item]) -> bytes:
     """Write items as JSON joined by commas, without the brackets."""
-    return orjson.dumps([item for each in items if (item := cleaned(each)) is not None])[1:-1]
+    return orjson.dumps(_cleaned(items))[1:-1]
+
+
+def _cleaned(items: list[Item]) -> list[Item]:
+    return [item for each in items if (item := cleaned(each)) is not None]
 
 
 def encode_input(past: Past | None, new: bytes) -> bytes:

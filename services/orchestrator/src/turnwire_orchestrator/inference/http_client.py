@@ -1,0 +1,172 @@
+"""HTTP to one inference server: one shared aiohttp session, answers read as they come.
+
+aiohttp and not httpx: a third of the CPU per request and half per chunk (docs/adr/0006).
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aiohttp
+from msgspec import Struct
+
+from turnwire_contracts.events import Failure
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.inference.ending import CONTEXT_LENGTH, error_of, refusal
+from turnwire_orchestrator.inference.sse import EventSplitter
+from turnwire_orchestrator.ports import PromptTooLongError, TurnFailedError
+
+_LONGEST_ERROR = 64 * 1024
+_REST_TIMEOUT_S = 0.25
+_ERROR_TIMEOUT_S = 5.0
+_REFUSED = 400
+_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+
+
+class Timeouts(Struct, frozen=True):
+    """How long a server may take to connect, and to say anything."""
+
+    connect_s: float
+    idle_s: float
+
+
+class HttpClient:
+    """Asks one server; what it refuses or breaks off is a `TurnFailedError`."""
+
+    def __init__(self, url: str, api_key: str | None, timeouts: Timeouts) -> None:
+        """Talk to the base `url`, which ends in /v1; must be made inside the event loop."""
+        self.url = url.rstrip("/")
+        self.root = self.url.removesuffix("/v1")
+        """Where servers answer what is not OpenAI's API."""
+        self._idle_s = timeouts.idle_s
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=timeouts.connect_s, sock_read=timeouts.idle_s
+            ),
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def stream(self, url: str, body: bytes) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
+        """Post, and give for each read the data of the events that it completed."""
+        response = await self._post(url, body)
+        try:
+            if response.status >= _REFUSED:
+                raise await _refused(response)
+            yield self._events(response)
+            await _read_rest(response)
+        finally:
+            # With unread tokens the connection must go: that stops the model.
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
+
+    async def get(self, url: str) -> bytes:
+        """Give the body of a good answer."""
+        try:
+            async with self._session.get(url) as response:
+                if response.status >= _REFUSED:
+                    raise await _refused(response)
+                return await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TurnFailedError(self._unreachable(error)) from error
+
+    async def post(self, url: str, body: bytes) -> tuple[int, bytes]:
+        """Give the status and the body of any answer."""
+        try:
+            response = await self._post(url, body)
+            async with response:
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TurnFailedError(self._unreachable(error)) from error
+
+    async def _post(self, url: str, body: bytes) -> aiohttp.ClientResponse:
+        attempts = 2
+        while True:
+            attempts -= 1
+            try:
+                return await self._session.post(url, data=body, headers=_HEADERS)
+            except aiohttp.ServerTimeoutError as error:
+                raise TurnFailedError(self._timeout(error)) from error
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                # A kept connection may have been closed at the other end while it was idle.
+                if attempts and not isinstance(error, aiohttp.ClientConnectorError):
+                    continue
+                raise TurnFailedError(self._unreachable(error)) from error
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise TurnFailedError(self._unreachable(error)) from error
+
+    async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
+        if response.content_type == "application/json":
+            # A server that does not stream says everything at once.
+            yield [await self._whole(response)]
+            return
+        splitter = EventSplitter()
+        try:
+            async for chunk in response.content.iter_any():
+                if events := splitter.feed(chunk):
+                    yield events
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TurnFailedError(self._broken(error)) from error
+        if events := splitter.end():
+            yield events
+
+    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        try:
+            return await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TurnFailedError(self._broken(error)) from error
+
+    def _broken(self, error: Exception) -> Failure:
+        if isinstance(error, TimeoutError):
+            return failures.backend_silent(self._idle_s)
+        return failures.backend_broke_off(type(error).__name__)
+
+    def _timeout(self, error: aiohttp.ServerTimeoutError) -> Failure:
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return self._unreachable(error)
+        return failures.backend_silent(self._idle_s)
+
+    def _unreachable(self, error: Exception) -> Failure:
+        return failures.backend_unreachable(self.url, type(error).__name__)
+
+
+async def _read_rest(response: aiohttp.ClientResponse) -> None:
+    """Read what comes after the answer (`[DONE]`), so that the connection can be used again."""
+    if response.content.at_eof():
+        return
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_REST_TIMEOUT_S):
+            await response.content.read()
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read what a backend says of its refusal; what does not come in time is not waited for."""
+    body = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(_ERROR_TIMEOUT_S):
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) >= _LONGEST_ERROR:
+                    break
+    return bytes(body[:_LONGEST_ERROR])
+
+
+async def _refused(response: aiohttp.ClientResponse) -> TurnFailedError:
+    body = (await _error_body(response)).decode(errors="replace")
+    failure = refusal(response.status, body, response.reason or "")
+    if failure.code != CONTEXT_LENGTH:
+        return TurnFailedError(failure)
+    # llama.cpp says both numbers.
+    error = error_of(body)
+    counts = [error.get("n_prompt_tokens"), error.get("n_ctx")]
+    tokens, limit = (count if isinstance(count, int) else None for count in counts)
+    return PromptTooLongError(failure, tokens, limit)

@@ -1,0 +1,1 @@
+"""A prompt in the words of chat completions. Pure."""

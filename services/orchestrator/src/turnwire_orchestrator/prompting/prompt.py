@@ -1,0 +1,37 @@
+"""What a backend is to be asked, before it is said in the words of its API."""
+
+import msgspec
+import orjson
+
+from turnwire_contracts.events import Item, Requested
+from turnwire_orchestrator.prompting.history import (
+    Past,
+    encode_input,
+    encode_items,
+    without_repeats,
+)
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A request with all that the model is to read."""
+
+    request: Requested
+    past: Past | None
+    new: list[Item]
+    """The items that `past` does not have."""
+    instructions: str | None
+
+    @property
+    def encoded_input(self) -> bytes:
+        """Its items as a JSON list, cleaned, oldest first; those of `past` are not read again."""
+        return encode_input(self.past, encode_items(self.new))
+
+    @property
+    def items(self) -> list[Item]:
+        """Its items, cleaned, oldest first."""
+        return orjson.loads(self.encoded_input)
+
+
+def prompt_for(request: Requested, past: Past | None, instructions: str | None) -> Prompt:
+    """Put together what a request asks: what its client repeats of the history is left out."""
+    return Prompt(request, past, without_repeats(request.input, past), instructions)

@@ -1,0 +1,102 @@
+"""The body of a Responses request: the whole history, always streamed, never with our state."""
+
+from typing import Any, Final
+
+import orjson
+
+from turnwire_contracts.events import Item
+from turnwire_contracts.json_values import JSON, mapping
+from turnwire_orchestrator.prompting.cleaning import PLAIN_TYPES, is_plain
+from turnwire_orchestrator.prompting.dialect import Dialect
+from turnwire_orchestrator.prompting.prompt import Prompt
+from turnwire_orchestrator.prompting.tools import as_function_item, function_offer, whole_offer
+
+EXTENSIONS: Final = (
+    "stop", "seed", "top_k", "min_p", "repetition_penalty", "logit_bias", "chat_template_kwargs",
+)  # fmt: skip
+"""Fields that no Responses API has, and that vLLM, llama.cpp and SGLang know."""
+
+_FORWARDED = (
+    "temperature", "top_p", "presence_penalty", "frequency_penalty", "max_output_tokens",
+    "parallel_tool_calls", "reasoning", "text", "top_logprobs", "service_tier", "user",
+    "safety_identifier", "prompt_cache_key", *EXTENSIONS,
+)  # fmt: skip
+"""Fields that go to the backend as the client gave them; state and metadata stay here."""
+
+_COUNTED = ("parallel_tool_calls", "reasoning", "text")
+"""Fields that can change how many tokens the input has."""
+
+_FORWARDED_INCLUDES = {"reasoning.encrypted_content", "message.output_text.logprobs"}
+_LOGPROBS = {"top_logprobs", "message.output_text.logprobs"}
+
+
+def responses_body(prompt: Prompt, dialect: Dialect) -> bytes:
+    """Write the body of `POST /responses`."""
+    params = prompt.request.params
+    body: JSON = {"model": prompt.request.model, "stream": True, "store": False}
+    body |= {name: params[name] for name in _FORWARDED if name in params}
+    if include := [what for what in params.get("include", []) if what in _FORWARDED_INCLUDES]:
+        body["include"] = include
+    if dialect is Dialect.LLAMA_CPP:
+        body = _without_logprobs(body) | response_format(params)
+    return _with_items(body, prompt, dialect)
+
+
+def counting_body(prompt: Prompt, dialect: Dialect) -> bytes:
+    """Write the body of `POST /responses/input_tokens`."""
+    params = prompt.request.params
+    body: JSON = {"model": prompt.request.model}
+    body |= {name: params[name] for name in _COUNTED if name in params}
+    return _with_items(body, prompt, dialect)
+
+
+def response_format(params: JSON) -> JSON:
+    """Say a structured output as chat completions do, which is how llama.cpp hears it."""
+    wanted = mapping(mapping(params.get("text")).get("format"))
+    match wanted.get("type"):
+        case "json_schema":
+            told = {name: each for name, each in wanted.items() if name != "type"}
+            schema = {name: each for name, each in told.items() if each is not None}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        case "json_object":
+            return {"response_format": {"type": "json_object"}}
+        case _:
+            return {}
+
+
+def _with_items(body: JSON, prompt: Prompt, dialect: Dialect) -> bytes:
+    if prompt.instructions:
+        body = body | {"instructions": prompt.instructions}
+    body = body | _tools(prompt.request.params, dialect)
+    return b'%b,"input":%b}' % (orjson.dumps(body)[:-1], _input(prompt, dialect))
+
+
+def _tools(params: JSON, dialect: Dialect) -> JSON:
+    # llama.cpp refuses tools of other types.
+    only_functions = dialect is Dialect.LLAMA_CPP
+    offer = function_offer(params, dialect) if only_functions else whole_offer(params)
+    if not offer.tools:
+        return {}
+    choice: Any = offer.choice
+    return {"tools": offer.tools} | ({} if choice is None else {"tool_choice": choice})
+
+
+def _input(prompt: Prompt, dialect: Dialect) -> bytes:
+    if dialect is not Dialect.LLAMA_CPP or _all_plain(prompt):
+        return prompt.encoded_input
+    # It refuses a whole history for one item that it does not know.
+    told: list[Item] = [as_function_item(item) for item in prompt.items]
+    return orjson.dumps([item for item in told if item.get("type") in PLAIN_TYPES])
+
+
+def _all_plain(prompt: Prompt) -> bool:
+    lineage = prompt.past.lineage() if prompt.past else ()
+    return all(map(is_plain, prompt.new)) and all(turn.plain for turn in lineage)
+
+
+def _without_logprobs(body: JSON) -> JSON:
+    """Drop what llama.cpp answers with HTTP 400; its chat completions give log probabilities."""
+    told = {name: value for name, value in body.items() if name not in _LOGPROBS}
+    if include := [what for what in told.pop("include", []) if what not in _LOGPROBS]:
+        told["include"] = include
+    return told

@@ -1,0 +1,167 @@
+"""Several backends as one: each model goes where it is served, and all stand in one list."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scripted_backend import ScriptedBackend, running_backend
+from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.backends import Backends
+from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.inference.routing import choose, merged, served
+from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.servers import Server
+from turnwire_testing.prompts import prompt
+
+TIMEOUTS = Timeouts(connect_s=1.0, idle_s=0.3)
+
+
+def lists(*names: str) -> list[dict[str, Any]]:
+    """A list of models."""
+    return [{"id": name, "object": "model"} for name in names]
+
+
+@pytest.mark.parametrize(
+    ("model", "index"),
+    [
+        ("qwen3", 0),
+        ("qwen2", 1),
+        ("llama", 1),
+        ("gpt-5", 2),
+        ("gpt-5-mini", 3),
+        ("o9", None),
+    ],
+)
+def test_a_model_goes_to_who_names_it_then_to_who_matches_it(model: str, index: int | None) -> None:
+    backends = [
+        served(["qwen3"], []),
+        served([], lists("qwen2", "llama", "qwen3")),
+        served(["gpt-5"], []),
+        served(["gpt-*", "qwen*"], []),
+    ]
+    assert choose(model, backends) == index
+
+
+def test_a_backend_that_is_alone_gets_everything() -> None:
+    assert choose("anything", [served(["qwen3"], lists("llama"))]) == 0
+    assert choose("anything", []) is None
+
+
+def test_the_operators_words_limit_what_a_backend_lists() -> None:
+    backend = served(["qwen*", "secret"], lists("qwen2", "llama", "qwen3"))
+    assert [entry["id"] for entry in backend.entries] == ["qwen2", "qwen3", "secret"]
+
+
+def test_the_first_backend_says_what_a_model_is() -> None:
+    first, second = lists("a", "b"), [{"id": "b", "owned_by": "second"}, *lists("c")]
+    told = merged([served([], first), served([], second)])
+    assert [entry["id"] for entry in told] == ["a", "b", "c"]
+    assert told[1] == first[1]
+
+
+names = st.lists(st.sampled_from(["a", "ab", "b", "bc", "c"]))
+patterns = st.lists(st.sampled_from(["a", "b", "a*", "*c", "?"]))
+
+
+@given(st.lists(st.tuples(patterns, names), min_size=2, max_size=4))
+def test_every_model_in_the_list_has_a_backend_that_serves_it(
+    told_by: list[tuple[list[str], list[str]]],
+) -> None:
+    told = [served(models, lists(*listed)) for models, listed in told_by]
+    for entry in merged(told):
+        index = choose(entry["id"], told)
+        assert index is not None
+        assert entry["id"] in told[index].names
+
+
+@asynccontextmanager
+async def two(
+    first: Sequence[str] = (), second: Sequence[str] = ()
+) -> AsyncGenerator[tuple[ScriptedBackend, ScriptedBackend, Backends]]:
+    """Two servers behind one `Backends`, with what the operator says of each."""
+    async with AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(running_backend()) for _ in range(2)]
+        servers[0].models, servers[1].models = ["shared", "alpha"], ["shared", "beta"]
+        told = (tuple(first), tuple(second))
+        backends = Backends(
+            [
+                HttpBackend(Server(f"b{index}", server.url, models=models), TIMEOUTS)
+                for index, (server, models) in enumerate(zip(servers, told, strict=True))
+            ]
+        )
+        stack.push_async_callback(backends.close)
+        yield servers[0], servers[1], backends
+
+
+async def ask(backends: Backends, model: str) -> None:
+    """Sample to the end."""
+    async with backends.sample(prompt(model=model)) as answering:
+        async for _ in answering.reads:
+            pass
+
+
+async def ids(backends: Backends) -> list[str]:
+    """Name the models of the merged list."""
+    told = orjson.loads(await backends.models())
+    assert told["object"] == "list"
+    return [entry["id"] for entry in told["data"]]
+
+
+async def test_each_model_is_sampled_where_it_is() -> None:
+    async with two() as (first, second, backends):
+        for model in ("alpha", "beta", "shared"):
+            await ask(backends, model)
+    assert [request.body["model"] for request in first.requests] == ["alpha", "shared"]
+    assert [request.body["model"] for request in second.requests] == ["beta"]
+
+
+async def test_a_model_that_matches_a_pattern_is_sampled_there() -> None:
+    async with two(second=["beta", "gpt-*"]) as (first, second, backends):
+        await ask(backends, "gpt-5")
+    assert (len(first.requests), len(second.requests)) == (0, 1)
+
+
+async def test_a_model_that_nobody_has_is_refused_with_those_that_there_are() -> None:
+    async with two() as (_, _, backends):
+        with pytest.raises(TurnFailedError) as raised:
+            await ask(backends, "gamma")
+    failure = raised.value.failure
+    assert (failure.http_status, failure.code, failure.param) == (404, "model_not_found", "model")
+    assert "shared, alpha, beta" in failure.message
+
+
+async def test_a_model_that_came_later_is_found_when_the_list_is_read_again() -> None:
+    async with two() as (first, second, backends):
+        await ask(backends, "alpha")
+        second.models = ["gamma"]
+        await ids(backends)
+        await ask(backends, "gamma")
+    assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+async def test_all_models_stand_in_one_list() -> None:
+    async with two() as (_, _, backends):
+        assert await ids(backends) == ["shared", "alpha", "beta"]
+
+
+async def test_a_dead_backend_is_left_out_of_the_list_unless_all_are() -> None:
+    async with two() as (first, second, backends):
+        await first.stop()
+        assert await ids(backends) == ["shared", "beta"]
+        await second.stop()
+        with pytest.raises(TurnFailedError) as raised:
+            await backends.models()
+    assert raised.value.failure.code == "backend_unavailable"
+
+
+async def test_a_single_backend_gets_every_model_and_its_list_is_its_own() -> None:
+    async with running_backend() as server:
+        backends = Backends([HttpBackend(Server("only", server.url), TIMEOUTS)])
+        await ask(backends, "whatever")
+        assert b'"owned_by":"mock"' in await backends.models()
+        await backends.close()

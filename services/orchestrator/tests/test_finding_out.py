@@ -1,0 +1,219 @@
+"""What a server is, is found out: which API it speaks, and whose dialect."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import orjson
+import pytest
+
+from scripted_backend import Dialect as Scripted
+from scripted_backend import running_backend, says
+from turnwire_contracts.json_values import JSON
+from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.inference.probing import api_spoken, has_route
+from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
+from turnwire_orchestrator.servers import Server
+from turnwire_testing.plain_http import PlainServer, serving
+from turnwire_testing.prompts import prompt
+
+TIMEOUTS = Timeouts(connect_s=1.0, idle_s=0.3)
+MODELS = "GET /v1/models"
+RESPONSES = "POST /v1/responses"
+CHAT = "POST /v1/chat/completions"
+LISTED = (200, {"data": [{"id": "m", "owned_by": "somebody"}]})
+FAULTY = (400, {"error": {"message": "'input' is required"}})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "there"),
+    [
+        (400, {"error": {"message": "'input' is required"}}, True),
+        (422, {"detail": [{"msg": "Field required"}]}, True),
+        (500, {"error": {"message": "oops"}}, True),
+        (200, {"object": "response", "id": "resp_1"}, True),
+        (404, {"error": {"message": "The model `` does not exist.", "code": 404}}, True),
+        (404, {"error": {"message": "nothing", "param": "model"}}, True),
+        (404, {"error": {"message": "nothing", "code": "model_not_found"}}, True),
+        (404, {"detail": "Not Found"}, False),
+        (404, {"error": {"message": "File Not Found", "code": 404}}, False),
+        (404, None, False),
+        (405, {"detail": "Method Not Allowed"}, False),
+        (501, None, False),
+        (200, {"error": "Unexpected endpoint or method. (POST /v1/responses)"}, False),
+        (401, {"error": {"message": "no key"}}, None),
+        (403, None, None),
+        (429, None, None),
+        (502, None, None),
+        (503, {"error": {"message": "Loading model"}}, None),
+    ],
+)
+def test_a_route_is_there_or_not_by_how_it_refuses_nothing(
+    *, status: int, body: Any, there: bool | None
+) -> None:
+    assert has_route(status, orjson.dumps(body)) is there
+
+
+def test_a_route_that_answers_no_json_is_judged_by_its_status() -> None:
+    assert has_route(404, b"404 page not found") is False
+    assert has_route(400, b"<html>") is True
+
+
+@pytest.mark.parametrize(
+    ("responses", "chat", "api"),
+    [
+        (True, None, Api.RESPONSES),
+        (False, True, Api.CHAT),
+        (False, False, None),
+        (False, None, None),
+        (None, None, None),
+    ],
+)
+def test_responses_come_first(
+    *, responses: bool | None, chat: bool | None, api: Api | None
+) -> None:
+    assert api_spoken(responses=responses, chat=chat) is api
+
+
+@pytest.mark.parametrize(
+    ("owner", "dialect"),
+    [
+        ("llamacpp", Dialect.LLAMA_CPP),
+        ("vllm", Dialect.VLLM),
+        ("sglang", Dialect.SGLANG),
+        ("library", Dialect.OLLAMA),
+        ("organization_owner", Dialect.LM_STUDIO),
+        ("system", Dialect.OPENAI),
+        ("somebody", Dialect.PLAIN),
+        (None, Dialect.PLAIN),
+    ],
+)
+def test_a_dialect_is_known_by_who_owns_the_models(owner: str | None, dialect: Dialect) -> None:
+    assert dialect_of({"data": [{"id": "m", "owned_by": owner}]}) is dialect
+    assert dialect_of([]) is Dialect.PLAIN
+
+
+@pytest.fixture
+async def server() -> AsyncGenerator[PlainServer]:
+    async with serving({MODELS: LISTED, RESPONSES: FAULTY, CHAT: FAULTY}) as running:
+        yield running
+
+
+@pytest.fixture
+async def backend(server: PlainServer) -> AsyncGenerator[HttpBackend]:
+    opened = HttpBackend(Server("mock", server.url), TIMEOUTS)
+    yield opened
+    await opened.close()
+
+
+async def test_a_server_with_both_routes_is_asked_for_responses(
+    server: PlainServer, backend: HttpBackend
+) -> None:
+    await backend.look()
+    assert backend.api is Api.RESPONSES
+    assert (server.asked, server.bodies) == ([MODELS, RESPONSES], [None, {}])
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [(404, {"detail": "Not Found"}), (405, None), (200, {"error": "Unexpected endpoint"})],
+)
+async def test_a_server_without_responses_is_asked_for_chat_completions(
+    server: PlainServer, backend: HttpBackend, missing: tuple[int, JSON | None]
+) -> None:
+    server.routes[RESPONSES] = missing
+    await backend.look()
+    assert backend.api is Api.CHAT
+
+
+async def test_a_server_that_lists_no_models_is_found_out_too(
+    server: PlainServer, backend: HttpBackend
+) -> None:
+    del server.routes[MODELS]
+    await backend.look()
+    assert (backend.api, backend.dialect) == (Api.RESPONSES, Dialect.PLAIN)
+
+
+@pytest.mark.parametrize("route", [MODELS, RESPONSES], ids=["the list of models", "the route"])
+async def test_a_server_that_is_not_ready_is_looked_at_again(
+    server: PlainServer, backend: HttpBackend, route: str
+) -> None:
+    ready, server.routes[route] = server.routes[route], (503, {"error": {"message": "Loading"}})
+    with pytest.raises(TurnFailedError):
+        await backend.look()
+    assert backend.api is None
+    server.routes[route] = ready
+    await backend.look()
+    assert backend.api is Api.RESPONSES
+
+
+async def test_what_speaks_neither_is_no_inference_server(
+    server: PlainServer, backend: HttpBackend
+) -> None:
+    server.routes.clear()
+    with pytest.raises(TurnFailedError) as raised:
+        await backend.look()
+    assert server.url in raised.value.failure.message
+
+
+async def test_a_server_is_asked_once_what_it_speaks(
+    server: PlainServer, backend: HttpBackend
+) -> None:
+    await asyncio.gather(*(backend.look() for _ in range(5)))
+    await backend.look()
+    assert server.asked.count(RESPONSES) == 1
+
+
+async def test_another_server_in_its_place_is_asked_again(
+    server: PlainServer, backend: HttpBackend
+) -> None:
+    await backend.look()
+    server.routes |= {
+        MODELS: (200, {"data": [{"id": "m", "owned_by": "vllm"}]}),
+        RESPONSES: (404, None),
+    }
+    await backend.look()
+    assert (backend.api, backend.dialect) == (Api.CHAT, Dialect.VLLM)
+
+
+async def test_an_api_that_is_set_is_not_probed(server: PlainServer) -> None:
+    backend = HttpBackend(Server("mock", server.url, api=Api.CHAT), TIMEOUTS)
+    await backend.look()
+    await backend.close()
+    assert (backend.api, server.asked) == (Api.CHAT, [MODELS])
+
+
+async def test_a_list_that_is_no_json_is_a_failure(
+    server: PlainServer, backend: HttpBackend
+) -> None:
+    server.routes[MODELS] = (200, "<html>Welcome!</html>")
+    with pytest.raises(TurnFailedError):
+        await backend.models()
+
+
+@pytest.mark.parametrize(
+    ("apis", "path"),
+    [(("responses", "chat"), "/v1/responses"), (("chat",), "/v1/chat/completions")],
+)
+async def test_the_first_sample_waits_to_know_what_it_speaks(
+    apis: tuple[str, ...], path: str
+) -> None:
+    async with running_backend(apis=apis) as server:
+        server.script(says("Hi"))
+        backend = HttpBackend(Server("mock", server.url), TIMEOUTS)
+        async with backend.sample(prompt()) as answering:
+            reads = [data async for events in answering.reads for data in events]
+        await backend.close()
+    assert reads[-1] == b"[DONE]"
+    assert [request.path for request in server.requests] == [path]
+
+
+@pytest.mark.parametrize("dialect", ["llamacpp", "vllm", "sglang", "ollama"])
+async def test_the_scripted_dialects_are_known_by_their_models(dialect: Scripted) -> None:
+    async with running_backend(dialect=dialect) as server:
+        backend = HttpBackend(Server("mock", server.url), TIMEOUTS)
+        await backend.look()
+        await backend.close()
+    assert backend.dialect.name.replace("_", "").lower() == dialect
