@@ -10,7 +10,9 @@ from nats.aio.client import Client
 from pymongo import AsyncMongoClient
 
 from turnwire_chassis.broker import connect
-from turnwire_store.mongo import MongoGenerations
+from turnwire_store.memory_views import MemoryGenerations
+from turnwire_store.mongo.generations import MongoGenerations
+from turnwire_store.views import Generations, Views
 
 
 @pytest.fixture
@@ -38,3 +40,15 @@ async def client(nats_url: str) -> AsyncGenerator[Client]:
     connected = await connect(nats_url, f"test-{os.getpid()}")
     yield connected
     await connected.close()
+
+
+@pytest.fixture(params=["memory", "mongodb"])
+def all_views(request: pytest.FixtureRequest, generations: MongoGenerations) -> Generations:
+    """All generations of one adapter."""
+    return generations if request.param == "mongodb" else MemoryGenerations()
+
+
+@pytest.fixture
+async def views(all_views: Generations) -> Views:
+    """The generation that serves."""
+    return await all_views.prepare(await all_views.serving())

@@ -6,8 +6,9 @@ from inline_snapshot import snapshot
 
 from turnwire_contracts.events import Usage
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_store.documents import to_document
-from turnwire_store.projecting.projection import Ended, Projection
+from turnwire_store.mongo.documents import to_document
+from turnwire_store.projecting.projection import Projection
+from turnwire_store.projecting.reading import Ended
 from turnwire_testing.examples import AT, RESPONSE_ID, closed, message, requested, user
 
 TURN = ClosedTurn(

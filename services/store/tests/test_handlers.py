@@ -3,30 +3,56 @@
 import msgspec
 import pytest
 
+from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import (
+    STORE_CONVERSATION,
+    STORE_CONVERSATIONS,
     STORE_HEALTH,
     STORE_HISTORY,
     STORE_RESPONSE,
+    STORE_TREE,
+    AskForConversation,
+    AskForConversations,
     AskForHealth,
     AskForHistory,
     AskForResponse,
+    AskForTree,
     Found,
+    FoundConversation,
     Health,
     History,
     Missing,
+    Refusal,
     Running,
+    Tree,
 )
 from turnwire_contracts.turn import ClosedTurn
+from turnwire_store.feeding.memory_feed import MemoryFeeds
 from turnwire_store.handlers import Handlers
 from turnwire_store.memory_views import MemoryGenerations
-from turnwire_store.projecting.memory_feed import MemoryFeeds
+from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.history import PAGE_BYTES
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
 from turnwire_store.views import ViewsUnavailableError
-from turnwire_testing.examples import TENANT, closed, fresh_id, message, requested, user
+from turnwire_testing.examples import (
+    CONVERSATION_ID,
+    TENANT,
+    closed,
+    conversation_created,
+    conversation_purged,
+    deleted,
+    fresh_id,
+    items_added,
+    message,
+    purged,
+    requested,
+    started,
+    turn_added,
+    user,
+)
 
 
 class UnreachableGenerations(MemoryGenerations):
@@ -53,10 +79,12 @@ def handlers(log: MemoryFeeds) -> Handlers:
 
 
 def handlers_over(log: MemoryFeeds, generations: MemoryGenerations) -> Handlers:
-    return Handlers(Recall(log, generations, RecentTurns(1_000_000)), generations)
+    recent = RecentTurns(1_000_000)
+    currency = Currency(log, generations, recent, lambda: 0, patience_s=0)
+    return Handlers(Recall(log, generations, recent, currency), log, generations, currency)
 
 
-async def append(log: MemoryFeeds, *events: AnyEvent) -> None:
+async def append(log: MemoryFeeds, *events: AnyEvent | AnyConversationEvent) -> None:
     for event in events:
         await log.append(event, None)
 
@@ -188,6 +216,120 @@ async def test_without_a_database_the_log_answers_everything(log: MemoryFeeds) -
 
     assert isinstance(told, History)
     assert [turn.request.response_id for turn in told.turns] == ids
+
+
+async def test_a_background_turn_tells_whether_it_has_left_the_queue(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    asked = requested(background=True)
+    await append(log, asked)
+    assert await response(handlers, asked.response_id) == Running(asked)
+
+    await append(log, started())
+
+    assert await response(handlers, asked.response_id) == Running(asked, started=True)
+
+
+async def test_a_deleted_turn_is_found_as_such_and_left_out_of_later_histories(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    ids = await conversation(log, 3)
+    await append(log, deleted(response_id=ids[1]))
+
+    found = await response(handlers, ids[1])
+
+    assert isinstance(found, Found)
+    assert found.turn.deleted
+    assert await history(handlers, ids[1]) == Missing()
+    later = await history(handlers, ids[2])
+    assert isinstance(later, History)
+    assert [turn.request.response_id for turn in later.turns] == [ids[0], ids[2]]
+
+
+async def test_a_purged_turn_is_missing_and_so_is_what_descends_from_it(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    ids = await conversation(log, 2)
+    await append(log, purged(response_id=ids[0]))
+
+    assert await response(handlers, ids[0]) == Missing()
+    assert await history(handlers, ids[1]) == Missing()
+    assert isinstance(await response(handlers, ids[1]), Found)
+
+
+async def test_items_that_were_put_into_a_conversation_are_part_of_its_history(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    added = items_added(response_id=fresh_id())
+    after = requested(previous_response_id=added.response_id)
+    await append(log, added, after, closed())
+
+    told = await history(handlers, after.response_id)
+
+    assert isinstance(told, History)
+    assert [turn.request.input for turn in told.turns] == [added.input, after.input]
+
+
+async def test_a_conversation_is_told_with_the_place_of_its_last_event(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    await append(log, requested(), conversation_created(), turn_added(), closed())
+
+    found = await known_conversation(handlers)
+
+    assert isinstance(found, FoundConversation)
+    assert found.sequence == 3
+    assert found.conversation.last == turn_added().response_id
+    assert await known_conversation(handlers, TenantId("other")) == Missing()
+    await append(log, conversation_purged())
+    assert await known_conversation(handlers) == Missing()
+
+
+@pytest.mark.parametrize("no_id", ["*", ">", "conv_", "conv_*", ""])
+async def test_what_is_no_id_of_a_conversation_is_missing(
+    log: MemoryFeeds, handlers: Handlers, no_id: str
+) -> None:
+    await append(log, conversation_created())
+
+    assert await known_conversation(handlers, name=ConversationId(no_id)) == Missing()
+
+
+async def test_without_a_database_one_conversation_is_known_and_lists_are_refused(
+    log: MemoryFeeds,
+) -> None:
+    await append(log, conversation_created())
+    handlers = handlers_over(log, UnreachableGenerations())
+
+    assert isinstance(await known_conversation(handlers), FoundConversation)
+    tree = await tree_of(handlers, AskForTree(TENANT, CONVERSATION_ID, 10))
+    question = STORE_CONVERSATIONS.ask(AskForConversations(TENANT, None, 10))
+    page = STORE_CONVERSATIONS.answered(await handlers.conversations(question))
+    for refused in (tree, page):
+        assert isinstance(refused, Refusal)
+        assert (refused.failure.http_status, refused.failure.code) == (503, "store_unavailable")
+
+
+async def test_everything_in_a_conversation_is_not_told_while_views_are_behind(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    await append(log, conversation_created())
+
+    some = await tree_of(handlers, AskForTree(TENANT, CONVERSATION_ID, 10))
+    everything = await tree_of(handlers, AskForTree(TENANT, CONVERSATION_ID, 10, everything=True))
+
+    assert some == Tree([])
+    assert isinstance(everything, Refusal)
+
+
+async def known_conversation(
+    handlers: Handlers, tenant: TenantId = TENANT, name: ConversationId = CONVERSATION_ID
+) -> FoundConversation | Missing:
+    question = STORE_CONVERSATION.ask(AskForConversation(tenant, name))
+    return STORE_CONVERSATION.answered(await handlers.conversation(question))
+
+
+async def tree_of(handlers: Handlers, asked: AskForTree) -> Tree | Refusal:
+    return STORE_TREE.answered(await handlers.tree(STORE_TREE.ask(asked)))
 
 
 async def test_health_tells_whether_the_database_answers(log: MemoryFeeds) -> None:

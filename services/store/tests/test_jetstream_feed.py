@@ -13,8 +13,8 @@ from nats.js import JetStreamContext
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import subjects
-from turnwire_store.projecting.feed import DeadLetter, FeedLostError
-from turnwire_store.projecting.jetstream_feed import JetStreamFeed, JetStreamFeeds
+from turnwire_store.feeding.feed import DeadLetter, FeedLostError
+from turnwire_store.feeding.jetstream_feed import JetStreamFeed, JetStreamFeeds
 from turnwire_testing.examples import TENANT, closed, fresh_id, requested
 
 WITHIN_S = 20

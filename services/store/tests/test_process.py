@@ -8,6 +8,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -19,17 +20,21 @@ from turnwire_chassis.broker import NobodyAnswersError, ask, connect
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import queries
+from turnwire_contracts.conversation_events import AnyConversationEvent
+from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.ids import ResponseId
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts.mongo import running_mongo
 from turnwire_dev.parts.nats import running_nats
 from turnwire_dev.supervision.probe import NoAnswerError, get
-from turnwire_store.documents import Document, to_document
+from turnwire_store.feeding.memory_feed import MemoryFeeds
 from turnwire_store.memory_views import MemoryGenerations
-from turnwire_store.projecting.memory_feed import MemoryFeeds
-from turnwire_store.projecting.projector import Projector, ProjectorPorts
+from turnwire_store.mongo.documents import Document, from_conversation, to_document
+from turnwire_store.projecting.batches import ProjectorPorts
+from turnwire_store.projecting.projector import Projector
 from turnwire_store.recalling.recent import RecentTurns
-from turnwire_testing.examples import TENANT, closed, fresh_id, requested
+from turnwire_testing import examples
+from turnwire_testing.examples import CONVERSATION_ID, TENANT, closed, fresh_id, requested
 
 WITHIN_S = 40
 STOPS_WITHIN_S = 1.0
@@ -73,15 +78,18 @@ class Machine:
             return 0
         return answer.status
 
+    async def append(self, *events: AnyEvent | AnyConversationEvent) -> None:
+        """Append events, and know of them."""
+        for event in events:
+            await self.event_log.append(event, None)
+            await self.mirror.append(event, None)
+
     async def write_turns(self, count: int, parent: ResponseId | None = None) -> ResponseId:
         """Write turns that follow one another; gives the last one's id."""
         for _ in range(count):
             about = {"response_id": fresh_id()}
-            start = requested(**about, previous_response_id=parent)
-            sequence = await self.event_log.append(start, 0)
-            await self.event_log.append(closed(**about), sequence)
-            await self.mirror.append(start, None)
-            await self.mirror.append(closed(**about), None)
+            start = requested(**about, previous_response_id=parent, conversation=CONVERSATION_ID)
+            await self.append(start, closed(**about))
             parent = about["response_id"]
         assert parent is not None
         return parent
@@ -94,19 +102,22 @@ class Machine:
         except PyMongoError:
             return {}
 
-    async def expected(self) -> Documents:
-        """Give all views that it should have."""
+    async def expected(self, kind: str = "responses") -> Documents:
+        """Give all views of turns, or of conversations, that it should have."""
         generations = MemoryGenerations()
         ports = ProjectorPorts(self.mirror, self.mirror, generations, RecentTurns(0))
         async for behind in Projector(ports).follow(0):
             if behind == 0:
                 break
-        views = generations.views(0).written.values()
-        return {view.response_id: to_document(view) for view in views}
+        views = generations.views(0)
+        if kind == "conversations":
+            told = views.conversations.written
+            return {one: from_conversation(view) for one, view in told.items()}
+        return {one: to_document(view) for one, view in views.written.items()}
 
     async def becomes_right(self, collection: str = "responses") -> None:
         """Wait until the views are what they should be."""
-        expected = await self.expected()
+        expected = await self.expected(collection.partition("_")[0])
 
         async def right() -> bool:
             return await self.documents(collection) == expected
@@ -281,6 +292,92 @@ async def test_a_second_store_takes_over_from_one_that_was_killed(machine: Machi
 
     await machine.write_turns(10, last)
     await machine.becomes_right()
+
+
+async def test_conversations_and_changed_turns_are_built_anew_the_same(machine: Machine) -> None:
+    await machine.start()
+    await machine.append(examples.conversation_created())
+    ids = [await machine.write_turns(1) for _ in range(6)]
+    await machine.append(
+        examples.conversation_updated(), examples.turn_added(), examples.deleted(response_id=ids[1])
+    )
+    await machine.append(
+        examples.deleted(response_id=ids[2]), examples.restored(response_id=ids[2])
+    )
+    await machine.append(examples.purged(response_id=ids[3]))
+    await machine.becomes_right()
+    await machine.becomes_right("conversations")
+
+    rebuild = await machine.start("rebuild")
+    assert await rebuild.wait() == 0
+
+    assert await machine.documents("responses_1") == await machine.expected()
+    assert await machine.documents("conversations_1") == await machine.expected("conversations")
+
+
+async def test_a_store_killed_while_it_erases_goes_on_until_nothing_is_left(
+    machine: Machine,
+) -> None:
+    store = await machine.start()
+    ids = [await machine.write_turns(1) for _ in range(60)]
+    await machine.becomes_right()
+    await machine.append(*(examples.purged(response_id=one) for one in ids[:50]))
+
+    async def erasing() -> bool:
+        return len(await machine.event_log.read(TENANT, ids[0])) == 1
+
+    await eventually(erasing)
+    store.kill()
+    await store.wait()
+    await machine.start()
+
+    await machine.becomes_right()
+
+    async def erased() -> bool:
+        left = [await machine.event_log.read(TENANT, one) for one in ids[:50]]
+        return all(len(events) == 1 for events in left)
+
+    await eventually(erased)
+    assert set(await machine.documents()) == set(ids[50:])
+
+
+async def test_what_was_said_in_a_purged_turn_stands_in_no_file_of_the_log(
+    machine: Machine,
+) -> None:
+    await machine.start()
+    secret = uuid4().hex
+    about = {"response_id": fresh_id()}
+    await machine.append(requested(**about, input=[examples.user(secret)]), closed(**about))
+    await machine.becomes_right()
+    assert stands_in(machine.folder / "nats", secret)
+
+    await machine.append(examples.purged(**about))
+
+    async def erased() -> bool:
+        return not stands_in(machine.folder / "nats", secret)
+
+    await eventually(erased)
+
+
+async def test_a_deletion_that_a_store_could_not_hear_is_known_to_it(machine: Machine) -> None:
+    await machine.start()
+    last = await machine.write_turns(5)
+    await machine.becomes_right()
+    await is_found(machine, last)
+
+    kill("nats-server")
+    await topology.declare(machine.client, 1)
+    await machine.append(examples.deleted(response_id=last))
+
+    await is_answered(machine)
+    asked = queries.AskForResponse(TENANT, last)
+    found = await ask(machine.client, queries.STORE_RESPONSE, asked, 10)
+    assert isinstance(found, queries.Found)
+    assert found.turn.deleted
+
+
+def stands_in(folder: Path, text: str) -> bool:
+    return any(text.encode() in file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
 async def is_answered(machine: Machine) -> None:

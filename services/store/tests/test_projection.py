@@ -1,8 +1,7 @@
 """Laws of the projection: the views depend on the log alone, not on how it was read."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
 from itertools import chain, repeat
 
 import msgspec
@@ -13,19 +12,18 @@ from turnwire_contracts import codec
 from turnwire_contracts.events import AnyEvent, Closed
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ClosedTurn, fold
-from turnwire_store.memory_views import MemoryGenerations, MemoryViews
-from turnwire_store.projecting.feed import Entry
-from turnwire_store.projecting.memory_feed import MemoryFeeds
+from turnwire_store.feeding.feed import Entry
+from turnwire_store.feeding.memory_feed import MemoryFeeds
 from turnwire_store.projecting.projection import Limits
-from turnwire_store.projecting.projector import Projector, ProjectorPorts
+from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.history import Page, read_history
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
-from turnwire_store.views import Place, View, ViewsUnavailableError
+from turnwire_store.views import Place, View
 from turnwire_testing.examples import TENANT, closed, message, requested, screened, taken_over
+from turnwire_testing.projections import MANY, FailingGenerations, appended, project
 
 Log = list[AnyEvent]
-MANY = 1_000_000
 
 
 def turn_id(number: int) -> ResponseId:
@@ -54,67 +52,6 @@ def logs(draw: st.DrawFn) -> Log:
         mixed.append(events.pop(0))
         waiting = [left for left in waiting if left]
     return mixed
-
-
-class FailingViews(MemoryViews):
-    """Views that may lose their server in the middle of a write."""
-
-    def __init__(self, failures: Iterator[int]) -> None:
-        super().__init__()
-        self._failures = failures
-
-    async def write(self, views: Sequence[View]) -> None:
-        failure = next(self._failures)
-        if not failure:
-            await super().write(views)
-            return
-        # An unordered write may have done any part of its work.
-        await super().write([view for at, view in enumerate(views) if failure >> at & 1])
-        raise ViewsUnavailableError("lost")
-
-
-class FailingGenerations(MemoryGenerations):
-    """One generation of views that may fail."""
-
-    def __init__(self, failures: Iterator[int]) -> None:
-        super().__init__()
-        self.only = FailingViews(failures)
-
-    async def prepare(self, generation: int) -> MemoryViews:
-        del generation
-        return self.only
-
-    def views(self, generation: int) -> MemoryViews:
-        del generation
-        return self.only
-
-
-async def appended(log: Log, sizes: Iterator[int] | None = None) -> MemoryFeeds:
-    feeds = MemoryFeeds(sizes)
-    for event in log:
-        await feeds.append(event, None)
-    return feeds
-
-
-async def project(
-    feeds: MemoryFeeds,
-    failures: Sequence[int] = (),
-    limits: Limits | None = None,
-    batches: int = MANY,
-) -> FailingGenerations:
-    """Project until all is done, starting again after every failure."""
-    generations = FailingGenerations(chain(failures, repeat(0)))
-    limits = limits or Limits()
-    ports = ProjectorPorts(feeds, feeds, generations, RecentTurns(0), limits)
-    while True:
-        try:
-            async with aclosing(Projector(ports).follow(0)) as progress:
-                async for behind in progress:
-                    batches -= 1
-                    if behind == 0 or batches < 0:
-                        return generations
-        except ViewsUnavailableError:
-            continue
 
 
 async def views_of(log: Log) -> dict[ResponseId, View]:
@@ -187,7 +124,9 @@ def test_a_history_is_the_walk_from_parent_to_parent_however_far_the_views_are(
     async def read() -> dict[ResponseId, list[ClosedTurn] | None]:
         feeds = await appended(log, repeat(1))
         generations = await project(feeds, batches=batches)
-        recall = Recall(feeds, generations, RecentTurns(remembered_bytes))
+        recent = RecentTurns(remembered_bytes)
+        believing = Currency(MemoryFeeds(), generations, recent, lambda: 0)
+        recall = Recall(feeds, generations, recent, believing)
         return {one: await whole_history(recall, one, page_bytes) for one in known}
 
     known = {turn.request.response_id: turn for turn in ended_turns(log)}
@@ -273,7 +212,6 @@ async def test_a_second_end_of_a_turn_is_buried_and_the_first_stays() -> None:
 async def test_a_turn_whose_request_was_erased_has_no_view() -> None:
     feeds = await appended([requested(), screened(), closed()])
     await feeds.erase((await feeds.read(TENANT, requested().response_id))[0])
-    del feeds.entries[0]
 
     generations = await project(feeds)
 

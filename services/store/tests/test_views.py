@@ -1,25 +1,11 @@
 """What every adapter of the port `Views` promises, in memory and in MongoDB."""
 
 import msgspec
-import pytest
 
 from turnwire_contracts.ids import ResponseId
-from turnwire_store.memory_views import MemoryGenerations
-from turnwire_store.mongo import MongoGenerations
+from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.views import Generations, Place, Standing, View, Views, stored
 from turnwire_testing.examples import OWNER, TENANT
-
-
-@pytest.fixture(params=["memory", "mongodb"])
-def all_views(request: pytest.FixtureRequest, generations: MongoGenerations) -> Generations:
-    """All generations of one adapter."""
-    return generations if request.param == "mongodb" else MemoryGenerations()
-
-
-@pytest.fixture
-async def views(all_views: Generations) -> Views:
-    """The generation that serves."""
-    return await all_views.prepare(await all_views.serving())
 
 
 def turn_id(number: int) -> ResponseId:

@@ -13,14 +13,25 @@ from turnwire_chassis.health import HealthServer
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.questions.answering import Answering
-from turnwire_contracts.queries import STORE_HEALTH, STORE_HISTORY, STORE_RESPONSE
+from turnwire_contracts import subjects
+from turnwire_contracts.queries import (
+    STORE_CONVERSATION,
+    STORE_CONVERSATIONS,
+    STORE_HEALTH,
+    STORE_HISTORY,
+    STORE_RESPONSE,
+    STORE_TREE,
+)
+from turnwire_store.feeding.jetstream_feed import JetStreamFeeds
 from turnwire_store.handlers import Handlers
-from turnwire_store.mongo import MongoGenerations
-from turnwire_store.projecting.jetstream_feed import JetStreamFeeds
-from turnwire_store.projecting.projector import Projector, ProjectorPorts
+from turnwire_store.mongo.generations import MongoGenerations
+from turnwire_store.projecting.batches import ProjectorPorts
+from turnwire_store.projecting.projector import Projector
+from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
 from turnwire_store.settings import StoreSettings
+from turnwire_store.views import Generations
 
 _RECENT_BYTES = 64 * 1024 * 1024
 _QUESTIONS_AT_ONCE = 64
@@ -34,19 +45,16 @@ class Connections:
     client: Client
     event_log: JetStreamEventLog
     feeds: JetStreamFeeds
-    generations: MongoGenerations
+    generations: Generations
 
 
 async def serve(settings: StoreSettings) -> None:
     """Project and answer until cancelled."""
     async with connected(settings) as to:
         recent = RecentTurns(_RECENT_BYTES)
-        handlers = Handlers(Recall(to.event_log, to.generations, recent), to.generations)
-        projector = Projector(ProjectorPorts(to.event_log, to.feeds, to.generations, recent))
         answering = Answering(settings.nats_url, "store", _QUESTIONS_AT_ONCE)
-        answering.to(STORE_RESPONSE, handlers.response)
-        answering.to(STORE_HISTORY, handlers.history)
-        answering.to(STORE_HEALTH, handlers.health)
+        handlers = bind(answering, to, recent)
+        projector = Projector(ProjectorPorts(to.event_log, to.feeds, to.generations, recent))
         checks = {"broker": answering.reachable, "mongodb": handlers.check_database}
         health = HealthServer(settings.health_host, settings.health_port, checks)
         try:
@@ -56,6 +64,27 @@ async def serve(settings: StoreSettings) -> None:
                 await answering.start()
         finally:
             await answering.stop()
+
+
+def bind(answering: Answering, to: Connections, recent: RecentTurns) -> Handlers:
+    """Say what is answered, and from what; changes of turns are heard before questions are."""
+
+    def changed(subject: str) -> None:
+        _, response_id, _ = subjects.parse_turn_event(subject)
+        recent.outdate(response_id)
+
+    for subject in subjects.TURN_CHANGES:
+        answering.hear(subject, changed)
+    currency = Currency(to.feeds, to.generations, recent, lambda: answering.connections)
+    recall = Recall(to.event_log, to.generations, recent, currency)
+    handlers = Handlers(recall, to.event_log, to.generations, currency)
+    answering.to(STORE_RESPONSE, handlers.response)
+    answering.to(STORE_HISTORY, handlers.history)
+    answering.to(STORE_CONVERSATION, handlers.conversation)
+    answering.to(STORE_CONVERSATIONS, handlers.conversations)
+    answering.to(STORE_TREE, handlers.tree)
+    answering.to(STORE_HEALTH, handlers.health)
+    return handlers
 
 
 @asynccontextmanager

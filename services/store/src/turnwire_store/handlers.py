@@ -1,24 +1,43 @@
-"""The three questions that the store answers: bytes in, bytes out."""
+"""The questions that the store answers: bytes in, bytes out."""
 
 from dataclasses import dataclass
 
-from turnwire_contracts.events import Requested
+from turnwire_chassis.event_log import EventLog
+from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
+    STORE_CONVERSATION,
+    STORE_CONVERSATIONS,
     STORE_HEALTH,
     STORE_HISTORY,
     STORE_RESPONSE,
+    STORE_TREE,
+    FoundConversation,
     Health,
     Missing,
+    Refusal,
     Running,
 )
 from turnwire_store.recalling import answers
+from turnwire_store.recalling.conversations import find_conversation, list_conversations
+from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.history import read_history
 from turnwire_store.recalling.recall import Recall
-from turnwire_store.views import Generations, StoredTurn, ViewsUnavailableError
+from turnwire_store.recalling.tree import read_tree
+from turnwire_store.views import Generations, StoredTurn, Views, ViewsUnavailableError
 
 _ASKED_WITHIN_S = 1.5
 _PROBED_WITHIN_S = 0.7
 """Probes commonly wait for a second, and then do not hear the reason."""
+
+
+def _refusal(message: str) -> Refusal:
+    return Refusal(Failure(503, "server_error", "store_unavailable", message))
+
+
+_UNAVAILABLE = _refusal(
+    "The store's database does not answer, and the log has no lists. Try again."
+)
+_BEHIND = _refusal("The store has not read all of the log yet. Try again.")
 
 
 @dataclass(frozen=True)
@@ -26,7 +45,9 @@ class Handlers:
     """One method for each question. Each raises `msgspec.DecodeError` for a body that is none."""
 
     recall: Recall
+    event_log: EventLog
     generations: Generations
+    currency: Currency
 
     async def response(self, body: bytes) -> bytes:
         """Answer `STORE_RESPONSE`; raises `LogUnavailableError`."""
@@ -34,8 +55,8 @@ class Handlers:
         match await self.recall.turn(asked.tenant, asked.response_id):
             case StoredTurn() as turn:
                 return answers.found(turn)
-            case Requested() as request:
-                return STORE_RESPONSE.answer(_running(request))
+            case Running() as running:
+                return STORE_RESPONSE.answer(running)
             case None:
                 return STORE_RESPONSE.answer(Missing())
 
@@ -45,9 +66,43 @@ class Handlers:
         page = await read_history(self.recall, asked.tenant, asked.response_id)
         if page is None:
             return STORE_HISTORY.answer(Missing())
-        if isinstance(page, Requested):
-            return STORE_HISTORY.answer(_running(page))
+        if isinstance(page, Running):
+            return STORE_HISTORY.answer(page)
         return answers.history(page.turns, page.before)
+
+    async def conversation(self, body: bytes) -> bytes:
+        """Answer `STORE_CONVERSATION`; raises `LogUnavailableError`."""
+        asked = STORE_CONVERSATION.asked(body)
+        found = await find_conversation(
+            self.event_log, self.generations, asked.tenant, asked.conversation_id
+        )
+        if found is None:
+            return STORE_CONVERSATION.answer(Missing())
+        return STORE_CONVERSATION.answer(FoundConversation(found.conversation, found.sequence))
+
+    async def conversations(self, body: bytes) -> bytes:
+        """Answer `STORE_CONVERSATIONS`."""
+        asked = STORE_CONVERSATIONS.asked(body)
+        try:
+            reach = await self.currency.caught_up()
+            views = await self._views()
+            page = await list_conversations(views.conversations, asked, reach.end)
+        except ViewsUnavailableError:
+            return STORE_CONVERSATIONS.answer(_UNAVAILABLE)
+        return STORE_CONVERSATIONS.answer(page)
+
+    async def tree(self, body: bytes) -> bytes:
+        """Answer `STORE_TREE`; raises `LogUnavailableError`."""
+        asked = STORE_TREE.asked(body)
+        try:
+            reach = await self.currency.caught_up()
+            if asked.everything and not reach.whole:
+                # Whoever wants everything acts on it, and would leave out what is not there yet.
+                return STORE_TREE.answer(_BEHIND)
+            page = await read_tree(self.recall, await self._views(), asked, reach.end)
+        except ViewsUnavailableError:
+            return STORE_TREE.answer(_UNAVAILABLE)
+        return answers.tree(page)
 
     async def health(self, body: bytes) -> bytes:
         """Answer `STORE_HEALTH`."""
@@ -59,14 +114,12 @@ class Handlers:
         """Tell a probe what is wrong with the database, if anything is."""
         return await self._database_problem(_PROBED_WITHIN_S)
 
+    async def _views(self) -> Views:
+        return self.generations.views(await self.generations.serving())
+
     async def _database_problem(self, within_s: float) -> str | None:
         try:
             await self.generations.reach(within_s)
         except ViewsUnavailableError as error:
             return f"MongoDB does not answer: {error}"
         return None
-
-
-def _running(request: Requested) -> Running:
-    # What is inherited is known when the turn ends; until then only the client's own words are.
-    return Running(request, request.instructions)

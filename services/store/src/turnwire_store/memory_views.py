@@ -1,12 +1,64 @@
 """The views in memory: the double that tests use; it keeps the port's promises."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
-from turnwire_contracts.ids import ResponseId
-from turnwire_store.views import Place, Standing, StoredTurn, View, stored
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
+from turnwire_store.views import (
+    ConversationView,
+    Kin,
+    Place,
+    Revisable,
+    Revision,
+    Standing,
+    StoredTurn,
+    View,
+    Window,
+    parent_place,
+    stored,
+)
+
+
+class MemoryConversationViews:
+    """`ConversationViews` without durability."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.written: dict[ConversationId, ConversationView] = {}
+
+    async def find(
+        self, ids: Collection[ConversationId]
+    ) -> Mapping[ConversationId, ConversationView]:
+        """See `ConversationViews.find`."""
+        return {one: self.written[one] for one in ids if one in self.written}
+
+    async def created_in(
+        self, window: Window, tenant: TenantId, owner: OwnerId | None, limit: int
+    ) -> list[ConversationView]:
+        """See `ConversationViews.created_in`."""
+        found = [
+            view
+            for view in self.written.values()
+            if window.first <= view.created <= window.last
+            and view.conversation.tenant == tenant
+            and owner in (None, view.conversation.owner)
+        ]
+        found.sort(key=lambda view: view.created, reverse=window.newest_first)
+        return found[:limit]
+
+    async def write(self, views: Sequence[ConversationView]) -> None:
+        """See `ConversationViews.write`."""
+        for view in views:
+            former = self.written.get(view.conversation.conversation_id)
+            if former is None or former.sequence < view.sequence:
+                self.written[view.conversation.conversation_id] = view
+
+    async def remove(self, ids: Collection[ConversationId]) -> None:
+        """See `ConversationViews.remove`."""
+        for one in ids:
+            self.written.pop(one, None)
 
 
 class MemoryViews:
@@ -15,6 +67,7 @@ class MemoryViews:
     def __init__(self) -> None:
         """Start empty."""
         self.written: dict[ResponseId, View] = {}
+        self.conversations = MemoryConversationViews()
         self._at: dict[Place, ResponseId] = {}
         self._checkpoint = 0
 
@@ -25,9 +78,28 @@ class MemoryViews:
 
     async def segment(self, end: Place, length: int) -> list[StoredTurn]:
         """See `Views.segment`."""
-        depths = range(end.depth, max(-1, end.depth - length), -1)
-        places = [Place(end.chain, depth) for depth in depths]
-        return [stored(self.written[self._at[place]]) for place in places if place in self._at]
+        return [stored(view) for view in self._segment(end, length)]
+
+    async def kin(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Kin]:
+        """See `Views.kin`."""
+        return {known: _kin(self.written[known]) for known in ids if known in self.written}
+
+    async def kin_above(self, end: Place, length: int) -> list[Kin]:
+        """See `Views.kin_above`."""
+        return [_kin(view) for view in self._segment(end, length)]
+
+    async def kin_in(
+        self, window: Window, tenant: TenantId, conversation: ConversationId, limit: int
+    ) -> list[Kin]:
+        """See `Views.kin_in`."""
+        found = [
+            _kin(view)
+            for view in self.written.values()
+            if (view.tenant, view.conversation) == (tenant, conversation)
+            and window.first <= view.sequence <= window.last
+        ]
+        found.sort(key=lambda kin: kin.sequence, reverse=window.newest_first)
+        return found[:limit]
 
     async def standings(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Standing]:
         """See `Views.standings`."""
@@ -40,9 +112,29 @@ class MemoryViews:
                 continue
             own = Place(view.response_id, 0)
             taken = view.place in self._at
-            kept = msgspec.structs.replace(view, place=own, fork=None) if taken else view
+            kept = replace(view, place=own, fork=None) if taken else view
             self.written[view.response_id] = kept
             self._at[kept.place] = view.response_id
+
+    async def revisable(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Revisable]:
+        """See `Views.revisable`."""
+        return {known: _revisable(self.written[known]) for known in ids if known in self.written}
+
+    async def revise(self, revisions: Sequence[Revision]) -> None:
+        """See `Views.revise`."""
+        for revision in revisions:
+            view = self.written.get(revision.response_id)
+            if view is not None and view.revised == revision.former:
+                self.written[revision.response_id] = replace(
+                    view, turn=revision.turn, deleted=revision.deleted, revised=revision.sequence
+                )
+
+    async def remove(self, ids: Collection[ResponseId]) -> None:
+        """See `Views.remove`."""
+        for one in ids:
+            view = self.written.pop(one, None)
+            if view is not None:
+                del self._at[view.place]
 
     async def checkpoint(self) -> int:
         """See `Views.checkpoint`."""
@@ -52,10 +144,16 @@ class MemoryViews:
         """See `Views.advance`."""
         self._checkpoint = max(self._checkpoint, sequence)
 
+    def _segment(self, end: Place, length: int) -> Iterable[View]:
+        for depth in range(end.depth, max(-1, end.depth - length), -1):
+            found = self._at.get(Place(end.chain, depth))
+            if found is not None:
+                yield self.written[found]
+
     def _standing(self, response_id: ResponseId) -> Standing:
         view = self.written[response_id]
-        place = view.place
-        return Standing(view.sequence, place, self._at.get(Place(place.chain, place.depth + 1)))
+        heir = self._at.get(Place(view.place.chain, view.place.depth + 1))
+        return Standing(view.sequence, view.place, heir, view.conversation)
 
 
 class MemoryGenerations:
@@ -90,3 +188,19 @@ class MemoryGenerations:
         """See `Generations.drop_before`."""
         for old in [number for number in self._views if number < generation]:
             del self._views[old]
+
+
+def _kin(view: View) -> Kin:
+    return Kin(
+        view.response_id,
+        view.sequence,
+        view.parent,
+        parent_place(view.place, view.fork),
+        view.conversation,
+        is_response=bool(view.model),
+    )
+
+
+def _revisable(view: View) -> Revisable:
+    sequence = view.sequence if view.revised is None else view.revised
+    return Revisable(sequence, view.revised, view.turn.encode())

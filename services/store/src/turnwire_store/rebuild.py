@@ -5,7 +5,8 @@ from contextlib import aclosing
 import structlog
 
 from turnwire_store.app import connected
-from turnwire_store.projecting.projector import Projector, ProjectorPorts
+from turnwire_store.projecting.batches import ProjectorPorts
+from turnwire_store.projecting.projector import Projector
 from turnwire_store.recalling.recent import RecentTurns
 from turnwire_store.settings import StoreSettings
 from turnwire_store.views import Generations

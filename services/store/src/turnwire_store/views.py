@@ -1,8 +1,10 @@
-"""The port to the views: one document a turn, and how far in the log they are.
+"""The port to the views: one document a turn, one a conversation, and how far in the log they are.
 
 A turn has a *place*: a chain and a depth in it. The first child of a turn continues its chain, a
 later child starts a chain of its own, so a linear conversation is one range of one chain. Places
 are hints that make reading fast: who descends from whom is said by `parent` alone.
+
+A turn belongs to a conversation if it was made in it, or branches off from a turn that does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,8 +12,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from turnwire_contracts.conversation import Conversation
 from turnwire_contracts.events import Status
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 
 
 class ViewsUnavailableError(Exception):
@@ -32,16 +35,17 @@ class Standing(Struct, frozen=True):
     """Where the log says that the turn ended."""
     place: Place
     heir: ResponseId | None
+    conversation: ConversationId | None = None
 
 
 class View(Struct, frozen=True):
-    """What is written about one turn that has ended; it never changes."""
+    """What is kept about one turn that has ended."""
 
     response_id: ResponseId
     tenant: TenantId
     owner: OwnerId
     sequence: int
-    """The place of its `closed` in the log."""
+    """The place of its `closed` (or `items_added`) in the log."""
     status: Status
     model: str
     created_at: int
@@ -53,6 +57,30 @@ class View(Struct, frozen=True):
     """The parent's place, for a turn that starts a chain beside that of its parent."""
     turn: str
     """`ClosedTurn` as JSON."""
+    conversation: ConversationId | None = None
+    deleted: bool = False
+    revised: int | None = None
+    """The place in the log of what last changed it, if anything has since it ended."""
+
+
+class Revisable(Struct, frozen=True):
+    """A turn as it is kept, to be changed."""
+
+    sequence: int
+    """The place in the log of what made it so."""
+    revised: int | None
+    turn: bytes
+
+
+class Revision(Struct, frozen=True):
+    """What a kept turn becomes."""
+
+    response_id: ResponseId
+    former: int | None
+    """Its `revised` so far; a turn that says otherwise is left as it is."""
+    sequence: int
+    deleted: bool
+    turn: str
 
 
 class StoredTurn(Struct, frozen=True):
@@ -65,6 +93,36 @@ class StoredTurn(Struct, frozen=True):
     """Where the parent probably stands; `None`: look it up by its id."""
     turn: bytes
     """`ClosedTurn` as JSON."""
+    deleted: bool = False
+
+
+class Kin(Struct, frozen=True):
+    """What is read of a turn to tell whom it descends from."""
+
+    response_id: ResponseId
+    sequence: int
+    parent: ResponseId | None
+    parent_place: Place | None
+    conversation: ConversationId | None
+    is_response: bool
+
+
+class ConversationView(Struct, frozen=True):
+    """What is kept about one conversation."""
+
+    created: int
+    """The place in the log where it began."""
+    sequence: int
+    """The place in the log up to which it is told."""
+    conversation: Conversation
+
+
+class Window(Struct, frozen=True):
+    """A part of the log, both ends included, and the direction in which it is read."""
+
+    first: int
+    last: int
+    newest_first: bool
 
 
 def parent_place(place: Place, fork: Place | None) -> Place | None:
@@ -75,11 +133,41 @@ def parent_place(place: Place, fork: Place | None) -> Place | None:
 def stored(view: View) -> StoredTurn:
     """Give what a reader would find after `view` was written."""
     place = parent_place(view.place, view.fork)
-    return StoredTurn(view.response_id, view.tenant, view.parent, place, view.turn.encode())
+    turn = view.turn.encode()
+    return StoredTurn(view.response_id, view.tenant, view.parent, place, turn, view.deleted)
+
+
+class ConversationViews(Protocol):
+    """The conversations of one generation. Every method raises `ViewsUnavailableError`."""
+
+    async def find(
+        self, ids: Collection[ConversationId]
+    ) -> Mapping[ConversationId, ConversationView]:
+        """Give conversations, whosever they are; those without a view are left out."""
+        ...
+
+    async def created_in(
+        self, window: Window, tenant: TenantId, owner: OwnerId | None, limit: int
+    ) -> list[ConversationView]:
+        """Give the first `limit` conversations that began in `window`; no owner: everybody's."""
+        ...
+
+    async def write(self, views: Sequence[ConversationView]) -> None:
+        """Write views durably; one that is told further already is left as it is."""
+        ...
+
+    async def remove(self, ids: Collection[ConversationId]) -> None:
+        """Remove views; one that is gone is fine."""
+        ...
 
 
 class Views(Protocol):
     """One generation of views. Every method raises `ViewsUnavailableError`."""
+
+    @property
+    def conversations(self) -> ConversationViews:
+        """The conversations beside the turns."""
+        ...
 
     async def find(self, response_id: ResponseId) -> StoredTurn | None:
         """Give one turn, whosever it is."""
@@ -90,6 +178,20 @@ class Views(Protocol):
 
         It may be fewer when they are large; ask again from the next place.
         """
+        ...
+
+    async def kin(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Kin]:
+        """Give turns without their content; those without a view are left out."""
+        ...
+
+    async def kin_above(self, end: Place, length: int) -> list[Kin]:
+        """Give at most `length` turns of one chain up to `end`, newest first."""
+        ...
+
+    async def kin_in(
+        self, window: Window, tenant: TenantId, conversation: ConversationId, limit: int
+    ) -> list[Kin]:
+        """Give the first `limit` turns of one conversation that ended in `window`."""
         ...
 
     async def standings(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Standing]:
@@ -103,8 +205,20 @@ class Views(Protocol):
         """
         ...
 
+    async def revisable(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Revisable]:
+        """Give turns as they are kept; those without a view are left out."""
+        ...
+
+    async def revise(self, revisions: Sequence[Revision]) -> None:
+        """Change turns durably; one that was changed or removed meanwhile is left as it is."""
+        ...
+
+    async def remove(self, ids: Collection[ResponseId]) -> None:
+        """Remove views durably; one that is gone is fine."""
+        ...
+
     async def checkpoint(self) -> int:
-        """Tell the last sequence up to which every turn has its view."""
+        """Tell the last sequence up to which the views say everything."""
         ...
 
     async def advance(self, sequence: int) -> None:

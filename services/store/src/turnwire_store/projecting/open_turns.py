@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from msgspec import Struct
 
-from turnwire_contracts.events import AnyEvent, Requested
+from turnwire_contracts.events import AnyEvent, ItemsAdded, Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import (
     ClosedTurn,
@@ -43,7 +43,7 @@ class OpenTurns:
         Raises `ImpossibleEventError`; the turn is then forgotten, so that the log decides.
         """
         held = self._held.get(event.response_id)
-        if held is None and not isinstance(event, Requested):
+        if held is None and not isinstance(event, Requested | ItemsAdded):
             return None
         try:
             turn = evolve(Unborn() if held is None else held.turn, event)

@@ -8,9 +8,19 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import Struct
 
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import ConversationId, ResponseId
 from turnwire_store.views import Place, Standing
+
+
+class Placed(Struct, frozen=True):
+    """Where a turn stands, and in which conversation."""
+
+    place: Place
+    fork: Place | None = None
+    """The parent's place, for a turn that starts a chain beside that of its parent."""
+    conversation: ConversationId | None = None
 
 
 class Placement:
@@ -30,25 +40,39 @@ class Placement:
         self._standings.update(standings)
 
     def place(
-        self, response_id: ResponseId, parent: ResponseId | None, sequence: int
-    ) -> tuple[Place, Place | None]:
+        self,
+        response_id: ResponseId,
+        parent: ResponseId | None,
+        sequence: int,
+        conversation: ConversationId | None = None,
+    ) -> Placed:
         """Place a turn that ended at `sequence`, beside its parent's chain if that goes on already.
 
-        Gives the place, and that of the parent if the turn starts a chain beside it. A parent that
+        A turn that was not made in a `conversation` belongs to that of its parent. A parent that
         neither was placed nor learned is gone: its child starts anew.
         """
         above = self._standings.get(parent) if parent is not None else None
         # The views may know more than the log said up to here, when they are written again.
         if parent is None or above is None or above.sequence > sequence:
-            place, fork = Place(response_id, 0), None
-        elif above.heir is None or above.heir == response_id:
-            place, fork = Place(above.place.chain, above.place.depth + 1), None
-            self._standings[parent] = msgspec.structs.replace(above, heir=response_id)
-            self._standings.move_to_end(parent)
+            placed = Placed(Place(response_id, 0), None, conversation)
         else:
-            place, fork = Place(response_id, 0), above.place
-        self._standings[response_id] = Standing(sequence, place, None)
-        return place, fork
+            conversation = conversation or above.conversation
+            if above.heir is None or above.heir == response_id:
+                below = Place(above.place.chain, above.place.depth + 1)
+                placed = Placed(below, None, conversation)
+                self._standings[parent] = msgspec.structs.replace(above, heir=response_id)
+                self._standings.move_to_end(parent)
+            else:
+                placed = Placed(Place(response_id, 0), above.place, conversation)
+        self._standings[response_id] = Standing(sequence, placed.place, None, placed.conversation)
+        return placed
+
+    def forget(self) -> None:
+        """Forget everything: turns were taken away, and only the views know what is left.
+
+        Only when they know all that was decided, as with `trim`.
+        """
+        self._standings.clear()
 
     def trim(self) -> None:
         """Forget all but the last `limit` standings.

@@ -7,14 +7,26 @@ import msgspec
 from msgspec import Struct
 
 from turnwire_chassis.event_log import Recorded
-from turnwire_contracts import codec, subjects
 from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.events import AnyEvent, Closed
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.events import Closed, Deleted, ItemRemoved, Purged, Restored
+from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ClosedTurn, ImpossibleEventError, fold
-from turnwire_store.projecting.feed import DeadLetter, Entry
+from turnwire_store.feeding.feed import Entry
 from turnwire_store.projecting.open_turns import OpenTurns
 from turnwire_store.projecting.placement import Placement
+from turnwire_store.projecting.reading import (
+    Change,
+    ConversationEntry,
+    Ended,
+    PurgedTurn,
+    Reading,
+    Unknown,
+    conversation_event,
+    dead_letter,
+    is_of_conversation,
+    turn_event,
+    unreadable,
+)
 from turnwire_store.views import View
 
 MAX_TURN_BYTES: Final = 15 * 1024 * 1024
@@ -35,29 +47,6 @@ class Limits(Struct, frozen=True):
 DEFAULT_LIMITS: Final = Limits()
 
 
-class Ended(Struct, frozen=True):
-    """A turn that is to have a view."""
-
-    sequence: int
-    turn: ClosedTurn
-
-
-class Unknown(Struct, frozen=True):
-    """A turn that has ended and whose beginning is not remembered: the log has it."""
-
-    tenant: TenantId
-    response_id: ResponseId
-    closing: Entry
-
-
-class Reading(Struct, frozen=True):
-    """What a batch of entries says."""
-
-    ended: list[Ended]
-    unknown: list[Unknown]
-    dead: list[DeadLetter]
-
-
 class Projection:
     """Reads the log in its order from a position on."""
 
@@ -69,13 +58,16 @@ class Projection:
 
     def read(self, entries: Iterable[Entry]) -> Reading:
         """Take entries; those up to the position were read before and say nothing."""
-        reading = Reading([], [], [])
+        reading = Reading([], [], {}, {}, [], [])
         for entry in entries:
             if entry.sequence <= self.position:
                 continue
             self.position = entry.sequence
+            if is_of_conversation(entry):
+                _read_conversation(entry, reading)
+                continue
             try:
-                self._read_one(entry, reading)
+                self._read_turn(entry, reading)
             except (UnreadableEventError, ImpossibleEventError) as error:
                 reading.dead.append(dead_letter(entry, error))
         return reading
@@ -100,11 +92,22 @@ class Projection:
         views = [self._view(one) for one in ended]
         return [view for view in views if view is not None]
 
-    def _read_one(self, entry: Entry, reading: Reading) -> None:
-        event = _event(entry)
-        if isinstance(event, Closed) and not event.stored:
-            self._open.forget(event.response_id)
-            return
+    def _read_turn(self, entry: Entry, reading: Reading) -> None:
+        event = turn_event(entry)
+        match event:
+            case Closed(stored=False):
+                self._open.forget(event.response_id)
+                return
+            case Deleted() | Restored() | ItemRemoved():
+                change = Change(entry, event)
+                reading.changes.setdefault(event.response_id, []).append(change)
+                return
+            case Purged():
+                self._open.forget(event.response_id)
+                reading.purged[event.response_id] = PurgedTurn(entry, event)
+                return
+            case _:
+                pass
         turn = self._open.fold(event, len(entry.body))
         if turn is not None:
             reading.ended.append(Ended(entry.sequence, turn))
@@ -116,8 +119,11 @@ class Projection:
         turn = _ENCODER.encode(ended.turn)
         if len(turn) > MAX_TURN_BYTES:
             return None
-        place, fork = self._placement.place(
-            request.response_id, request.previous_response_id, ended.sequence
+        placed = self._placement.place(
+            request.response_id,
+            request.previous_response_id,
+            ended.sequence,
+            request.conversation,
         )
         return View(
             response_id=request.response_id,
@@ -129,9 +135,10 @@ class Projection:
             created_at=request.at,
             closed_at=closed.at,
             parent=request.previous_response_id,
-            place=place,
-            fork=fork,
+            place=placed.place,
+            fork=placed.fork,
             turn=turn.decode(),
+            conversation=placed.conversation,
         )
 
 
@@ -145,22 +152,13 @@ def settle(unknown: Unknown, recorded: Sequence[Recorded]) -> Ended | None:
     return Ended(last, turn) if isinstance(turn, ClosedTurn) else None
 
 
-def dead_letter(entry: Entry, error: Exception) -> DeadLetter:
-    """Say why an entry has no effect."""
-    reason = f"{type(error).__name__}: {error}"
+def _read_conversation(entry: Entry, reading: Reading) -> None:
     try:
-        _, response_id, _ = subjects.parse_turn_event(entry.subject)
-    except ValueError:
-        response_id = ResponseId("unknown")
-    return DeadLetter(entry.subject, entry.sequence, reason, response_id)
-
-
-def _event(entry: Entry) -> AnyEvent:
-    try:
-        tenant, response_id, kind = subjects.parse_turn_event(entry.subject)
-    except ValueError as error:
-        raise UnreadableEventError(f"no subject of a turn: {entry.subject}") from error
-    event = codec.decode(kind, entry.body)
-    if event.response_id != response_id or event.tenant != tenant:
-        raise UnreadableEventError("the body speaks of another turn than the subject")
-    return event
+        event = conversation_event(entry)
+    except UnreadableEventError as error:
+        reading.dead.append(dead_letter(entry, error))
+        if (unread := unreadable(entry)) is not None:
+            reading.conversations.append(unread)
+        return
+    about = ConversationEntry(entry, event.tenant, event.conversation_id, event)
+    reading.conversations.append(about)

@@ -8,8 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.queries import Running
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.views import Place, StoredTurn
 
@@ -29,25 +29,30 @@ class Page(Struct, frozen=True):
 
 async def read_history(
     recall: Recall, tenant: TenantId, response_id: ResponseId, limit: int = PAGE_BYTES
-) -> Page | Requested | None:
+) -> Page | Running | None:
     """Read a turn and what it descends from, as much as fits in `limit` bytes and at least itself.
 
-    Gives the request of a turn that runs, and nothing if any turn of the page is missing.
+    Tells of a turn that runs that it does. Turns on the way that were deleted are left out; gives
+    nothing if the turn itself was, or if any turn of the page is missing.
     Raises `LogUnavailableError`.
     """
     newest = await recall.turn(tenant, response_id)
     if not isinstance(newest, StoredTurn):
         return newest
+    if newest.deleted:
+        return None
     walk = _Walk(recall, tenant)
-    turns, size = [newest], len(newest.turn)
-    while (parent := turns[-1].parent) is not None:
-        turn = await walk.step(parent, turns[-1].parent_place)
-        if turn is None:
+    turns, size, at = [newest], len(newest.turn), newest
+    while (parent := at.parent) is not None:
+        at = await walk.step(parent, at.parent_place)
+        if at is None:
             return None
-        size += len(turn.turn)
+        if at.deleted:
+            continue
+        size += len(at.turn)
         if size > limit:
             return Page(turns[::-1], parent)
-        turns.append(turn)
+        turns.append(at)
     return Page(turns[::-1], None)
 
 
@@ -68,7 +73,7 @@ class _Walk:
         return found if isinstance(found, StoredTurn) else None
 
     async def _probably(self, wanted: ResponseId, place: Place | None) -> StoredTurn | None:
-        turn = self._ahead.get(wanted) or self._recall.recent(wanted)
+        turn = self._ahead.get(wanted) or await self._recall.recent(wanted)
         if turn is not None or place is None:
             return turn
         segment = await self._recall.segment(place, _SEGMENT)

@@ -1,16 +1,30 @@
 """Finds one turn: in memory, in the views, or in the log, which alone is never behind.
 
-While the views cannot be reached, the log answers everything; it is slower and always right.
+While the views cannot be reached or believed, the log answers everything; it is slower and always
+right. So it is for a turn that has changed after its end, until the views are sure to know.
 """
+
+from typing import assert_never
 
 import msgspec
 import structlog
 
 from turnwire_chassis.event_log import EventLog
 from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId, TenantId, is_response_id
-from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Turn, Unborn, fold
+from turnwire_contracts.queries import Running
+from turnwire_contracts.turn import (
+    ClosedTurn,
+    Erased,
+    ImpossibleEventError,
+    Refused,
+    Sampling,
+    Screening,
+    Turn,
+    Unborn,
+    fold,
+)
+from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.recent import RecentTurns
 from turnwire_store.views import Generations, Place, StoredTurn, ViewsUnavailableError
 
@@ -20,44 +34,65 @@ log = structlog.get_logger()
 class Recall:
     """Knows where turns are kept."""
 
-    def __init__(self, event_log: EventLog, generations: Generations, recent: RecentTurns) -> None:
-        """Read from these three."""
+    def __init__(
+        self,
+        event_log: EventLog,
+        generations: Generations,
+        recent: RecentTurns,
+        currency: Currency,
+    ) -> None:
+        """Read from the first three; `currency` tells whether the middle ones can be believed."""
         self._log = event_log
         self._generations = generations
         self._recent = recent
+        self._currency = currency
 
-    async def turn(
-        self, tenant: TenantId, response_id: ResponseId
-    ) -> StoredTurn | Requested | None:
-        """Give a turn that has ended, the request of one that runs, or nothing.
+    async def turn(self, tenant: TenantId, response_id: ResponseId) -> StoredTurn | Running | None:
+        """Give a turn that has ended, deleted or not; or that it runs; or nothing.
 
         Raises `LogUnavailableError`.
         """
         # What is no id may be a pattern, and the log would answer for more than one turn.
         if not is_response_id(response_id):
             return None
-        known = self._recent.get(response_id) or await self._view(response_id)
+        known = await self._known(response_id)
         if known is None:
             return await self._from_log(tenant, response_id)
         return known if known.tenant == tenant else None
 
-    def recent(self, response_id: ResponseId) -> StoredTurn | None:
+    async def recent(self, response_id: ResponseId) -> StoredTurn | None:
         """Give a turn that is in memory, whosever it is."""
-        return self._recent.get(response_id)
+        return self._recent.get(response_id) if await self._currency.holds() else None
 
     async def segment(self, end: Place, length: int) -> list[StoredTurn]:
-        """Give views of one chain up to `end`, newest first; none if they cannot be reached."""
+        """Give views of one chain up to `end`, newest first; none if they cannot be reached.
+
+        Those that may be behind are left out.
+        """
+        if not await self._currency.holds():
+            return []
+        mark = self._recent.mark()
         try:
             views = self._generations.views(await self._generations.serving())
             turns = await views.segment(end, length)
         except ViewsUnavailableError as error:
             log.warning("views unavailable", reason=str(error))
             return []
-        for turn in reversed(turns):
-            self._recent.put(turn)
-        return turns
+        right = [turn for turn in turns if not self._recent.is_outdated(turn.response_id)]
+        for turn in reversed(right):
+            self._recent.put(turn, mark)
+        return right
+
+    async def _known(self, response_id: ResponseId) -> StoredTurn | None:
+        if not await self._currency.holds():
+            return None
+        turn = self._recent.get(response_id)
+        if turn is None and not self._recent.is_outdated(response_id):
+            return await self._view(response_id)
+        return turn
 
     async def _view(self, response_id: ResponseId) -> StoredTurn | None:
+        mark = self._recent.mark()
         try:
             views = self._generations.views(await self._generations.serving())
             turn = await views.find(response_id)
@@ -65,12 +100,13 @@ class Recall:
             log.warning("views unavailable", reason=str(error))
             return None
         if turn is not None:
-            self._recent.put(turn)
+            self._recent.put(turn, mark)
         return turn
 
     async def _from_log(
         self, tenant: TenantId, response_id: ResponseId
-    ) -> StoredTurn | Requested | None:
+    ) -> StoredTurn | Running | None:
+        mark = self._recent.mark()
         try:
             recorded = await self._log.read(tenant, response_id)
             turn = fold([one.event for one in recorded])
@@ -79,18 +115,24 @@ class Recall:
             return None
         told = _told(turn)
         if isinstance(told, StoredTurn):
-            self._recent.put(told)
+            self._recent.put(told, mark)
         return told
 
 
-def _told(turn: Turn) -> StoredTurn | Requested | None:
+def _told(turn: Turn) -> StoredTurn | Running | None:
     match turn:
         case ClosedTurn():
             return _stored(turn) if turn.closed.stored else None
         case Unborn() | Erased():
             return None
+        case Screening() | Sampling():
+            # What is inherited is known when the turn ends; until then the client's own words are.
+            return Running(turn.request, turn.request.instructions, turn.started)
+        case Refused():
+            # The guard is asked by whoever takes the turn from the queue.
+            return Running(turn.request, turn.request.instructions, turn.request.background)
         case _:
-            return turn.request
+            assert_never(turn)
 
 
 def _stored(turn: ClosedTurn) -> StoredTurn:
@@ -101,4 +143,5 @@ def _stored(turn: ClosedTurn) -> StoredTurn:
         parent=request.previous_response_id,
         parent_place=None,
         turn=msgspec.json.encode(turn),
+        deleted=turn.deleted,
     )

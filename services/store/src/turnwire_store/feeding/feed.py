@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import ConversationId, ResponseId
 
 
 class FeedLostError(Exception):
@@ -26,7 +26,7 @@ class DeadLetter(Struct, frozen=True):
     subject: str
     sequence: int
     reason: str
-    response_id: ResponseId
+    about: ResponseId | ConversationId
 
 
 class Feed(Protocol):
@@ -47,6 +47,10 @@ class Feed(Protocol):
 
 class Feeds(Protocol):
     """The log, to read from and to note in what cannot be read."""
+
+    async def end(self) -> int:
+        """Tell the sequence of the last entry of the log. Raises `FeedLostError`."""
+        ...
 
     def open(self, generation: int, start: int) -> AbstractAsyncContextManager[Feed]:
         """Give the entries from `start` on; waits while another process reads for `generation`.

@@ -28,7 +28,8 @@ from nats.js.errors import Error as JetStreamError
 
 from turnwire_chassis.jetstream import topology
 from turnwire_contracts import subjects
-from turnwire_store.projecting.feed import DeadLetter, Entry, FeedLostError
+from turnwire_contracts.ids import ResponseId
+from turnwire_store.feeding.feed import DeadLetter, Entry, FeedLostError
 
 log = structlog.get_logger()
 
@@ -94,11 +95,18 @@ class JetStreamFeeds:
                 await feed.stop()
                 await self._client.publish(f"{_API}.DELETE.{subjects.TURNS_STREAM}.{name}")
 
+    async def end(self) -> int:
+        """See `Feeds.end`."""
+        try:
+            return (await self._jetstream.stream_info(subjects.TURNS_STREAM)).state.last_seq
+        except (NatsError, JetStreamError) as error:
+            raise FeedLostError(str(error) or type(error).__name__) from error
+
     async def bury(self, letter: DeadLetter) -> None:
         """See `Feeds.bury`."""
         # The broker forgets message ids after a while; a letter that comes later is kept twice.
         headers = {"Nats-Msg-Id": f"store-{letter.sequence}"}
-        subject = subjects.dead(_REASON, letter.response_id)
+        subject = subjects.dead(_REASON, ResponseId(letter.about))
         try:
             await self._jetstream.publish(subject, msgspec.json.encode(letter), headers=headers)
         except (NatsError, JetStreamError) as error:
@@ -124,14 +132,11 @@ class JetStreamFeeds:
 
     async def _compare(self, start: int) -> None:
         """Notice a log that was replaced by a shorter one."""
-        try:
-            info = await self._jetstream.stream_info(subjects.TURNS_STREAM)
-        except (NatsError, JetStreamError) as error:
-            raise FeedLostError(str(error)) from error
-        if info.state.last_seq < start - 1:
+        end = await self.end()
+        if end < start - 1:
             log.error(
                 "the log ends before the views do; drop the database, and it is rebuilt",
-                log_ends=info.state.last_seq,
+                log_ends=end,
                 views_end=start - 1,
             )
 

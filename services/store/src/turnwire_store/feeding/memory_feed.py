@@ -5,10 +5,16 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from itertools import repeat
 
+from turnwire_chassis.event_log import Recorded, RecordedConversation
 from turnwire_chassis.memory.event_log import MemoryEventLog
-from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import AnyEvent, kind_of
-from turnwire_store.projecting.feed import DeadLetter, Entry
+from turnwire_contracts import codec
+from turnwire_contracts.conversation_events import (
+    AnyConversationEvent,
+    ConversationEvent,
+    conversation_subject_of,
+)
+from turnwire_contracts.events import AnyEvent, subject_of
+from turnwire_store.feeding.feed import DeadLetter, Entry
 
 
 class MemoryFeeds(MemoryEventLog):
@@ -21,14 +27,32 @@ class MemoryFeeds(MemoryEventLog):
         self.buried: list[DeadLetter] = []
         self.sizes = sizes or repeat(1_000_000)
         self.more = asyncio.Event()
+        self.last = 0
 
-    async def append(self, event: AnyEvent, expected: int | None) -> int:
+    async def append(self, event: AnyEvent | AnyConversationEvent, expected: int | None) -> int:
         """See `EventLog.append`."""
         sequence = await super().append(event, expected)
-        subject = subjects.turn_event(event.tenant, event.response_id, kind_of(event))
+        if isinstance(event, ConversationEvent):
+            subject = conversation_subject_of(event)
+        else:
+            subject = subject_of(event)
         self.entries.append(Entry(subject, codec.encode(event), sequence))
+        self.last = max(self.last, sequence)
         self.more.set()
         return sequence
+
+    def skip(self, count: int) -> None:
+        """Leave out sequences, as if what stood there was erased."""
+        self._sequence += count
+
+    async def erase(self, recorded: Recorded | RecordedConversation) -> None:
+        """See `EventLog.erase`."""
+        await super().erase(recorded)
+        self.entries = [one for one in self.entries if one.sequence != recorded.sequence]
+
+    async def end(self) -> int:
+        """See `Feeds.end`."""
+        return self.last
 
     @asynccontextmanager
     async def open(self, generation: int, start: int) -> AsyncGenerator["MemoryFeed"]:

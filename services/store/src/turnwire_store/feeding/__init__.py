@@ -1,0 +1,1 @@
+"""The log as the store reads it: everything in its order, and where it ends."""

@@ -1,0 +1,228 @@
+"""The turns of one generation as a collection, and the checkpoint beside it."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
+
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_store.mongo.conversations import MongoConversationViews
+from turnwire_store.mongo.documents import (
+    KIN_FIELDS,
+    READ_FIELDS,
+    REVISABLE_FIELDS,
+    STANDING_FIELDS,
+    Document,
+    beside,
+    branch,
+    place_in,
+    to_document,
+    to_kin,
+    to_revisable,
+    to_standing,
+    to_stored,
+)
+from turnwire_store.mongo.duplicates import refused
+from turnwire_store.mongo.timeouts import FIND_TIMEOUT_S, WRITE_TIMEOUT_S, within
+from turnwire_store.views import (
+    Kin,
+    Place,
+    Revisable,
+    Revision,
+    Standing,
+    StoredTurn,
+    View,
+    ViewsUnavailableError,
+    Window,
+)
+
+_CHUNK = 64
+_SEGMENT_BYTES = 1024 * 1024
+
+
+def turns_of(generation: int) -> str:
+    """Name the collection of a generation's turns, and its checkpoint."""
+    return f"responses_{generation}" if generation else "responses"
+
+
+def conversations_of(generation: int) -> str:
+    """Name the collection of a generation's conversations."""
+    return f"conversations_{generation}" if generation else "conversations"
+
+
+class MongoViews:
+    """`Views` as two collections, and one checkpoint beside them."""
+
+    def __init__(
+        self,
+        database: AsyncDatabase[Document],
+        generation: int,
+        require_server: Callable[[], None],
+    ) -> None:
+        """Use the collections of `generation`; `require_server` raises if there is no server."""
+        self._name = turns_of(generation)
+        self._turns: AsyncCollection[Document] = database[self._name]
+        self._checkpoints: AsyncCollection[Document] = database["checkpoints"]
+        self._require_server = require_server
+        self.conversations = MongoConversationViews(
+            database[conversations_of(generation)], require_server
+        )
+
+    async def declare(self) -> None:
+        """Create the indexes, and the checkpoint; again changes nothing."""
+        place = [("chain", ASCENDING), ("depth", ASCENDING)]
+        indexes = [
+            IndexModel(place, name="place", unique=True),
+            IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
+        ]
+        start = {"$setOnInsert": {"seq": 0}}
+        with within(WRITE_TIMEOUT_S):
+            await self._turns.create_indexes(indexes)
+        await self.conversations.declare()
+        with within(WRITE_TIMEOUT_S):
+            await self._checkpoints.update_one({"_id": self._name}, start, upsert=True)
+
+    async def find(self, response_id: ResponseId) -> StoredTurn | None:
+        """See `Views.find`."""
+        self._require_server()
+        with within(FIND_TIMEOUT_S):
+            found = await self._turns.find_one({"_id": response_id}, READ_FIELDS)
+        return to_stored(found) if found else None
+
+    async def segment(self, end: Place, length: int) -> list[StoredTurn]:
+        """See `Views.segment`."""
+        self._require_server()
+        turns: list[StoredTurn] = []
+        size = 0
+        with within(FIND_TIMEOUT_S):
+            async with self._turns.find(
+                _segment(end, length),
+                READ_FIELDS,
+                sort=[("depth", DESCENDING)],
+                batch_size=length,
+            ) as cursor:
+                while size < _SEGMENT_BYTES and (chunk := await cursor.to_list(_CHUNK)):
+                    turns += map(to_stored, chunk)
+                    size += sum(len(document["turn"]) for document in chunk)
+        return turns
+
+    async def kin(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Kin]:
+        """See `Views.kin`."""
+        self._require_server()
+        with within(FIND_TIMEOUT_S):
+            found = await self._turns.find(_among(ids), KIN_FIELDS).to_list(None)
+        return {document["_id"]: to_kin(document) for document in found}
+
+    async def kin_above(self, end: Place, length: int) -> list[Kin]:
+        """See `Views.kin_above`."""
+        self._require_server()
+        order = [("depth", DESCENDING)]
+        with within(FIND_TIMEOUT_S):
+            found = await self._turns.find(_segment(end, length), KIN_FIELDS, sort=order).to_list(
+                None
+            )
+        return list(map(to_kin, found))
+
+    async def kin_in(
+        self, window: Window, tenant: TenantId, conversation: ConversationId, limit: int
+    ) -> list[Kin]:
+        """See `Views.kin_in`."""
+        self._require_server()
+        first = branch(tenant, conversation, window.first)
+        wanted = {"branch": {"$gte": first, "$lte": branch(tenant, conversation, window.last)}}
+        order = [("branch", DESCENDING if window.newest_first else ASCENDING)]
+        with within(FIND_TIMEOUT_S):
+            found = await self._turns.find(wanted, KIN_FIELDS, sort=order, limit=limit).to_list(
+                None
+            )
+        return list(map(to_kin, found))
+
+    async def standings(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Standing]:
+        """See `Views.standings`."""
+        with within(WRITE_TIMEOUT_S):
+            found = await self._turns.find(_among(ids), STANDING_FIELDS).to_list(None)
+            heirs = await asyncio.gather(*(self._heir(place_in(document)) for document in found))
+        return {
+            document["_id"]: to_standing(document, heir)
+            for document, heir in zip(found, heirs, strict=True)
+        }
+
+    async def write(self, views: Sequence[View]) -> None:
+        """See `Views.write`."""
+        # Small batches are cheap because one journal write covers them: insert, never update.
+        with within(WRITE_TIMEOUT_S):
+            try:
+                inserts = [InsertOne(to_document(view)) for view in views]
+                await self._turns.bulk_write(inserts, ordered=False)
+            except BulkWriteError as error:
+                await self._settle([views[index] for index in refused(error)])
+
+    async def revisable(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Revisable]:
+        """See `Views.revisable`."""
+        with within(WRITE_TIMEOUT_S):
+            found = await self._turns.find(_among(ids), REVISABLE_FIELDS).to_list(None)
+        return {document["_id"]: to_revisable(document) for document in found}
+
+    async def revise(self, revisions: Sequence[Revision]) -> None:
+        """See `Views.revise`."""
+        with within(WRITE_TIMEOUT_S):
+            await self._turns.bulk_write(list(map(_update, revisions)), ordered=False)
+
+    async def remove(self, ids: Collection[ResponseId]) -> None:
+        """See `Views.remove`."""
+        with within(WRITE_TIMEOUT_S):
+            await self._turns.delete_many(_among(ids))
+
+    async def checkpoint(self) -> int:
+        """See `Views.checkpoint`."""
+        self._require_server()
+        with within(FIND_TIMEOUT_S):
+            found = await self._checkpoints.find_one({"_id": self._name})
+        return found["seq"] if found else 0
+
+    async def advance(self, sequence: int) -> None:
+        """See `Views.advance`."""
+        with within(WRITE_TIMEOUT_S):
+            done = await self._checkpoints.update_one(
+                {"_id": self._name}, {"$max": {"seq": sequence}}
+            )
+        # Written anew, it would claim that the views which went with it are still there.
+        if done.matched_count == 0:
+            raise ViewsUnavailableError("the checkpoint is gone: the views were dropped")
+
+    async def _heir(self, place: Place) -> ResponseId | None:
+        below = {"chain": place.chain, "depth": place.depth + 1}
+        found = await self._turns.find_one(below, {"_id": 1})
+        return found["_id"] if found else None
+
+    async def _settle(self, refused_views: Sequence[View]) -> None:
+        """Write those of the refused views that are not there already, each on its own chain."""
+        # A duplicate may be told of either index whatever its cause, so only `_id` counts.
+        ids = [view.response_id for view in refused_views]
+        found = await self._turns.find(_among(ids), {"_id": 1}).to_list(None)
+        there = {document["_id"] for document in found}
+        displaced = [beside(view) for view in refused_views if view.response_id not in there]
+        if displaced:
+            inserts = [InsertOne(to_document(view)) for view in displaced]
+            await self._turns.bulk_write(inserts, ordered=False)
+
+
+def _among(ids: Collection[ResponseId]) -> Document:
+    return {"_id": {"$in": list(ids)}}
+
+
+def _segment(end: Place, length: int) -> Document:
+    return {"chain": end.chain, "depth": {"$gte": end.depth - length + 1, "$lte": end.depth}}
+
+
+def _update(revision: Revision) -> UpdateOne:
+    becomes: Document = {"$set": {"turn": revision.turn, "revised": revision.sequence}}
+    if revision.deleted:
+        becomes["$set"]["deleted"] = True
+    else:
+        becomes["$unset"] = {"deleted": ""}
+    # `None` matches a field that is not there.
+    return UpdateOne({"_id": revision.response_id, "revised": revision.former}, becomes)

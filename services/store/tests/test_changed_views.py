@@ -1,0 +1,168 @@
+"""How every adapter of the port `Views` changes turns, takes them away, and tells their kin."""
+
+import msgspec
+import pytest
+
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_store.views import (
+    Kin,
+    Place,
+    Revisable,
+    Revision,
+    Standing,
+    View,
+    Views,
+    Window,
+    stored,
+)
+from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT, fresh_conversation_id
+
+ALL = Window(1, 1000, newest_first=False)
+
+
+def turn_id(number: int) -> ResponseId:
+    return ResponseId(f"resp_{number:032x}")
+
+
+def view(
+    number: int,
+    conversation: ConversationId | None = CONVERSATION_ID,
+    tenant: TenantId = TENANT,
+    model: str = "m",
+) -> View:
+    return View(
+        response_id=turn_id(number),
+        tenant=tenant,
+        owner=OWNER,
+        sequence=10 * number + 1,
+        status="completed",
+        model=model,
+        created_at=1_700_000_000_123,
+        closed_at=1_700_000_001_123,
+        parent=turn_id(number - 1) if number else None,
+        place=Place(turn_id(0), number),
+        fork=None,
+        turn='{"a":"ü"}',
+        conversation=conversation,
+    )
+
+
+def kin(number: int, *, is_response: bool = True) -> Kin:
+    above = (turn_id(number - 1), Place(turn_id(0), number - 1)) if number else (None, None)
+    return Kin(turn_id(number), 10 * number + 1, *above, CONVERSATION_ID, is_response)
+
+
+def deletion(number: int, former: int | None, sequence: int) -> Revision:
+    return Revision(turn_id(number), former, sequence, deleted=True, turn='{"deleted":true}')
+
+
+async def test_a_turn_that_was_never_changed_was_last_told_of_when_it_ended(views: Views) -> None:
+    await views.write([view(1)])
+
+    assert await views.revisable([turn_id(1), turn_id(2)]) == {
+        turn_id(1): Revisable(11, None, '{"a":"ü"}'.encode())
+    }
+
+
+async def test_a_changed_turn_is_found_changed(views: Views) -> None:
+    await views.write([view(1), view(2)])
+
+    await views.revise([deletion(1, None, 40)])
+
+    found = await views.find(turn_id(1))
+    assert found is not None
+    assert (found.deleted, found.turn) == (True, b'{"deleted":true}')
+    assert await views.find(turn_id(2)) == stored(view(2))
+    assert await views.revisable([turn_id(1)]) == {
+        turn_id(1): Revisable(40, 40, b'{"deleted":true}')
+    }
+
+
+async def test_a_deleted_turn_comes_back(views: Views) -> None:
+    await views.write([view(1)])
+    await views.revise([deletion(1, None, 40)])
+
+    await views.revise([Revision(turn_id(1), 40, 41, deleted=False, turn=view(1).turn)])
+
+    assert await views.find(turn_id(1)) == stored(view(1))
+
+
+@pytest.mark.parametrize("former", [None, 30])
+async def test_a_change_to_what_a_turn_is_no_longer_is_passed_over(
+    views: Views, former: int | None
+) -> None:
+    await views.write([view(1)])
+    await views.revise([deletion(1, None, 40)])
+
+    await views.revise([Revision(turn_id(1), former, 50, deleted=False, turn="{}")])
+
+    found = await views.find(turn_id(1))
+    assert found is not None
+    assert found.deleted
+
+
+async def test_a_change_to_a_turn_without_a_view_makes_none(views: Views) -> None:
+    await views.revise([deletion(1, None, 40)])
+
+    assert await views.find(turn_id(1)) is None
+
+
+async def test_writing_a_changed_turn_again_leaves_it_changed(views: Views) -> None:
+    await views.write([view(1)])
+    await views.revise([deletion(1, None, 40)])
+
+    await views.write([view(1)])
+
+    found = await views.find(turn_id(1))
+    assert found is not None
+    assert found.deleted
+
+
+async def test_a_removed_turn_is_gone_and_its_place_is_free(views: Views) -> None:
+    await views.write([view(0), view(1)])
+
+    await views.remove([turn_id(1), turn_id(7)])
+    await views.remove([turn_id(1)])
+
+    assert await views.find(turn_id(1)) is None
+    standings = await views.standings([turn_id(0), turn_id(1)])
+    assert standings == {turn_id(0): Standing(1, Place(turn_id(0), 0), None, CONVERSATION_ID)}
+    await views.write([view(1)])
+    assert await views.find(turn_id(1)) == stored(view(1))
+
+
+async def test_kin_is_told_by_id_and_by_place(views: Views) -> None:
+    await views.write([view(0), view(1), view(2, model="")])
+
+    known = await views.kin([turn_id(0), turn_id(2), turn_id(9)])
+    above = await views.kin_above(Place(turn_id(0), 1), 10)
+
+    assert known == {turn_id(0): kin(0), turn_id(2): kin(2, is_response=False)}
+    assert above == [kin(1), kin(0)]
+
+
+async def test_the_turns_of_a_conversation_are_told_in_the_order_of_the_log(views: Views) -> None:
+    await views.write([view(2), view(0), view(3), view(1)])
+
+    upwards = await views.kin_in(Window(5, 25, newest_first=False), TENANT, CONVERSATION_ID, 100)
+    downwards = await views.kin_in(Window(1, 25, newest_first=True), TENANT, CONVERSATION_ID, 2)
+
+    assert upwards == [kin(1), kin(2)]
+    assert downwards == [kin(2), kin(1)]
+
+
+async def test_only_the_turns_of_that_conversation_and_tenant_are_told(views: Views) -> None:
+    other = fresh_conversation_id()
+    await views.write([view(0), view(1, other), view(2, None), view(3, tenant=TenantId("other"))])
+
+    assert await views.kin_in(ALL, TENANT, CONVERSATION_ID, 100) == [kin(0)]
+    assert await views.kin_in(ALL, TENANT, fresh_conversation_id(), 100) == []
+
+
+async def test_a_branch_stands_in_the_conversation_of_its_parent(views: Views) -> None:
+    forked = msgspec.structs.replace(view(7), place=Place(turn_id(7), 0), fork=Place(turn_id(0), 6))
+    await views.write([forked])
+
+    assert await views.kin_in(ALL, TENANT, CONVERSATION_ID, 100) == [kin(7)]
+    standing = (await views.standings([turn_id(7)]))[turn_id(7)]
+    assert standing.conversation == CONVERSATION_ID

@@ -1,0 +1,153 @@
+"""What is purged is gone: from the views, and from the log but for the event that says so."""
+
+import pytest
+
+from turnwire_chassis.event_log import Recorded
+from turnwire_contracts import codec
+from turnwire_contracts.events import AnyEvent
+from turnwire_contracts.ids import ResponseId
+from turnwire_store.feeding.feed import Entry
+from turnwire_store.feeding.memory_feed import MemoryFeeds
+from turnwire_store.projecting.batches import ProjectorPorts
+from turnwire_store.projecting.projection import Limits
+from turnwire_store.projecting.projector import Projector
+from turnwire_store.projecting.reading import parts
+from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.views import Generations, Place, Standing
+from turnwire_testing import examples
+from turnwire_testing.examples import CONVERSATION_ID, TENANT
+from turnwire_testing.projections import MANY, appended, project
+
+
+def turn_id(number: int) -> ResponseId:
+    return ResponseId(f"resp_{number:032x}")
+
+
+def turn(number: int, previous: int | None = None) -> list[AnyEvent]:
+    about = {"response_id": turn_id(number)}
+    parent = None if previous is None else turn_id(previous)
+    return [examples.requested(**about, previous_response_id=parent), examples.closed(**about)]
+
+
+async def follow(feeds: MemoryFeeds, generations: Generations) -> RecentTurns:
+    recent = RecentTurns(MANY)
+    projector = Projector(ProjectorPorts(feeds, feeds, generations, recent))
+    async for behind in projector.follow(0):
+        if behind == 0:
+            break
+    return recent
+
+
+async def kinds(feeds: MemoryFeeds, response_id: ResponseId) -> list[str]:
+    return [type(one.event).__name__ for one in await feeds.read(TENANT, response_id)]
+
+
+async def test_a_purged_turn_is_gone_from_views_log_and_memory(all_views: Generations) -> None:
+    change = examples.deleted(response_id=turn_id(1))
+    feeds = await appended([*turn(1), change, examples.purged(response_id=turn_id(1)), *turn(2)])
+
+    recent = await follow(feeds, all_views)
+
+    assert await all_views.views(0).find(turn_id(1)) is None
+    assert recent.get(turn_id(1)) is None
+    assert await kinds(feeds, turn_id(1)) == ["Purged"]
+    assert await kinds(feeds, turn_id(2)) == ["Requested", "Closed"]
+
+
+async def test_what_comes_after_a_purge_goes_as_well(all_views: Generations) -> None:
+    feeds = await appended([*turn(1), examples.purged(response_id=turn_id(1))])
+    await follow(feeds, all_views)
+
+    for late in (examples.deleted, examples.item_removed, examples.purged):
+        await feeds.append(late(response_id=turn_id(1)), None)
+    await feeds.append(examples.conversation_created(), None)
+    await feeds.append(examples.conversation_purged(), None)
+    await follow(feeds, all_views)
+    await feeds.append(examples.turn_added(), None)
+    await follow(feeds, all_views)
+
+    assert await kinds(feeds, turn_id(1)) == ["Purged"]
+    left = await feeds.read_conversation(TENANT, CONVERSATION_ID)
+    assert [type(one.event).__name__ for one in left] == ["ConversationPurged"]
+
+
+async def test_a_turn_that_is_not_purged_keeps_all_of_its_events(all_views: Generations) -> None:
+    unstored = examples.closed(response_id=turn_id(1), stored=False)
+    feeds = await appended([unstored, examples.deleted(response_id=turn_id(1))])
+
+    await follow(feeds, all_views)
+
+    assert await kinds(feeds, turn_id(1)) == ["Closed", "Deleted"]
+
+
+@pytest.mark.parametrize("standings", [0, MANY])
+@pytest.mark.parametrize("size", [1, MANY])
+async def test_a_child_that_ends_after_its_parent_was_purged_starts_anew(
+    standings: int, size: int
+) -> None:
+    purge = examples.purged(response_id=turn_id(1))
+    feeds = await appended([*turn(1), purge, *turn(2, 1)], iter([size] * 10))
+
+    views = (await project(feeds, limits=Limits(standings=standings))).only
+
+    assert views.written[turn_id(2)].place == Place(turn_id(2), 0)
+
+
+@pytest.mark.parametrize("standings", [0, MANY])
+@pytest.mark.parametrize("size", [1, MANY])
+async def test_the_chain_goes_on_where_a_purged_turn_was(standings: int, size: int) -> None:
+    purge = examples.purged(response_id=turn_id(2))
+    log = [*turn(1), *turn(2, 1), purge, *turn(3, 1)]
+    feeds = await appended(log, iter([size] * 10))
+
+    views = (await project(feeds, limits=Limits(standings=standings))).only
+
+    assert await views.standings([turn_id(1)]) == {
+        turn_id(1): Standing(2, Place(turn_id(1), 0), turn_id(3))
+    }
+
+
+async def test_a_purged_turn_that_cannot_be_read_is_told_of_and_the_rest_goes_on(
+    all_views: Generations,
+) -> None:
+    class Unreadable(MemoryFeeds):
+        async def read(self, tenant: object, response_id: ResponseId) -> list[Recorded]:
+            del tenant
+            raise codec.UnreadableEventError(response_id)
+
+    feeds = Unreadable()
+    for event in (*turn(1), examples.purged(response_id=turn_id(1)), *turn(2)):
+        await feeds.append(event, None)
+
+    await follow(feeds, all_views)
+
+    assert [letter.subject for letter in feeds.buried] == [f"turn.acme.{turn_id(1)}.purged"]
+    assert await all_views.views(0).find(turn_id(1)) is None
+    assert await all_views.views(0).find(turn_id(2)) is not None
+
+
+async def test_an_event_that_a_conversation_cannot_have_is_buried_and_it_goes_on(
+    all_views: Generations,
+) -> None:
+    feeds = await appended([examples.conversation_created(), examples.conversation_created()])
+    sequence = await feeds.append(examples.conversation_updated(), None)
+    subject = f"conversation.acme.{CONVERSATION_ID}.dreamt"
+    feeds.entries[-1] = Entry(subject, b"{}", sequence)
+    await follow(feeds, all_views)
+
+    await feeds.append(examples.turn_added(), None)
+    await follow(feeds, all_views)
+
+    assert [letter.about for letter in feeds.buried] == [CONVERSATION_ID] * 2
+    kept = (await all_views.views(0).conversations.find([CONVERSATION_ID]))[CONVERSATION_ID]
+    assert (kept.created, kept.sequence) == (1, 4)
+    assert kept.conversation.last == examples.turn_added().response_id
+
+
+def test_a_batch_is_cut_behind_what_takes_turns_away() -> None:
+    subjects = ["turn.a.1.closed", "turn.a.2.purged", "turn.a.3.purged", "conversation.a.1.purged"]
+    entries = [Entry(subject, b"", at) for at, subject in enumerate(subjects)]
+
+    assert [[one.sequence for one in part] for part in parts(entries)] == [[0, 1, 2], [3]]
+    assert [len(part) for part in parts(entries[:3])] == [3]
+    assert parts([]) == []
