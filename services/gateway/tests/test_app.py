@@ -225,3 +225,19 @@ async def test_the_root_says_where_things_are(api: Api) -> None:
     exchange = await api.get("/")
     assert exchange.status == 200
     assert exchange.json["api"] == "/v1/responses"
+
+
+async def test_a_fault_of_our_own_names_its_request_and_is_not_to_be_tried_again(
+    api: Api,
+) -> None:
+    async def fails() -> None:
+        raise RuntimeError("a secret")
+
+    api.app.add_api_route("/fault", fails)
+    exchange = Exchange(fields={"x-request-id": "mine"})
+    with pytest.raises(RuntimeError):
+        await call(api.app, "GET", "/fault", exchange)
+    assert error_of(exchange) == (500, "internal_error")
+    assert b"secret" not in exchange.body
+    assert exchange.headers["x-request-id"] == "mine"
+    assert exchange.headers["x-should-retry"] == "false"

@@ -11,7 +11,7 @@ from turnwire_gateway.answers.errors import ApiError
 from turnwire_gateway.answers.feed import Feed, Logs
 from turnwire_gateway.answers.plain import read_body
 from turnwire_gateway.answers.streaming import FrameStream
-from turnwire_gateway.handlers import _starting_after  # pyright: ignore[reportPrivateUsage]
+from turnwire_gateway.handlers.responses import _starting_after  # pyright: ignore[reportPrivateUsage]
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.told_turns import ToldTurn
 

@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError, TooLargeError
-from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
-from turnwire_contracts.events import AnyEvent, CancelRequested, Requested
+from turnwire_contracts.events import CancelRequested, Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_gateway.answers.errors import ApiError
@@ -65,7 +65,7 @@ class AnsweringLog(MemoryEventLog):
         super().__init__()
         self.output: MemoryOutputLog | None = None
 
-    async def append(self, event: AnyEvent, expected: int | None) -> int:
+    async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
         sequence = await super().append(event, expected)
         if self.output is not None and isinstance(event, Requested):
@@ -116,7 +116,7 @@ async def test_a_turn_that_does_not_come_to_be_is_refused(
     error: Exception, status: int, *, stream: bool
 ) -> None:
     class Refusing(MemoryEventLog):
-        async def append(self, event: AnyEvent, expected: int | None) -> int:
+        async def append(self, event: Event, expected: int | None) -> int:
             del event, expected
             raise error
 
@@ -133,7 +133,7 @@ async def test_a_turn_that_does_not_come_to_be_is_refused(
 async def test_a_stream_is_watched_from_its_request_to_its_end(gateway: Gateway) -> None:
     feed = await gateway.turns.begin_stream(requested(stream=True))
     assert gateway.turns.watches(RESPONSE_ID)
-    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=True, begun=True)
+    await gateway.turns.end_stream(feed, ended=True, begun=True)
     assert not gateway.turns.watches(RESPONSE_ID)
     await gateway.decided()
     assert gateway.asked_about == []
@@ -143,17 +143,17 @@ async def test_a_stream_is_watched_from_its_request_to_its_end(gateway: Gateway)
 async def test_two_readers_watch_one_turn(gateway: Gateway) -> None:
     first = await gateway.turns.begin_stream(requested(stream=True))
     second = await gateway.turns.join_stream(TENANT, RESPONSE_ID, 0)
-    await gateway.turns.end_stream(first, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.turns.end_stream(first, ended=False, begun=True)
     await gateway.decided()
     assert gateway.turns.watches(RESPONSE_ID)
     assert await gateway.wishes() == []
-    await gateway.turns.end_stream(second, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.turns.end_stream(second, ended=False, begun=True)
     await gateway.was_cancelled()
 
 
 async def test_a_stream_that_nobody_reads_any_more_is_cancelled(gateway: Gateway) -> None:
     feed = await gateway.turns.begin_stream(requested(stream=True))
-    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.turns.end_stream(feed, ended=False, begun=True)
     await gateway.was_cancelled()
     assert len(await gateway.wishes()) == 1
 
@@ -161,7 +161,7 @@ async def test_a_stream_that_nobody_reads_any_more_is_cancelled(gateway: Gateway
 async def test_a_stream_that_somebody_reads_elsewhere_lives_on(gateway: Gateway) -> None:
     gateway.watched_elsewhere = True
     feed = await gateway.turns.begin_stream(requested(stream=True))
-    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.turns.end_stream(feed, ended=False, begun=True)
     await gateway.decided()
     assert await gateway.wishes() == []
 
@@ -169,25 +169,25 @@ async def test_a_stream_that_somebody_reads_elsewhere_lives_on(gateway: Gateway)
 async def test_a_stream_waits_a_while_for_its_reader_to_come_back() -> None:
     gateway = Gateway(grace_s=0.05)
     feed = await gateway.turns.begin_stream(requested(stream=True))
-    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.turns.end_stream(feed, ended=False, begun=True)
     again = await gateway.turns.join_stream(TENANT, RESPONSE_ID, 0)
     await gateway.decided()
     assert gateway.asked_about == [RESPONSE_ID]
     assert await gateway.wishes() == []
-    await gateway.turns.end_stream(again, TENANT, RESPONSE_ID, ended=True, begun=True)
+    await gateway.turns.end_stream(again, ended=True, begun=True)
 
 
 async def test_nobody_waits_for_a_reader_who_never_saw_the_id() -> None:
     gateway = Gateway(grace_s=600)
     feed = await gateway.turns.begin_stream(requested(stream=True))
-    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=False)
+    await gateway.turns.end_stream(feed, ended=False, begun=False)
     await gateway.was_cancelled()
 
 
 async def test_a_turn_that_ended_meanwhile_is_not_cancelled(gateway: Gateway) -> None:
     feed = await gateway.turns.begin_stream(requested(stream=True))
     await gateway.log.append(closed(), None)
-    await gateway.turns.end_stream(feed, TENANT, RESPONSE_ID, ended=False, begun=True)
+    await gateway.turns.end_stream(feed, ended=False, begun=True)
     await gateway.decided()
     assert await gateway.wishes() == []
 
@@ -200,3 +200,25 @@ async def test_an_answer_that_was_lost_is_found_in_the_log(gateway: Gateway) -> 
         answer = await answering
     assert answer is not None
     assert (answer.status, orjson.loads(answer.body)["status"]) == (200, "completed")
+
+
+async def test_an_answer_that_nobody_can_give_any_more_is_not_waited_for(gateway: Gateway) -> None:
+    request = requested(store=False, fingerprint="f")
+    await gateway.log.append(closed(stored=False, output=[]), None)
+    async with asyncio.timeout(WITHIN_S):
+        with pytest.raises(ApiError) as raised:
+            await gateway.turns.answer(request, gateway.left)
+    assert (raised.value.failure.http_status, raised.value.failure.code) == (502, "answer_lost")
+    assert raised.value.accepted
+
+
+async def test_a_client_that_leaves_a_turn_with_a_key_gives_it_time(gateway: Gateway) -> None:
+    gateway.watched_elsewhere = True
+    answering = asyncio.create_task(gateway.turns.answer(requested(fingerprint="f"), gateway.left))
+    await asyncio.wait({answering}, timeout=0)
+    gateway.left.set_result(None)
+    async with asyncio.timeout(WITHIN_S):
+        assert await answering is None
+    await gateway.decided()
+    assert gateway.asked_about == [RESPONSE_ID]
+    assert await gateway.wishes() == []

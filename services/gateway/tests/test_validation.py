@@ -10,22 +10,36 @@ from hypothesis import strategies as st
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.answers.errors import ApiError
-from turnwire_gateway.requests.validation import Origin, requested
+from turnwire_gateway.requests.prompts import parse_prompts
+from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
 from turnwire_testing.examples import AT, OTHER_ID, OWNER, RESPONSE_ID, TENANT, user
 
 ORIGIN = Origin(TENANT, OWNER, "req_1", RESPONSE_ID, AT)
+PROMPTS = parse_prompts(
+    """
+    prompts:
+      pmpt_support:
+        default: "1"
+        versions:
+          "1": { instructions: "You help {{ customer }} of {{company}}.", model: small }
+          "2": { instructions: "Be brief." }
+    """,
+    "prompts.yaml",
+)
+CONVERSATION_ID = "conv_" + "0" * 32
 PLAIN: JSON = {"model": "m", "input": "Hello?"}
 
 
 def accepted(*, screen: bool = False, **fields: Any) -> Requested:
     """Send a request that is taken."""
-    return requested(orjson.dumps({**PLAIN, **fields}), ORIGIN, screen=screen)
+    given_fields = read_object(orjson.dumps({**PLAIN, **fields}))
+    return requested(given_fields, ORIGIN, Rules(screen=screen, prompts=PROMPTS))
 
 
 def refused(body: bytes) -> tuple[int, str, str | None]:
     """Send a request that is refused; gives status, code and param."""
     with pytest.raises(ApiError) as raised:
-        requested(body, ORIGIN, screen=False)
+        requested(read_object(body), ORIGIN, Rules(screen=False, prompts=PROMPTS))
     failure = raised.value.failure
     assert failure.message
     return failure.http_status, failure.code, failure.param
@@ -127,7 +141,7 @@ def test_an_explicit_null_is_the_same_as_nothing(names: set[str]) -> None:
 
 
 REFUSED: list[tuple[JSON, str, str | None]] = [
-    ({"model": None}, "invalid_value", "model"),
+    ({"model": None}, "missing_required_parameter", "model"),
     ({"model": ""}, "invalid_value", "model"),
     ({"model": 5}, "invalid_value", "model"),
     ({"input": ""}, "invalid_value", "input"),
@@ -163,8 +177,14 @@ REFUSED: list[tuple[JSON, str, str | None]] = [
         "invalid_value",
         "input[0].output",
     ),
-    ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "invalid_value", "input[0]"),
-    ({"input": [{"id": "msg_1"}]}, "invalid_value", "input[0]"),
+    ({"input": None}, "missing_required_parameter", "input"),
+    ({"input": [{"type": "item_reference"}]}, "invalid_value", "input[0].id"),
+    ({"input": [{}]}, "invalid_value", "input[0].id"),
+    (
+        {"input": [{"type": "compaction", "encrypted_content": "twc1.cut"}]},
+        "invalid_value",
+        "input[0].encrypted_content",
+    ),
     ({"instructions": 5}, "invalid_value", "instructions"),
     ({"stream": "yes"}, "invalid_value", "stream"),
     ({"store": 1}, "invalid_value", "store"),
@@ -192,9 +212,33 @@ REFUSED: list[tuple[JSON, str, str | None]] = [
     ({"truncation": "sometimes"}, "invalid_value", "truncation"),
     ({"include": "all"}, "invalid_value", "include"),
     ({"user": 5}, "invalid_value", "user"),
-    ({"background": True}, "unsupported_parameter", "background"),
-    ({"conversation": "conv_1"}, "unsupported_parameter", "conversation"),
-    ({"prompt": {"id": "p"}}, "unsupported_parameter", "prompt"),
+    ({"background": 1}, "invalid_value", "background"),
+    ({"background": True, "store": False}, "unsupported_parameter", "background"),
+    ({"conversation": 5}, "invalid_value", "conversation"),
+    ({"conversation": {}}, "missing_required_parameter", "conversation.id"),
+    (
+        {"conversation": CONVERSATION_ID, "previous_response_id": OTHER_ID},
+        "mutually_exclusive_parameters",
+        "conversation",
+    ),
+    ({"prompt": "p"}, "invalid_value", "prompt"),
+    ({"prompt": {}}, "missing_required_parameter", "prompt.id"),
+    ({"prompt": {"id": "pmpt_support", "version": 1}}, "invalid_value", "prompt.version"),
+    (
+        {"prompt": {"id": "pmpt_support", "variables": {"customer": "Ann"}}},
+        "missing_required_parameter",
+        "prompt.variables.company",
+    ),
+    (
+        {"prompt": {"id": "pmpt_support", "variables": {"customer": {"type": "input_image"}}}},
+        "invalid_value",
+        "prompt.variables.customer",
+    ),
+    (
+        {"stream_options": {"include_obfuscation": "no"}},
+        "invalid_value",
+        "stream_options.include_obfuscation",
+    ),
     ({"tools": [{"type": "mcp"}]}, "unsupported_parameter", "tools[0].type"),
 ]
 
@@ -230,6 +274,57 @@ def test_a_body_that_is_no_request_is_refused(body: bytes, code: str, param: str
 def test_an_id_that_cannot_exist_is_not_found(name: str) -> None:
     body = orjson.dumps({**PLAIN, "previous_response_id": name})
     assert refused(body) == (404, "previous_response_not_found", "previous_response_id")
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "param"),
+    [
+        ({"conversation": "conv_1"}, "conversation_not_found", "conversation"),
+        ({"conversation": {"id": "5"}}, "conversation_not_found", "conversation"),
+        ({"prompt": {"id": "p"}}, "prompt_not_found", "prompt.id"),
+        ({"prompt": {"id": "pmpt_support", "version": "3"}}, "prompt_not_found", "prompt.version"),
+    ],
+)
+def test_what_is_named_and_cannot_exist_is_not_found(fields: JSON, code: str, param: str) -> None:
+    assert refused(orjson.dumps({**PLAIN, **fields})) == (404, code, param)
+
+
+def test_a_prompt_template_says_the_instructions_and_the_model() -> None:
+    variables = {"customer": "Ann", "company": {"type": "input_text", "text": "Acme"}}
+    prompt = {"id": "pmpt_support", "variables": variables}
+    event = accepted(model=None, input=None, instructions="Be rude.", prompt=prompt)
+    assert (event.instructions, event.model) == ("You help Ann of Acme.", "small")
+    assert event.params == {"prompt": prompt}
+    assert event.input == []
+
+
+def test_a_prompt_template_leaves_the_model_of_the_request_alone() -> None:
+    assert accepted(prompt={"id": "pmpt_support", "version": "2"}).model == "m"
+
+
+def test_what_is_continued_needs_no_input() -> None:
+    assert accepted(input=None, previous_response_id=OTHER_ID).input == []
+    assert accepted(input=None, conversation=CONVERSATION_ID).conversation == CONVERSATION_ID
+    assert accepted(conversation={"id": CONVERSATION_ID}).conversation == CONVERSATION_ID
+
+
+@pytest.mark.parametrize(
+    ("fields", "padded"),
+    [
+        ({}, False),
+        ({"stream": True}, True),
+        ({"background": True}, True),
+        ({"stream": True, "stream_options": {}}, True),
+        ({"stream": True, "stream_options": {"include_obfuscation": False}}, False),
+    ],
+)
+def test_streams_are_padded_unless_the_client_asks_otherwise(fields: JSON, *, padded: bool) -> None:
+    assert accepted(**fields).obfuscate is padded
+
+
+def test_a_reference_to_an_item_needs_no_type() -> None:
+    item = {"type": "item_reference", "id": "msg_1"}
+    assert accepted(input=[{"id": "msg_1"}]).input == [item]
 
 
 def test_a_refusal_quotes_what_was_sent_but_not_all_of_it() -> None:

@@ -1,155 +1,138 @@
-"""The gateway on one page: route → handler, and what it is built of."""
+"""The gateway on one page: route → handler, and what the handlers stand on."""
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from typing import cast
+from collections.abc import Callable
 
-import structlog
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import FastAPI
+from msgspec import Struct
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from starlette.exceptions import HTTPException
 
-from turnwire_chassis.broker import connect
-from turnwire_chassis.health import HealthServer, broker_check
-from turnwire_chassis.http_server import TaskServer
-from turnwire_chassis.jetstream.event_log import JetStreamEventLog
-from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.jetstream.topology import declare
-from turnwire_contracts import subjects
-from turnwire_contracts.events import Failure
-from turnwire_contracts.ids import ResponseId
-from turnwire_gateway.answers.errors import ApiError
+from turnwire_contracts.events import Requested
+from turnwire_contracts.json_values import JSON
+from turnwire_gateway.admitting.admission import Admission
+from turnwire_gateway.admitting.input_check import InputCheck
+from turnwire_gateway.admitting.references import References
+from turnwire_gateway.answers.faults import add_fault_handlers
 from turnwire_gateway.answers.feed import Logs
-from turnwire_gateway.answers.plain import error_response
-from turnwire_gateway.handlers import ResponseHandlers
+from turnwire_gateway.changes import Changes
+from turnwire_gateway.conversations.contents import Contents
+from turnwire_gateway.conversations.register import Register
+from turnwire_gateway.handlers.conversations import ConversationHandlers, ConversationPorts
+from turnwire_gateway.handlers.counting import CountingHandlers
+from turnwire_gateway.handlers.documents import DocumentHandlers
+from turnwire_gateway.handlers.operations import OperationHandlers
+from turnwire_gateway.handlers.responses import ResponseHandlers, ResponsePorts, origin
+from turnwire_gateway.identity import Caller, Identify, caller_of
 from turnwire_gateway.request_id import RequestIdMiddleware
-from turnwire_gateway.settings import GatewaySettings
-from turnwire_gateway.turns import Limits, Turns
-
-log = structlog.get_logger()
-
-_ASK_VIEWERS_TIMEOUT_S = 0.25
-_EVENT_OVERHEAD_BYTES = 64 * 1024
+from turnwire_gateway.requests.validation import Rules, requested
+from turnwire_gateway.socket.handlers import SocketHandlers
+from turnwire_gateway.socket.ports import SocketPorts
+from turnwire_gateway.store_client import StoreClient
+from turnwire_gateway.turns import Turns
 
 
-def build(handlers: ResponseHandlers) -> FastAPI:
+class World(Struct, frozen=True):
+    """What the routes stand on, outside this process and inside it."""
+
+    client: Client
+    logs: Logs
+    turns: Turns
+    rules: Rules
+    now_ms: Callable[[], int]
+    guard_timeout_s: float = 10.0
+    inherit_instructions: bool = True
+    identify: Identify = caller_of
+
+
+def build(world: World) -> FastAPI:
     """Give the HTTP application."""
-    app = FastAPI(title="Turnwire", version="0.1.0", redoc_url=None)
+    app = FastAPI(title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(RequestIdMiddleware)
-    app.add_api_route("/v1/responses", handlers.create, methods=["POST"], tags=["Responses"])
-    app.add_api_route(
-        "/v1/responses/{response_id}", handlers.retrieve, methods=["GET"], tags=["Responses"]
+    store = StoreClient(world.client)
+    limit = world.turns.limits.max_body_bytes
+    references = References(store, limit)
+    changes = Changes(world.logs, world.now_ms)
+    register = Register(world.logs.events, store, world.now_ms)
+    ports = ResponsePorts(
+        turns=world.turns,
+        changes=changes,
+        store=store,
+        admission=Admission(world.logs.events, references, register, world.now_ms),
+        check=InputCheck(world.client, world.guard_timeout_s),
+        rules=world.rules,
+        identify=world.identify,
+        now_ms=world.now_ms,
     )
-    app.add_api_route("/v1/models", handlers.models, methods=["GET"], tags=["Models"])
-    app.add_api_route("/models", handlers.models, methods=["GET"], tags=["Models"])
-    app.add_api_route("/health", handlers.health, methods=["GET"], tags=["Operations"])
-    app.add_api_route("/", handlers.root, methods=["GET"], tags=["Operations"])
-    app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_fault)
+    _add_counting(app, CountingHandlers(ports, world.client))
+    _add_responses(app, ResponseHandlers(ports))
+    _add_socket(app, SocketHandlers(_socket_ports(ports, inherit=world.inherit_instructions)))
+    contents = Contents(world.logs.events, store, register, changes)
+    about = ConversationPorts(
+        register, contents, references, store, limit, world.identify, world.now_ms
+    )
+    _add_conversations(app, ConversationHandlers(about))
+    _add_operations(app, OperationHandlers(world.client, store))
+    _add_documents(app)
+    add_fault_handlers(app)
     return app
 
 
-async def serve(settings: GatewaySettings) -> None:
-    """Run until cancelled."""
-    reconnected = asyncio.Event()
+def _socket_ports(ports: ResponsePorts, *, inherit: bool) -> SocketPorts:
+    def read(given: JSON, who: Caller, cause: str) -> Requested:
+        return requested({**given, "stream": True}, origin(ports, who, cause), ports.rules)
 
-    async def on_reconnect() -> None:
-        reconnected.set()
-
-    client = await connect(settings.nats_url, "gateway", on_reconnect)
-    jetstream = await declare(client, settings.stream_replicas)
-    logs = Logs(JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream))
-    turns = Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms)
-    handlers = ResponseHandlers(turns, client, _now_ms, screen=settings.guard_policy is not None)
-    await _answer_for_viewers(client, turns)
-    server = TaskServer(build(handlers), settings.host, settings.port)
-    health = HealthServer(
-        settings.health_host, settings.health_port, {"broker": broker_check(client)}
-    )
-
-    async def restore() -> None:
-        while True:
-            await reconnected.wait()
-            reconnected.clear()
-            await declare(client, settings.stream_replicas)
-
-    background = [asyncio.create_task(health.run()), asyncio.create_task(restore())]
-    try:
-        await server.run_until_cancelled()
-    finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-        await client.close()
+    return SocketPorts(ports.turns, read, ports.admission.admit, inherit)
 
 
-def _limits(settings: GatewaySettings, client: Client) -> Limits:
-    room = client.max_payload - _EVENT_OVERHEAD_BYTES
-    return Limits(
-        turn_timeout_s=settings.turn_timeout_s,
-        stream_grace_s=settings.stream_grace_s,
-        max_body_bytes=min(settings.max_body_bytes, room),
-    )
+def _add_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
+    """Bind the routes of responses."""
+    one = "/v1/responses/{response_id}"
+    app.add_api_route("/v1/responses", handlers.create, methods=["POST"])
+    app.add_api_route(one, handlers.retrieve, methods=["GET"])
+    app.add_api_route(one, handlers.delete, methods=["DELETE"])
+    app.add_api_route(one, handlers.update, methods=["PATCH"])
+    app.add_api_route(f"{one}/cancel", handlers.cancel, methods=["POST"])
+    app.add_api_route(f"{one}/input_items", handlers.input_items, methods=["GET"])
 
 
-def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
-    async def is_watched(response_id: ResponseId) -> bool:
-        try:
-            await client.request(subjects.viewers(response_id), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
-        except NatsError:
-            return False
-        return True
-
-    return is_watched
+def _add_counting(app: FastAPI, handlers: CountingHandlers) -> None:
+    """Bind the routes about how long a past is."""
+    app.add_api_route("/v1/responses/input_tokens", handlers.input_tokens, methods=["POST"])
+    app.add_api_route("/v1/responses/compact", handlers.compact, methods=["POST"])
 
 
-async def _answer_for_viewers(client: Client, turns: Turns) -> None:
-    async def on_question(message: Msg) -> None:
-        _, response_id = message.subject.split(".", 1)
-        if turns.watches(ResponseId(response_id)):
-            await message.respond(b"yes")
-
-    await client.subscribe(subjects.VIEWERS, cb=on_question)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-async def _on_api_error(_: Request, error: Exception) -> Response:
-    return error_response(cast("ApiError", error))
-
-
-async def _on_http_error(request: Request, error: Exception) -> Response:
-    """Say the framework's own errors (unknown path, wrong method) in the one envelope."""
-    said = cast("HTTPException", error)
-    return error_response(
-        ApiError(
-            Failure(
-                http_status=said.status_code,
-                type="invalid_request_error",
-                code="unknown_url" if said.status_code == 404 else "http_error",  # noqa: PLR2004 -- HTTP's own number
-                message=f"{request.method} {request.url.path}: {said.detail}.",
-            )
-        )
-    )
+def _add_conversations(app: FastAPI, handlers: ConversationHandlers) -> None:
+    """Bind the routes of conversations."""
+    one = "/v1/conversations/{conversation_id}"
+    app.add_api_route("/v1/conversations", handlers.create, methods=["POST"])
+    app.add_api_route("/v1/conversations", handlers.list_all, methods=["GET"])
+    app.add_api_route(one, handlers.retrieve, methods=["GET"])
+    app.add_api_route(one, handlers.update, methods=["POST"])
+    app.add_api_route(one, handlers.delete, methods=["DELETE"])
+    app.add_api_route(one, handlers.restore, methods=["PATCH"])
+    app.add_api_route(f"{one}/responses", handlers.tree, methods=["GET"])
+    app.add_api_route(f"{one}/items", handlers.add_items, methods=["POST"])
+    app.add_api_route(f"{one}/items", handlers.items, methods=["GET"])
+    item = f"{one}/items/{{item_id}}"
+    app.add_api_route(item, handlers.item, methods=["GET"])
+    app.add_api_route(item, handlers.remove_item, methods=["DELETE"])
 
 
-async def _on_fault(_: Request, error: Exception) -> Response:
-    """Say a fault of our own; nothing of it is told outside, all of it is logged."""
-    log.error("request failed", exc_info=error)
-    return error_response(
-        ApiError(
-            Failure(
-                http_status=500,
-                type="server_error",
-                code="internal_error",
-                message="Turnwire failed to handle the request. Its log says why: x-request-id.",
-            )
-        )
-    )
+def _add_operations(app: FastAPI, handlers: OperationHandlers) -> None:
+    """Bind the routes about the deployment."""
+    app.add_api_route("/v1/models", handlers.models, methods=["GET"])
+    app.add_api_route("/models", handlers.models, methods=["GET"])
+    app.add_api_route("/v1/models/{model:path}", handlers.model, methods=["GET"])
+    app.add_api_route("/health", handlers.health, methods=["GET"])
+    app.add_api_route("/", handlers.root, methods=["GET"])
+
+
+def _add_socket(app: FastAPI, handlers: SocketHandlers) -> None:
+    """Bind the WebSocket, which has the path of `POST /v1/responses`."""
+    app.add_api_websocket_route("/v1/responses", handlers.connect)
+
+
+def _add_documents(app: FastAPI) -> None:
+    """Bind the API's own description."""
+    handlers = DocumentHandlers()
+    app.add_api_route("/openapi.json", handlers.openapi, methods=["GET"])
+    app.add_api_route("/docs", handlers.docs, methods=["GET"])

@@ -7,6 +7,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER = "x-request-id"
+_STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 _SAFE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -19,7 +20,7 @@ class RequestIdMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = _given(scope) or f"req_{uuid.uuid4().hex}"
@@ -27,7 +28,7 @@ class RequestIdMiddleware:
         name = (HEADER.encode(), request_id.encode())
 
         async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in _STARTS:
                 message["headers"] = [*message.get("headers", []), name]
             await send(message)
 

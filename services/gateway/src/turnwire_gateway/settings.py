@@ -1,8 +1,13 @@
 """What the gateway can be told."""
 
-from pydantic import Field
+from functools import cached_property
+from pathlib import Path
+from typing import Self
 
-from turnwire_chassis.settings import ServiceSettings
+from pydantic import Field, model_validator
+
+from turnwire_chassis.settings import ServiceSettings, read_file
+from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
 
 class GatewaySettings(ServiceSettings):
@@ -27,3 +32,28 @@ class GatewaySettings(ServiceSettings):
         default=None,
         description="The YAML file with the guard's policy. Set: every input is checked.",
     )
+    guard_timeout_s: float = Field(
+        default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
+    )
+    prompts: Path | None = Field(
+        default=None,
+        description="The YAML file with the prompt templates that requests name by `prompt.id`.",
+    )
+    inherit_instructions: bool = Field(
+        default=True,
+        description="Whether instructions carry forward along previous_response_id. "
+        "OpenAI itself does not carry them: set false for its behaviour.",
+    )
+
+    @cached_property
+    def templates(self) -> Prompts:
+        """The prompt templates, read once. Raises `SettingsError`."""
+        if self.prompts is None:
+            return {}
+        return read_file("TURNWIRE_PROMPTS", self.prompts, parse_prompts)
+
+    @model_validator(mode="after")
+    def _refuse_bad_prompts(self) -> Self:
+        # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
+        _ = self.templates
+        return self

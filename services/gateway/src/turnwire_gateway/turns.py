@@ -7,11 +7,13 @@ import orjson
 import structlog
 from msgspec import Struct
 
-from turnwire_chassis.event_log import LogUnavailableError, TooLargeError
+from turnwire_chassis.event_log import FencedError, LogUnavailableError, TooLargeError
 from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
+from turnwire_contracts.wire.compaction import compaction_object
 from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_contracts.wire.response import closed_response, error_envelope
 from turnwire_gateway.answers.errors import ApiError, too_large, unavailable, unfinished
 from turnwire_gateway.answers.feed import Answer, Feed, Logs
@@ -21,6 +23,9 @@ log = structlog.get_logger()
 _LOOK_AFTER_S = 5.0
 _OVERTIME_S = 30.0
 """What the gateway waits beyond the turn's own limit: a takeover may have started it again."""
+
+_ON_ITS_WAY_S = 0.5
+"""How long an answer may take from the turn's end to here."""
 
 
 class Limits(Struct, frozen=True):
@@ -58,10 +63,12 @@ class Turns:
         """Tell whether a reader of this gateway watches a response."""
         return response_id in self._watched
 
-    async def answer(self, request: Requested, gone: Awaitable[None]) -> Answer | None:
+    async def answer(
+        self, request: Requested, gone: Awaitable[None], *, known: bool = False
+    ) -> Answer | None:
         """Run a turn and wait for its end; when `gone` ends first, the turn is cancelled.
 
-        Raises `ApiError`.
+        One that is `known` was requested before, with the same key. Raises `ApiError`.
         """
         loop = asyncio.get_running_loop()
         heard: asyncio.Future[FrameMessage] = loop.create_future()
@@ -72,27 +79,37 @@ class Turns:
 
         watch = await self._logs.output.await_answer(request.response_id, on_answer)
         leaving = asyncio.ensure_future(gone)
+        self._watch(request.response_id)
         try:
-            await self._publish(request)
-            return await self._wait(request, heard, leaving)
+            known = known or await self._publish(request)
+            return await self._wait(request, heard, leaving, known=known)
         finally:
+            self._unwatch(request.response_id)
             leaving.cancel()
             await watch.stop()
 
-    async def begin_stream(self, request: Requested) -> Feed:
+    async def begin_stream(self, request: Requested, *, known: bool = False) -> Feed:
         """Run a turn and listen to its frames; the caller stops the feed by `end_stream`.
 
-        Raises `ApiError`.
+        One that is `known` was requested before, with the same key. Raises `ApiError`.
         """
-        feed = Feed(self._logs, request.tenant, request.response_id)
+        feed = Feed(
+            self._logs, request.tenant, request.response_id, 0 if request.background else None
+        )
         await feed.start()
         try:
-            await self._publish(request)
+            known = known or await self._publish(request)
         except ApiError:
             await feed.stop()
             raise
+        if known:
+            feed.look()
         self._watch(request.response_id)
         return feed
+
+    async def queue(self, request: Requested) -> bool:
+        """Request a background turn; tells whether it was requested before, with the same key."""
+        return await self._publish(request)
 
     async def join_stream(self, tenant: TenantId, response_id: ResponseId, start: int) -> Feed:
         """Listen to a turn that was requested before, from the frame numbered `start`."""
@@ -102,74 +119,97 @@ class Turns:
         return feed
 
     async def end_stream(
-        self, feed: Feed, tenant: TenantId, response_id: ResponseId, *, ended: bool, begun: bool
+        self, feed: Feed, *, ended: bool, begun: bool, background: bool = False
     ) -> None:
         """Stop a feed; a turn that still runs is cancelled if nobody comes back in time.
 
-        Before its first frame nobody knows the id, so there is nothing to wait for.
+        Before its first frame nobody knows the id, so there is nothing to wait for. Background
+        turns need no reader.
         """
         await feed.stop()
-        self._watched[response_id] -= 1
-        if not self._watched[response_id]:
-            del self._watched[response_id]
-        if not ended:
-            leaving = self._cancel_unwatched if begun else self._cancel
-            task = asyncio.create_task(leaving(tenant, response_id))
-            self._graces.add(task)
-            task.add_done_callback(self._graces.discard)
+        self._unwatch(feed.response_id)
+        if not ended and not background:
+            self._leave(feed.tenant, feed.response_id, findable=begun)
 
     def _watch(self, response_id: ResponseId) -> None:
         self._watched[response_id] = self._watched.get(response_id, 0) + 1
+
+    def _unwatch(self, response_id: ResponseId) -> None:
+        self._watched[response_id] -= 1
+        if not self._watched[response_id]:
+            del self._watched[response_id]
+
+    def _leave(self, tenant: TenantId, response_id: ResponseId, *, findable: bool) -> None:
+        """Cancel a turn that lost its reader; one that is `findable` may get another."""
+        leaving = self._cancel_unwatched if findable else self._cancel
+        task = asyncio.create_task(leaving(tenant, response_id))
+        self._graces.add(task)
+        task.add_done_callback(self._graces.discard)
 
     async def _cancel_unwatched(self, tenant: TenantId, response_id: ResponseId) -> None:
         await asyncio.sleep(self._limits.stream_grace_s)
         if not await self._is_watched(response_id):
             await self._cancel(tenant, response_id)
 
-    async def _publish(self, request: Requested) -> None:
+    async def _publish(self, request: Requested) -> bool:
+        """Append the request; tells whether it was there already, by its `Idempotency-Key`."""
         try:
-            # The id is new and unguessable, so there is nothing to be fenced from.
-            await self._logs.events.append(request, None)
+            # Without a key the id is new and unguessable, so there is nothing to be fenced from.
+            await self._logs.events.append(request, 0 if request.fingerprint else None)
         except TooLargeError as error:
             raise too_large(self._limits.max_body_bytes) from error
         except LogUnavailableError as error:
             raise unavailable("event log") from error
+        except FencedError:
+            return True
+        return False
 
     async def _wait(
         self,
         request: Requested,
         heard: "asyncio.Future[FrameMessage]",
         leaving: "asyncio.Future[None]",
+        *,
+        known: bool,
     ) -> Answer | None:
+        loop = asyncio.get_running_loop()
         limit = self._limits.turn_timeout_s + _OVERTIME_S
-        waited = 0.0
-        while waited < limit:
+        until = loop.time() + limit
+        pause = 0.0 if known else _LOOK_AFTER_S
+        while loop.time() < until:
             done, _ = await asyncio.wait(
-                {heard, leaving}, timeout=_LOOK_AFTER_S, return_when=asyncio.FIRST_COMPLETED
+                {heard, leaving}, timeout=pause, return_when=asyncio.FIRST_COMPLETED
             )
             if heard in done:
                 message = heard.result()
                 return Answer(message.first, message.body)
             if leaving in done:
-                await self._cancel(request.tenant, request.response_id)
+                await self._left(request)
                 return None
-            waited += _LOOK_AFTER_S
             # The answer itself is not kept anywhere: if it was lost, the log has the end.
-            if found := await self._ended(request):
-                return found
+            turn = await self._look(request)
+            if answer := _answer_of(turn):
+                return answer
+            if not isinstance(turn, ClosedTurn | Erased):
+                pause = _LOOK_AFTER_S
+            elif pause == _ON_ITS_WAY_S:
+                raise ApiError(answer_lost(), accepted=True)
+            else:
+                pause = _ON_ITS_WAY_S
         raise unfinished(limit)
 
-    async def _ended(self, request: Requested) -> Answer | None:
+    async def _left(self, request: Requested) -> None:
+        """End a plain turn whose client has gone; one with a key may be asked for again."""
+        if request.fingerprint is None:
+            await self._cancel(request.tenant, request.response_id)
+        else:
+            self._leave(request.tenant, request.response_id, findable=True)
+
+    async def _look(self, request: Requested) -> object:
         try:
-            turn = await self._fold(request.tenant, request.response_id)
+            return await self._fold(request.tenant, request.response_id)
         except LogUnavailableError:
             return None
-        if not isinstance(turn, ClosedTurn) or not turn.closed.stored:
-            return None
-        failure = turn.closed.failure
-        if failure is not None:
-            return Answer(failure.http_status, orjson.dumps(error_envelope(failure)))
-        return Answer(200, orjson.dumps(closed_response(turn)))
 
     async def _cancel(self, tenant: TenantId, response_id: ResponseId) -> None:
         """Say that nobody wants the turn any more, unless it has ended."""
@@ -191,3 +231,14 @@ class Turns:
     async def _fold(self, tenant: TenantId, response_id: ResponseId) -> object:
         recorded = await self._logs.events.read(tenant, response_id)
         return fold([each.event for each in recorded])
+
+
+def _answer_of(turn: object) -> Answer | None:
+    """Give the answer that the log has, if it has one."""
+    if not isinstance(turn, ClosedTurn) or not turn.closed.stored:
+        return None
+    failure = turn.closed.failure
+    if failure is not None:
+        return Answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+    body = compaction_object(turn) if turn.request.compact else closed_response(turn)
+    return Answer(200, orjson.dumps(body))

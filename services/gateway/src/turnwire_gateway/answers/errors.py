@@ -50,6 +50,57 @@ def response_not_found(response_id: str) -> ApiError:
     )
 
 
+def conversation_not_found(conversation_id: str, param: str | None = None) -> ApiError:
+    """No such conversation, or none that the caller may see; both look the same."""
+    return ApiError(
+        Failure(
+            http_status=404,
+            type="not_found_error",
+            code="conversation_not_found",
+            message=f"Conversation with ID '{conversation_id}' not found.",
+            param=param,
+        )
+    )
+
+
+def no_such_item(item_id: str) -> ApiError:
+    """No such item in the conversation that was named."""
+    return ApiError(
+        Failure(
+            http_status=404,
+            type="not_found_error",
+            code="item_not_found",
+            message=f"Item with id '{item_id}' not found in this conversation.",
+        )
+    )
+
+
+def in_progress(response_id: str) -> ApiError:
+    """The response must have ended for what was asked (HTTP 425)."""
+    return ApiError(
+        Failure(
+            http_status=425,
+            type="too_early_error",
+            code="response_in_progress",
+            message=f"Response '{response_id}' is still in progress. Wait for its end, or cancel "
+            "it if it runs in the background.",
+        )
+    )
+
+
+def conflict(code: str, message: str, param: str | None = None) -> ApiError:
+    """Somebody else was first (HTTP 409)."""
+    return ApiError(
+        Failure(
+            http_status=409,
+            type="invalid_request_error",
+            code=code,
+            message=message,
+            param=param,
+        )
+    )
+
+
 def too_large(limit: int) -> ApiError:
     """The body is larger than what is taken (HTTP 413)."""
     return ApiError(
@@ -84,5 +135,19 @@ def unfinished(seconds: float) -> ApiError:
             code="turn_timeout",
             message=f"The response was not finished within {seconds:g} seconds.",
         ),
+        accepted=True,
+    )
+
+
+def internal_error() -> ApiError:
+    """A fault of our own; nothing of it is told outside (HTTP 500)."""
+    return ApiError(
+        Failure(
+            http_status=500,
+            type="server_error",
+            code="internal_error",
+            message="Turnwire failed to handle the request. Its log says why: x-request-id.",
+        ),
+        # Nobody knows how far it came, so it must not be tried again unasked.
         accepted=True,
     )

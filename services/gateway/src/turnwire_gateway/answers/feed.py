@@ -52,8 +52,8 @@ class Feed:
         """Read a stream that has yet to begin, or join one at the `sequence_number` `joins_at`."""
         self._output = logs.output
         self._log = logs.events
-        self._tenant = tenant
-        self._response_id = response_id
+        self.tenant = tenant
+        self.response_id = response_id
         self._next = joins_at or 0
         self._epoch = 0
         self._queue: deque[FrameMessage] = deque()
@@ -68,7 +68,7 @@ class Feed:
 
     async def start(self) -> None:
         """Listen; frames are complete from here on."""
-        self._watch = await self._output.watch(self._response_id, self._heard)
+        self._watch = await self._output.watch(self.response_id, self._heard)
         self._tick_later()
 
     async def stop(self) -> None:
@@ -77,6 +77,11 @@ class Feed:
             self._ticker.cancel()
         if self._watch is not None:
             await self._watch.stop()
+
+    def look(self) -> None:
+        """Look at once for what was written before: the turn is not new."""
+        self._idle = True
+        self._news.set()
 
     def leave(self) -> None:
         """Wake whoever waits in `read`: the reader has gone."""
@@ -99,7 +104,7 @@ class Feed:
                 return chunk
         return None
 
-    async def _idle_chunk(self) -> Chunk | None:
+    async def _idle_chunk(self) -> Chunk | Answer | None:
         """Give what was missed, else a sign of life; but none before the stream has begun.
 
         A turn that fails before its first frame is answered with a plain HTTP error.
@@ -168,10 +173,12 @@ class Feed:
     def _drop_first(self) -> None:
         self._queued_bytes -= len(self._queue.popleft().body)
 
-    async def _look(self) -> Chunk | None:
+    async def _look(self) -> Chunk | Answer | None:
         """Fetch what was missed: from kept frames, else from the log once the turn has ended."""
         try:
-            kept = await self._output.read(self._response_id)
+            kept = await self._output.read(self.response_id)
+            if kept and kept[-1].kind == "A" and not self._begun:
+                return Answer(kept[-1].first, kept[-1].body)
             wanted = [
                 message for message in kept if message.kind != "A" and message.end > self._next
             ]
@@ -185,7 +192,7 @@ class Feed:
             return None
 
     async def _from_log(self) -> Chunk | None:
-        recorded = await self._log.read(self._tenant, self._response_id)
+        recorded = await self._log.read(self.tenant, self.response_id)
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
             frames = stream_of(turn)[self._next :]

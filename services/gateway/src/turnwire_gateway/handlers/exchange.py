@@ -16,13 +16,13 @@ from turnwire_contracts.json_values import JSON
 from turnwire_gateway.answers.errors import conversation_not_found, response_not_found
 from turnwire_gateway.answers.feed import Answer
 from turnwire_gateway.answers.plain import PlainAnswer, read_body
-from turnwire_gateway.identity import Caller, caller_of
+from turnwire_gateway.identity import Caller, Identify
 from turnwire_gateway.requests.validation import read_object
 
 
-def caller(request: Request) -> Caller:
-    """Tell who asks."""
-    return caller_of(request.headers.get("authorization"))
+def caller(request: Request, identify: Identify) -> Caller:
+    """Tell who asks; raises `ApiError`."""
+    return identify(request.headers.get("authorization"))
 
 
 def request_id(request: Request) -> str:

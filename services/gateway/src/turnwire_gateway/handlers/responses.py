@@ -14,7 +14,8 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.response import closed_response, running_response
-from turnwire_gateway.admission import Admission, keyed
+from turnwire_gateway.admitting.admission import Admission, keyed
+from turnwire_gateway.admitting.input_check import InputCheck
 from turnwire_gateway.answers.errors import ApiError, in_progress, invalid
 from turnwire_gateway.answers.feed import Feed
 from turnwire_gateway.answers.plain import PlainAnswer, gone, read_body
@@ -22,8 +23,7 @@ from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.shapes import asked_items
 from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id
-from turnwire_gateway.identity import Caller, require_admin
-from turnwire_gateway.input_check import InputCheck
+from turnwire_gateway.identity import Caller, Identify, require_admin
 from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
 from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
 from turnwire_gateway.store_client import StoreClient
@@ -44,6 +44,7 @@ class ResponsePorts(Struct, frozen=True):
     admission: Admission
     check: InputCheck
     rules: Rules
+    identify: Identify
     now_ms: Callable[[], int]
 
 
@@ -56,34 +57,36 @@ class ResponseHandlers:
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/responses`."""
+        who = self._who(request)
         body = await read_body(request, self._ports.turns.limits.max_body_bytes)
-        who = caller(request)
         wanted = requested(
             read_object(body), origin(self._ports, who, request_id(request)), self._ports.rules
         )
         if (key := _idempotency_key(request)) is not None:
             wanted = keyed(wanted, key, body)
-        wanted = await self._settled(who, wanted)
+        before = await self._ports.admission.repeated(wanted)
+        known = before is not None
+        wanted = before or await self._settled(who, wanted)
         if wanted.stream:
-            feed = await self._ports.turns.begin_stream(wanted)
+            feed = await self._ports.turns.begin_stream(wanted, known=known)
             return self._stream(feed, wanted)
         if wanted.background:
-            return await self._queued(who, wanted)
-        answer = await self._ports.turns.answer(wanted, gone(request))
+            return await self._queued(who, wanted, known=known)
+        answer = await self._ports.turns.answer(wanted, gone(request), known=known)
         return (
             Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
         )
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}`, as an object or as a stream."""
-        who, query = caller(request), request.query_params
+        who, query = self._who(request), request.query_params
         deleted = flag(query, "include_deleted")
         if deleted:
             require_admin(who, "see what was deleted")
         found = await self._ports.store.response(who, response_id(request), deleted=deleted)
         flag(query, "include_obfuscation")
+        start = _starting_after(request)
         if flag(query, "stream"):
-            start = _starting_after(request)
             wanted = found.request
             turns = self._ports.turns
             feed = await turns.join_stream(wanted.tenant, wanted.response_id, start)
@@ -92,7 +95,7 @@ class ResponseHandlers:
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /v1/responses/{response_id}`; what is not there is deleted already."""
-        who = caller(request)
+        who = self._who(request)
         for_ever = flag(request.query_params, "hard_delete")
         if for_ever:
             require_admin(who, "delete for ever")
@@ -111,7 +114,7 @@ class ResponseHandlers:
 
     async def update(self, request: Request) -> Response:
         """`PATCH /v1/responses/{response_id}?recovery_from_delete=true`."""
-        who = caller(request)
+        who = self._who(request)
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
         require_admin(who, "restore what was deleted")
@@ -125,7 +128,7 @@ class ResponseHandlers:
 
     async def cancel(self, request: Request) -> Response:
         """`POST /v1/responses/{response_id}/cancel`: background responses only; idempotent."""
-        found = await self._ports.store.response(caller(request), response_id(request))
+        found = await self._ports.store.response(self._who(request), response_id(request))
         status = found.closed.status if isinstance(found, ClosedTurn) else None
         if not found.request.background:
             raise invalid("Cannot cancel a synchronous response.", None, "response_not_cancellable")
@@ -139,33 +142,31 @@ class ResponseHandlers:
     async def input_items(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}/input_items`."""
         wanted = paging(request.query_params)
-        found = await self._ports.store.response(caller(request), response_id(request))
+        found = await self._ports.store.response(self._who(request), response_id(request))
         return answered(page_of(asked_items(found.request), wanted))
 
+    def _who(self, request: Request) -> Caller:
+        return caller(request, self._ports.identify)
+
     async def _settled(self, who: Caller, wanted: Requested) -> Requested:
-        """Give the request as it is to be appended, or as it was the first time."""
-        if (before := await self._ports.admission.repeated(wanted)) is not None:
-            return before
+        """Give the request as it is to be appended."""
         if wanted.background:
             wanted = await self._ports.check.passed(wanted)
         return await self._ports.admission.admit(who, wanted)
 
-    async def _queued(self, who: Caller, wanted: Requested) -> Response:
-        known = await self._ports.turns.queue(wanted)
-        if known:
-            return answered(_object(await self._ports.store.response(who, wanted.response_id)))
+    async def _queued(self, who: Caller, wanted: Requested, *, known: bool) -> Response:
+        if known or await self._ports.turns.queue(wanted):
+            found = await self._ports.store.response(who, wanted.response_id)
+            return answered(_object(found), _ACCEPTED if isinstance(found, Running) else 200)
         response = running_response(wanted, wanted.instructions, started=False)
         return answered(response, _ACCEPTED)
 
     def _stream(self, feed: Feed, wanted: Requested) -> FrameStream:
         async def ended(reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- a callback's own shape
+            # An `Idempotency-Key` leads to the turn as well as its id.
+            begun = begun or wanted.fingerprint is not None
             await self._ports.turns.end_stream(
-                feed,
-                wanted.tenant,
-                wanted.response_id,
-                ended=reached_end,
-                begun=begun,
-                background=wanted.background,
+                feed, ended=reached_end, begun=begun, background=wanted.background
             )
 
         return FrameStream(feed, ended)

@@ -16,25 +16,15 @@ from pydantic import (
     StringConstraints,
 )
 
-from turnwire_contracts.json_values import JSON, mapping
+from turnwire_contracts.json_values import JSON
+from turnwire_gateway.requests.input_items import ItemError
 
 MAX_METADATA_PAIRS = 16
 MAX_INPUT_CHARACTERS = 10_485_760
 
-_ROLES = ("user", "assistant", "system", "developer")
-
-
-class ItemError(ValueError):
-    """An input item is wrong at a place inside it."""
-
-    def __init__(self, place: str, message: str) -> None:
-        """`place` is a path below `input`, such as `[0].content`."""
-        super().__init__(message)
-        self.place = place
-
 
 def _text_or_items(value: Any) -> Any:
-    if isinstance(value, str | list):
+    if value is None or isinstance(value, str | list):
         return cast("str | list[Any]", value)
     raise ItemError("", "must be a text or a list of items")
 
@@ -48,26 +38,64 @@ def _named(value: JSON) -> JSON:
 
 MetadataKey = Annotated[str, StringConstraints(max_length=64)]
 MetadataValue = Annotated[str, StringConstraints(max_length=512)]
+Metadata = Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_PAIRS)]
 Named = Annotated[JSON, AfterValidator(_named)]
+_TOLERANT = ConfigDict(extra="allow", strict=True)
+
+
+class ConversationParam(BaseModel):
+    """The conversation that a turn is made in, as an object."""
+
+    model_config = _TOLERANT
+
+    id: str
+
+
+def _named_by_text(value: Any) -> Any:
+    return {"id": value} if isinstance(value, str) else value
+
+
+Conversation = Annotated[
+    ConversationParam,
+    BeforeValidator(_named_by_text, json_schema_input_type=str | ConversationParam),
+]
+
+
+class PromptParam(BaseModel):
+    """Which prompt template of the operator is to be rendered, and with what."""
+
+    model_config = _TOLERANT
+
+    id: Annotated[str, StringConstraints(min_length=1)]
+    version: str | None = None
+    variables: dict[str, str | Named] | None = None
+
+
+class StreamOptions(BaseModel):
+    """How a stream is written."""
+
+    model_config = _TOLERANT
+
+    include_obfuscation: bool | None = None
 
 
 class CreateRequest(BaseModel):
     """The known fields; `None` always means "not set"."""
 
-    model_config = ConfigDict(extra="allow", strict=True)
+    model_config = _TOLERANT
 
-    model: Annotated[str, StringConstraints(min_length=1)]
-    input: Annotated[str | list[Any], BeforeValidator(_text_or_items)]
+    model: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Required, unless the prompt template names one."""
+    input: Annotated[str | list[Any] | None, BeforeValidator(_text_or_items)] = None
+    """Required, unless there is something to continue or a prompt template."""
     instructions: str | None = None
     previous_response_id: str | None = None
     store: bool | None = None
     stream: bool | None = None
     background: bool | None = None
-    conversation: str | JSON | None = None
-    prompt: JSON | None = None
-    metadata: (
-        Annotated[dict[MetadataKey, MetadataValue], Field(max_length=MAX_METADATA_PAIRS)] | None
-    ) = None
+    conversation: Conversation | None = None
+    prompt: PromptParam | None = None
+    metadata: Metadata | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
@@ -86,63 +114,4 @@ class CreateRequest(BaseModel):
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    stream_options: JSON | None = None
-
-
-def normalised_items(given: str | list[Any]) -> list[JSON]:
-    """Give the input as items that each have a `type`.
-
-    Raises `ItemError`, which names the place.
-    """
-    if isinstance(given, str):
-        if not given:
-            raise ItemError("", "must not be empty")
-        return [{"type": "message", "role": "user", "content": given}]
-    if not given:
-        raise ItemError("", "must not be empty")
-    return [_item(item, f"[{index}]") for index, item in enumerate(given)]
-
-
-def _item(item: object, place: str) -> JSON:
-    if not isinstance(item, dict):
-        raise ItemError(place, "must be an object")
-    fields = {name: value for name, value in mapping(item).items() if value is not None}
-    kind = fields.setdefault("type", "message" if "role" in fields else "item_reference")
-    if not isinstance(kind, str):
-        raise ItemError(f"{place}.type", "must be a text")
-    match kind:
-        case "message":
-            _check_message(fields, place)
-        case "function_call":
-            _check_texts(fields, ("call_id", "name", "arguments"), place)
-        case "function_call_output" | "custom_tool_call_output":
-            _check_texts(fields, ("call_id",), place)
-            _check_content(fields.get("output"), f"{place}.output")
-        case "item_reference":
-            raise ItemError(place, "is an item_reference, which is not supported; send the item")
-        case _:
-            pass
-    return fields
-
-
-def _check_message(fields: JSON, place: str) -> None:
-    role = fields.get("role")
-    if role not in _ROLES:
-        raise ItemError(f"{place}.role", f"must be one of {', '.join(_ROLES)}")
-    _check_content(fields.get("content"), f"{place}.content")
-
-
-def _check_content(content: object, place: str) -> None:
-    if isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise ItemError(place, "must be a text or a list of parts")
-    for index, part in enumerate(cast("list[Any]", content)):
-        if not isinstance(mapping(part).get("type"), str):
-            raise ItemError(f"{place}[{index}]", "must be an object with a `type`")
-
-
-def _check_texts(fields: JSON, names: tuple[str, ...], place: str) -> None:
-    for name in names:
-        if not isinstance(fields.get(name), str):
-            raise ItemError(f"{place}.{name}", "must be a text")
+    stream_options: StreamOptions | None = None

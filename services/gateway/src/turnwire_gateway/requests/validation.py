@@ -1,21 +1,36 @@
-"""From the bytes of a request to the event that starts a turn, or to an error naming the field."""
+"""From the fields of a request to the event that starts a turn, or to an error naming the field."""
 
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 from msgspec import Struct
-from pydantic import ValidationError
+from msgspec.structs import replace
+from pydantic import BaseModel, ValidationError
 
-from turnwire_contracts.events import VERSIONS, Requested
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, is_response_id
+from turnwire_contracts.events import VERSIONS, Item, Requested
+from turnwire_contracts.ids import (
+    ConversationId,
+    OwnerId,
+    ResponseId,
+    TenantId,
+    is_conversation_id,
+    is_response_id,
+)
 from turnwire_contracts.json_values import JSON, mapping
 from turnwire_contracts.wire.refusals import previous_not_found
-from turnwire_gateway.answers.errors import ApiError, invalid, not_supported
-from turnwire_gateway.requests.create_request import CreateRequest, ItemError, normalised_items
+from turnwire_gateway.answers.errors import (
+    ApiError,
+    conversation_not_found,
+    invalid,
+    not_supported,
+)
+from turnwire_gateway.requests.create_request import CreateRequest
+from turnwire_gateway.requests.input_items import ItemError, normalised_items
+from turnwire_gateway.requests.prompts import Prompts, render
 
 _OURS = {
     "model", "input", "instructions", "previous_response_id", "store", "stream", "background",
-    "conversation", "prompt", "stream_options",
+    "conversation", "stream_options",
 }  # fmt: skip
 """Fields that are not kept among `Requested.params`."""
 
@@ -29,6 +44,9 @@ _TYPE_NAMES: dict[type[Any], str] = {
     type(None): "null",
 }
 _LONGEST_QUOTE = 60
+_NO_PLACES = {"str", "dict", "list", "constrained", "function-after"}
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Origin(Struct, frozen=True):
@@ -41,38 +59,58 @@ class Origin(Struct, frozen=True):
     at: int
 
 
-def requested(body: bytes, origin: Origin, *, screen: bool) -> Requested:
-    """Read the body of `POST /v1/responses`.
+class Rules(Struct, frozen=True):
+    """What the operator decided about requests."""
 
-    Raises `ApiError` (400), or 404 for a `previous_response_id` that cannot exist.
+    screen: bool
+    """The guard must pass every input."""
+    prompts: Prompts
+
+
+def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
+    """Read the fields of `POST /v1/responses`.
+
+    Raises `ApiError`: 400, or 404 for what is named and cannot exist.
     """
-    fields = read_object(body)
-    try:
-        request = CreateRequest.model_validate(fields)
-        items = normalised_items(request.input)
-    except ValidationError as error:
-        raise _wrong_value(error) from error
-    except ItemError as error:
-        raise invalid(f"input{error.place} {error}.", f"input{error.place}") from error
-    _refuse_unsupported(request)
-    return Requested(
+    given = read(CreateRequest, fields)
+    _refuse_contradictions(given)
+    needed = not (given.previous_response_id or given.conversation or given.prompt)
+    request = Requested(
         v=VERSIONS["requested"],
         tenant=origin.tenant,
         response_id=origin.response_id,
         at=origin.at,
         cause=origin.request_id,
         owner=origin.owner,
-        model=request.model,
-        input=items,
-        instructions=request.instructions,
-        previous_response_id=_previous(request.previous_response_id),
+        model=given.model or "",
+        input=items_of(given.input, "input", needed=needed),
+        instructions=given.instructions,
+        previous_response_id=previous_of(given.previous_response_id),
         params={
             name: value for name, value in fields.items() if value is not None and name not in _OURS
         },
-        stream=bool(request.stream),
-        store=request.store is not False,
-        screen=screen,
+        stream=bool(given.stream),
+        store=given.store is not False,
+        screen=rules.screen,
+        background=bool(given.background),
+        conversation=_conversation(given),
+        obfuscate=_obfuscate(given),
     )
+    if given.prompt is not None:
+        rendered = render(rules.prompts, given.prompt)
+        model = request.model or rendered.model or ""
+        request = replace(request, instructions=rendered.instructions, model=model)
+    if not request.model:
+        raise missing("model")
+    return request
+
+
+def read(model: type[ModelT], fields: JSON) -> ModelT:
+    """Read the fields of a body as `model`; raises `ApiError` (400) naming the field."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise _wrong_value(error) from error
 
 
 def read_object(body: bytes) -> JSON:
@@ -86,7 +124,18 @@ def read_object(body: bytes) -> JSON:
     return mapping(fields)
 
 
-def _previous(given: str | None) -> ResponseId | None:
+def items_of(given: str | list[Any] | None, name: str, *, needed: bool = True) -> list[Item]:
+    """Read the items in the field `name`; raises `ApiError` (400)."""
+    if given is None and needed:
+        raise missing(name)
+    try:
+        return normalised_items(given, needed=needed)
+    except ItemError as error:
+        raise invalid(f"{name}{error.place} {error}.", f"{name}{error.place}") from error
+
+
+def previous_of(given: str | None) -> ResponseId | None:
+    """Read the id of a previous response; raises `ApiError` (404) for what can be none."""
     if given is None:
         return None
     if not is_response_id(given):
@@ -94,17 +143,41 @@ def _previous(given: str | None) -> ResponseId | None:
     return ResponseId(given)
 
 
-def _refuse_unsupported(request: CreateRequest) -> None:
-    if request.background:
-        raise not_supported("background", "Background responses are not supported yet.")
-    if request.conversation is not None:
+def missing(name: str) -> ApiError:
+    """Say that a field must be there (HTTP 400)."""
+    return invalid(f"Missing required parameter: '{name}'.", name, "missing_required_parameter")
+
+
+def _conversation(given: CreateRequest) -> ConversationId | None:
+    if given.conversation is None:
+        return None
+    named = given.conversation.id
+    if not is_conversation_id(named):
+        raise conversation_not_found(named, "conversation")
+    return ConversationId(named)
+
+
+def _obfuscate(given: CreateRequest) -> bool:
+    """OpenAI: streams are padded unless `stream_options.include_obfuscation` is false."""
+    wanted = given.stream_options.include_obfuscation if given.stream_options else None
+    return wanted is not False and bool(given.stream or given.background)
+
+
+def _refuse_contradictions(given: CreateRequest) -> None:
+    if given.background and given.store is False:
         raise not_supported(
-            "conversation",
-            "Conversations are not supported yet. Use `previous_response_id` to continue.",
+            "background",
+            "A background response must be stored, or nobody could fetch it: leave out "
+            "`store: false`.",
         )
-    if request.prompt is not None:
-        raise not_supported("prompt", "Prompt templates are not supported yet.")
-    for index, tool in enumerate(request.tools or []):
+    if given.conversation is not None and given.previous_response_id is not None:
+        raise invalid(
+            "`conversation` and `previous_response_id` exclude each other: both say what came "
+            "before. Send one of them.",
+            "conversation",
+            "mutually_exclusive_parameters",
+        )
+    for index, tool in enumerate(given.tools or []):
         if tool["type"] == "mcp":
             raise not_supported(f"tools[{index}].type", "MCP tools are not supported yet.")
 
@@ -113,9 +186,7 @@ def _wrong_value(error: ValidationError) -> ApiError:
     detail = error.errors(include_url=False)[0]
     place = _path(detail["loc"])
     if detail["type"] == "missing":
-        return invalid(
-            f"Missing required parameter: '{place}'.", place, "missing_required_parameter"
-        )
+        return missing(place)
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, ItemError):
         return invalid(f"{place}{cause.place} {cause}.", f"{place}{cause.place}")
@@ -131,7 +202,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
             path += f"[{step}]"
         elif not path:
             path = step
-        elif step.isidentifier() and step not in {"str", "dict", "list", "constrained"}:
+        elif step.isidentifier() and step not in _NO_PLACES:
             path += f".{step}"
     return path
 

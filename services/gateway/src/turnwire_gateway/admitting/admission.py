@@ -1,0 +1,102 @@
+"""What must be settled before a turn is requested: what it refers to, and where it belongs.
+
+A request with an `Idempotency-Key` has an id that derives from it, so that one which comes again
+meets its own turn in the log.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from msgspec.structs import replace
+
+from turnwire_chassis.event_log import EventLog, LogUnavailableError
+from turnwire_contracts.events import Requested
+from turnwire_contracts.ids import named_response_id
+from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
+from turnwire_gateway.admitting.references import References
+from turnwire_gateway.answers.errors import conflict, unavailable
+from turnwire_gateway.conversations.register import Register, locked
+from turnwire_gateway.identity import Caller
+
+_PLACE_HELD_MS = 5_000
+"""Shorter than the time after which a place that nobody used is given to another turn."""
+
+
+class Admission:
+    """Settles requests."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        references: References,
+        register: Register,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """Ask these."""
+        self._log = log
+        self._references = references
+        self._register = register
+        self._now_ms = now_ms
+
+    async def repeated(self, request: Requested) -> Requested | None:
+        """Give the request that came before with the same `Idempotency-Key`, if one did.
+
+        Raises `ApiError` (409) when it was another one, or when its answer is gone.
+        """
+        if request.fingerprint is None:
+            return None
+        try:
+            recorded = await self._log.read(request.tenant, request.response_id)
+        except LogUnavailableError as error:
+            raise unavailable("event log") from error
+        turn = fold([each.event for each in recorded])
+        match turn:
+            case Unborn():
+                return None
+            case Erased() | ClosedTurn(deleted=True):
+                raise conflict(
+                    "idempotency_key_spent",
+                    "The response to this Idempotency-Key was not stored, or was deleted. Use a "
+                    "new key to ask again.",
+                )
+            case _ if turn.request.fingerprint != request.fingerprint:
+                raise conflict(
+                    "idempotency_key_reused",
+                    "This Idempotency-Key was used with another body. Use a new key for a new "
+                    "request.",
+                )
+            case _:
+                return turn.request
+
+    async def admit(self, caller: Caller, request: Requested) -> Requested:
+        """Resolve references, and give the turn its place in its conversation.
+
+        Raises `ApiError`: 404 for what is not there, 409 when another turn has the place.
+        """
+        request = replace(request, input=await self._references.resolved(caller, request.input))
+        if request.conversation is None:
+            return request
+        found = await self._register.find(caller, request.conversation, param="conversation")
+        if not request.store:
+            # It leaves nothing behind, so it takes no place either.
+            return replace(request, previous_response_id=await self._register.head(found))
+        began = self._now_ms()
+        base = await self._register.add_turn(caller, found, request.response_id, request.cause)
+        if self._now_ms() - began > _PLACE_HELD_MS:
+            raise locked(request.conversation)
+        return replace(request, previous_response_id=base)
+
+    async def peek(self, caller: Caller, request: Requested) -> Requested:
+        """Settle a request that only asks what would be: it takes no place."""
+        request = replace(request, input=await self._references.resolved(caller, request.input))
+        if request.conversation is None:
+            return request
+        found = await self._register.find(caller, request.conversation, param="conversation")
+        return replace(request, previous_response_id=await self._register.ended_head(found))
+
+
+def keyed(request: Requested, key: str, body: bytes) -> Requested:
+    """Give a request the id that its `Idempotency-Key` stands for, and what must match it."""
+    name = f"idempotency\0{request.tenant}\0{request.owner}\0{key}".encode()
+    fingerprint = blake2b(body, digest_size=16).hexdigest()
+    return replace(request, response_id=named_response_id(name), fingerprint=fingerprint)

@@ -1,0 +1,51 @@
+"""Whatever is raised while a request is handled, as an answer with the one envelope."""
+
+from typing import cast
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from turnwire_contracts.events import Failure
+from turnwire_gateway.answers.errors import ApiError, internal_error
+from turnwire_gateway.answers.plain import error_response
+from turnwire_gateway.request_id import HEADER
+
+log = structlog.get_logger()
+
+
+def add_fault_handlers(app: Starlette) -> None:
+    """Answer for everything that handlers and the framework raise."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_fault)
+
+
+async def _on_api_error(_: Request, error: Exception) -> Response:
+    return error_response(cast("ApiError", error))
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    """Say the framework's own errors (unknown path, wrong method) in the one envelope."""
+    said = cast("HTTPException", error)
+    return error_response(
+        ApiError(
+            Failure(
+                http_status=said.status_code,
+                type="invalid_request_error",
+                code="unknown_url" if said.status_code == 404 else "http_error",  # noqa: PLR2004 -- HTTP's own number
+                message=f"{request.method} {request.url.path}: {said.detail}.",
+            )
+        )
+    )
+
+
+async def _on_fault(request: Request, error: Exception) -> Response:
+    """Say a fault of our own; nothing of it is told outside, all of it is logged."""
+    log.error("request failed", exc_info=error)
+    answer = error_response(internal_error())
+    # Starlette sends this answer alone from outside of the middleware that names all others.
+    answer.headers[HEADER] = request.state.request_id
+    return answer

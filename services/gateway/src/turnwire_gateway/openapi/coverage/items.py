@@ -1,0 +1,73 @@
+"""The types of tools, of input items and of output items."""
+
+from turnwire_gateway.openapi.coverage.verdict import Covered, ignored, passed, refused, supported
+
+_AS_IT_IS = "kept, and sent to the backend as it is"
+_WHOLE = "a tool that the backend runs; told when it is done"
+_NO_MCP = "comes with tools of type `mcp`, which are refused so far"
+_OURS = "kept, and not sent: the backend never sees MCP"
+
+TOOLS: tuple[Covered, ...] = (
+    supported("function", "the client runs it"),
+    *(
+        passed(name, "the backend knows it or not; one that takes functions only gets none")
+        for name in (
+            "apply_patch", "code_interpreter", "computer", "computer_use_preview", "custom",
+            "file_search", "image_generation", "local_shell", "namespace",
+            "programmatic_tool_calling", "shell", "tool_search", "web_search",
+            "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11",
+        )
+    ),
+    refused("mcp", "tools that this server runs are yet to come"),
+)  # fmt: skip
+"""OpenAI: `ToolParam`."""
+
+INPUT_ITEMS: tuple[Covered, ...] = (
+    supported("message", "with or without `type`; content as a text or as parts"),
+    supported("function_call", "needs `call_id`, `name`, `arguments`"),
+    supported("function_call_output", "needs `call_id`, `output`"),
+    supported("custom_tool_call_output", "needs `call_id`, `output`"),
+    supported("reasoning", "sent again if it says anything"),
+    supported("item_reference", "the stored item stands in its place"),
+    supported("compaction", "made by `POST /v1/responses/compact`"),
+    *(
+        passed(name, _AS_IT_IS)
+        for name in (
+            "additional_tools", "apply_patch_call", "apply_patch_call_output",
+            "code_interpreter_call", "compaction_trigger", "computer_call", "computer_call_output",
+            "configuration_update", "custom_tool_call", "file_search_call",
+            "image_generation_call", "local_shell_call", "local_shell_call_output", "mcp_call",
+            "program", "program_output", "shell_call", "shell_call_output", "tool_search_call",
+            "tool_search_output", "web_search_call",
+        )
+    ),
+    *(
+        ignored(name, _OURS)
+        for name in ("mcp_approval_request", "mcp_approval_response", "mcp_list_tools")
+    ),
+)  # fmt: skip
+"""OpenAI: `ResponseInputItemParam`."""
+
+OUTPUT_ITEMS: tuple[Covered, ...] = (
+    supported("message", "text, refusals, annotations, logprobs; streamed"),
+    supported("reasoning", "raw text and summaries, streamed; encrypted content"),
+    supported("function_call", "arguments are streamed"),
+    supported("custom_tool_call", "input is streamed"),
+    supported("compaction", "the answer of `POST /v1/responses/compact`"),
+    *(
+        passed(name, _WHOLE)
+        for name in (
+            "additional_tools", "apply_patch_call", "apply_patch_call_output",
+            "code_interpreter_call", "computer_call", "computer_call_output",
+            "custom_tool_call_output", "file_search_call", "function_call_output",
+            "image_generation_call", "local_shell_call", "local_shell_call_output", "program",
+            "program_output", "shell_call", "shell_call_output", "tool_search_call",
+            "tool_search_output", "web_search_call",
+        )
+    ),
+    *(
+        refused(name, _NO_MCP)
+        for name in ("mcp_approval_request", "mcp_approval_response", "mcp_call", "mcp_list_tools")
+    ),
+)  # fmt: skip
+"""OpenAI: `ResponseOutputItem`."""

@@ -1,0 +1,135 @@
+"""One operation, and how it is said in OpenAPI."""
+
+from collections import defaultdict
+
+from msgspec import Struct
+
+from turnwire_contracts.json_values import JSON
+from turnwire_gateway.openapi.error_codes import BACKEND_REFUSED, ERROR_CODES, ErrorCode, reason
+from turnwire_gateway.openapi.schemas.components import ref
+
+_EVERY = ("internal_error",)
+_SERVER_ERROR = 500
+
+
+class Body(Struct, frozen=True):
+    """The body that an operation takes, by the name of its schema."""
+
+    schema: str
+    required: bool = True
+
+
+class Answer(Struct, frozen=True):
+    """One good answer."""
+
+    status: int
+    schema: str
+    what: str
+    streams: bool = False
+    """Whether it may be a stream of events instead."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Operations that take the `id` in the answer, and the parameter that takes it."""
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """One method of one path."""
+
+    id: str
+    method: str
+    path: str
+    tag: str
+    summary: str
+    description: str = ""
+    parameters: tuple[JSON, ...] = ()
+    body: Body | None = None
+    answers: tuple[Answer, ...]
+    errors: tuple[str, ...] = ()
+    """The codes it may answer with, beyond those of a fault."""
+    asks_backend: bool = False
+    """Whether the backend may refuse it, with a status of its own."""
+    open: bool = False
+    """Whether it needs no credentials."""
+
+
+def described(operation: Operation) -> JSON:
+    """Write an operation object."""
+    said: JSON = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": list(operation.parameters),
+        "responses": {
+            **{str(answer.status): _answer(answer) for answer in operation.answers},
+            **_errors(operation),
+        },
+    }
+    if operation.description:
+        said["description"] = operation.description
+    if operation.body is not None:
+        said["requestBody"] = {
+            "required": operation.body.required,
+            "content": {"application/json": {"schema": ref(operation.body.schema)}},
+        }
+    if operation.open:
+        said["security"] = []
+    return said
+
+
+def _answer(answer: Answer) -> JSON:
+    content: JSON = {"application/json": {"schema": ref(answer.schema)}}
+    if answer.streams:
+        content["text/event-stream"] = {"schema": ref("StreamEvent")}
+    said: JSON = {
+        "description": answer.what,
+        "headers": _headers(answer.status),
+        "content": content,
+    }
+    if answer.links:
+        said["links"] = {
+            name: {"operationId": name, "parameters": {taker: "$response.body#/id"}}
+            for name, taker in answer.links
+        }
+    return said
+
+
+def _errors(operation: Operation) -> JSON:
+    by_status: defaultdict[int, list[ErrorCode]] = defaultdict(list)
+    for name in (*operation.errors, *_EVERY):
+        code = ERROR_CODES[name]
+        for status in code.statuses:
+            by_status[status].append(code)
+    taken = {answer.status for answer in operation.answers}
+    said = {
+        str(status): _error(reason(status), status, codes)
+        for status, codes in sorted(by_status.items())
+        if status not in taken
+    }
+    if operation.asks_backend:
+        said["4XX"] = _error("Another refusal of the backend", 0, [BACKEND_REFUSED])
+    return said
+
+
+def _error(title: str, status: int, codes: list[ErrorCode]) -> JSON:
+    return {
+        "description": f"{title}: " + ", ".join(f"`{code.name}`" for code in codes) + ".",
+        "headers": _headers(status),
+        "content": {
+            "application/json": {
+                "schema": ref("ErrorEnvelope"),
+                "examples": {code.name: _example(code, status) for code in codes},
+            }
+        },
+    }
+
+
+def _example(code: ErrorCode, status: int) -> JSON:
+    kind = "server_error" if status >= _SERVER_ERROR else "invalid_request_error"
+    error: JSON = {"message": code.what, "type": kind, "param": None, "code": code.name}
+    return {"summary": code.what, "value": {"error": error}}
+
+
+def _headers(status: int) -> JSON:
+    names = ["x-request-id"]
+    if status >= _SERVER_ERROR:
+        names.append("x-should-retry")
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

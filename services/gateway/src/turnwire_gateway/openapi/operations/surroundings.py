@@ -1,0 +1,61 @@
+"""Operations beside the responses: models, health, and what this is."""
+
+from turnwire_gateway.openapi.operations.operation import Answer, Operation
+from turnwire_gateway.openapi.operations.parameters import in_path
+
+_BACKEND = (
+    "orchestrator_unavailable",
+    "backend_unavailable",
+    "backend_refused_credentials",
+    "backend_error",
+    "backend_timeout",
+)
+
+
+def _models(operation_id: str, path: str) -> Operation:
+    return Operation(
+        id=operation_id,
+        method="get",
+        path=path,
+        tag="Models",
+        summary="List the models of all backends.",
+        answers=(Answer(200, "ModelList", "The models."),),
+        errors=_BACKEND,
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    _models("listModels", "/v1/models"),
+    Operation(
+        id="retrieveModel",
+        method="get",
+        path="/v1/models/{model}",
+        tag="Models",
+        summary="Read what a backend says of a model.",
+        parameters=(in_path("model", "The model's name."),),
+        answers=(Answer(200, "Model", "The model."),),
+        errors=("model_not_found", *_BACKEND),
+    ),
+    _models("listModelsWithoutVersion", "/models"),
+    Operation(
+        id="health",
+        method="get",
+        path="/health",
+        tag="Operations",
+        summary="Ask how the whole is.",
+        answers=(
+            Answer(200, "Health", "All is well."),
+            Answer(503, "Health", "A part is ill; it says which and why."),
+        ),
+        open=True,
+    ),
+    Operation(
+        id="about",
+        method="get",
+        path="/",
+        tag="Operations",
+        summary="Ask what this is.",
+        answers=(Answer(200, "About", "Its name, and where to look."),),
+        open=True,
+    ),
+)

@@ -1,0 +1,78 @@
+"""Output items: what a model says, item by item."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from turnwire_gateway.openapi.schemas.parts import (
+    OutputText,
+    ReasoningText,
+    RefusalPart,
+    SummaryText,
+)
+
+Progress = Literal["in_progress", "completed", "incomplete"]
+ItemId = Annotated[str, Meta(description="Minted here; a backend's own ids are dropped.")]
+
+
+class OutputMessage(Struct, frozen=True, tag="message"):
+    """A message of the model."""
+
+    id: ItemId
+    role: Literal["assistant"]
+    status: Progress
+    content: list[OutputText | RefusalPart | ReasoningText]
+    phase: str | UnsetType = UNSET
+
+
+class Reasoning(Struct, frozen=True, tag="reasoning"):
+    """How the model got to what it says next."""
+
+    id: ItemId
+    summary: list[SummaryText]
+    content: list[ReasoningText] | UnsetType = UNSET
+    encrypted_content: str | UnsetType | None = UNSET
+    status: Progress | UnsetType = UNSET
+
+
+class FunctionCall(Struct, frozen=True, tag="function_call"):
+    """A call that the client is to make; it answers with a `function_call_output`."""
+
+    id: ItemId
+    call_id: str
+    name: str
+    arguments: Annotated[str, Meta(description="JSON, as the model wrote it; it may be invalid.")]
+    status: Progress
+    namespace: str | UnsetType = UNSET
+
+
+class CustomToolCall(Struct, frozen=True, tag="custom_tool_call"):
+    """A call with free-form input; the client answers with a `custom_tool_call_output`."""
+
+    id: ItemId
+    call_id: str
+    name: str
+    input: str
+    status: Progress | UnsetType = UNSET
+    namespace: str | UnsetType = UNSET
+
+
+class Compaction(Struct, frozen=True, tag="compaction"):
+    """A history made short; send it as input in place of the items that it stands for."""
+
+    id: ItemId
+    encrypted_content: str
+
+
+OUTPUT_ITEMS: tuple[type[Struct], ...] = (
+    OutputMessage,
+    Reasoning,
+    FunctionCall,
+    CustomToolCall,
+    Compaction,
+)
+
+OutputItem = Annotated[
+    dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/OutputItem"})
+]
+"""One of `OUTPUT_ITEMS`, or an item of a tool that the backend runs, as the backend says it."""

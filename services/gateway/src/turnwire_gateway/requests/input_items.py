@@ -1,0 +1,85 @@
+"""Input items as clients send them, in the one form that events keep: each has a `type`."""
+
+from typing import Any, cast
+
+from turnwire_contracts.json_values import JSON, mapping
+from turnwire_contracts.wire.compaction import summary_of
+
+_ROLES = ("user", "assistant", "system", "developer")
+
+
+class ItemError(ValueError):
+    """An input item is wrong at a place inside it."""
+
+    def __init__(self, place: str, message: str) -> None:
+        """`place` is a path below `input`, such as `[0].content`."""
+        super().__init__(message)
+        self.place = place
+
+
+def normalised_items(given: str | list[Any] | None, *, needed: bool = True) -> list[JSON]:
+    """Give the input as items that each have a `type`; none at all only if none is `needed`.
+
+    Raises `ItemError`, which names the place.
+    """
+    if not given:
+        if needed or given is not None:
+            raise ItemError("", "must not be empty")
+        return []
+    if isinstance(given, str):
+        return [{"type": "message", "role": "user", "content": given}]
+    return [_item(item, f"[{index}]") for index, item in enumerate(given)]
+
+
+def _item(item: object, place: str) -> JSON:
+    if not isinstance(item, dict):
+        raise ItemError(place, "must be an object")
+    fields = {name: value for name, value in mapping(item).items() if value is not None}
+    kind = fields.setdefault("type", "message" if "role" in fields else "item_reference")
+    if not isinstance(kind, str):
+        raise ItemError(f"{place}.type", "must be a text")
+    match kind:
+        case "message":
+            _check_message(fields, place)
+        case "function_call":
+            _check_texts(fields, ("call_id", "name", "arguments"), place)
+        case "function_call_output" | "custom_tool_call_output":
+            _check_texts(fields, ("call_id",), place)
+            _check_content(fields.get("output"), f"{place}.output")
+        case "compaction":
+            _check_compaction(fields, place)
+        case "item_reference":
+            _check_texts(fields, ("id",), place)
+        case _:
+            pass
+    return fields
+
+
+def _check_message(fields: JSON, place: str) -> None:
+    role = fields.get("role")
+    if role not in _ROLES:
+        raise ItemError(f"{place}.role", f"must be one of {', '.join(_ROLES)}")
+    _check_content(fields.get("content"), f"{place}.content")
+
+
+def _check_content(content: object, place: str) -> None:
+    if isinstance(content, str):
+        return
+    if not isinstance(content, list):
+        raise ItemError(place, "must be a text or a list of parts")
+    for index, part in enumerate(cast("list[Any]", content)):
+        if not isinstance(mapping(part).get("type"), str):
+            raise ItemError(f"{place}[{index}]", "must be an object with a `type`")
+
+
+def _check_texts(fields: JSON, names: tuple[str, ...], place: str) -> None:
+    for name in names:
+        if not isinstance(fields.get(name), str):
+            raise ItemError(f"{place}.{name}", "must be a text")
+
+
+def _check_compaction(fields: JSON, place: str) -> None:
+    try:
+        summary_of(fields)
+    except ValueError as error:
+        raise ItemError(f"{place}.encrypted_content", f"is {error}") from error

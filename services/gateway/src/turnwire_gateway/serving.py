@@ -1,0 +1,109 @@
+"""The gateway as a process: what it connects to, what it listens on, and how it ends."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from turnwire_chassis.broker import connect
+from turnwire_chassis.health import HealthServer, broker_check
+from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
+from turnwire_chassis.jetstream.topology import declare
+from turnwire_contracts import subjects
+from turnwire_contracts.ids import ResponseId
+from turnwire_gateway.answers.feed import Logs
+from turnwire_gateway.app import World, build
+from turnwire_gateway.requests.validation import Rules
+from turnwire_gateway.settings import GatewaySettings
+from turnwire_gateway.turns import Limits, Turns
+
+_ASK_VIEWERS_TIMEOUT_S = 0.25
+_EVENT_OVERHEAD_BYTES = 64 * 1024
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Run until cancelled."""
+    reconnected = asyncio.Event()
+
+    async def on_reconnect() -> None:
+        reconnected.set()
+
+    client = await connect(settings.nats_url, "gateway", on_reconnect)
+    world = await _world(settings, client)
+    await _answer_for_viewers(client, world.turns)
+    server = TaskServer(
+        build(world),
+        settings.host,
+        settings.port,
+        largest_message=world.turns.limits.max_body_bytes,
+    )
+    health = HealthServer(
+        settings.health_host, settings.health_port, {"broker": broker_check(client)}
+    )
+
+    async def restore() -> None:
+        while True:
+            await reconnected.wait()
+            reconnected.clear()
+            await declare(client, settings.stream_replicas)
+
+    background = [asyncio.create_task(health.run()), asyncio.create_task(restore())]
+    try:
+        await server.run_until_cancelled()
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await client.close()
+
+
+async def _world(settings: GatewaySettings, client: Client) -> World:
+    jetstream = await declare(client, settings.stream_replicas)
+    logs = Logs(JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream))
+    return World(
+        client,
+        logs,
+        Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
+        Rules(settings.guard_policy is not None, settings.templates),
+        _now_ms,
+        settings.guard_timeout_s,
+        settings.inherit_instructions,
+    )
+
+
+def _limits(settings: GatewaySettings, client: Client) -> Limits:
+    room = client.max_payload - _EVENT_OVERHEAD_BYTES
+    return Limits(
+        turn_timeout_s=settings.turn_timeout_s,
+        stream_grace_s=settings.stream_grace_s,
+        max_body_bytes=min(settings.max_body_bytes, room),
+    )
+
+
+def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
+    async def is_watched(response_id: ResponseId) -> bool:
+        try:
+            await client.request(subjects.viewers(response_id), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
+        except NatsError:
+            return False
+        return True
+
+    return is_watched
+
+
+async def _answer_for_viewers(client: Client, turns: Turns) -> None:
+    async def on_question(message: Msg) -> None:
+        _, response_id = message.subject.split(".", 1)
+        if turns.watches(ResponseId(response_id)):
+            await message.respond(b"yes")
+
+    await client.subscribe(subjects.VIEWERS, cb=on_question)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

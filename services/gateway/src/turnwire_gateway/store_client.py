@@ -1,0 +1,134 @@
+"""The store, asked over the broker; every method raises `ApiError` (503) when nobody answers."""
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from msgspec import Struct
+from nats.aio.client import Client
+
+from turnwire_chassis.broker import NobodyAnswersError, ask, ask_patiently
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.queries import (
+    STORE_CONVERSATION,
+    STORE_CONVERSATIONS,
+    STORE_HEALTH,
+    STORE_HISTORY,
+    STORE_RESPONSE,
+    STORE_TREE,
+    AskForConversation,
+    AskForConversations,
+    AskForHealth,
+    AskForHistory,
+    AskForResponse,
+    AskForTree,
+    Conversations,
+    Found,
+    FoundConversation,
+    Health,
+    History,
+    Query,
+    Refusal,
+    Running,
+    Tree,
+)
+from turnwire_contracts.turn import ClosedTurn
+from turnwire_gateway.answers.errors import ApiError, response_not_found, unavailable
+from turnwire_gateway.identity import Caller
+
+_ASK_TIMEOUT_S = 10.0
+_HEALTH_TIMEOUT_S = 2.0
+
+AnswerT = TypeVar("AnswerT")
+QuestionT = TypeVar("QuestionT", bound=Struct)
+
+
+class StoreClient:
+    """What the gateway asks the store."""
+
+    def __init__(self, client: Client) -> None:
+        """Ask over `client`."""
+        self._client = client
+
+    async def turn(
+        self, caller: Caller, response_id: ResponseId, *, others: bool = False
+    ) -> ClosedTurn | Running | None:
+        """Give a turn of the caller, deleted or not; to an admin with `others` anybody's."""
+        question = AskForResponse(caller.tenant, response_id)
+        match await self._ask(STORE_RESPONSE, question):
+            case Found(turn):
+                found, owner = turn, turn.request.owner
+            case Running() as running:
+                found, owner = running, running.request.owner
+            case _:
+                return None
+        return found if owner == caller.owner or (others and caller.is_admin) else None
+
+    async def response(
+        self, caller: Caller, response_id: ResponseId, *, deleted: bool = False
+    ) -> ClosedTurn | Running:
+        """Give a response of the caller; `deleted`: also what was deleted, also another user's.
+
+        Raises `ApiError` (404), which says the same of what is not there, deleted, or another's.
+        """
+        found = await self.turn(caller, response_id, others=deleted)
+        gone = isinstance(found, ClosedTurn) and (
+            not found.is_response or (found.deleted and not deleted)
+        )
+        if found is None or gone:
+            raise response_not_found(response_id)
+        return found
+
+    async def history(self, tenant: TenantId, newest: ResponseId) -> AsyncIterator[ClosedTurn]:
+        """Give a turn that has ended and all before it, newest first.
+
+        Turns that were deleted are left out. Ends where something is missing.
+        """
+        before: ResponseId | None = newest
+        while before is not None:
+            answer = await self._ask(STORE_HISTORY, AskForHistory(tenant, before))
+            if not isinstance(answer, History):
+                return
+            for turn in reversed(answer.turns):
+                yield turn
+            before = answer.before
+
+    async def conversation(
+        self, tenant: TenantId, conversation_id: ConversationId
+    ) -> FoundConversation | None:
+        """Give a conversation, whosever it is, deleted or not."""
+        question = AskForConversation(tenant, conversation_id)
+        answer = await self._ask(STORE_CONVERSATION, question)
+        return answer if isinstance(answer, FoundConversation) else None
+
+    async def conversations(self, question: AskForConversations) -> Conversations:
+        """Give a page of conversations."""
+        return _told(await self._ask(STORE_CONVERSATIONS, question))
+
+    async def tree(self, question: AskForTree) -> Tree:
+        """Give a page of the turns of a conversation."""
+        return _told(await self._ask(STORE_TREE, question))
+
+    async def problem(self) -> str | None:
+        """Tell what is wrong with the store, if anything is; never raises."""
+        try:
+            health: Health = await ask(
+                self._client, STORE_HEALTH, AskForHealth(), _HEALTH_TIMEOUT_S
+            )
+        except NobodyAnswersError:
+            return "the store service does not answer"
+        return None if health.ok else health.detail
+
+    async def _ask(self, query: Query[QuestionT, AnswerT], question: QuestionT) -> AnswerT:
+        try:
+            return await ask_patiently(self._client, query, question, _ASK_TIMEOUT_S)
+        except NobodyAnswersError as error:
+            raise unavailable("store") from error
+
+
+PageT = TypeVar("PageT", Conversations, Tree)
+
+
+def _told(answer: PageT | Refusal) -> PageT:
+    if isinstance(answer, Refusal):
+        raise ApiError(answer.failure)
+    return answer

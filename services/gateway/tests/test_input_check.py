@@ -1,0 +1,82 @@
+"""A background turn is promised only when its input may pass."""
+
+import asyncio
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from turnwire_contracts.events import Failure
+from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_gateway.admitting.input_check import InputCheck
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_testing.examples import requested, user
+
+REQUEST = requested(background=True, screen=True, input=[user("one"), user("two")])
+VIOLATION = Violation("pii", "regex", "emails", 0)
+
+
+class Guard:
+    """Gives one verdict, and remembers what it was asked."""
+
+    def __init__(self, verdict: Verdict | Refusal) -> None:
+        """Find this in everything."""
+        self.asked: list[AskForCheck] = []
+        self._verdict = verdict
+
+    async def start(self, client: Client) -> None:
+        """Listen from now on."""
+        await client.subscribe(GUARD_CHECK.subject, cb=self._on_question)
+        await client.flush()
+
+    async def _on_question(self, message: Msg) -> None:
+        self.asked.append(GUARD_CHECK.asked(message.data))
+        await message.respond(GUARD_CHECK.answer(self._verdict))
+
+
+async def refusal_of(check: InputCheck) -> Failure:
+    """Check the request, which must be refused."""
+    with pytest.raises(ApiError) as raised:
+        await check.passed(REQUEST)
+    return raised.value.failure
+
+
+async def test_what_passes_is_not_checked_again(client: Client) -> None:
+    guard = Guard(Verdict(safe=True))
+    await guard.start(client)
+    assert await InputCheck(client, 2.0).passed(REQUEST) == replace(REQUEST, screen=False)
+    assert guard.asked == [AskForCheck("input", "one\ntwo")]
+
+
+async def test_what_breaks_the_policy_is_refused_with_its_violations(client: Client) -> None:
+    await Guard(Verdict(safe=False, violations=[VIOLATION])).start(client)
+    failure = await refusal_of(InputCheck(client, 2.0))
+    assert (failure.http_status, failure.code, failure.param) == (400, "content_filter", "input")
+    assert failure.violations == [msgspec.to_builtins(VIOLATION)]
+
+
+@pytest.mark.parametrize("refuses", [True, False], ids=["refuses", "is not there"])
+async def test_without_a_verdict_nothing_passes(client: Client, *, refuses: bool) -> None:
+    if refuses:
+        await Guard(Refusal(Failure(503, "server_error", "down", "Down."))).start(client)
+    failure = await refusal_of(InputCheck(client, 2.0))
+    assert (failure.http_status, failure.code) == (503, "guard_unavailable")
+
+
+async def test_a_guard_that_takes_too_long_gives_no_verdict(client: Client) -> None:
+    asked = asyncio.Event()
+
+    async def on_question(_: Msg) -> None:
+        asked.set()
+
+    await client.subscribe(GUARD_CHECK.subject, cb=on_question)
+    await client.flush()
+    assert (await refusal_of(InputCheck(client, 0.05))).code == "guard_unavailable"
+    assert asked.is_set()
+
+
+async def test_without_a_policy_nobody_is_asked(client: Client) -> None:
+    request = requested(background=True)
+    assert await InputCheck(client, 2.0).passed(request) is request

@@ -1,0 +1,175 @@
+"""What is somebody else's is answered like what never was, byte for byte, and nothing happens."""
+
+from typing import Any
+
+import pytest
+
+from turnwire_contracts.events import Requested
+from turnwire_contracts.ids import TenantId
+from turnwire_contracts.json_values import JSON
+from turnwire_gateway.identity import LOCAL
+from turnwire_testing.asgi import Exchange
+from turnwire_testing.gateway import Api
+
+ADA = "local/ada"
+UNKNOWN = {"resp": "resp_" + "0" * 32, "conv": "conv_" + "0" * 32, "item": f"msg_{'0' * 32}o0"}
+OWNERS = {
+    "another user's": "local/bob",
+    "an admin's": "local/root/admin",
+    "another tenant's": "other/ada",
+}
+
+Route = tuple[str, str, JSON | None]
+
+
+def _create(**fields: Any) -> Route:
+    return "POST", "/v1/responses", {"model": "m", "input": "Hello?", **fields}
+
+
+_REFERENCE = [{"type": "item_reference", "id": "{item}"}]
+OF_RESPONSES: list[Route] = [
+    ("GET", "/v1/responses/{resp}", None),
+    ("GET", "/v1/responses/{resp}?stream=true", None),
+    ("GET", "/v1/responses/{resp}?stream=true&starting_after=1", None),
+    ("DELETE", "/v1/responses/{resp}", None),
+    ("POST", "/v1/responses/{resp}/cancel", None),
+    ("GET", "/v1/responses/{resp}/input_items", None),
+    _create(input=_REFERENCE),
+    _create(input=_REFERENCE, background=True),
+    ("POST", "/v1/responses/input_tokens", {"model": "m", "input": _REFERENCE}),
+    ("POST", "/v1/responses/compact", {"model": "m", "input": _REFERENCE}),
+    ("POST", "/v1/conversations", {"items": _REFERENCE}),
+]
+OF_CONVERSATIONS: list[Route] = [
+    ("GET", "/v1/conversations/{conv}", None),
+    ("POST", "/v1/conversations/{conv}", {"metadata": {}}),
+    ("DELETE", "/v1/conversations/{conv}", None),
+    ("GET", "/v1/conversations/{conv}/responses", None),
+    ("GET", "/v1/conversations/{conv}/items", None),
+    ("POST", "/v1/conversations/{conv}/items", {"items": [{"role": "user", "content": "x"}]}),
+    ("GET", "/v1/conversations/{conv}/items/{item}", None),
+    ("DELETE", "/v1/conversations/{conv}/items/{item}", None),
+    _create(conversation="{conv}"),
+    _create(conversation={"id": "{conv}"}, store=False),
+    _create(conversation="{conv}", stream=True),
+    ("POST", "/v1/responses/input_tokens", {"model": "m", "conversation": "{conv}"}),
+]
+
+
+def named(value: Any, names: dict[str, str]) -> Any:
+    """Put ids in the place of their names, anywhere."""
+    match value:
+        case str():
+            for name, written in names.items():
+                value = value.replace(f"{{{name}}}", written)
+            return value
+        case dict():
+            return {key: named(each, names) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        case list():
+            return [named(each, names) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        case _:
+            return value
+
+
+async def told(api: Api, route: Route, names: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """Take a route; gives the answer with the names of ids in their place."""
+    method, target, body = (named(each, names) for each in route)
+    headers = {"authorization": ADA, "x-request-id": "req_1"}
+    exchange: Exchange = await api.call(method, target, body, **headers)
+    answer = exchange.body
+    for name, written in names.items():
+        answer = answer.replace(written.encode(), f"{{{name}}}".encode())
+    fields = {name: told for name, told in exchange.headers.items() if name != "content-length"}
+    return exchange.status, fields, answer
+
+
+def kept(api: Api, owner: str) -> list[object]:
+    """Give all that is in the log of a tenant."""
+    tenant = TenantId(owner.partition("/")[0])
+    return [*api.log.ended(tenant), *api.log.conversations(tenant)]
+
+
+async def theirs(api: Api, owner: str, **fields: Any) -> dict[str, str]:
+    """Let somebody have a conversation with a response; gives the ids."""
+    begun = await api.call("POST", "/v1/conversations", {}, authorization=owner)
+    conversation = begun.json["id"]
+    body = {"model": "m", "input": "Hello?", "conversation": conversation, **fields}
+    response = (await api.call("POST", "/v1/responses", body, authorization=owner)).json["id"]
+    item = f"msg_{response.removeprefix('resp_')}o0"
+    return {"resp": response, "conv": conversation, "item": item}
+
+
+@pytest.mark.parametrize("whose", OWNERS)
+@pytest.mark.parametrize(
+    "route", [*OF_RESPONSES, *OF_CONVERSATIONS], ids=lambda route: f"{route[0]} {route[1]}"
+)
+async def test_what_is_somebody_elses_looks_like_what_never_was(
+    api: Api, route: Route, whose: str
+) -> None:
+    owner = OWNERS[whose]
+    names = await theirs(api, owner)
+    before = kept(api, owner)
+    requests = len(api.log.requests)
+    assert await told(api, route, names) == await told(api, route, UNKNOWN)
+    assert kept(api, owner) == before
+    assert len(api.log.requests) == requests
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+@pytest.mark.parametrize("route", OF_RESPONSES, ids=lambda route: f"{route[0]} {route[1]}")
+async def test_what_runs_for_somebody_else_looks_like_what_never_was(
+    api: Api, route: Route, state: str
+) -> None:
+    api.log.busy = True
+    names = await theirs(api, "local/bob", background=True)
+    request: Requested = api.log.requests[0]
+    if state == "running":
+        await api.log.start(request)
+    before = api.log.turn(LOCAL.tenant, request.response_id)
+    assert await told(api, route, names) == await told(api, route, UNKNOWN)
+    assert api.log.turn(LOCAL.tenant, request.response_id) == before
+
+
+@pytest.mark.parametrize(
+    "route", [*OF_RESPONSES, *OF_CONVERSATIONS], ids=lambda route: f"{route[0]} {route[1]}"
+)
+async def test_what_was_deleted_looks_like_what_never_was(api: Api, route: Route) -> None:
+    names = await theirs(api, ADA)
+    gone = await api.call("DELETE", f"/v1/conversations/{names['conv']}", authorization=ADA)
+    assert gone.status == 200
+    before = kept(api, ADA)
+    requests = len(api.log.requests)
+    assert await told(api, route, names) == await told(api, route, UNKNOWN)
+    assert kept(api, ADA) == before
+    assert len(api.log.requests) == requests
+
+
+@pytest.mark.parametrize("given", ["resp_x", "resp_" + "0" * 31 + "G", "*", "resp_.>", "a b", ">"])
+@pytest.mark.parametrize("kind", ["resp", "conv"])
+async def test_what_can_be_no_id_looks_like_what_never_was(api: Api, kind: str, given: str) -> None:
+    routes = OF_RESPONSES[:6] if kind == "resp" else OF_CONVERSATIONS
+    written = given if kind == "resp" else given.replace("resp", "conv")
+    for route in routes:
+        impossible = {**UNKNOWN, kind: written}
+        assert await told(api, route, impossible) == await told(api, route, UNKNOWN)
+
+
+async def test_lists_show_what_is_ones_own(api: Api) -> None:
+    mine = await theirs(api, ADA)
+    for owner in OWNERS.values():
+        await theirs(api, owner)
+    listed = (await api.call("GET", "/v1/conversations", authorization=ADA)).json
+    assert [each["id"] for each in listed["data"]] == [mine["conv"]]
+    everybody = (await api.call("GET", "/v1/conversations", authorization="local/x/admin")).json
+    assert len(everybody["data"]) == 3
+
+
+async def test_the_same_key_of_another_user_is_another_key(api: Api) -> None:
+    body = {"model": "m", "input": "Hello?"}
+    answers = [
+        await api.call("POST", "/v1/responses", body, authorization=who, **{"idempotency-key": "k"})
+        for who in (ADA, ADA, *OWNERS.values())
+    ]
+    assert [each.status for each in answers] == [200] * 5
+    assert answers[0].body == answers[1].body
+    assert len({each.json["id"] for each in answers}) == 4
