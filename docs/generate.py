@@ -1,4 +1,4 @@
-"""Writes the pages that the code itself tells: `docs/events.md` and `docs/settings.md`.
+"""Writes the pages that the code itself tells: clients (a part), coverage, events, settings.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit code 1 if they are not what would be written
@@ -9,11 +9,18 @@ import difflib
 import sys
 from pathlib import Path
 
+from clients_page import clients_page
+from coverage_page import coverage_page
 from event_page import event_page
 from settings_page import settings_page
 
 _FOLDER = Path(__file__).parent
-_PAGES = {"events.md": event_page, "settings.md": settings_page}
+_PAGES = {
+    "clients.md": clients_page,
+    "coverage.md": coverage_page,
+    "events.md": event_page,
+    "settings.md": settings_page,
+}
 
 
 def main() -> int:

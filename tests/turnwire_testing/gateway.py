@@ -1,79 +1,123 @@
 """A gateway in one process: real handlers between logs in memory and a broker."""
 
 import asyncio
+from typing import Any
 
 import orjson
 from fastapi import FastAPI
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_chassis.memory.event_log import MemoryEventLog
-from turnwire_contracts.events import AnyEvent, Failure, Requested
+from turnwire_chassis.memory.event_log import Event
+from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId, output_item_id
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.compaction import compaction_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import closed_response, error_envelope
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_gateway.answers.feed import Logs
-from turnwire_gateway.app import build
-from turnwire_gateway.handlers import ResponseHandlers
+from turnwire_gateway.app import World, build
+from turnwire_gateway.identity import ADMIN, LOCAL, Caller
+from turnwire_gateway.requests.prompts import Prompts
+from turnwire_gateway.requests.validation import Rules
 from turnwire_gateway.turns import Limits, Turns
 from turnwire_testing.asgi import Exchange, call
-from turnwire_testing.examples import AT, closed
+from turnwire_testing.examples import AT, closed, message, started
+from turnwire_testing.stores import AnsweringStore, ReadableLog
 from turnwire_testing.told_turns import LossyOutput
 
 LIMIT = 10_000
 
 
-class OrchestratedLog(MemoryEventLog):
+class OrchestratedLog(ReadableLog):
     """A log with an orchestrator behind it that answers every turn the same way."""
 
     def __init__(self, output: LossyOutput) -> None:
         """Answer well."""
         super().__init__()
         self.failure: Failure | None = None
+        self.busy = False
+        """Whether turns have to wait: nobody takes them until `finish`."""
         self.requests: list[Requested] = []
         self._output = output
 
-    async def append(self, event: AnyEvent, expected: int | None) -> int:
+    async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
         sequence = await super().append(event, expected)
         if isinstance(event, Requested):
             self.requests.append(event)
-            await self._answer(event)
+            if not self.busy:
+                await self.finish(event)
         return sequence
 
-    async def _answer(self, request: Requested) -> None:
-        about = {"tenant": request.tenant, "response_id": request.response_id}
-        turn = ended([request, closed(**about)])
-        await super().append(turn.closed, None)
+    async def start(self, request: Requested) -> None:
+        """Take a background turn from the queue."""
+        await super().append(started(**_about(request)), None)
+
+    async def finish(self, request: Requested, **changes: Any) -> None:
+        """Drive a turn to its end and tell it; `changes`: what is not usual about its end."""
+        about = _about(request)
+        said: Item = {
+            **message("Hi."),
+            "id": output_item_id(request.response_id, 0, "message"),
+        }
+        end = closed(**{**about, "output": [said], "stored": request.store, **changes})
+        recorded = await self.read(request.tenant, request.response_id)
+        turn = ended([*(each.event for each in recorded), end])
+        await super().append(end if end.stored else _without_content(end), None)
+        await self._tell(turn)
+        for each in recorded if not end.stored else ():
+            await self.erase(each)
+
+    async def _tell(self, turn: ClosedTurn) -> None:
+        request = turn.request
         if self.failure is not None:
             body = orjson.dumps(error_envelope(self.failure))
             answer = FrameMessage("A", 1, self.failure.http_status, 0, body)
-            say = self._output.publish if request.stream else self._output.answer
+            say = self._output.publish if request.watched else self._output.answer
             await say(request.response_id, answer)
-        elif request.stream:
+        elif request.watched:
             frames = stream_of(turn)
-            message = FrameMessage("E", 1, 0, len(frames), b"".join(frames))
-            await self._output.publish(request.response_id, message)
+            await self._output.publish(
+                request.response_id, FrameMessage("E", 1, 0, len(frames), b"".join(frames))
+            )
         else:
-            answer = FrameMessage("A", 1, 200, 0, orjson.dumps(closed_response(turn)))
-            await self._output.answer(request.response_id, answer)
+            body = orjson.dumps(
+                compaction_object(turn) if request.compact else closed_response(turn)
+            )
+            await self._output.answer(request.response_id, FrameMessage("A", 1, 200, 0, body))
 
 
 class Api:
     """A gateway, and what a test decides about the services behind it."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, prompts: Prompts | None = None) -> None:
         """Services answer once they are told what."""
         self.output = LossyOutput()
         self.log = OrchestratedLog(self.output)
         self.client = client
+        self.now = AT
         limits = Limits(turn_timeout_s=60, stream_grace_s=0, max_body_bytes=LIMIT)
-        turns = Turns(Logs(self.log, self.output), limits, self._nobody, lambda: AT)
-        self.app: FastAPI = build(ResponseHandlers(turns, client, lambda: AT, screen=False))
+        logs = Logs(self.log, self.output)
+        turns = Turns(logs, limits, self._is_watched, self._now_ms)
+        rules = Rules(screen=False, prompts=prompts or {})
+        self.world = World(
+            client, logs, turns, rules, self._now_ms, guard_timeout_s=2, identify=by_name
+        )
+        self.app: FastAPI = build(self.world)
 
-    async def _nobody(self, _: str) -> bool:
-        return False
+    def _now_ms(self) -> int:
+        return self.now
+
+    async def _is_watched(self, response_id: ResponseId) -> bool:
+        return self.world.turns.watches(response_id)
+
+    async def with_store(self) -> "Api":
+        """Let a store answer from the log."""
+        await AnsweringStore(self.log).start(self.client)
+        return self
 
     async def answers(self, subject: str, answer: bytes) -> None:
         """Let a service answer every question like this."""
@@ -83,6 +127,14 @@ class Api:
 
         await self.client.subscribe(subject, cb=on_question)
         await self.client.flush()
+
+    async def call(
+        self, method: str, target: str, body: JSON | None = None, **headers: str
+    ) -> Exchange:
+        """Make a request with a JSON body, or with none."""
+        content = b"" if body is None else orjson.dumps(body)
+        async with asyncio.timeout(15):
+            return await call(self.app, method, target, Exchange(content, headers))  # pyright: ignore[reportArgumentType]
 
     async def get(self, target: str, **headers: str) -> Exchange:
         """Ask for something."""
@@ -97,9 +149,58 @@ class Api:
         async with asyncio.timeout(5):
             return await call(self.app, "POST", "/v1/responses", Exchange(body, headers))  # pyright: ignore[reportArgumentType]
 
+    async def converse(self, **fields: object) -> str:
+        """Begin a conversation; gives its id."""
+        begun = await self.call("POST", "/v1/conversations", {**fields})
+        assert begun.status == 200, begun.json
+        return begun.json["id"]
+
+    async def say(self, text: str, **fields: object) -> JSON:
+        """Hold a turn; gives its response."""
+        exchange = await self.create(**{"input": text, **fields})
+        assert exchange.status in (200, 202), exchange.json
+        return exchange.json
+
+    def turn(self, response_id: str, tenant: TenantId = LOCAL.tenant) -> ClosedTurn:
+        """Give a turn that must have ended."""
+        found = self.log.turn(tenant, ResponseId(response_id))
+        assert isinstance(found, ClosedTurn), found
+        return found
+
+    def last_of(self, conversation_id: str) -> str | None:
+        """Name the turn that has the last place in a conversation."""
+        found, _ = self.log.conversation(LOCAL.tenant, ConversationId(conversation_id))
+        assert found is not None
+        return found.last
+
+
+def by_name(authorization: str | None) -> Caller:
+    """Take callers at their word: `tenant/owner`, with `/admin` behind it; else the local user."""
+    if authorization is None or authorization.count("/") == 0:
+        return LOCAL
+    tenant, owner, *roles = authorization.split("/")
+    return Caller(TenantId(tenant), OwnerId(owner), frozenset(roles) & {ADMIN})
+
 
 def ended(events: list[AnyEvent]) -> ClosedTurn:
     """Fold the events of a turn that has ended."""
     turn = fold(events)
     assert isinstance(turn, ClosedTurn)
     return turn
+
+
+def error_of(exchange: Exchange) -> tuple[int, str]:
+    """Status and code of an error, which must have the envelope."""
+    error = exchange.json["error"]
+    assert {"message", "type", "param", "code"} <= set(error)
+    return exchange.status, error["code"]
+
+
+def _about(request: Requested) -> dict[str, Any]:
+    return {"tenant": request.tenant, "response_id": request.response_id}
+
+
+def _without_content(end: Closed) -> Closed:
+    return closed(
+        tenant=end.tenant, response_id=end.response_id, output=[], status=end.status, stored=False
+    )

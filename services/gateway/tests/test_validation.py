@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.requests.nesting import MOST_LEVELS
 from turnwire_gateway.requests.prompts import parse_prompts
 from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
 from turnwire_testing.examples import AT, OTHER_ID, OWNER, RESPONSE_ID, TENANT, user
@@ -268,6 +269,19 @@ def test_a_wrong_value_is_refused_with_its_place(
 )
 def test_a_body_that_is_no_request_is_refused(body: bytes, code: str, param: str | None) -> None:
     assert refused(body) == (400, code, param)
+
+
+@pytest.mark.parametrize("around", [b'{"a":%b}', b"[%b]"], ids=["objects", "lists"])
+@given(st.integers(1, 400))
+def test_only_json_of_a_sane_depth_is_read(around: bytes, levels: int) -> None:
+    value = b"1"
+    for _ in range(levels):
+        value = around % value
+    body = b'{"x":%b}' % value
+    if levels < MOST_LEVELS:
+        assert read_object(body)
+    else:
+        assert refused(body) == (400, "invalid_json", None)
 
 
 @pytest.mark.parametrize("name", ["resp_nonexistent", "req_1", "", "resp_" + "0" * 31 + ">"])

@@ -69,7 +69,7 @@ class ClosedTurn(Struct, frozen=True, omit_defaults=True):
     abandoned: tuple[Item, ...] = ()
     abandoned_cuts: tuple[list[str], ...] = ()
     deleted: bool = False
-    """Put away: nobody but an admin may see it, and no history leads through it."""
+    """Put away: nobody but an admin may see it, and later histories leave it out."""
     deleted_with_conversation: bool = False
     removed: tuple[ItemId, ...] = ()
     """Items that later turns do not know of."""

@@ -55,8 +55,9 @@ class Changes:
         await self._append(Restored(**self._about(tenant, response_id, cause, "restored")))
 
     async def purge(self, tenant: TenantId, response_id: ResponseId, cause: str) -> None:
-        """Have a turn erased for ever."""
+        """Have a turn erased for ever; its frames go at once, its events when the store hears."""
         await self._append(Purged(**self._about(tenant, response_id, cause, "purged")))
+        await self._logs.output.forget(response_id)
 
     async def remove_item(
         self, tenant: TenantId, response_id: ResponseId, item_id: ItemId, cause: str

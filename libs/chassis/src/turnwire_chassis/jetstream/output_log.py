@@ -7,6 +7,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import BadSubscriptionError, ConnectionClosedError, MaxPayloadError
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from turnwire_chassis.jetstream.event_log import read_batch
@@ -49,9 +50,13 @@ class JetStreamOutputLog:
 
     async def forget(self, response_id: ResponseId) -> None:
         """See `OutputLog.forget`."""
-        await self._jetstream.purge_stream(
-            subjects.OUTPUT_STREAM, subject=subjects.output(response_id)
-        )
+        try:
+            await self._jetstream.purge_stream(
+                subjects.OUTPUT_STREAM, subject=subjects.output(response_id)
+            )
+        except NatsError as error:
+            # They age out anyway.
+            log.warning("frames not dropped", response_id=response_id, error=str(error))
 
     async def _send(self, subject: str, message: FrameMessage) -> None:
         try:

@@ -1,5 +1,6 @@
 """Whatever is raised while a request is handled, as an answer with the one envelope."""
 
+from http import HTTPStatus
 from typing import cast
 
 import structlog
@@ -7,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from turnwire_contracts.events import Failure
 from turnwire_gateway.answers.errors import ApiError, internal_error
@@ -30,16 +32,26 @@ async def _on_api_error(_: Request, error: Exception) -> Response:
 async def _on_http_error(request: Request, error: Exception) -> Response:
     """Say the framework's own errors (unknown path, wrong method) in the one envelope."""
     said = cast("HTTPException", error)
-    return error_response(
+    answer = error_response(
         ApiError(
             Failure(
                 http_status=said.status_code,
                 type="invalid_request_error",
-                code="unknown_url" if said.status_code == 404 else "http_error",  # noqa: PLR2004 -- HTTP's own number
+                code="unknown_url" if said.status_code == HTTPStatus.NOT_FOUND else "http_error",
                 message=f"{request.method} {request.url.path}: {said.detail}.",
             )
         )
     )
+    if said.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+    return answer
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Give the methods that a path has; Starlette names those of one route only."""
+    routes = cast("Starlette", request.app).routes
+    same_path = (route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    return {method for route in same_path for method in cast("Route", route).methods or ()}
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:

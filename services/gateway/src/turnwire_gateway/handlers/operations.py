@@ -84,7 +84,7 @@ class OperationHandlers:
 
 
 def _no_such_model(name: str, listed: list[JSON]) -> ApiError:
-    there = ", ".join(f"'{model.get('id')}'" for model in listed) or "none"
+    there = ", ".join(f"'{model['id']}'" for model in listed if model.get("id")) or "none"
     return ApiError(
         Failure(
             http_status=404,

@@ -23,6 +23,7 @@ _KNOWN = (
     _code("invalid_value", "A field has a value that cannot be; `param` names it.", 400),
     _code("unsupported_parameter", "A field asks for what is not done here.", 400),
     _code("content_filter", "The guard found violations; they are listed.", 400),
+    _code("unsupported_content", "The backend has no words for something in the input.", 400),
     _code("context_length_exceeded", "The history is longer than the model's context.", 400),
     _code("mutually_exclusive_parameters", "Two fields say what came before.", 400),
     _code("response_not_cancellable", "It is no background response, or it has ended.", 400),

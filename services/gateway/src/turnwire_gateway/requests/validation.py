@@ -26,6 +26,7 @@ from turnwire_gateway.answers.errors import (
 )
 from turnwire_gateway.requests.create_request import CreateRequest
 from turnwire_gateway.requests.input_items import ItemError, normalised_items
+from turnwire_gateway.requests.nesting import MOST_LEVELS, is_too_deep
 from turnwire_gateway.requests.prompts import Prompts, render
 
 _OURS = {
@@ -74,7 +75,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     """
     given = read(CreateRequest, fields)
     _refuse_contradictions(given)
-    needed = not (given.previous_response_id or given.conversation or given.prompt)
+    before = (given.previous_response_id, given.conversation, given.prompt)
     request = Requested(
         v=VERSIONS["requested"],
         tenant=origin.tenant,
@@ -83,7 +84,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         cause=origin.request_id,
         owner=origin.owner,
         model=given.model or "",
-        input=items_of(given.input, "input", needed=needed),
+        input=items_of(given.input, "input", needed=before == (None, None, None)),
         instructions=given.instructions,
         previous_response_id=previous_of(given.previous_response_id),
         params={
@@ -121,6 +122,10 @@ def read_object(body: bytes) -> JSON:
         raise invalid(f"The body is not valid JSON: {error}.", None, "invalid_json") from error
     if not isinstance(fields, dict):
         raise invalid("The body must be a JSON object.", None, "invalid_json")
+    if is_too_deep(body, fields):
+        raise invalid(
+            f"The body is nested more than {MOST_LEVELS} levels deep.", None, "invalid_json"
+        )
     return mapping(fields)
 
 

@@ -48,7 +48,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     of its conversation, nor an answer to a call that went that way: backends refuse it.
     """
     given = named_items(turn.request)
-    ids = {item["id"] for item in (*given, *turn.output) if item.get("id")}
+    ids = {item["id"] for item in (*given, *turn.output) if item.get("id")} - {*turn.removed}
     asked = [
         item
         for item, named in zip(turn.request.input, given, strict=True)

@@ -30,6 +30,7 @@ _CONTINUES = (
     "store_unavailable",
 )
 _BACKEND = (
+    "unsupported_content",
     "model_not_found",
     "rate_limit_exceeded",
     "backend_unavailable",
