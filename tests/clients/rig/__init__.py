@@ -1,0 +1,1 @@
+"""What the tests of clients stand on: programs to run, and what users say to a model."""
