@@ -209,29 +209,6 @@ class Verdict(Struct, frozen=True, tag=True):
     violations: list[Violation] = []
 
 
-class AskForTools(Struct, frozen=True):
-    """Which tools an MCP server offers, over streamable HTTP."""
-
-    server_url: str
-    server_label: str = ""
-    timeout_s: float = 10.0
-
-
-class Tool(Struct, frozen=True, omit_defaults=True):
-    """One tool as its server describes it (MCP: `Tool`)."""
-
-    name: str
-    input_schema: dict[str, Any]
-    description: str | None = None
-    annotations: dict[str, Any] | None = None
-
-
-class Tools(Struct, frozen=True, tag=True):
-    """All tools of a server, in its own order."""
-
-    tools: list[Tool]
-
-
 STORE_RESPONSE: Query[AskForResponse, Found | Running | Missing] = Query(
     subjects.STORE_RESPONSE, subjects.STORE_QUEUE, AskForResponse, Found | Running | Missing
 )
@@ -261,7 +238,4 @@ BACKEND_INPUT_TOKENS: Query[Requested, InputTokens | Refusal] = Query(
 )
 GUARD_CHECK: Query[AskForCheck, Verdict | Refusal] = Query(
     subjects.GUARD_CHECK, subjects.GUARD_QUEUE, AskForCheck, Verdict | Refusal
-)
-TOOLS_LIST: Query[AskForTools, Tools | Refusal] = Query(
-    subjects.TOOLS_LIST, subjects.TOOL_RUNNER_QUEUE, AskForTools, Tools | Refusal
 )

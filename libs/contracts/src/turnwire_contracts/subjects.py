@@ -22,6 +22,7 @@ BACKGROUND_CONSUMER = "orchestrator-background"
 
 GUARD_CHECK = "guard.check"
 TOOLS_LIST = "tools.list"
+TOOLS_CALL = "tools.call"
 STORE_RESPONSE = "store.response"
 STORE_HISTORY = "store.history"
 STORE_CONVERSATION = "store.conversation"
@@ -71,6 +72,16 @@ def answer(response_id: ResponseId) -> str:
 def viewers(response_id: ResponseId) -> str:
     """Name the subject that asks every gateway whether somebody still watches a response."""
     return f"viewers.{response_id}"
+
+
+def tool_progress(call_id: str) -> str:
+    """Name the subject on which a tool-runner says that it still works on a call."""
+    return f"tools.progress.{call_id}"
+
+
+def tool_cancel(call_id: str) -> str:
+    """Name the subject that tells whichever tool-runner has a call that nobody wants it."""
+    return f"tools.cancel.{call_id}"
 
 
 def dead(reason: str, response_id: ResponseId) -> str:
