@@ -32,14 +32,13 @@ FORWARDED: JSON = {
     "tools": [TOOL],
     "text": {"format": {"type": "json_object"}, "verbosity": "low"},
     "reasoning": {"effort": "low", "summary": "auto"},
-    "truncation": "auto",
     "user": "ada",
     "safety_identifier": "ada-1",
     "prompt_cache_key": "key-1",
 }
 """Fields that the backend gets and the response echoes, as the client gave them."""
 
-KEPT: JSON = {"metadata": {"color": "red"}, "max_tool_calls": 5}
+KEPT: JSON = {"metadata": {"color": "red"}, "max_tool_calls": 5, "truncation": "auto"}
 """Fields that the response echoes and the backend never sees."""
 
 

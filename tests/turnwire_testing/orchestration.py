@@ -164,7 +164,7 @@ class World:
         return TurnHandlers(self.ports(claim))
 
     def ports(self, claim: str = "first") -> Ports:
-        """Give what an orchestrator touches."""
+        """Give what an orchestrator stands on."""
         return Ports(
             log=self.log,
             output=self.output,

@@ -1,6 +1,7 @@
 """`turnwire doctor`: one line a check, and a way out for each problem."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,21 @@ async def test_what_does_not_answer_is_named_without_its_password(doctor: Doctor
     assert "store: mongodb://127.0.0.1:9 does not answer" in text
     assert "backend: no answer from http://127.0.0.1:9/v1" in text
     assert "secret" not in text
+
+
+async def test_each_backend_that_a_file_names_is_asked(doctor: Doctor, tmp_path: Path) -> None:
+    path = tmp_path / "backends.yaml"
+    path.write_text("backends:\n  - {name: a, url: http://127.0.0.1:9/v1}\n", encoding="utf-8")
+
+    code, text = await doctor(TURNWIRE_BACKENDS=str(path))
+
+    assert code == 1
+    assert "backend a: no answer from http://127.0.0.1:9/v1" in text
+
+    path.write_text("backends: []\n", encoding="utf-8")
+    _, text = await doctor(TURNWIRE_BACKENDS=str(path))
+
+    assert "backends.yaml:1: backends: must name at least one backend" in text
 
 
 async def test_a_misspelt_setting_is_found(doctor: Doctor) -> None:

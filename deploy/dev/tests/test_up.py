@@ -165,6 +165,24 @@ async def test_a_misspelt_setting_is_refused_with_the_right_name(start_up: Start
     assert "Did you mean TURNWIRE_BACKEND_URL?" in up.text
 
 
+async def test_a_file_of_backends_takes_the_place_of_one_backend(
+    start_up: StartUp, tmp_path: Path
+) -> None:
+    path = tmp_path / "backends.yaml"
+    path.write_text("backends:\n  - {name: a, url: http://127.0.0.1:9/v1}\n", encoding="utf-8")
+    settings = {"TURNWIRE_BACKENDS": str(path), "TURNWIRE_BACKEND_URL": ""}
+    up = await (await start_up(**settings)).is_up()
+    run = up.run()
+
+    told = psutil.Process(run["children"]["orchestrator"]["pid"]).environ()
+
+    assert "model" not in run["children"]
+    assert run["backend_url"] == ""
+    assert told["TURNWIRE_BACKENDS"] == str(path)
+    assert "TURNWIRE_BACKEND_URL" not in told
+    assert str(path) in up.text
+
+
 async def test_a_backend_that_is_no_url_is_refused(start_up: StartUp) -> None:
     up = await start_up(TURNWIRE_BACKEND_URL="localhost:11434")
 

@@ -1,5 +1,6 @@
 """Several backends as one: each model goes where it is served, and all stand in one list."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -118,6 +119,12 @@ async def test_each_model_is_sampled_where_it_is() -> None:
             await ask(backends, model)
     assert [request.body["model"] for request in first.requests] == ["alpha", "shared"]
     assert [request.body["model"] for request in second.requests] == ["beta"]
+
+
+async def test_the_first_requests_wait_for_the_lists() -> None:
+    async with two() as (first, second, backends):
+        await asyncio.gather(*(ask(backends, model) for model in ("alpha", "beta", "alpha")))
+    assert (len(first.requests), len(second.requests)) == (2, 1)
 
 
 async def test_a_model_that_matches_a_pattern_is_sampled_there() -> None:

@@ -10,15 +10,24 @@ from turnwire_contracts.events import (
     Closed,
     Failure,
     Screened,
+    Started,
     TakenOver,
     Usage,
     kind_of,
 )
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, Erased, Sampling, evolve, fold
-from turnwire_orchestrator.deciding.commands import Cancel, Command, Fail, Finish, Judge, TakeOver
+from turnwire_contracts.turn import ClosedTurn, Erased, Refused, Sampling, Screening, evolve, fold
+from turnwire_orchestrator.deciding.commands import (
+    Cancel,
+    Command,
+    Fail,
+    Finish,
+    Judge,
+    Start,
+    TakeOver,
+)
 from turnwire_orchestrator.deciding.decide import ImpossibleCommandError, decide, without_content
-from turnwire_orchestrator.deciding.react import Erase, GiveUp, Refuse, Sample, Screen, react
+from turnwire_orchestrator.deciding.react import Erase, GiveUp, Leave, Refuse, Sample, Screen, react
 from turnwire_testing.examples import (
     AT,
     OWNER,
@@ -29,6 +38,7 @@ from turnwire_testing.examples import (
     message,
     requested,
     screened,
+    started,
     taken_over,
 )
 
@@ -41,9 +51,14 @@ screens, cancels, stores = st.booleans(), st.booleans(), st.booleans()
 @st.composite
 def running(draw: st.DrawFn) -> list[AnyEvent]:
     """Draw the events of a turn that has not ended."""
-    screen = draw(screens)
+    screen, background = draw(screens), draw(st.booleans())
     instructions = draw(st.sampled_from([None, "", "Be brief."]))
-    life: list[AnyEvent] = [requested(screen=screen, store=draw(stores), instructions=instructions)]
+    store = background or draw(stores)
+    life: list[AnyEvent] = [
+        requested(screen=screen, store=store, instructions=instructions, background=background)
+    ]
+    if background and draw(st.booleans()):
+        life.append(started())
     if screen:
         verdict = draw(st.sampled_from([None, screened(), screened(violations=[VIOLATION])]))
         life += [verdict] if verdict else []
@@ -70,18 +85,62 @@ closings = (
 )
 commands = (
     closings
+    | st.builds(Start, st.just(AT))
     | st.builds(Judge, st.just(AT), st.just([]))
     | st.builds(TakeOver, st.just(AT), st.just("second:2"), st.just([]), st.just([]))
 )
 
 
 @given(running(), commands)
-def test_a_running_turn_gets_one_event_that_is_about_it(
+def test_what_is_decided_about_a_running_turn_can_be_folded_and_is_about_it(
     life: list[AnyEvent], command: Command
 ) -> None:
-    (event,) = decide(command, fold(life))
-    assert (event.tenant, event.response_id, event.at) == (TENANT, RESPONSE_ID, AT)
-    assert codec.decode(kind_of(event), codec.encode(event)) == event
+    turn = fold(life)
+    for event in decide(command, turn):
+        assert (event.tenant, event.response_id, event.at) == (TENANT, RESPONSE_ID, AT)
+        assert codec.decode(kind_of(event), codec.encode(event)) == event
+        # The log takes nothing that cannot be folded.
+        evolve(turn, event)
+
+
+@given(running(), commands)
+def test_only_what_a_turn_is_beyond_leads_to_no_event(
+    life: list[AnyEvent], command: Command
+) -> None:
+    turn = fold(life)
+    match command:
+        case Start():
+            beyond = isinstance(turn, Refused) or any(isinstance(each, Started) for each in life)
+        case Judge():
+            beyond = not isinstance(turn, Screening)
+        case _:
+            beyond = False
+    assert len(decide(command, turn)) == (0 if beyond else 1)
+
+
+@given(running(), st.sampled_from([Start(AT), Judge(AT, []), Judge(AT, [VIOLATION])]))
+def test_what_is_recorded_twice_is_recorded_once(life: list[AnyEvent], command: Command) -> None:
+    turn = fold(life)
+    for event in decide(command, turn):
+        turn = evolve(turn, event)
+    assert decide(command, turn) == ()
+
+
+@given(running())
+def test_a_background_turn_leaves_the_queue_before_anything_else_and_once(
+    life: list[AnyEvent],
+) -> None:
+    turn = fold(life)
+    step = react(turn)
+    if isinstance(turn, Screening | Sampling) and step == Leave():
+        assert turn.request.background
+        assert not turn.started
+        (event,) = decide(Start(AT), turn)
+        assert react(evolve(turn, event)) in (Screen(turn.request), Sample(turn.request))
+    elif isinstance(turn, Screening | Sampling) and turn.request.background:
+        assert turn.started or turn.cancel
+    else:
+        assert step != Leave()
 
 
 @given(running(), commands)
@@ -168,7 +227,7 @@ def test_what_the_log_keeps_of_a_turn_that_is_not_stored_has_no_content(
 @given(running())
 def test_doing_what_a_turn_needs_brings_it_to_its_end(life: list[AnyEvent]) -> None:
     turn = fold(life)
-    for _ in range(3):
+    for _ in range(4):
         step = react(turn)
         if step is None or isinstance(step, Erase):
             break
@@ -188,6 +247,11 @@ def test_doing_what_a_turn_needs_brings_it_to_its_end(life: list[AnyEvent]) -> N
         ([requested()], Sample(requested())),
         ([requested(), taken_over()], Sample(requested())),
         ([requested(), cancel_requested()], GiveUp()),
+        ([requested(background=True)], Leave()),
+        ([requested(background=True, screen=True)], Leave()),
+        ([requested(background=True), cancel_requested()], GiveUp()),
+        ([requested(background=True), taken_over()], Leave()),
+        ([requested(background=True), started()], Sample(requested(background=True))),
         ([requested(), closed()], None),
         ([requested(store=False), closed(stored=False)], Erase()),
         ([closed(stored=False)], None),
@@ -200,6 +264,8 @@ def test_a_turn_needs_this_next(life: list[AnyEvent], step: object) -> None:
 def command_for(step: object) -> Command:
     """Do a step well."""
     match step:
+        case Leave():
+            return Start(AT)
         case Screen():
             return Judge(AT, [])
         case Sample():

@@ -5,16 +5,20 @@ from collections.abc import AsyncGenerator, Callable
 import nats
 import orjson
 import pytest
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import STORE_HISTORY, AskForHistory, History, Missing, Running
 from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.wire.refusals import previous_not_found
+from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.history import encode_input
 from turnwire_testing.examples import OTHER_ID, OWNER, RESPONSE_ID, TENANT, closed, requested, user
+from turnwire_testing.orchestration import World
 
 PLENTY = 1024 * 1024
 Store = Callable[[AskForHistory], History | Running | Missing]
@@ -146,3 +150,116 @@ async def test_a_history_that_ends_in_another_response_is_not_the_one_asked_for(
 
 async def test_without_a_store_the_turn_fails_at_once(client: Client) -> None:
     assert await failure_code(StoreHistories(client, PLENTY)) == "store_unavailable"
+
+
+@pytest.mark.parametrize("remembered", [False, True], ids=["asked for", "remembered"])
+async def test_another_user_does_not_find_what_is_not_theirs(
+    client: Client, *, remembered: bool
+) -> None:
+    await AnsweringStore(client, lambda _: History([turn(RESPONSE_ID, "a")])).start()
+    histories = StoreHistories(client, PLENTY)
+    if remembered:
+        histories.remember(turn(RESPONSE_ID, "a"), None)
+    with pytest.raises(TurnFailedError) as raised:
+        await histories.past(TENANT, RESPONSE_ID, OwnerId("bob"))
+    assert raised.value.failure == previous_not_found(RESPONSE_ID)
+    assert (await histories.past(TENANT, RESPONSE_ID, None)).owner == OWNER
+
+
+async def test_what_runs_for_another_user_looks_like_what_never_was(client: Client) -> None:
+    await AnsweringStore(client, lambda _: Running(requested(owner=OwnerId("bob")))).start()
+    histories = StoreHistories(client, PLENTY)
+    with pytest.raises(TurnFailedError) as raised:
+        await histories.past(TENANT, RESPONSE_ID, OWNER)
+    assert raised.value.failure == previous_not_found(RESPONSE_ID)
+
+
+async def test_what_was_changed_is_asked_for_again(client: Client) -> None:
+    said = ["before"]
+    store = await AnsweringStore(
+        client, lambda question: History([turn(question.response_id, said[0])])
+    ).start()
+    histories = StoreHistories(client, PLENTY)
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
+    said[0] = "after"
+    histories.forget()
+    assert texts(encode_input(await histories.past(TENANT, RESPONSE_ID, OWNER), b"")) == ["after"]
+    assert len(store.asked) == 2
+
+
+async def test_an_answer_that_a_change_overtook_is_not_kept(client: Client) -> None:
+    changes = 1
+
+    def store(question: AskForHistory) -> History:
+        nonlocal changes
+        # The change is heard while the answer is on its way.
+        if changes:
+            changes -= 1
+            histories.forget()
+        return History([turn(question.response_id, "a")])
+
+    asking = await AnsweringStore(client, store).start()
+    histories = StoreHistories(client, PLENTY)
+    for _ in range(3):
+        await histories.past(TENANT, RESPONSE_ID, OWNER)
+    assert len(asking.asked) == 2
+
+
+async def test_a_turn_whose_parent_was_forgotten_is_not_remembered(client: Client) -> None:
+    store = await AnsweringStore(
+        client, lambda question: History([turn(question.response_id, "a")])
+    ).start()
+    histories = StoreHistories(client, PLENTY)
+    parent = await histories.past(TENANT, RESPONSE_ID, OWNER)
+    histories.forget()
+    histories.remember(turn(OTHER_ID, "b", previous_response_id=RESPONSE_ID), parent)
+    await histories.past(TENANT, OTHER_ID, OWNER)
+    # Another copy of the parent is not the one that the turn read.
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
+    histories.remember(turn(OTHER_ID, "c", previous_response_id=RESPONSE_ID), parent)
+    assert texts(encode_input(await histories.past(TENANT, OTHER_ID, OWNER), b"")) == ["a"]
+    assert [question.response_id for question in store.asked] == [
+        RESPONSE_ID,
+        OTHER_ID,
+        RESPONSE_ID,
+    ]
+
+
+async def test_a_turn_that_never_read_its_parent_is_not_remembered_without_it(
+    client: Client,
+) -> None:
+    store = await AnsweringStore(
+        client, lambda _: History([turn(RESPONSE_ID, "a"), turn(OTHER_ID, "b")])
+    ).start()
+    histories = StoreHistories(client, PLENTY)
+    # It was cancelled before it was sampled.
+    histories.remember(turn(OTHER_ID, "b", previous_response_id=RESPONSE_ID), None)
+    past = await histories.past(TENANT, OTHER_ID, OWNER)
+    assert texts(encode_input(past, b"")) == ["a", "b"]
+    assert len(store.asked) == 1
+
+
+async def test_after_a_reconnection_nothing_from_before_is_trusted(client: Client) -> None:
+    store = await AnsweringStore(
+        client, lambda question: History([turn(question.response_id, "a")])
+    ).start()
+    histories = StoreHistories(client, PLENTY)
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
+    client.stats["reconnects"] += 1
+    parent = await histories.past(TENANT, RESPONSE_ID, OWNER)
+    assert len(store.asked) == 2
+    client.stats["reconnects"] += 1
+    histories.remember(turn(OTHER_ID, "b", previous_response_id=RESPONSE_ID), parent)
+    await histories.past(TENANT, OTHER_ID, OWNER)
+    assert len(store.asked) == 3
+
+
+async def test_an_orchestrator_that_hears_of_a_change_forgets(client: Client) -> None:
+    store = await AnsweringStore(client, lambda _: History([turn(RESPONSE_ID, "a")])).start()
+    histories = StoreHistories(client, PLENTY)
+    world = World()
+    orchestrator = TurnHandlers(replace(world.ports(), histories=histories))
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
+    orchestrator.turn_changed()
+    await histories.past(TENANT, RESPONSE_ID, OWNER)
+    assert len(store.asked) == 2

@@ -22,6 +22,7 @@ class Addresses:
     nats: str
     mongodb: str
     backend: str
+    """Empty where a file names the backends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str
         addresses=addresses,
         children=(
             *_ground(settings, folder, ports),
-            *_services(settings, folder, _environment(addresses, environ), ports),
+            *_services(settings, folder, _environment(settings, addresses, environ), ports),
         ),
     )
 
@@ -51,8 +52,14 @@ def _addresses(settings: RunnerSettings, ports: Mapping[str, int]) -> Addresses:
         api=http_url(settings.host, settings.port),
         nats=settings.nats_url or nats.nats_url(ports[nats.NAME]),
         mongodb=settings.mongodb_url or mongo.mongodb_url(ports[mongo.NAME]),
-        backend=settings.backend_url or model.model_url(ports[model.NAME]),
+        backend=_backend(settings, ports),
     )
+
+
+def _backend(settings: RunnerSettings, ports: Mapping[str, int]) -> str:
+    if settings.backends is not None:
+        return ""
+    return settings.backend_url or model.model_url(ports[model.NAME])
 
 
 def _ground(
@@ -63,7 +70,7 @@ def _ground(
         ground.append(nats.nats_child(folder, ports[nats.NAME], ports[MONITOR]))
     if settings.mongodb_url is None:
         ground.append(mongo.mongo_child(folder, ports[mongo.NAME]))
-    if settings.backend_url is None:
+    if settings.brings_no_backend:
         ground.append(model.model_child(folder, ports[model.NAME]))
     return tuple(ground)
 
@@ -83,14 +90,14 @@ def _services(
     )
 
 
-def _environment(addresses: Addresses, environ: Mapping[str, str]) -> dict[str, str]:
+def _environment(
+    settings: RunnerSettings, addresses: Addresses, environ: Mapping[str, str]
+) -> dict[str, str]:
     # An empty setting is an unset one for the runner, so it must be for the services too.
     inherited = {
         name: value for name, value in environ.items() if value or not name.startswith(PREFIX)
     }
-    return {
-        **inherited,
-        "TURNWIRE_NATS_URL": addresses.nats,
-        "TURNWIRE_MONGODB_URL": addresses.mongodb,
-        "TURNWIRE_BACKEND_URL": addresses.backend,
-    }
+    told = {"TURNWIRE_NATS_URL": addresses.nats, "TURNWIRE_MONGODB_URL": addresses.mongodb}
+    if settings.backends is not None:
+        return {**inherited, **told, "TURNWIRE_BACKENDS": str(settings.backends)}
+    return {**inherited, **told, "TURNWIRE_BACKEND_URL": addresses.backend}

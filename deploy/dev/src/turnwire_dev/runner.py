@@ -136,17 +136,21 @@ class Runner:
 
     async def _model(self) -> tuple[str, str]:
         """The model's id, and a word about it."""
-        if self._settings.backend_url is None:
+        if self._settings.brings_no_backend:
             return MODEL_ID, "135M parameters, served here; TURNWIRE_BACKEND_URL brings your own"
-        match await ask_backend(self._settings.backend_url, self._settings.backend_api_key):
+        # The gateway lists the models of all backends that a file names.
+        backends, key = self._settings.backends, self._settings.backend_api_key
+        url = f"{self._plan.addresses.api}/v1" if backends else self._plan.addresses.backend
+        where = backends or url
+        match await ask_backend(url, None if backends else key):
             case BackendAnswers((first, *others)):
                 more = f", and {len(others)} more" if others else ""
-                return first, f"at {self._settings.backend_url}{more}"
+                return first, f"at {where}{more}"
             case BackendAnswers():
-                return "your-model", f"{self._settings.backend_url} lists no models"
+                return "your-model", f"{where} lists no models"
             case BackendFails(problem, way_out):
                 self._screen.warning(f"The backend does not work yet: {problem}. {way_out}")
-                return "your-model", f"at {self._settings.backend_url}"
+                return "your-model", f"at {where}"
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         """Whether `work` came to its end before somebody asked to stop. Raises what it raises."""

@@ -48,6 +48,11 @@ class RunnerSettings(BaseSettings):
     backend_api_key: SecretStr | None = Field(
         default=None, description="The bearer token for the inference server."
     )
+    backends: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None,
+        description="A YAML file that names several inference servers. Set: it is used, and no "
+        "local model is started.",
+    )
     default_instructions: str | None = Field(
         default=None, description="Instructions for turns that bring none; read by the services."
     )
@@ -62,3 +67,8 @@ class RunnerSettings(BaseSettings):
         pattern="^(debug|info|warning|error)$",
         description="The least important facts that are logged: debug, info, warning or error.",
     )
+
+    @property
+    def brings_no_backend(self) -> bool:
+        """Whether a model has to be started here."""
+        return self.backend_url is None and self.backends is None

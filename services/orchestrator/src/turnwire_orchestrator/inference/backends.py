@@ -16,12 +16,6 @@ from turnwire_orchestrator.prompting.prompt import Prompt
 
 AnswerT = TypeVar("AnswerT")
 
-LOOK_EVERY_S = 60.0
-"""Models come and go; a list is never older."""
-
-LOOK_AGAIN_S = 1.0
-"""A server that is not understood yet is looked at again so soon."""
-
 _ASK_AGAIN_S = 5.0
 """A model that nobody lists is looked for no more often."""
 
@@ -35,18 +29,21 @@ class Backends:
     def __init__(self, backends: Sequence[HttpBackend]) -> None:
         """Serve with these; the first comes first wherever several could."""
         self._backends = backends
-        self._asked_at = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
+        self._looked_at = float("-inf")
 
     async def close(self) -> None:
         """End all connections."""
+        if self._looking is not None:
+            self._looking.cancel()
         for backend in self._backends:
             await backend.close()
 
     async def keep_looking(self) -> None:
         """Find out what the servers are and serve, for ever."""
-        while True:
-            known = await self._look()
-            await asyncio.sleep(LOOK_EVERY_S if known else LOOK_AGAIN_S)
+        async with asyncio.TaskGroup() as group:
+            for backend in self._backends:
+                group.create_task(backend.keep_looking())
 
     @asynccontextmanager
     async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
@@ -82,19 +79,26 @@ class Backends:
         if len(self._backends) == 1:
             return self._backends[0]
         index = choose(model, self._served())
-        now = asyncio.get_running_loop().time()
-        if index is None and now - self._asked_at >= _ASK_AGAIN_S:
-            self._asked_at = now
-            await self._look()
+        if index is None:
+            await self._look_again()
             index = choose(model, self._served())
         if index is None:
             names = [str(entry.get("id")) for entry in merged(self._served())]
             raise TurnFailedError(failures.model_not_found(model, names))
         return self._backends[index]
 
-    async def _look(self) -> bool:
-        answers = await _all(backend.look() for backend in self._backends)
-        return not any(answers)
+    async def _look_again(self) -> None:
+        """Read all lists again, once for all who miss a model now, unless that was just done."""
+        now = asyncio.get_running_loop().time()
+        if self._looking is None or self._looking.done():
+            if now - self._looked_at < _ASK_AGAIN_S:
+                return
+            self._looking = asyncio.create_task(self._look())
+        await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        await _all(backend.look() for backend in self._backends)
+        self._looked_at = asyncio.get_running_loop().time()
 
     def _served(self) -> list[Served]:
         return [backend.served for backend in self._backends]
