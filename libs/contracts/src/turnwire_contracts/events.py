@@ -80,6 +80,8 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The model is to summarise what was said, not to answer it."""
     obfuscate: bool = False
     """Whether deltas are padded, so that their sizes tell nothing."""
+    seals: dict[str, str] = {}
+    """By `server_label`: what opens an MCP server, sealed (`chassis/sealing.py`)."""
     fingerprint: str | None = None
     """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
 
@@ -108,6 +110,39 @@ class Screened(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     violations: list[dict[str, Any]] = []
 
 
+class ToolsListed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """What MCP servers offer is known, and which approved calls come first."""
+
+    items: list[Item] = []
+    """`mcp_list_tools` of servers that the history did not know, then `mcp_call`s to be made."""
+
+
+class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The model asked for tools that are run here; it is asked again with what they answer."""
+
+    output: list[Item]
+    """The items of the sample; its `mcp_call`s have no end yet."""
+    cuts: list[list[str]] = []
+    usage: Usage | None = None
+    instructions: str | None = None
+    """What the model was told, where the client did not say it in this very request."""
+
+
+class ToolCalled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """Calls leave now: from here on it is not certain that they were never made."""
+
+    item_ids: list[ItemId]
+
+
+class ToolReturned(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A call has ended, well or not."""
+
+    item_id: ItemId
+    output: str | None = None
+    error: dict[str, Any] | None = None
+    """OpenAI: `mcp_call.error`."""
+
+
 class TakenOver(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Another orchestrator claimed the turn; what clients had seen of the lost sample stays."""
 
@@ -128,7 +163,7 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
 
     status: Status
     output: list[Item] = []
-    """The items of the last sample; what was abandoned before stands in `TakenOver`."""
+    """The items of the last sample; those before stand in `Sampled` and `TakenOver`."""
     cuts: list[list[str]] = []
     """Where the deltas of `output` were cut; empty if nobody could have watched."""
     usage: Usage | None = None
@@ -168,6 +203,10 @@ AnyEvent = (
     | Started
     | ItemsAdded
     | Screened
+    | ToolsListed
+    | Sampled
+    | ToolCalled
+    | ToolReturned
     | TakenOver
     | CancelRequested
     | Closed
@@ -182,6 +221,10 @@ KINDS: dict[str, type[AnyEvent]] = {
     "started": Started,
     "items_added": ItemsAdded,
     "screened": Screened,
+    "tools_listed": ToolsListed,
+    "sampled": Sampled,
+    "tool_called": ToolCalled,
+    "tool_returned": ToolReturned,
     "taken_over": TakenOver,
     "cancel_requested": CancelRequested,
     "closed": Closed,

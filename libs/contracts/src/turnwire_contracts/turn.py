@@ -22,16 +22,42 @@ from turnwire_contracts.events import (
     Purged,
     Requested,
     Restored,
+    Sampled,
     Screened,
     Started,
     TakenOver,
+    ToolCalled,
+    ToolReturned,
+    ToolsListed,
+    Usage,
 )
 from turnwire_contracts.ids import ItemId
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.tool_calls import ended_call, is_waiting, summed, unmade_call
 
 
 class Unborn(Struct, frozen=True):
     """Nothing has happened yet."""
+
+
+class Told(Struct, frozen=True, omit_defaults=True):
+    """Output of a turn before its last sample: of lost samples, and of rounds with tools."""
+
+    items: tuple[Item, ...] = ()
+    cuts: tuple[list[str], ...] = ()
+    lost: tuple[ItemId, ...] = ()
+    """Those that clients saw of samples whose orchestrator died: no model is shown them."""
+    rounds: tuple[int, ...] = ()
+    """After how many items the ends of the calls before them were told."""
+
+    def and_then(self, items: list[Item], cuts: list[list[str]]) -> "Told":
+        """Add output; cuts of what nobody could have watched are made up."""
+        known = [*cuts, *([[]] * (len(items) - len(cuts)))]
+        return replace(self, items=(*self.items, *items), cuts=(*self.cuts, *known))
+
+    def round_ended(self) -> "Told":
+        """Note that the ends of all calls so far are told next."""
+        return replace(self, rounds=(*self.rounds, len(self.items)))
 
 
 class Screening(Struct, frozen=True):
@@ -46,12 +72,22 @@ class Sampling(Struct, frozen=True):
     """The model is to be asked."""
 
     request: Requested
-    abandoned: tuple[Item, ...] = ()
-    """What clients saw of samples whose orchestrator died."""
-    abandoned_cuts: tuple[list[str], ...] = ()
+    told: Told = Told()
     cancel: CancelRequested | None = None
     started: bool = False
     """Whether it left the queue; only background turns say so."""
+    listed: bool = False
+    """Whether it is known what MCP servers offer."""
+    called: frozenset[ItemId] = frozenset()
+    """Calls that left, whose end is not known."""
+    samples: int = 0
+    """How often the model asked for tools that are run here."""
+    usage: Usage | None = None
+
+    @property
+    def waiting(self) -> list[Item]:
+        """Calls of MCP tools that have not ended."""
+        return [item for item in self.told.items if is_waiting(item)]
 
 
 class Refused(Struct, frozen=True):
@@ -66,8 +102,7 @@ class ClosedTurn(Struct, frozen=True, omit_defaults=True):
 
     request: Requested
     closed: Closed
-    abandoned: tuple[Item, ...] = ()
-    abandoned_cuts: tuple[list[str], ...] = ()
+    told: Told = Told()
     deleted: bool = False
     """Put away: nobody but an admin may see it, and later histories leave it out."""
     deleted_with_conversation: bool = False
@@ -82,12 +117,17 @@ class ClosedTurn(Struct, frozen=True, omit_defaults=True):
     @property
     def output(self) -> list[Item]:
         """All output items in the order of their `output_index`."""
-        return [*self.abandoned, *self.closed.output]
+        return [*self.told.items, *self.closed.output]
+
+    @property
+    def said(self) -> list[Item]:
+        """The output that later models are shown."""
+        return [item for item in self.output if item.get("id") not in self.told.lost]
 
     @property
     def cuts(self) -> list[list[str]]:
         """Where the deltas of `output` were cut; shorter where nobody could have watched."""
-        return [*self.abandoned_cuts, *self.closed.cuts]
+        return [*self.told.cuts, *self.closed.cuts]
 
     @property
     def instructions(self) -> str | None:
@@ -108,7 +148,7 @@ class ImpossibleEventError(Exception):
     """An event that cannot follow what happened before: the log is damaged or mixed up."""
 
 
-def evolve(turn: Turn, event: AnyEvent) -> Turn:  # noqa: PLR0911 -- one line for each event
+def evolve(turn: Turn, event: AnyEvent) -> Turn:  # noqa: C901, PLR0911 -- one line for each event
     """Give the state after `event`.
 
     Raises `ImpossibleEventError` when the event cannot follow.
@@ -122,6 +162,8 @@ def evolve(turn: Turn, event: AnyEvent) -> Turn:  # noqa: PLR0911 -- one line fo
             return _items_added(turn, event)
         case Screened():
             return _screened(turn, event)
+        case ToolsListed() | Sampled() | ToolCalled() | ToolReturned():
+            return _with_tools(turn, event)
         case TakenOver():
             return _taken_over(turn, event)
         case CancelRequested():
@@ -205,14 +247,55 @@ def _screened(turn: Turn, event: Screened) -> Turn:
     return Sampling(turn.request, cancel=turn.cancel, started=turn.started)
 
 
+def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolReturned) -> Turn:
+    if not isinstance(turn, Sampling):
+        raise ImpossibleEventError("only a turn that runs uses tools")
+    match event:
+        case ToolsListed():
+            return replace(turn, told=turn.told.and_then(event.items, []), listed=True)
+        case Sampled():
+            return replace(
+                turn,
+                told=turn.told.and_then(event.output, event.cuts),
+                samples=turn.samples + 1,
+                usage=summed(turn.usage, event.usage),
+            )
+        case ToolCalled():
+            return replace(turn, called=turn.called | {*event.item_ids})
+        case ToolReturned():
+            return _returned(turn, event)
+        case _:
+            assert_never(event)
+
+
+def _returned(turn: Sampling, event: ToolReturned) -> Sampling:
+    if all(item.get("id") != event.item_id for item in turn.waiting):
+        raise ImpossibleEventError("a call ends once")
+    items = tuple(
+        ended_call(item, event.output, event.error) if item.get("id") == event.item_id else item
+        for item in turn.told.items
+    )
+    told = replace(turn.told, items=items)
+    if not any(map(is_waiting, items)):
+        told = told.round_ended()
+    return replace(turn, told=told, called=turn.called - {event.item_id})
+
+
+def _settled(told: Told) -> Told:
+    """Give the end of calls that the turn did not wait for."""
+    if not any(map(is_waiting, told.items)):
+        return told
+    items = tuple(unmade_call(item) if is_waiting(item) else item for item in told.items)
+    return replace(told, items=items).round_ended()
+
+
 def _taken_over(turn: Turn, event: TakenOver) -> Turn:
     match turn:
         case Sampling():
-            return replace(
-                turn,
-                abandoned=(*turn.abandoned, *event.abandoned),
-                abandoned_cuts=(*turn.abandoned_cuts, *event.cuts),
-            )
+            told = turn.told.and_then(event.abandoned, event.cuts)
+            lost = (*told.lost, *(ItemId(item["id"]) for item in event.abandoned))
+            told = replace(told, lost=lost)
+            return replace(turn, told=told.round_ended() if event.abandoned else told)
         case Screening() | Refused():
             return turn
         case Unborn() | ClosedTurn() | Erased():
@@ -240,7 +323,7 @@ def _closed(turn: Turn, event: Closed) -> Turn:
         case Screening() | Refused():
             return ClosedTurn(turn.request, event)
         case Sampling():
-            return ClosedTurn(turn.request, event, turn.abandoned, turn.abandoned_cuts)
+            return ClosedTurn(turn.request, event, _settled(turn.told))
         case ClosedTurn() | Erased():
             raise ImpossibleEventError("a turn closes once")
         case _:

@@ -33,6 +33,7 @@ _EVENTS = {
     "summary_text": "response.reasoning_summary_text",
     "function_call": "response.function_call_arguments",
     "custom_tool_call": "response.custom_tool_call_input",
+    "mcp_call": "response.mcp_call_arguments",
 }
 """What streams, and how its `.delta` and `.done` events are called."""
 
@@ -74,6 +75,9 @@ class Assembler:
         self.cuts.append([])
         self._event("response.output_item.added", item=self._item)
         kind = self._item["type"]
+        if kind in ("mcp_call", "mcp_list_tools"):
+            place: JSON = {"item_id": self._item["id"], "output_index": self._index}
+            self._event(f"response.{kind}.in_progress", **place)
         if kind in ARGUMENT_FIELDS:
             self._start_text(kind, {"output_index": self._index})
 
@@ -142,13 +146,31 @@ class Assembler:
             field = ARGUMENT_FIELDS[kind]
             item[field] = self._end_text()
             done: JSON = {"item_id": item["id"], "output_index": self._index, field: item[field]}
-            self._event(f"{_EVENTS[kind]}.done", **done, name=item.get("name") or "")
-        if "status" in item:
+            self._event(f"{_EVENTS[kind]}.done", **done, **_named(item))
+        if kind != "mcp_call":
+            self._tell_end(item, said or {}, status)
+        elif status != "completed":
             item["status"] = status
-        item |= said or {}
-        self._event("response.output_item.done", item=item)
         self.items.append(item)
         self._item = None
+
+    def end_calls(self, items: list[Item], first_index: int) -> None:
+        """Tell the ends of the calls among `items`, of which the first is output `first_index`.
+
+        A call of an MCP tool ends when its round does: all ends are told together, in their order.
+        """
+        if self._frames is not None:
+            write_call_ends(self._frames, items, first_index)
+
+    def _tell_end(self, item: Item, said: JSON, status: str) -> None:
+        if "status" in item:
+            item["status"] = status
+        item |= said
+        if item["type"] == "mcp_list_tools":
+            ending = "failed" if item.get("error") else "completed"
+            place: JSON = {"item_id": item["id"], "output_index": self._index}
+            self._event(f"response.mcp_list_tools.{ending}", **place)
+        self._event("response.output_item.done", item=item)
 
     @property
     def _index(self) -> int:
@@ -194,11 +216,33 @@ class Assembler:
         self._frames.event(kind, fields)
 
 
-def write_again(assembler: Assembler, items: list[Item], item_cuts: list[list[str]]) -> None:
-    """Tell `assembler` finished items as they were told when they were made."""
+def write_again(
+    assembler: Assembler,
+    items: list[Item],
+    item_cuts: list[list[str]],
+    rounds: Sequence[int] = (),
+) -> None:
+    """Tell `assembler` items as they were told when they were made.
+
+    `rounds`: after how many of them the ends of the calls before were told.
+    """
+    begun = 0
     for number, item in enumerate(items):
         known = item_cuts[number] if number < len(item_cuts) else []
         write_item(assembler, item, known)
+        if number + 1 in rounds:
+            assembler.end_calls(items[begun : number + 1], begun)
+            begun = number + 1
+
+
+def write_call_ends(frames: FrameWriter, items: Sequence[Item], first_index: int) -> None:
+    """Write the ends of the calls of MCP tools among `items`."""
+    for index, item in enumerate(items, start=first_index):
+        if item["type"] == "mcp_call":
+            ending = "completed" if item.get("status") == "completed" else "failed"
+            place: JSON = {"item_id": item["id"], "output_index": index}
+            frames.event(f"response.mcp_call.{ending}", place)
+            frames.event("response.output_item.done", {"output_index": index, "item": item})
 
 
 def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
@@ -212,6 +256,11 @@ def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
         _write_text(assembler, part.get(TEXT_FIELDS[part["type"]]), known, index, logprobs)
         assembler.end_part(part.get("annotations"), logprobs)
     assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
+
+
+def _named(item: Item) -> JSON:
+    """OpenAI: the end of a function's arguments names the function; of others it does not."""
+    return {} if item["type"] == "mcp_call" else {"name": item.get("name") or ""}
 
 
 def _write_text(

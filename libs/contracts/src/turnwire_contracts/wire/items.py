@@ -12,11 +12,16 @@ TEXT_FIELDS = {
 }
 """The kinds of part that stream, and the field that holds their text."""
 
-ARGUMENT_FIELDS = {"function_call": "arguments", "custom_tool_call": "input"}
+ARGUMENT_FIELDS = {
+    "function_call": "arguments",
+    "custom_tool_call": "input",
+    "mcp_call": "arguments",
+}
 """The kinds of item whose own field streams, and that field."""
 
 _PART_LISTS = {"message": ("content",), "reasoning": ("summary", "content")}
 _SAID_AT_THE_END = frozenset({"encrypted_content"})
+_LISTED = ("tools", "error")
 
 
 def part_list(kind: str) -> str:
@@ -53,6 +58,11 @@ def opened(head: Item, response_id: ResponseId, index: int) -> Item:
         case "function_call" | "custom_tool_call":
             item |= {ARGUMENT_FIELDS[kind]: "", "call_id": call_id(response_id, index)}
             item["status"] = "in_progress"
+        case "mcp_call":
+            item |= {"arguments": "", "output": None, "error": None, "status": "in_progress"}
+        case "mcp_list_tools":
+            item |= {"tools": []}
+            item.pop("error", None)
         case _:
             pass
     return item
@@ -67,7 +77,8 @@ def parts_of(item: Item) -> list[JSON]:
 
 def said_at_the_end(item: Item) -> JSON:
     """Give those fields of a finished item that `output_item.added` did not show."""
-    return {name: item[name] for name in _SAID_AT_THE_END if item.get(name) is not None}
+    names = _LISTED if item["type"] == "mcp_list_tools" else _SAID_AT_THE_END
+    return {name: item[name] for name in names if item.get(name) is not None}
 
 
 def named_items(request: Requested) -> list[Item]:

@@ -1,8 +1,8 @@
 """The whole stream of a turn: its opening, its items, its end. Live and from the log alike."""
 
-from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn import ClosedTurn, Told
 from turnwire_contracts.wire.assembly import Assembler, write_again
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.obfuscation import noise
@@ -40,11 +40,17 @@ def write_end(frames: FrameWriter, turn: ClosedTurn) -> None:
     frames.event(_TERMINAL[turn.closed.status], {"response": closed_response(turn)})
 
 
-def count_frames(request: Requested, items: list[Item], item_cuts: list[list[str]]) -> int:
-    """Count the frames from the opening to the end of `items`."""
+def write_told(frames: FrameWriter, request: Requested, told: Told) -> None:
+    """Write what came before the last sample."""
+    assembler = Assembler(request.response_id, frames)
+    write_again(assembler, [*told.items], [*told.cuts], told.rounds)
+
+
+def count_frames(request: Requested, told: Told) -> int:
+    """Count the frames from the opening to the end of what was told."""
     frames = frame_writer(request)
     write_opening(frames, request, None)
-    write_again(Assembler(request.response_id, frames), items, item_cuts)
+    write_told(frames, request, told)
     return frames.next_number
 
 
@@ -52,7 +58,8 @@ def stream_of(turn: ClosedTurn) -> list[bytes]:
     """Write every frame of a turn that has ended, as it was written when the turn ran."""
     frames = frame_writer(turn.request)
     write_opening(frames, turn.request, turn.instructions)
-    write_again(Assembler(turn.request.response_id, frames), turn.output, turn.cuts)
+    rounds = (*turn.told.rounds, len(turn.output))
+    write_again(Assembler(turn.request.response_id, frames), turn.output, turn.cuts, rounds)
     write_end(frames, turn)
     return frames.take()[1]
 

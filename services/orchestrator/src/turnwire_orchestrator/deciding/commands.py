@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from turnwire_contracts.events import Failure, Item, Status, Usage
+from turnwire_contracts.ids import ItemId
 
 
 class Start(Struct, frozen=True):
@@ -18,6 +19,29 @@ class Judge(Struct, frozen=True):
 
     at: int
     violations: list[dict[str, Any]]
+
+
+class Prepare(Struct, frozen=True):
+    """Record what MCP servers offer, and the approved calls that come first."""
+
+    at: int
+    items: list[Item]
+
+
+class Call(Struct, frozen=True):
+    """Record that calls leave now."""
+
+    at: int
+    item_ids: list[ItemId]
+
+
+class Return(Struct, frozen=True):
+    """Record how a call ended."""
+
+    at: int
+    item_id: ItemId
+    output: str | None = None
+    error: dict[str, Any] | None = None
 
 
 class Finish(Struct, frozen=True):
@@ -60,4 +84,4 @@ class TakeOver(Struct, frozen=True):
     cuts: list[list[str]]
 
 
-Command = Start | Judge | Finish | Fail | Cancel | TakeOver
+Command = Start | Judge | Prepare | Call | Return | Finish | Fail | Cancel | TakeOver

@@ -6,11 +6,16 @@ from turnwire_contracts.events import (
     VERSIONS,
     AnyEvent,
     Closed,
+    Sampled,
     Screened,
     Started,
     TakenOver,
+    ToolCalled,
+    ToolReturned,
+    ToolsListed,
 )
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.tool_calls import is_waiting, summed, unmade_call
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -21,11 +26,14 @@ from turnwire_contracts.turn import (
     Unborn,
 )
 from turnwire_orchestrator.deciding.commands import (
+    Call,
     Cancel,
     Command,
     Fail,
     Finish,
     Judge,
+    Prepare,
+    Return,
     Start,
     TakeOver,
 )
@@ -72,6 +80,18 @@ def _event(command: Command, turn: Running) -> AnyEvent:
             return Started(**_about(turn, "started", command.at))
         case Judge():
             return Screened(**_about(turn, "screened", command.at), violations=command.violations)
+        case Prepare():
+            return ToolsListed(**_about(turn, "tools_listed", command.at), items=command.items)
+        case Call():
+            about = _about(turn, "tool_called", command.at)
+            return ToolCalled(**about, item_ids=command.item_ids)
+        case Return():
+            return ToolReturned(
+                **_about(turn, "tool_returned", command.at),
+                item_id=command.item_id,
+                output=command.output,
+                error=command.error,
+            )
         case Finish():
             return _finished(command, turn)
         case Fail():
@@ -92,17 +112,27 @@ def _event(command: Command, turn: Running) -> AnyEvent:
             assert_never(command)
 
 
-def _finished(command: Finish, turn: Running) -> Closed:
+def _finished(command: Finish, turn: Running) -> AnyEvent:
     # Whoever asked for the end was told that it will come, so a late answer does not undo it.
     cancelled = isinstance(turn, Sampling) and turn.cancel is not None
     said = turn.request.instructions is not None
+    instructions = None if said else command.instructions
+    if command.status == "completed" and not cancelled and any(map(is_waiting, command.items)):
+        return Sampled(
+            **_about(turn, "sampled", command.at),
+            output=command.items,
+            cuts=command.cuts,
+            usage=command.usage,
+            instructions=instructions,
+        )
+    before = turn.usage if isinstance(turn, Sampling) else None
     return Closed(
         **_about(turn, "closed", command.at),
         status="cancelled" if cancelled else command.status,
-        output=command.items,
+        output=[unmade_call(item) if is_waiting(item) else item for item in command.items],
         cuts=command.cuts,
-        usage=command.usage,
-        instructions=None if said else command.instructions,
+        usage=summed(before, command.usage),
+        instructions=instructions,
         incomplete_reason=None if cancelled else command.incomplete_reason,
         failure=None if cancelled else command.failure,
         stored=turn.request.store,

@@ -4,7 +4,8 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Requested
+from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.tool_calls import uses_mcp
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -24,6 +25,21 @@ class Screen(Struct, frozen=True):
     """Ask the guard whether the input may pass."""
 
     request: Requested
+
+
+class ListTools(Struct, frozen=True):
+    """Ask MCP servers what they offer."""
+
+    request: Requested
+
+
+class CallTools(Struct, frozen=True):
+    """Have MCP tools called."""
+
+    new: list[Item]
+    """Calls that never left."""
+    lost: list[Item]
+    """Calls that an owner who was lost may have made."""
 
 
 class Sample(Struct, frozen=True):
@@ -46,7 +62,7 @@ class Erase(Struct, frozen=True):
     """Remove the content from the log: the turn has ended and is not stored."""
 
 
-Step = Leave | Screen | Sample | Refuse | GiveUp | Erase
+Step = Leave | Screen | ListTools | CallTools | Sample | Refuse | GiveUp | Erase
 
 
 def react(turn: Turn) -> Step | None:
@@ -59,11 +75,21 @@ def react(turn: Turn) -> Step | None:
         case Refused():
             return Refuse(turn.verdict.violations)
         case Sampling():
-            return _wanted(turn) or Sample(turn.request)
+            return _wanted(turn) or _tools(turn) or Sample(turn.request)
         case ClosedTurn():
             return None if turn.closed.stored else Erase()
         case _:
             assert_never(turn)
+
+
+def _tools(turn: Sampling) -> Step | None:
+    if not turn.listed and uses_mcp(turn.request):
+        return ListTools(turn.request)
+    waiting = turn.waiting
+    if not waiting:
+        return None
+    lost = [item for item in waiting if item["id"] in turn.called]
+    return CallTools([item for item in waiting if item not in lost], lost)
 
 
 def _wanted(turn: Screening | Sampling) -> Step | None:
