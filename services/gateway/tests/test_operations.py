@@ -53,3 +53,4 @@ async def test_health_says_what_the_backend_says(api: Api) -> None:
     exchange = await api.get("/health")
     assert exchange.status == 503
     assert exchange.json["backend"] == {"status": "error", "detail": "It is off."}
+    assert "x-should-retry" not in exchange.headers

@@ -7,8 +7,8 @@ from typing import TypeVar
 import msgspec
 import structlog
 from nats.aio.client import Client
-from nats.errors import NoRespondersError, SlowConsumerError
-from nats.errors import TimeoutError as NatsTimeoutError
+from nats.errors import Error as NatsError
+from nats.errors import SlowConsumerError
 
 from turnwire_contracts.queries import Query
 
@@ -82,7 +82,8 @@ async def ask(
     """
     try:
         reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
-    except (NoRespondersError, NatsTimeoutError) as error:
+    except NatsError as error:
+        # Nobody there, no answer in time, or a question that cannot be sent.
         raise NobodyAnswersError(query.subject) from error
     return query.answered(reply.data)
 

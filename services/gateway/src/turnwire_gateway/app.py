@@ -64,7 +64,8 @@ def build(world: World) -> FastAPI:
     )
     _add_counting(app, CountingHandlers(ports, world.client))
     _add_responses(app, ResponseHandlers(ports))
-    _add_socket(app, SocketHandlers(_socket_ports(ports, inherit=world.inherit_instructions)))
+    sockets = _socket_ports(ports, inherit=world.inherit_instructions)
+    _add_socket(app, SocketHandlers(sockets, world.identify))
     contents = Contents(world.logs.events, store, register, changes)
     about = ConversationPorts(
         register, contents, references, store, limit, world.identify, world.now_ms

@@ -73,7 +73,14 @@ class Admission:
 
         Raises `ApiError`: 404 for what is not there, 409 when another turn has the place.
         """
-        request = replace(request, input=await self._references.resolved(caller, request.input))
+        return await self.placed(caller, await self.resolved(caller, request))
+
+    async def resolved(self, caller: Caller, request: Requested) -> Requested:
+        """Put items in the place of references to them; raises `ApiError` (404)."""
+        return replace(request, input=await self._references.resolved(caller, request.input))
+
+    async def placed(self, caller: Caller, request: Requested) -> Requested:
+        """Give a turn its place in its conversation, if it has one; raises `ApiError` (409)."""
         if request.conversation is None:
             return request
         found = await self._register.find(caller, request.conversation, param="conversation")
@@ -88,7 +95,7 @@ class Admission:
 
     async def peek(self, caller: Caller, request: Requested) -> Requested:
         """Settle a request that only asks what would be: it takes no place."""
-        request = replace(request, input=await self._references.resolved(caller, request.input))
+        request = await self.resolved(caller, request)
         if request.conversation is None:
             return request
         found = await self._register.find(caller, request.conversation, param="conversation")

@@ -14,8 +14,7 @@ from turnwire_contracts.ids import (
 )
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.answers.errors import conversation_not_found, response_not_found
-from turnwire_gateway.answers.feed import Answer
-from turnwire_gateway.answers.plain import PlainAnswer, read_body
+from turnwire_gateway.answers.plain import read_body
 from turnwire_gateway.identity import Caller, Identify
 from turnwire_gateway.requests.validation import read_object
 
@@ -54,4 +53,4 @@ async def fields(request: Request, limit: int, *, optional: bool = False) -> JSO
 
 def answered(body: Any, status: int = 200) -> Response:
     """Answer with JSON."""
-    return PlainAnswer(Answer(status, orjson.dumps(body)))
+    return Response(orjson.dumps(body), status, media_type="application/json")

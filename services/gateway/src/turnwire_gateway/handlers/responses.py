@@ -150,9 +150,10 @@ class ResponseHandlers:
 
     async def _settled(self, who: Caller, wanted: Requested) -> Requested:
         """Give the request as it is to be appended."""
+        wanted = await self._ports.admission.resolved(who, wanted)
         if wanted.background:
             wanted = await self._ports.check.passed(wanted)
-        return await self._ports.admission.admit(who, wanted)
+        return await self._ports.admission.placed(who, wanted)
 
     async def _queued(self, who: Caller, wanted: Requested, *, known: bool) -> Response:
         if known or await self._ports.turns.queue(wanted):
