@@ -35,6 +35,7 @@ from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.ports import Policy, Ports
 from turnwire_orchestrator.questions import BackendQuestions
 from turnwire_orchestrator.settings import OrchestratorSettings
+from turnwire_orchestrator.tools_client import ToolRunners
 
 log = structlog.get_logger()
 
@@ -105,6 +106,7 @@ def _ports(
         backend=backends,
         histories=StoreHistories(client, settings.history_cache_bytes),
         guard=GuardService(client, settings.guard_timeout_s),
+        tools=ToolRunners(client, settings.tool_list_timeout_s),
         policy=_policy(settings),
         now_ms=lambda: time.time_ns() // 1_000_000,
         claim=f"{os.getpid()}-{uuid.uuid4().hex}",
@@ -164,4 +166,7 @@ def _policy(settings: OrchestratorSettings) -> Policy:
         inherit_instructions=settings.inherit_instructions,
         turn_timeout_s=settings.turn_timeout_s,
         background_timeout_s=settings.background_timeout_s,
+        most_rounds=settings.max_tool_rounds,
+        calls_at_once=settings.max_parallel_calls,
+        call_timeout_s=settings.tool_call_timeout_s,
     )

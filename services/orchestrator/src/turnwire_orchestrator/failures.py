@@ -132,3 +132,15 @@ def backend_speaks_nothing(url: str) -> Failure:
         message=f"What answers at {url} speaks neither Responses nor chat completions. "
         "Its address must be the base of its API, which ends in /v1.",
     )
+
+
+def approval_not_found(request_id: str) -> Failure:
+    """The input answers a request for approval that the history does not have."""
+    return Failure(
+        http_status=400,
+        type="invalid_request_error",
+        code="approval_request_not_found",
+        message=f"No approval request with id '{request_id}' found. Continue the response that "
+        "asked for it by `previous_response_id`.",
+        param="input",
+    )

@@ -21,9 +21,9 @@ class GuardService:
         self._client = client
         self._timeout_s = timeout_s
 
-    async def check(self, items: list[Item]) -> list[dict[str, Any]]:
+    async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
         """See `Guard.check`."""
-        question = AskForCheck(check_type="input", input="\n".join(texts(items)))
+        question = AskForCheck(check_type=check_type, input="\n".join(texts(items)))
         try:
             verdict = await ask(self._client, GUARD_CHECK, question, self._timeout_s)
         except NobodyAnswersError as error:

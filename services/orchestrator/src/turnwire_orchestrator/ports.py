@@ -10,6 +10,8 @@ from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_contracts.queries import Refusal
+from turnwire_contracts.tools import AskForCall, Called, Tool, ToolServer
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.ending import Outcome
@@ -98,10 +100,25 @@ class Histories(Protocol):
 class Guard(Protocol):
     """Judges content."""
 
-    async def check(self, items: list[Item]) -> list[dict[str, Any]]:
-        """Give the violations of a turn's input.
+    async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
+        """Give the violations of a turn's input, or of what a tool answered (`tool_output`).
 
         Raises `TurnFailedError` when there is no verdict: a check is never skipped.
+        """
+        ...
+
+
+class ToolServers(Protocol):
+    """MCP servers, by way of a tool-runner."""
+
+    async def tools(self, tenant: TenantId, server: ToolServer) -> list[Tool]:
+        """Give what a server offers; raises `TurnFailedError`."""
+        ...
+
+    async def call(self, question: AskForCall) -> Called | Refusal | None:
+        """Have a tool called; `None` when it is not known whether it was.
+
+        Being cancelled cancels the call.
         """
         ...
 
@@ -113,6 +130,12 @@ class Policy(Struct, frozen=True):
     inherit_instructions: bool
     turn_timeout_s: float
     background_timeout_s: float
+    most_rounds: int = 32
+    """How often the model is asked again with what tools answered."""
+    calls_at_once: int = 8
+    """Calls of one turn that run side by side."""
+    call_timeout_s: float = 60.0
+    """Seconds that a call may be silent."""
 
 
 class Ports(Struct, frozen=True):
@@ -123,6 +146,7 @@ class Ports(Struct, frozen=True):
     backend: Backend
     histories: Histories
     guard: Guard
+    tools: ToolServers
     policy: Policy
     now_ms: Callable[[], int]
     """The Unix time in milliseconds."""

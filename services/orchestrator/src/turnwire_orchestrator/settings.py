@@ -73,6 +73,22 @@ class OrchestratorSettings(ServiceSettings):
         ge=0,
         description="Memory for recent histories, which spare a question to the store.",
     )
+    max_tool_rounds: int = Field(
+        default=32,
+        ge=1,
+        description="How often one turn asks the model again with what MCP tools answered.",
+    )
+    max_parallel_calls: int = Field(
+        default=8, ge=1, description="Calls of MCP tools that one turn makes side by side."
+    )
+    tool_call_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds that a call of an MCP tool may give no sign of progress.",
+    )
+    tool_list_timeout_s: float = Field(
+        default=30.0, gt=0, description="Seconds to wait for what an MCP server offers."
+    )
     guard_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
     )

@@ -68,13 +68,20 @@ def _is_past(command: Command, turn: Running) -> bool:
             return isinstance(turn, Refused) or turn.started
         case Judge():
             return not isinstance(turn, Screening)
+        case Prepare():
+            return not isinstance(turn, Sampling) or (turn.listed and not command.items)
+        case Call():
+            return not isinstance(turn, Sampling) or turn.called >= {*command.item_ids}
+        case Return():
+            waiting = turn.waiting if isinstance(turn, Sampling) else []
+            return all(item["id"] != command.item_id for item in waiting)
         case Finish() | Fail() | Cancel() | TakeOver():
             return False
         case _:
             assert_never(command)
 
 
-def _event(command: Command, turn: Running) -> AnyEvent:
+def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one line for each command
     match command:
         case Start():
             return Started(**_about(turn, "started", command.at))

@@ -4,14 +4,22 @@ import msgspec
 import orjson
 
 from turnwire_chassis.output_log import OutputLog
-from turnwire_contracts.events import Failure, Item, Requested
+from turnwire_contracts.events import Failure, Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn
-from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.turn import ClosedTurn, Told
+from turnwire_contracts.wire.assembly import Assembler, write_call_ends
 from turnwire_contracts.wire.compaction import compaction_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import closed_response, error_envelope
-from turnwire_contracts.wire.stream import frame_writer, stream_of, write_end, write_opening
+from turnwire_contracts.wire.stream import (
+    frame_writer,
+    stream_of,
+    write_end,
+    write_opening,
+    write_told,
+)
+from turnwire_orchestrator.driving.tool_telling import ToolAssembler
+from turnwire_orchestrator.prompting.toolbox import Toolbox
 
 _CANCELLED_HTTP_STATUS = 499
 """nginx: the client closed the request; nobody is there to read it."""
@@ -36,27 +44,25 @@ class Channel:
         """Whether anybody may have seen a frame."""
         return self._opened
 
-    def assembler(self, first_index: int) -> Assembler:
-        """Give what gathers the next sample and writes its frames."""
-        return Assembler(self._request.response_id, self._frames, first_index)
+    def assembler(self, first_index: int, box: Toolbox | None = None) -> Assembler:
+        """Give what gathers the next output and writes its frames."""
+        if box is None:
+            return Assembler(self._request.response_id, self._frames, first_index)
+        return ToolAssembler(self._request.response_id, self._frames, first_index, box)
 
-    async def open(self, instructions: str | None) -> None:
-        """Start the stream, once; from here on failures travel inside it."""
-        if self._frames is None or self._opened:
-            return
-        self._opened = True
-        write_opening(self._frames, self._request, instructions)
-        await self.flush()
+    def end_calls(self, told: Told) -> None:
+        """Write the ends of the calls of the last round."""
+        if self._frames is not None and told.rounds:
+            begun, end = (0, *told.rounds)[-2:]
+            write_call_ends(self._frames, told.items[begun:end], begun)
 
-    async def resume(
-        self, instructions: str | None, seen: list[Item], cuts: list[list[str]], published: int
-    ) -> None:
+    async def resume(self, instructions: str | None, told: Told, published: int) -> None:
         """Go on where a lost owner stopped: `published` of the frames are out already."""
         if self._frames is None or not published:
             return
         self._opened = True
         write_opening(self._frames, self._request, instructions)
-        write_again(Assembler(self._request.response_id, self._frames), seen, cuts)
+        write_told(self._frames, self._request, told)
         _, frames = self._frames.take()
         await self._publish(published, frames[published:])
 
@@ -69,17 +75,20 @@ class Channel:
         """Tell the end of a turn; it must be durable before this is called."""
         failure = turn.closed.failure
         if self._frames is not None and self._opened:
-            write_end(self._frames, turn)
             first, frames = self._frames.take()
+            if any(item["type"] == "mcp_call" for item in turn.output):
+                # Calls that the turn did not wait for have an end, too.
+                frames += stream_of(turn)[first + len(frames) :]
+            else:
+                write_end(self._frames, turn)
+                frames += self._frames.take()[1]
             await self._publish(first, frames, last=True)
         elif failure is not None and not self._request.background:
             await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
         elif self._frames is not None:
             # Ended before it began: nothing was seen, so the whole stream is this.
             self._opened = True
-            write_opening(self._frames, self._request, turn.instructions)
-            write_again(self.assembler(0), turn.output, turn.cuts)
-            await self.end(turn)
+            await self._publish(0, stream_of(turn), last=True)
         else:
             cancelled = turn.closed.status == "cancelled"
             status = _CANCELLED_HTTP_STATUS if cancelled else 200

@@ -4,10 +4,12 @@ Recovery is not a case of its own: a redelivered turn starts the same loop furth
 """
 
 import asyncio
-from typing import assert_never
+from collections.abc import Callable, Coroutine
+from typing import TypeVar, assert_never
 
-from turnwire_contracts.events import Failure, Requested
-from turnwire_contracts.turn import ClosedTurn, Sampling
+from turnwire_contracts.events import Failure, Requested, Status
+from turnwire_contracts.tool_calls import uses_mcp
+from turnwire_contracts.turn import ClosedTurn, Sampling, Told
 from turnwire_contracts.wire.frames import split
 from turnwire_contracts.wire.refusals import answer_lost, content_policy_failure
 from turnwire_contracts.wire.stream import count_frames
@@ -22,9 +24,11 @@ from turnwire_orchestrator.deciding.commands import (
     TakeOver,
 )
 from turnwire_orchestrator.deciding.react import (
+    CallTools,
     Erase,
     GiveUp,
     Leave,
+    ListTools,
     Refuse,
     Sample,
     Screen,
@@ -36,8 +40,13 @@ from turnwire_orchestrator.driving.context import Context, context_of
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
 from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_orchestrator.driving.sampling import Sampler
+from turnwire_orchestrator.driving.tool_rounds import ToolRounds
 from turnwire_orchestrator.ports import Ports, TurnFailedError
 from turnwire_orchestrator.prompting.compacting import asking_for_summary, compacted
+from turnwire_orchestrator.prompting.history import Past
+from turnwire_orchestrator.prompting.toolbox import offering
+
+DoneT = TypeVar("DoneT")
 
 
 class Drive:
@@ -53,17 +62,19 @@ class Drive:
         self._owned = owned
         self._request = request
         self._first_owner = first_owner
+        self._rounds = ToolRounds(ports, owned, self.channel)
+        self._began = asyncio.get_running_loop().time()
         self._known: Context | None = None
-        self._sampling: asyncio.Task[object] | None = None
+        self._working: asyncio.Task[object] | None = None
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Stop the sample, if one runs: somebody no longer wants the turn.
+        """Stop what may take long: somebody no longer wants the turn.
 
         Every other step is short, and the wish itself stands in the log behind it.
         """
-        if self._sampling is not None and not self._cancelled:
-            self._sampling.cancel()
+        if self._working is not None and not self._cancelled:
+            self._working.cancel()
         self._cancelled = True
 
     async def run(self, *, give_up: Failure | None = None) -> None:
@@ -76,7 +87,8 @@ class Drive:
         if give_up is not None:
             await self._owned.carry_out(Fail(at=self._ports.now_ms(), failure=give_up))
         while (step := react(self._owned.turn)) is not None and not isinstance(step, Erase):
-            await self._owned.carry_out(await self._do(step))
+            if (command := await self._do(step)) is not None:
+                await self._owned.carry_out(command)
         await self._tell_end()
         if isinstance(step, Erase):
             await self._owned.erase()
@@ -93,13 +105,14 @@ class Drive:
         await self.channel.end_lost(turn, published, answer_lost())
         await self._owned.erase()
 
-    async def _do(self, step: Step) -> Command:
+    async def _do(self, step: Step) -> Command | None:
+        """Do a step; gives what is left to be recorded of it."""
         try:
             return await self._attempt_step(step)
         except TurnFailedError as error:
             return Fail(at=self._ports.now_ms(), failure=error.failure)
 
-    async def _attempt_step(self, step: Step) -> Command:
+    async def _attempt_step(self, step: Step) -> Command | None:  # noqa: PLR0911 -- one for each step
         now = self._ports.now_ms
         match step:
             case Leave():
@@ -107,6 +120,10 @@ class Drive:
             case Screen():
                 violations = await self._ports.guard.check(step.request.input)
                 return Judge(at=now(), violations=violations)
+            case ListTools():
+                return await self._stoppable(self._list_tools(), self._stopped)
+            case CallTools():
+                return await self._stoppable(self._call_tools(step), self._stopped)
             case Sample():
                 return await self._sample()
             case Refuse():
@@ -119,33 +136,71 @@ class Drive:
             case _:
                 assert_never(step)
 
-    async def _sample(self) -> Command:
-        first_index = _abandoned(self._owned.turn)
+    async def _list_tools(self) -> None:
         past, instructions = await self._context()
-        request = asking_for_summary(self._request) if self._request.compact else self._request
-        sampler = Sampler(self._ports, request, self.channel, first_index)
-        limit, left = self._time()
-        if request.background:
+        await self._owned.carry_out(await self._rounds.prepare(self._request, past, instructions))
+        await self.channel.flush()
+
+    async def _call_tools(self, step: CallTools) -> None:
+        past, _ = await self._context()
+        await self._rounds.call(step, self._request, past)
+
+    async def _sample(self) -> Command | None:
+        past, instructions = await self._context()
+        sampler = self._sampler(past)
+        if self._request.background:
             # Nothing can refuse it any more, and its reader waits for the id.
             await self.channel.open(instructions)
+        turn = self._owned.turn
+        if isinstance(turn, Sampling) and turn.samples >= self._ports.policy.most_rounds:
+            return sampler.ended_by("max_tool_rounds")
+        finish = await self._stoppable(sampler.run(past, instructions), sampler.stopped)
+        return compacted(finish, self._request) if self._request.compact else finish
+
+    async def _stoppable(
+        self,
+        work: Coroutine[None, None, DoneT],
+        stopped: Callable[[Status, Failure | None], DoneT | Finish],
+    ) -> DoneT | Finish:
+        """Do work that may take long; a wish to cancel, or the turn's limit, stops it."""
+        limit, left = self._time()
         if self._cancelled:
-            return sampler.stopped("cancelled")
-        self._sampling = asyncio.current_task()
+            work.close()
+            return stopped("cancelled", None)
+        self._working = asyncio.current_task()
         try:
             async with asyncio.timeout(left):
-                return self._finished(await sampler.run(past, instructions))
+                return await work
         except TimeoutError:
-            return sampler.stopped("failed", failures.turn_too_long(limit))
+            return stopped("failed", failures.turn_too_long(limit))
         except asyncio.CancelledError:
-            if not self._cancelled or self._sampling is None:
+            if not self._cancelled or self._working is None:
                 raise
-            self._sampling.uncancel()
-            return sampler.stopped("cancelled")
+            self._working.uncancel()
+            return stopped("cancelled", None)
         finally:
-            self._sampling = None
+            self._working = None
 
-    def _finished(self, finish: Finish) -> Finish:
-        return compacted(finish, self._request) if self._request.compact else finish
+    def _stopped(self, status: Status, failure: Failure | None) -> Finish:
+        return Finish(self._ports.now_ms(), status, [], [], failure=failure)
+
+    def _sampler(self, past: Past | None) -> Sampler:
+        turn, request = self._owned.turn, self._request
+        told = turn.told if isinstance(turn, Sampling) else Told()
+        if request.compact:
+            request = asking_for_summary(request)
+        if not uses_mcp(request) or not isinstance(turn, Sampling):
+            assembler = self.channel.assembler(len(told.items))
+            return Sampler(self._ports, request, self.channel, (), assembler)
+        box = self._rounds.box(request, past)
+        limit = request.params.get("max_tool_calls")
+        made = sum(item["type"] == "mcp_call" for item in told.items)
+        offered = offering(
+            request, box, rounds=turn.samples, may_call=limit is None or made < limit
+        )
+        said = [item for item in told.items if item["id"] not in told.lost]
+        assembler = self.channel.assembler(len(told.items), box)
+        return Sampler(self._ports, offered, self.channel, said, assembler)
 
     def _time(self) -> tuple[float, float]:
         """Give the seconds that the turn may take, and how many of them are left.
@@ -154,7 +209,8 @@ class Drive:
         """
         policy, request = self._ports.policy, self._request
         if not request.background:
-            return policy.turn_timeout_s, policy.turn_timeout_s
+            spent = asyncio.get_running_loop().time() - self._began
+            return policy.turn_timeout_s, max(0.0, policy.turn_timeout_s - spent)
         limit = policy.background_timeout_s
         return limit, max(0.0, limit - (self._ports.now_ms() - request.at) / 1000)
 
@@ -170,8 +226,8 @@ class Drive:
         turn = self._owned.turn
         known = 0
         if isinstance(turn, Sampling) and frames:
-            known = count_frames(turn.request, [*turn.abandoned], [*turn.abandoned_cuts])
-        items, cuts = seen_items(self._request.response_id, frames[known:], _abandoned(turn))
+            known = count_frames(turn.request, turn.told)
+        items, cuts = seen_items(self._request.response_id, frames[known:], _told(turn))
         claim = self._owned.claim
         at = self._ports.now_ms()
         await self._owned.carry_out(TakeOver(at=at, claim=claim, abandoned=items, cuts=cuts))
@@ -185,8 +241,7 @@ class Drive:
             _, instructions = await self._context()
         except TurnFailedError as error:
             failure = error.failure
-        seen, cuts = [*turn.abandoned], [*turn.abandoned_cuts]
-        await self.channel.resume(instructions, seen, cuts, published)
+        await self.channel.resume(instructions, turn.told, published)
         if failure is not None:
             await self._owned.carry_out(Fail(at=self._ports.now_ms(), failure=failure))
 
@@ -209,5 +264,5 @@ class Drive:
         await self.channel.end(turn)
 
 
-def _abandoned(turn: object) -> int:
-    return len(turn.abandoned) if isinstance(turn, Sampling) else 0
+def _told(turn: object) -> int:
+    return len(turn.told.items) if isinstance(turn, Sampling) else 0

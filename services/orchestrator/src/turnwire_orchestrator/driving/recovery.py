@@ -3,6 +3,7 @@
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.tool_calls import is_waiting
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.items import said_at_the_end
@@ -19,7 +20,11 @@ def seen_items(
     for frame in frames:
         _tell(assembler, payload(frame))
     assembler.end_item(None, "incomplete")
-    return assembler.items, assembler.cuts
+    # Their sample is lost, so these calls are never made.
+    lost = [
+        {**item, "status": "incomplete"} if is_waiting(item) else item for item in assembler.items
+    ]
+    return lost, assembler.cuts
 
 
 def _tell(assembler: Assembler, event: JSON) -> None:
@@ -34,6 +39,8 @@ def _tell(assembler: Assembler, event: JSON) -> None:
         case "response.output_item.done":
             item = event["item"]
             assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
+        case "response.mcp_call_arguments.done":
+            assembler.end_item()
         case kind if kind.endswith(".delta"):
             assembler.delta(event["delta"], event.get("logprobs"))
         case _:

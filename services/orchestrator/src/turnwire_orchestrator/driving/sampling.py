@@ -1,8 +1,10 @@
 """One sample: ask the model, pass on what it says as it says it, come back with the whole."""
 
 import asyncio
+from collections.abc import Sequence
 
-from turnwire_contracts.events import Failure, Requested, Status
+from turnwire_contracts.events import Failure, Item, Requested, Status
+from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.driving.channel import Channel
@@ -24,22 +26,27 @@ class Sampler:
     """Samples once; `stopped` tells what is there when it is cut short."""
 
     def __init__(
-        self, ports: Ports, request: Requested, channel: Channel, first_index: int
+        self,
+        ports: Ports,
+        request: Requested,
+        channel: Channel,
+        rounds: Sequence[Item] = (),
+        assembler: Assembler | None = None,
     ) -> None:
-        """Number the items of the sample from `first_index`."""
+        """Go on after `rounds`, which this turn has said already; tell `assembler`."""
         self._ports = ports
         self._request = request
         self._channel = channel
-        self._first_index = first_index
+        self._rounds = rounds
         self._instructions: str | None = None
-        self._assembler = channel.assembler(first_index)
+        self._assembler = channel.assembler(0) if assembler is None else assembler
 
     async def run(self, past: Past | None, instructions: str | None) -> Finish:
         """Sample to the end, good or bad; only being cancelled raises."""
         self._instructions = instructions
         timer = asyncio.get_running_loop().call_later(OPEN_AFTER_S, self._open_late)
         try:
-            outcome = await self._sample_what_fits(prompt_for(self._request, past, instructions))
+            outcome = await self._sample_what_fits(self._prompt(past))
         except TurnFailedError as error:
             return self.stopped("failed", error.failure)
         except ValueError as error:
@@ -52,6 +59,10 @@ class Sampler:
         """Give what has been said so far; an open item ends as incomplete."""
         self._assembler.end_item(None, "incomplete")
         return self._finish(Outcome(status=status, failure=failure))
+
+    def ended_by(self, reason: str) -> Finish:
+        """Give an end without asking the model again."""
+        return self._finish(Outcome(status="incomplete", incomplete_reason=reason))
 
     async def _sample_what_fits(self, prompt: Prompt) -> Outcome:
         """Sample; where the client allows it, from as much of the prompt as the model reads."""
@@ -82,6 +93,9 @@ class Sampler:
         if failure is not None and failure.code == CONTEXT_LENGTH and not self._assembler.items:
             raise PromptTooLongError(failure)
         return outcome
+
+    def _prompt(self, past: Past | None) -> Prompt:
+        return prompt_for(self._request, past, self._instructions, self._rounds)
 
     def _open_late(self) -> None:
         self._opening = asyncio.ensure_future(self._channel.open(self._instructions))

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from turnwire_contracts.events import Item
-from turnwire_contracts.json_values import JSON, objects
+from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.compaction import summary_of
 
 PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "function_call_output"})
@@ -18,9 +18,24 @@ PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "functi
 _OURS = {"mcp_list_tools", "mcp_approval_request", "mcp_approval_response"}
 """Items of the loop that runs MCP tools: the backend never sees MCP."""
 
+_DENIED = "The user did not approve this call."
 _SUMMARY_HEAD = "Summary of the conversation so far:"
 _INPUT_PARTS = {"text": "input_text"}
 _OUTPUT_PARTS = {"text": "output_text", "input_text": "output_text"}
+
+
+def shown(item: Item) -> list[Item]:
+    """Give an item as a backend gets it, which of a call of an MCP tool is two items."""
+    if item.get("type") == "mcp_call":
+        return _as_function(item)
+    clean = cleaned(item)
+    return [] if clean is None else [clean]
+
+
+def denied(request: Item, reason: str | None) -> list[Item]:
+    """Give what the model is shown of a call that its user did not approve."""
+    said = f"The user did not approve this call: {reason}" if reason else _DENIED
+    return _as_function({**request, "output": said, "error": None})
 
 
 def is_plain(item: Item) -> bool:
@@ -110,3 +125,21 @@ def _function_call(item: Item) -> Item:
         "name": item.get("name"),
         "arguments": arguments,
     }
+
+
+def _as_function(call: Item) -> list[Item]:
+    """Give a call of an MCP tool as the function call that the model made, with its answer."""
+    error = mapping(call.get("error"))
+    output = f"Error: {error_text(error)}" if error else call.get("output") or ""
+    made = _function_call({**call, "call_id": call["id"]})
+    return [made, {"type": "function_call_output", "call_id": call["id"], "output": output}]
+
+
+def error_text(error: JSON) -> str:
+    """Say what went wrong with a call, for the model."""
+    said = error.get("message")
+    return said if isinstance(said, str) else " ".join(_texts(error.get("content")))
+
+
+def _texts(content: object) -> list[str]:
+    return [part["text"] for part in objects(content) if isinstance(part.get("text"), str)]

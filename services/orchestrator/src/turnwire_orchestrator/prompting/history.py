@@ -13,7 +13,10 @@ from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
-from turnwire_orchestrator.prompting.cleaning import cleaned, is_plain
+from turnwire_orchestrator.prompting.cleaning import cleaned, denied, is_plain, shown
+
+_REMEMBERED = frozenset({"mcp_list_tools", "mcp_approval_request"})
+_ANSWER = "mcp_approval_response"
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -30,6 +33,8 @@ class Past(msgspec.Struct, frozen=True):
     instructions: str | None
     owner: OwnerId
     """Who made it, and alone may continue it by its id."""
+    remembered: tuple[Item, ...] = ()
+    """What MCP servers offered, and the approvals that were asked for: no model sees them."""
     plain: bool = True
     """Whether every known backend takes all of its items."""
 
@@ -54,8 +59,9 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         for item, named in zip(turn.request.input, given, strict=True)
         if named["id"] not in turn.removed
     ]
-    said = [item for item in turn.closed.output if item.get("id") not in turn.removed]
-    items = _cleaned(_answering(parent, [*without_repeats(asked, parent), *said]))
+    said = [item for item in turn.said if item.get("id") not in turn.removed]
+    answered = answering_approvals(without_repeats(asked, parent), parent)
+    items = _answering(parent, shown_items([*answered, *said]))
     return Past(
         turn.request.response_id,
         parent,
@@ -64,6 +70,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         frozenset(item["call_id"] for item in items if _is_call(item)),
         turn.instructions,
         turn.request.owner,
+        tuple(item for item in turn.said if item["type"] in _REMEMBERED),
         all(map(is_plain, items)),
     )
 
@@ -88,11 +95,37 @@ def _is_answer(item: Item) -> bool:
 
 def encode_items(items: list[Item]) -> bytes:
     """Write items as JSON joined by commas, without the brackets."""
-    return orjson.dumps(_cleaned(items))[1:-1]
+    return orjson.dumps(shown_items(items))[1:-1]
 
 
-def _cleaned(items: list[Item]) -> list[Item]:
-    return [item for each in items if (item := cleaned(each)) is not None]
+def shown_items(items: list[Item]) -> list[Item]:
+    """Give items as a backend gets them."""
+    return [item for each in items for item in shown(each)]
+
+
+def remembered(past: Past | None, kind: str) -> Iterator[Item]:
+    """Give the items of a kind that no model sees, newest first."""
+    for turn in past.lineage() if past else ():
+        yield from (item for item in reversed(turn.remembered) if item["type"] == kind)
+
+
+def answering_approvals(items: list[Item], past: Past | None) -> list[Item]:
+    """Put what a denied call says to the model in the place of the answer that denied it.
+
+    Approved calls are made, and stand in the output with their results.
+    """
+    if not any(item["type"] == _ANSWER for item in items):
+        return items
+    asked = {item["id"]: item for item in remembered(past, "mcp_approval_request")}
+    asked |= {item["id"]: item for item in items if item["type"] == "mcp_approval_request"}
+    told: list[Item] = []
+    for item in items:
+        request = asked.get(item.get("approval_request_id"))
+        if item["type"] != _ANSWER:
+            told.append(item)
+        elif request is not None and not item.get("approve"):
+            told += denied(request, item.get("reason"))
+    return told
 
 
 def encode_input(past: Past | None, new: bytes) -> bytes:

@@ -1,11 +1,14 @@
 """What a backend is to be asked, before it is said in the words of its API."""
 
+from collections.abc import Sequence
+
 import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
 from turnwire_orchestrator.prompting.history import (
     Past,
+    answering_approvals,
     encode_input,
     encode_items,
     without_repeats,
@@ -32,6 +35,15 @@ class Prompt(msgspec.Struct, frozen=True):
         return orjson.loads(self.encoded_input)
 
 
-def prompt_for(request: Requested, past: Past | None, instructions: str | None) -> Prompt:
-    """Put together what a request asks: what its client repeats of the history is left out."""
-    return Prompt(request, past, without_repeats(request.input, past), instructions)
+def prompt_for(
+    request: Requested,
+    past: Past | None,
+    instructions: str | None,
+    rounds: Sequence[Item] = (),
+) -> Prompt:
+    """Put together what a request asks: what its client repeats of the history is left out.
+
+    `rounds` is what the model said in this turn already, and what tools answered.
+    """
+    new = answering_approvals(without_repeats(request.input, past), past)
+    return Prompt(request, past, [*new, *rounds], instructions)

@@ -1,0 +1,226 @@
+"""What a turn does with MCP servers: learn what they offer, have their tools called."""
+
+import asyncio
+
+from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.ids import ItemId
+from turnwire_contracts.queries import Refusal
+from turnwire_contracts.tool_calls import protocol_error
+from turnwire_contracts.tools import AskForCall, Called, ToolServer
+from turnwire_contracts.turn import Sampling
+from turnwire_contracts.wire.assembly import write_item
+from turnwire_orchestrator import failures
+from turnwire_orchestrator.deciding.commands import Call, Prepare, Return
+from turnwire_orchestrator.deciding.react import CallTools
+from turnwire_orchestrator.driving.channel import Channel
+from turnwire_orchestrator.driving.owned_turn import OwnedTurn
+from turnwire_orchestrator.ports import Ports, TurnFailedError
+from turnwire_orchestrator.prompting.history import Past, remembered
+from turnwire_orchestrator.prompting.toolbox import (
+    Exposed,
+    Toolbox,
+    listing_item,
+    servers_of,
+    toolbox,
+)
+
+_UNKNOWN_OUTCOME = (
+    "Whether this call was made is not known: what worked on it was lost. It is not made again, "
+    "because it may change something."
+)
+_CHANGED = "tool_changed"
+
+
+class ToolRounds:
+    """The tools of one turn, for as long as this process owns it."""
+
+    def __init__(self, ports: Ports, owned: OwnedTurn, channel: Channel) -> None:
+        """Append to `owned`, and tell `channel`."""
+        self._ports = ports
+        self._owned = owned
+        self._channel = channel
+        self._changed: list[ToolServer] = []
+
+    def box(self, request: Requested, past: Past | None) -> Toolbox:
+        """Give what the model may call: newer listings count before older ones."""
+        told = self._owned.turn.told.items if isinstance(self._owned.turn, Sampling) else ()
+        own = [item for item in reversed(told) if item["type"] == "mcp_list_tools"]
+        return toolbox(request, [*own, *remembered(past, "mcp_list_tools")])
+
+    async def prepare(
+        self, request: Requested, past: Past | None, instructions: str | None
+    ) -> Prepare:
+        """Ask servers that the history does not know, and find the calls that were approved.
+
+        Raises `TurnFailedError`; nothing has been told then.
+        """
+        known = {item["server_label"] for item in remembered(past, "mcp_list_tools")}
+        unknown = [server for server in servers_of(request) if server.label not in known]
+        items = [*await self._listings(request, unknown), *_approved(request, past)]
+        return await self._shown(items, instructions)
+
+    async def call(self, step: CallTools, request: Requested, past: Past | None) -> None:
+        """Have calls made, and append how each ended; then their ends are told together."""
+        box = self.box(request, past)
+        ready = [*step.new, *[item for item in step.lost if _is_safe(item, box)]]
+        for item in step.lost:
+            if item not in ready:
+                await self._return(item, None, protocol_error(_UNKNOWN_OUTCOME))
+        ready = await self._within_limit(ready, request)
+        if ready:
+            await self._owned.carry_out(Call(self._ports.now_ms(), [_id(item) for item in ready]))
+            await self._run(ready, request, box)
+        if isinstance(self._owned.turn, Sampling):
+            self._channel.end_calls(self._owned.turn.told)
+            await self._channel.flush()
+            await self._list_again(request)
+
+    async def _run(self, ready: list[Item], request: Requested, box: Toolbox) -> None:
+        places = asyncio.Semaphore(self._ports.policy.calls_at_once)
+        running = [asyncio.create_task(self._one(item, request, box, places)) for item in ready]
+        try:
+            for ended in asyncio.as_completed(running):
+                item, output, error = await ended
+                await self._return(item, output, error)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _one(
+        self, item: Item, request: Requested, box: Toolbox, places: asyncio.Semaphore
+    ) -> tuple[Item, str | None, dict[str, object] | None]:
+        exposed = box.tool(item["server_label"], item["name"])
+        if exposed is None:
+            return item, None, protocol_error("There is no such tool.", -32602)
+        async with places:
+            answer = await self._asked(item, request, exposed)
+        match answer:
+            case None:
+                return item, None, protocol_error(_UNKNOWN_OUTCOME)
+            case Refusal():
+                return item, None, self._refused(exposed.server, answer)
+            case Called(error=None):
+                return await self._checked(item, request, answer.output or "")
+            case Called():
+                return item, None, _error(answer)
+
+    async def _asked(
+        self, item: Item, request: Requested, exposed: Exposed
+    ) -> Called | Refusal | None:
+        question = AskForCall(
+            tenant=request.tenant,
+            server=exposed.server,
+            call_id=item["id"],
+            name=exposed.tool.name,
+            arguments=item.get("arguments") or "{}",
+            digest=exposed.tool.digest,
+            timeout_s=self._ports.policy.call_timeout_s,
+        )
+        answer = await self._ports.tools.call(question)
+        if answer is None and exposed.tool.may_be_repeated:
+            return await self._ports.tools.call(question)
+        return answer
+
+    async def _checked(
+        self, item: Item, request: Requested, output: str
+    ) -> tuple[Item, str | None, dict[str, object] | None]:
+        """Have the guard judge what a tool answered, where it judges anything."""
+        if request.screen:
+            told: list[Item] = [{"type": "function_call_output", "output": output}]
+            try:
+                violations = await self._ports.guard.check(told, "tool_output")
+            except TurnFailedError as error:
+                return item, None, protocol_error(error.failure.message)
+            if violations:
+                broken = ", ".join(str(each["category"]) for each in violations)
+                blocked = f"The tool's answer was blocked by the content policy ({broken})."
+                return item, None, protocol_error(blocked)
+        return item, output, None
+
+    async def _within_limit(self, ready: list[Item], request: Requested) -> list[Item]:
+        """Refuse calls beyond `max_tool_calls`; gives those that may be made."""
+        limit = request.params.get("max_tool_calls")
+        turn = self._owned.turn
+        if limit is None or not isinstance(turn, Sampling):
+            return ready
+        calls = [item for item in turn.told.items if item["type"] == "mcp_call"]
+        room = max(0, limit - (len(calls) - len(turn.waiting)))
+        for item in ready[room:]:
+            message = f"The response may make {limit} tool calls (`max_tool_calls`)."
+            await self._return(item, None, protocol_error(message))
+        return ready[:room]
+
+    async def _return(
+        self, item: Item, output: str | None, error: dict[str, object] | None
+    ) -> None:
+        await self._owned.carry_out(Return(self._ports.now_ms(), _id(item), output, error))
+
+    async def _listings(self, request: Requested, servers: list[ToolServer]) -> list[Item]:
+        tenant = request.tenant
+        asked = [self._ports.tools.tools(tenant, server) for server in servers]
+        offers = await asyncio.gather(*asked)
+        return [
+            listing_item(server.label, offered)
+            for server, offered in zip(servers, offers, strict=True)
+        ]
+
+    async def _shown(self, items: list[Item], instructions: str | None) -> Prepare:
+        """Give items their ids, and write their frames, which leave when the event is durable."""
+        turn = self._owned.turn
+        first_index = len(turn.told.items) if isinstance(turn, Sampling) else 0
+        if items:
+            await self._channel.open(instructions)
+        assembler = self._channel.assembler(first_index)
+        for item in items:
+            write_item(assembler, item, [])
+        return Prepare(self._ports.now_ms(), assembler.items)
+
+    def _refused(self, server: ToolServer, refusal: Refusal) -> dict[str, object]:
+        if refusal.failure.code == _CHANGED:
+            self._changed = [*self._changed, server]
+        return protocol_error(refusal.failure.message)
+
+    async def _list_again(self, request: Requested) -> None:
+        """Learn anew what servers offer whose tools have changed since they were listed."""
+        changed, self._changed = self._changed, []
+        if changed:
+            prepared = await self._shown(await self._listings(request, changed), None)
+            await self._owned.carry_out(prepared)
+            await self._channel.flush()
+
+
+def _approved(request: Requested, past: Past | None) -> list[Item]:
+    """Give the calls that this request approves."""
+    calls: list[Item] = []
+    for answer in request.input:
+        if answer["type"] != "mcp_approval_response":
+            continue
+        name = answer.get("approval_request_id")
+        own = [item for item in request.input if item["type"] == "mcp_approval_request"]
+        asked = [*own, *remembered(past, "mcp_approval_request")]
+        found = next((item for item in asked if item["id"] == name), None)
+        if found is None:
+            raise TurnFailedError(failures.approval_not_found(str(name)))
+        if answer.get("approve"):
+            told = {field: found[field] for field in ("server_label", "name", "arguments")}
+            calls.append({"type": "mcp_call", **told, "approval_request_id": name})
+    return calls
+
+
+def _is_safe(item: Item, box: Toolbox) -> bool:
+    exposed = box.tool(item["server_label"], item["name"])
+    return exposed is not None and exposed.tool.may_be_repeated
+
+
+def _id(item: Item) -> ItemId:
+    return ItemId(item["id"])
+
+
+def _error(called: Called) -> dict[str, object] | None:
+    error = called.error
+    if error is None:
+        return None
+    if error.type == "mcp_tool_execution_error":
+        return {"type": error.type, "content": [{"type": "text", "text": error.message}]}
+    return {"type": error.type, "code": error.code, "message": error.message}

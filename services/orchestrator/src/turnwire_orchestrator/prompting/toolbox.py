@@ -1,0 +1,171 @@
+"""The tools of MCP servers as the model sees them: functions, by names of their own. Pure.
+
+OpenAI: a tool `mcp` with `server_label`, `allowed_tools`, `require_approval`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.json_values import JSON, mapping, objects
+from turnwire_contracts.tools import Tool, ToolServer
+
+_SEPARATOR = "__"
+_LONGEST_NAME = 64
+
+
+class Exposed(Struct, frozen=True):
+    """A tool that the model may call."""
+
+    server: ToolServer
+    tool: Tool
+    needs_approval: bool
+
+
+class Toolbox(Struct, frozen=True):
+    """What the model may call on MCP servers, by the names that it is told."""
+
+    exposed: Mapping[str, Exposed] = {}
+
+    def tool(self, label: str, name: str) -> Exposed | None:
+        """Find a tool by its server and its own name."""
+        for each in self.exposed.values():
+            if each.server.label == label and each.tool.name == name:
+                return each
+        return None
+
+
+def servers_of(request: Requested) -> list[ToolServer]:
+    """Give the MCP servers that a request declares, in its order."""
+    return [_server(tool, request) for tool in _declared(request)]
+
+
+def toolbox(request: Requested, listings: Iterable[Item]) -> Toolbox:
+    """Put together what the model may call; of two listings of a server the first counts."""
+    known: dict[str, Item] = {}
+    for listing in listings:
+        known.setdefault(listing["server_label"], listing)
+    offered = [
+        exposed
+        for declared in _declared(request)
+        for exposed in _exposed(declared, _server(declared, request), known)
+    ]
+    taken = [str(tool.get("name")) for tool in objects(request.params.get("tools"))]
+    names = [*taken, *(each.tool.name for each in offered)]
+    return Toolbox(
+        {
+            each.tool.name if names.count(each.tool.name) == 1 else _full_name(each): each
+            for each in offered
+        }
+    )
+
+
+def offering(request: Requested, box: Toolbox, *, rounds: int, may_call: bool) -> Requested:
+    """Give the request with functions in the place of MCP servers.
+
+    After the first round nothing forces a call any more, or the model would never answer. What
+    may not be called is not offered.
+    """
+    tools = [tool for tool in objects(request.params.get("tools")) if tool.get("type") != "mcp"]
+    if may_call:
+        tools += [_function(name, each) for name, each in box.exposed.items()]
+    choice = _choice(request.params.get("tool_choice"), box, rounds)
+    params = {**request.params, "tools": tools, "tool_choice": choice}
+    return replace(request, params={name: told for name, told in params.items() if told})
+
+
+def listing_item(label: str, tools: list[Tool]) -> Item:
+    """Give the item that shows what a server offers; it has no id yet."""
+    listed: list[JSON] = [msgspec.to_builtins(tool) for tool in tools]
+    return {"type": "mcp_list_tools", "server_label": label, "tools": listed}
+
+
+def _declared(request: Requested) -> list[JSON]:
+    tools = objects(request.params.get("tools"))
+    return [tool for tool in tools if tool.get("type") == "mcp"]
+
+
+def _server(declared: JSON, request: Requested) -> ToolServer:
+    label = str(declared.get("server_label") or "")
+    return ToolServer(label, str(declared.get("server_url") or ""), request.seals.get(label))
+
+
+def _exposed(declared: JSON, server: ToolServer, known: Mapping[str, Item]) -> Iterable[Exposed]:
+    listing = known.get(server.label)
+    for told in objects(listing.get("tools")) if listing else ():
+        tool = msgspec.convert(told, Tool)
+        if _allowed(declared.get("allowed_tools"), tool):
+            yield Exposed(server, tool, _needs_approval(declared.get("require_approval"), tool))
+
+
+def _allowed(rule: Any, tool: Tool) -> bool:
+    if rule is None:
+        return True
+    return tool.name in rule if isinstance(rule, list) else _matches(mapping(rule), tool)
+
+
+def _needs_approval(rule: Any, tool: Tool) -> bool:
+    """OpenAI: `always` unless something else is said; of a filter, `never` frees."""
+    if rule in (None, "always"):
+        return True
+    if rule == "never":
+        return False
+    filters = mapping(rule)
+    if filters.get("always") is not None and _matches(mapping(filters["always"]), tool):
+        return True
+    return not (filters.get("never") is not None and _matches(mapping(filters["never"]), tool))
+
+
+def _matches(rule: JSON, tool: Tool) -> bool:
+    names, read_only = rule.get("tool_names"), rule.get("read_only")
+    if names is not None and tool.name not in names:
+        return False
+    return read_only is None or tool.is_read_only == read_only
+
+
+def _full_name(each: Exposed) -> str:
+    return f"{each.server.label}{_SEPARATOR}{each.tool.name}"[:_LONGEST_NAME]
+
+
+def _function(name: str, each: Exposed) -> JSON:
+    function = {"type": "function", "name": name, "parameters": each.tool.input_schema}
+    if each.tool.description:
+        function["description"] = each.tool.description
+    return function
+
+
+def _choice(given: Any, box: Toolbox, rounds: int) -> Any:
+    wanted = mapping(given)
+    if rounds and (given == "required" or wanted.get("type") in ("mcp", "function")):
+        return "auto"
+    match wanted.get("type"):
+        case "mcp":
+            return _named(wanted, box)
+        case "allowed_tools":
+            tools = [each for tool in objects(wanted.get("tools")) for each in _meant(tool, box)]
+            mode = "auto" if rounds else wanted.get("mode") or "auto"
+            return {**wanted, "tools": tools, "mode": mode}
+        case _:
+            return given
+
+
+def _named(wanted: JSON, box: Toolbox) -> JSON:
+    tools = _meant(wanted, box)
+    if len(tools) == 1:
+        return tools[0]
+    return {"type": "allowed_tools", "mode": "required", "tools": tools}
+
+
+def _meant(choice: JSON, box: Toolbox) -> list[JSON]:
+    if choice.get("type") != "mcp":
+        return [choice]
+    return [
+        {"type": "function", "name": name}
+        for name, each in box.exposed.items()
+        if each.server.label == choice.get("server_label")
+        and choice.get("name") in (None, each.tool.name)
+    ]
