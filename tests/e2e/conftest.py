@@ -8,11 +8,30 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI
 
+from e2e.rig.gateway import one_more_gateway
 from e2e.rig.stack import Stack, free_port
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, running_backend
 
 DEFAULT_INSTRUCTIONS = "Answer like a pirate."
+
+PROMPTS = """
+prompts:
+  pmpt_greeter:
+    default: "2"
+    versions:
+      "1": { instructions: "Greet {{ customer }}." }
+      "2": { instructions: "Greet {{ customer }} of {{company}} twice.", model: mock-model }
+"""
+
+POLICY = """
+policies:
+  default:
+    input:
+      - stage: secrets
+        provider: regex
+        settings: { patterns: { key: ['sk-[a-z]+'] } }
+"""
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +50,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Genera
 def impatient_stack(
     tmp_path_factory: pytest.TempPathFactory, backend_port: int
 ) -> Generator[Stack]:
-    """A stack whose limits are reached within a test, with instructions of its own."""
+    """A stack whose limits are reached within a test, with all that an operator can write."""
+    written = tmp_path_factory.mktemp("written")
+    (written / "prompts.yaml").write_text(PROMPTS)
+    (written / "policy.yaml").write_text(POLICY)
     yield from running(
         Stack(
             tmp_path_factory.mktemp("impatient"),
@@ -39,10 +61,27 @@ def impatient_stack(
             stream_grace_s="0.5",
             backend_idle_timeout_s="2",
             turn_timeout_s="3",
+            background_timeout_s="2.5",
+            max_background_turns="1",
             max_body_bytes="20000",
             default_instructions=DEFAULT_INSTRUCTIONS,
+            prompts=str(written / "prompts.yaml"),
+            guard_policy=str(written / "policy.yaml"),
         )
     )
+
+
+@pytest.fixture(scope="session")
+def second_gateway(impatient_stack: Stack) -> Generator[str]:
+    """The address of one more gateway of the impatient stack."""
+    with one_more_gateway(impatient_stack) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fragile_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
+    """A stack whose processes are killed; each test waits until they are back."""
+    yield from running(Stack(tmp_path_factory.mktemp("fragile"), backend_url=_url(backend_port)))
 
 
 @pytest.fixture
@@ -70,6 +109,12 @@ async def api(session: aiohttp.ClientSession, stack: Stack) -> Api:
 async def impatient_api(session: aiohttp.ClientSession, impatient_stack: Stack) -> Api:
     """The API of `impatient_stack`, as bytes."""
     return Api(session, impatient_stack.url)
+
+
+@pytest.fixture
+def second_api(impatient_api: Api, second_gateway: str) -> Api:
+    """The API of the impatient stack on its other gateway."""
+    return impatient_api.under(second_gateway)
 
 
 @pytest.fixture

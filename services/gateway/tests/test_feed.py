@@ -185,6 +185,17 @@ async def test_a_turn_that_ended_before_its_stream_began_is_a_plain_answer(turn:
     await feed.stop()
 
 
+async def test_who_asks_again_for_such_a_turn_gets_the_same_answer(turn: ToldTurn) -> None:
+    refusal = FrameMessage("A", 1, 400, 0, b"{}")
+    await turn.output.publish(turn.request.response_id, refusal)
+    await turn.end()
+    feed = feed_of(turn)
+    await feed.start()
+    feed.look()
+    assert await feed.read() == Answer(400, b"{}")
+    await feed.stop()
+
+
 async def test_a_turn_that_was_not_stored_cannot_be_told_again(turn: ToldTurn) -> None:
     await turn.log.append(closed(stored=False, output=[]), None)
     feed = feed_of(turn, 3)

@@ -88,12 +88,13 @@ class Stack:
     def service_environment(self) -> dict[str, str]:
         """What one more process of a service is told, so that it works with the others."""
         run = self.run()
-        return {
-            **self.environment,
+        told = {
             "TURNWIRE_NATS_URL": run["nats_url"],
             "TURNWIRE_MONGODB_URL": run["mongodb_url"],
+            # Empty where a file names the backends.
             "TURNWIRE_BACKEND_URL": run["backend_url"],
         }
+        return {**self.environment, **{name: value for name, value in told.items() if value}}
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """A `turnwire` command, to be run with `environment`."""
@@ -107,6 +108,12 @@ class Stack:
     def screen(self) -> str:
         """All that the runner has said."""
         return self._screen.text
+
+    def files_with(self, text: str) -> list[Path]:
+        """Find the files below the data folder in which these words stand."""
+        words = text.encode()
+        files = [path for path in self.data.rglob("*") if path.is_file()]
+        return [path.relative_to(self.data) for path in files if words in _bytes(path)]
 
     def logs(self) -> str:
         """The end of every service's log: what a failed test needs to know."""
@@ -183,6 +190,14 @@ def free_port() -> int:
 
 def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if not name.startswith("TURNWIRE_")}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        # A database that lives drops files.
+        return b""
 
 
 def _tail(log: Path) -> str:

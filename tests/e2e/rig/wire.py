@@ -1,7 +1,7 @@
 """The API as bytes: what a client without a library sees, frame by frame and chunk by chunk."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,8 @@ Body = JSON | bytes | AsyncIterator[bytes]
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
+
+RUNNING = ("queued", "in_progress")
 
 
 class Stream:
@@ -88,15 +90,39 @@ class Api:
         self._session = session
         self._url = url
 
-    async def post(self, body: Body) -> tuple[int, JSON]:
+    def under(self, url: str) -> "Api":
+        """Give the routes below another address."""
+        return Api(self._session, url)
+
+    async def post(self, body: Body, **headers: str) -> tuple[int, JSON]:
         """Create a response; gives the status and the body."""
-        async with self.answer(body) as response:
+        async with self.answer(body, **headers) as response:
             return response.status, await response.json()
 
     async def get(self, path: str) -> tuple[int, JSON]:
         """Get something; gives the status and the body."""
-        async with self._session.get(self._url + path) as response:
+        return await self.call("GET", path)
+
+    async def call(self, method: str, path: str, body: Body | None = None) -> tuple[int, JSON]:
+        """Do something with what stands at a path; gives the status and the body."""
+        async with self.exchange(method, path, body) as response:
             return response.status, await response.json()
+
+    async def ended(self, response_id: str, within: float = 10.0) -> JSON:
+        """Poll a response until it has ended."""
+        path = f"/responses/{response_id}"
+        return await self.until(path, lambda found: found.get("status") not in RUNNING, within)
+
+    async def until(self, path: str, fact: Callable[[JSON], bool], within: float = 10.0) -> JSON:
+        """Get something again and again until it is as it should be."""
+        found: JSON = {}
+        try:
+            async with asyncio.timeout(within):
+                while not fact(found := (await self.get(path))[1]):  # noqa: ASYNC110 -- a client polls
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(f"{path} is still {found}") from None
+        return found
 
     async def until_well(self, within: float = 20.0) -> None:
         """Wait until the gateway says that everything behind it answers."""
@@ -109,15 +135,28 @@ class Api:
             return response.status == 200
 
     @asynccontextmanager
-    async def answer(self, body: Body) -> AsyncGenerator[aiohttp.ClientResponse]:
-        """Create a response, and look at what comes back in all detail."""
-        async with self._session.post(f"{self._url}/responses", **_content(body)) as response:
+    async def exchange(
+        self, method: str, path: str, body: Body | None = None, **headers: str
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Look at an answer in all detail; `_` in the name of a header stands for `-`."""
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        content = {} if body is None else _content(body)
+        everything = {**told, **content.pop("headers", {})}
+        async with self._session.request(
+            method, self._url + path, headers=everything, **content
+        ) as response:
             yield response
 
     @asynccontextmanager
-    async def stream(self, body: JSON) -> AsyncGenerator[Stream]:
+    async def answer(self, body: Body, **headers: str) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """Create a response, and look at what comes back in all detail."""
+        async with self.exchange("POST", "/responses", body, **headers) as response:
+            yield response
+
+    @asynccontextmanager
+    async def stream(self, body: JSON, **headers: str) -> AsyncGenerator[Stream]:
         """Create a response and read it as it comes; leaving the block closes the connection."""
-        async with self.answer({**body, "stream": True}) as response:
+        async with self.answer({**body, "stream": True}, **headers) as response:
             yield await _stream(response)
             response.close()
 
