@@ -16,6 +16,8 @@ from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_of
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.queries import Refusal
+from turnwire_contracts.tools import AskForCall, Called, Tool, ToolServer
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
@@ -138,12 +140,41 @@ class ScriptedGuard:
         self.failure: Failure | None = None
         self.checked: list[list[Item]] = []
 
-    async def check(self, items: list[Item]) -> list[dict[str, Any]]:
+    async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
         """See `Guard.check`."""
+        del check_type
         self.checked.append(items)
         if self.failure is not None:
             raise TurnFailedError(self.failure)
         return self.violations
+
+
+UNREACHABLE = Failure(424, "external_connector_error", "mcp_unreachable", "It is not there.")
+
+
+class ScriptedTools:
+    """`ToolServers` that offer and answer what they are told."""
+
+    def __init__(self) -> None:
+        """Offer nothing."""
+        self.offers: dict[str, list[Tool]] = {}
+        self.answers: dict[str, Called | Refusal | None] = {}
+        self.holds: dict[str, Hold] = {}
+        self.calls: list[AskForCall] = []
+
+    async def tools(self, tenant: TenantId, server: ToolServer) -> list[Tool]:
+        """See `ToolServers.tools`."""
+        del tenant
+        if server.label not in self.offers:
+            raise TurnFailedError(UNREACHABLE)
+        return self.offers[server.label]
+
+    async def call(self, question: AskForCall) -> Called | Refusal | None:
+        """See `ToolServers.call`."""
+        self.calls.append(question)
+        if question.name in self.holds:
+            await self.holds[question.name].wait()
+        return self.answers.get(question.name, Called(output=f"{question.name} said so"))
 
 
 @dataclass
@@ -155,6 +186,7 @@ class World:
     backend: ScriptedSamples = field(default_factory=ScriptedSamples)
     histories: MemoryHistories = field(default_factory=MemoryHistories)
     guard: ScriptedGuard = field(default_factory=ScriptedGuard)
+    tools: ScriptedTools = field(default_factory=ScriptedTools)
     policy: Policy = POLICY
     answers: list[FrameMessage] = field(default_factory=list[FrameMessage])
     _ticks: int = 0
@@ -171,6 +203,7 @@ class World:
             backend=self.backend,
             histories=self.histories,
             guard=self.guard,
+            tools=self.tools,
             policy=self.policy,
             now_ms=self._now_ms,
             claim=claim,

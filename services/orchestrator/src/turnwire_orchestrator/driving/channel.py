@@ -56,6 +56,14 @@ class Channel:
             begun, end = (0, *told.rounds)[-2:]
             write_call_ends(self._frames, told.items[begun:end], begun)
 
+    async def open(self, instructions: str | None) -> None:
+        """Start the stream, once; from here on failures travel inside it."""
+        if self._frames is None or self._opened:
+            return
+        self._opened = True
+        write_opening(self._frames, self._request, instructions)
+        await self.flush()
+
     async def resume(self, instructions: str | None, told: Told, published: int) -> None:
         """Go on where a lost owner stopped: `published` of the frames are out already."""
         if self._frames is None or not published:
