@@ -14,6 +14,7 @@ from turnwire_contracts import (
     ids,
     queries,
     subjects,
+    tools,
     turn,
 )
 
@@ -25,7 +26,8 @@ do not edit it here. [architecture.md](architecture.md) tells what these words d
 life."""
 
 _INNER_SHAPES = ("Failure", "Usage")
-_INNER_ANSWERS = {"Violation", "Tool", "Node"}
+_INNER_ANSWERS = {"Violation", "Tool", "ToolServer", "CallError", "Progress", "Node"}
+_OF_QUERIES = (queries, tools)
 _QUERY = "Query["
 _MIB = 1024 * 1024
 _HOUR_S = 3600
@@ -177,15 +179,20 @@ def _identifiers() -> str:
 
 
 def _queries() -> str:
-    known = shapes(queries)
-    found = [field for field in names(queries) if field.annotation.startswith(_QUERY)]
+    known = {name: shape for module in _OF_QUERIES for name, shape in shapes(module).items()}
+    found = [
+        (module, field)
+        for module in _OF_QUERIES
+        for field in names(module)
+        if field.annotation.startswith(_QUERY)
+    ]
     intro = (
         "Request and reply over core NATS, JSON both ways; one member of the queue group answers. "
         "An answer that may be one of several shapes says which in its `type`."
     )
-    rows = [_query_row(field) for field in found]
+    rows = [_query_row(module, field) for module, field in found]
     parts = ["## Queries", intro, table(("subject", "queue", "question", "answer"), rows)]
-    used = {name for field in found for shape in _shapes_of(field) for name in shape}
+    used = {name for _, field in found for shape in _shapes_of(field) for name in shape}
     parts += [_described(known[name]) for name in known if name in used | _INNER_ANSWERS]
     parts.append(_described(shapes(turn)["ClosedTurn"]))
     parts.append(_described(shapes(conversation)["Conversation"]))
@@ -196,8 +203,8 @@ def _described(shape: Shape) -> str:
     return _titled(shape) if shape.fields else f"**{shape.name}**: {summary(shape.doc)}"
 
 
-def _query_row(field: Field) -> Row:
-    query = getattr(queries, field.name)
+def _query_row(module: ModuleType, field: Field) -> Row:
+    query = getattr(module, field.name)
     (question,), answers = _shapes_of(field)
     answer = " or ".join(code(name) for name in answers)
     return (code(query.subject), code(query.queue), code(question), answer)

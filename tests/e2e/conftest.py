@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI
 
+from e2e.rig.desk import Desk, running_desk
 from e2e.rig.gateway import one_more_gateway
 from e2e.rig.stack import Stack, free_port
 from e2e.rig.wire import Api
@@ -82,6 +83,26 @@ def second_gateway(impatient_stack: Stack) -> Generator[str]:
 def fragile_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
     """A stack whose processes are killed; each test waits until they are back."""
     yield from running(Stack(tmp_path_factory.mktemp("fragile"), backend_url=_url(backend_port)))
+
+
+@pytest.fixture(scope="session")
+def desk_port() -> int:
+    """Where the MCP server runs that operators' files name."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def desk_process(tmp_path_factory: pytest.TempPathFactory, desk_port: int) -> Generator[Desk]:
+    """An MCP server for all tests."""
+    with running_desk(tmp_path_factory.mktemp("desk"), desk_port) as running:
+        yield running
+
+
+@pytest.fixture
+def desk(desk_process: Desk) -> Desk:
+    """The MCP server, with a journal of this test."""
+    desk_process.forget()
+    return desk_process
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openai import AsyncOpenAI
 
+from e2e.rig.desk import Desk
 from e2e.rig.stack import Stack
 
 pytestmark = pytest.mark.model
@@ -83,3 +84,28 @@ async def test_every_example_holds_its_conversation_with_the_real_model(own_stac
             printed, _ = await process.communicate()
         assert process.returncode == 0, printed.decode()
         assert len(printed.decode().strip().splitlines()) >= 2
+
+
+async def test_the_model_that_comes_along_is_made_to_use_a_tool_of_a_server(
+    client: AsyncOpenAI, desk: Desk
+) -> None:
+    response = await client.responses.create(
+        model="smollm2",
+        input="Which time is it in Tokyo?",
+        tool_choice="required",
+        tools=[
+            {
+                "type": "mcp",
+                "server_label": "desk",
+                "server_url": desk.url,
+                "allowed_tools": ["get_time"],
+                "require_approval": "never",
+            }
+        ],
+        max_output_tokens=256,
+        temperature=0,
+    )
+    # How well it fills in the arguments is the model's affair; that it calls, and goes on, is ours.
+    kinds = [item.type for item in response.output]
+    assert kinds[:2] == ["mcp_list_tools", "mcp_call"]
+    assert len(desk.calls("get_time")) == kinds.count("mcp_call")

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+_WRITTEN_AT_ONCE = 4096
+
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -66,8 +68,9 @@ def never_stops(head: bytes, part: bytes) -> Answer:
 
     async def write(writer: asyncio.StreamWriter) -> None:
         writer.write(head)
+        parts = part * max(1, _WRITTEN_AT_ONCE // len(part))
         while True:
-            writer.write(part)
+            writer.write(parts)
             await writer.drain()
 
     return write

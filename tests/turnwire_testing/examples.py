@@ -22,9 +22,13 @@ from turnwire_contracts.events import (
     Purged,
     Requested,
     Restored,
+    Sampled,
     Screened,
     Started,
     TakenOver,
+    ToolCalled,
+    ToolReturned,
+    ToolsListed,
 )
 from turnwire_contracts.ids import (
     ConversationId,
@@ -42,6 +46,7 @@ RESPONSE_ID = ResponseId("resp_019a0000000000000000000000000001")
 OTHER_ID = ResponseId("resp_019a0000000000000000000000000002")
 CONVERSATION_ID = ConversationId("conv_019a0000000000000000000000000003")
 AT = 1_700_000_000_123
+SEARCH: Item = {"name": "search", "input_schema": {"type": "object"}, "description": "Search."}
 
 _EVERYWHERE: dict[str, Any] = {"v": 1, "tenant": TENANT, "at": AT, "cause": "req_1"}
 
@@ -73,6 +78,19 @@ def message(text: str, index: int = 0, status: str = "completed") -> Item:
     }
 
 
+def mcp_call(index: int = 0, **changes: Any) -> Item:
+    """A call of an MCP tool that has not ended."""
+    call = {"type": "mcp_call", "server_label": "docs", "name": "search", "arguments": '{"q":1}'}
+    end = {"output": None, "error": None, "status": "in_progress"}
+    return {"id": f"mcp_{RESPONSE_ID.removeprefix('resp_')}o{index}", **call, **end, **changes}
+
+
+def mcp_list_tools(index: int = 0) -> Item:
+    """What a server of one tool offers."""
+    listed = {"type": "mcp_list_tools", "server_label": "docs", "tools": [SEARCH]}
+    return {"id": f"mcpl_{RESPONSE_ID.removeprefix('resp_')}o{index}", **listed}
+
+
 def requested(**changes: Any) -> Requested:
     """A request for a plain response."""
     return Requested(**_facts(changes, owner=OWNER, model="m", input=[user("Hello?")]))
@@ -92,6 +110,26 @@ def items_added(**changes: Any) -> ItemsAdded:
 def screened(**changes: Any) -> Screened:
     """A verdict: the input may pass."""
     return Screened(**_facts(changes))
+
+
+def tools_listed(**changes: Any) -> ToolsListed:
+    """What the only server offers."""
+    return ToolsListed(**_facts(changes, items=[mcp_list_tools()]))
+
+
+def sampled(**changes: Any) -> Sampled:
+    """One call of an MCP tool."""
+    return Sampled(**_facts(changes, output=[mcp_call()]))
+
+
+def tool_called(**changes: Any) -> ToolCalled:
+    """The call leaves."""
+    return ToolCalled(**_facts(changes, item_ids=[mcp_call()["id"]]))
+
+
+def tool_returned(**changes: Any) -> ToolReturned:
+    """Its good end."""
+    return ToolReturned(**_facts(changes, item_id=mcp_call()["id"], output="Found."))
 
 
 def taken_over(**changes: Any) -> TakenOver:

@@ -64,7 +64,9 @@ def problems_of_event(event: JSON) -> list[str]:
 
 def _known_response(response: JSON) -> JSON:
     choice = response.get("tool_choice")
-    foreign_choice = mapping(choice).get("type") not in (None, "function", "allowed_tools")
+    chosen = [mapping(choice), *objects(mapping(choice).get("tools"))]
+    known = (None, "function", "allowed_tools")
+    foreign_choice = any(each.get("type") not in known for each in chosen)
     return {
         **response,
         "output": [item for item in response.get("output", []) if item.get("type") in _ITEMS],

@@ -27,7 +27,9 @@ def check_event(event: JSON) -> None:
 
 
 def _with_known_code(response: JSON) -> JSON:
-    """OpenAI lists the codes of an error, its client takes any: ours say more."""
+    """OpenAI lists codes of errors and reasons, its client takes any: ours say more."""
+    if mapping(response.get("incomplete_details")).get("reason") == "max_tool_rounds":
+        response = {**response, "incomplete_details": {"reason": "max_output_tokens"}}
     if not mapping(response.get("error")):
         return response
     return {**response, "error": {**response["error"], "code": "server_error"}}

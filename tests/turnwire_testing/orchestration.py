@@ -17,13 +17,13 @@ from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_o
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.tools import AskForCall, Called, Tool, ToolServer
+from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.ports import Answering, Policy, Ports, TurnFailedError
+from turnwire_orchestrator.ports import Answering, Backend, Policy, Ports, TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.history import Past, past_of
 from turnwire_orchestrator.prompting.prompt import Prompt
@@ -93,10 +93,11 @@ class ScriptedSamples:
         elif before is not None:
             raise TurnFailedError(before)
         limit = prompt.request.params.get("max_output_tokens")
-        yield Answering(_reads(steps), partial(Reader, max_output_tokens=limit))
+        yield Answering(each_read(steps), partial(Reader, max_output_tokens=limit))
 
 
-async def _reads(steps: Sequence[Step]) -> AsyncIterator[list[bytes]]:
+async def each_read(steps: Sequence[Step]) -> AsyncIterator[list[bytes]]:
+    """Give each event in a read of its own."""
     for step in steps:
         match step:
             case Hold():
@@ -137,16 +138,17 @@ class ScriptedGuard:
     def __init__(self) -> None:
         """Find nothing."""
         self.violations: list[dict[str, Any]] = []
+        self.violations_of: dict[str, list[dict[str, Any]]] = {}
+        """By type of check, where that finds something else."""
         self.failure: Failure | None = None
         self.checked: list[list[Item]] = []
 
     async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
         """See `Guard.check`."""
-        del check_type
         self.checked.append(items)
         if self.failure is not None:
             raise TurnFailedError(self.failure)
-        return self.violations
+        return self.violations_of.get(check_type, self.violations)
 
 
 UNREACHABLE = Failure(424, "external_connector_error", "mcp_unreachable", "It is not there.")
@@ -160,14 +162,15 @@ class ScriptedTools:
         self.offers: dict[str, list[Tool]] = {}
         self.answers: dict[str, Called | Refusal | None] = {}
         self.holds: dict[str, Hold] = {}
+        self.listed: list[AskForTools] = []
         self.calls: list[AskForCall] = []
 
-    async def tools(self, tenant: TenantId, server: ToolServer) -> list[Tool]:
+    async def tools(self, question: AskForTools) -> list[Tool]:
         """See `ToolServers.tools`."""
-        del tenant
-        if server.label not in self.offers:
+        self.listed.append(question)
+        if question.server.label not in self.offers:
             raise TurnFailedError(UNREACHABLE)
-        return self.offers[server.label]
+        return self.offers[question.server.label]
 
     async def call(self, question: AskForCall) -> Called | Refusal | None:
         """See `ToolServers.call`."""
@@ -188,6 +191,8 @@ class World:
     guard: ScriptedGuard = field(default_factory=ScriptedGuard)
     tools: ScriptedTools = field(default_factory=ScriptedTools)
     policy: Policy = POLICY
+    asks: Backend | None = None
+    """The backend, where it is not the scripted one."""
     answers: list[FrameMessage] = field(default_factory=list[FrameMessage])
     _ticks: int = 0
 
@@ -200,7 +205,7 @@ class World:
         return Ports(
             log=self.log,
             output=self.output,
-            backend=self.backend,
+            backend=self.asks or self.backend,
             histories=self.histories,
             guard=self.guard,
             tools=self.tools,

@@ -3,6 +3,8 @@
 opening item* end
 opening = created in_progress | created queued in_progress, the second in the background
 item = output_item.added (part | argument deltas)* output_item.done
+call = output_item.added mcp_call.in_progress argument deltas ...
+       mcp_call.(completed | failed) output_item.done, both at the end of its round of calls
 part = part.added delta* annotation* text.done part.done
 """
 
@@ -31,7 +33,11 @@ _TEXTS = {
 _ARGUMENTS = {
     "response.function_call_arguments": "arguments",
     "response.custom_tool_call_input": "input",
+    "response.mcp_call_arguments": "arguments",
 }
+_IN_STEPS = {"response.mcp_call", "response.mcp_list_tools"}
+_WHOLE = {"mcp_approval_request"}
+"""Items that say everything when they are added."""
 
 
 class GrammarError(AssertionError):
@@ -52,6 +58,7 @@ def check_stream(events: Sequence[JSON]) -> None:
     for event in events[len(opening) : -1]:
         checker.take(event)
     _demand(checker.item is None, "an item is still open at the end", events[-1])
+    _demand(not checker.calls, "a call is still open at the end", checker.calls)
     _demand(events[-1]["response"]["output"] == checker.finished, "output is not what was told", "")
 
 
@@ -62,6 +69,9 @@ class _Items:
         """Start before the first item."""
         self.finished: list[JSON] = []
         self.item: JSON | None = None
+        self.calls: dict[str, int] = {}
+        """By id: calls whose arguments are told and whose end is not."""
+        self._ending: str | None = None
         self._parts: dict[str, int] = {}
         self._part: JSON | None = None
         self._text: list[str] = []
@@ -72,6 +82,10 @@ class _Items:
     def take(self, event: JSON) -> None:
         """Check the next event."""
         kind: str = event["type"]
+        if event.get("item_id") in self.calls or event.get("item", {}).get("id") in self.calls:
+            self._call_ends(event)
+            return
+        _demand(self._ending is None, "a call ends without being done", event)
         _demand(event["output_index"] == len(self.finished), "wrong output_index", event)
         stem, _, step = kind.rpartition(".")
         steps: dict[str, Callable[[JSON], None]] = {
@@ -85,6 +99,9 @@ class _Items:
         }
         if kind in steps:
             steps[kind](event)
+            return
+        if stem in _IN_STEPS:
+            self._same_item(event)
             return
         _demand(stem in _TEXTS or stem in _ARGUMENTS, "an event that nobody knows", event)
         self._same_item(event)
@@ -102,11 +119,34 @@ class _Items:
         _demand(event[field] == "".join(self._text), "the text is not its deltas", event)
         self._same_logprobs(event)
         self._text_done = True
+        if stem == "response.mcp_call_arguments" and self.item is not None:
+            self.calls[self.item["id"]] = event["output_index"]
+            self.finished.append(self.item)
+            self.item = None
+
+    def _call_ends(self, event: JSON) -> None:
+        """Its last two events come together, when nothing else is open."""
+        _demand(self.item is None, "a call ends inside an item", event)
+        if self._ending is None:
+            ends = ("response.mcp_call.completed", "response.mcp_call.failed")
+            _demand(event["type"] in ends, "not the end of a call", event)
+            self._ending = event["item_id"]
+            _demand(event["output_index"] == self.calls[event["item_id"]], "wrong index", event)
+            return
+        item = event["item"]
+        _demand(event["type"] == "response.output_item.done", "a call is not done", event)
+        _demand(item["id"] == self._ending, "another call is done", event)
+        _demand(item["status"] not in ("in_progress", None), "ended in progress", event)
+        _demand(event["output_index"] == self.calls.pop(item["id"]), "wrong index", event)
+        self.finished[event["output_index"]] = item
+        self._ending = None
 
     def _item_added(self, event: JSON) -> None:
         _demand(self.item is None, "an item inside an item", event)
         self.item, self._parts = event["item"], {"content_index": 0, "summary_index": 0}
         self._text, self._text_done, self._logprobs = [], False, []
+        if self.item is not None and self.item["type"] in _WHOLE:
+            return
         for field in ("arguments", "input"):
             _demand(event["item"].get(field, "") == "", "a call that starts with arguments", event)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from turnwire_contracts import queries
+from turnwire_contracts import queries, tools
 from turnwire_contracts.conversation import Conversation, fold_conversation
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
@@ -26,6 +26,15 @@ from turnwire_contracts.queries import (
     Running,
     Tree,
 )
+from turnwire_contracts.tools import (
+    AskForCall,
+    AskForTools,
+    Called,
+    CallError,
+    Tool,
+    Tools,
+    ToolServer,
+)
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_testing.examples import (
     CONVERSATION_ID,
@@ -44,11 +53,12 @@ from turnwire_testing.examples import (
 TURN = fold([requested(conversation=CONVERSATION_ID), closed(), item_removed(), deleted()])
 CONVERSATION = fold_conversation([conversation_created(), turn_added()])
 REFUSED = Refusal(Failure(503, "server_error", "store_unavailable", "Try again."))
+SERVER = ToolServer("weather", "https://tools.example/mcp", "sealed")
 assert isinstance(TURN, ClosedTurn)
 assert isinstance(CONVERSATION, Conversation)
 
 QUERIES: list[Query[Any, Any]] = [
-    each for each in vars(queries).values() if isinstance(each, Query)
+    each for each in [*vars(queries).values(), *vars(tools).values()] if isinstance(each, Query)
 ]
 QUESTIONS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_RESPONSE, AskForResponse(TENANT, RESPONSE_ID)),
@@ -57,6 +67,8 @@ QUESTIONS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_CONVERSATIONS, AskForConversations(TENANT, OWNER, 20, metadata={"a": "b"})),
     (queries.STORE_CONVERSATIONS, AskForConversations(TENANT, None, 20, include_deleted=True)),
     (queries.STORE_TREE, AskForTree(TENANT, CONVERSATION_ID, 20, after=RESPONSE_ID)),
+    (tools.TOOLS_LIST, AskForTools(TENANT, SERVER, 3, RESPONSE_ID)),
+    (tools.TOOLS_CALL, AskForCall(TENANT, SERVER, "mcp_1", "forecast", "{}", "digest", 3)),
 ]
 ANSWERS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_RESPONSE, Found(TURN)),
@@ -69,6 +81,11 @@ ANSWERS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_CONVERSATIONS, REFUSED),
     (queries.STORE_TREE, Tree([Node(TURN, [OTHER_ID])], has_more=True)),
     (queries.STORE_TREE, REFUSED),
+    (tools.TOOLS_LIST, Tools([Tool("forecast", {"type": "object"}, "Tells.", {"title": "F"})])),
+    (tools.TOOLS_LIST, REFUSED),
+    (tools.TOOLS_CALL, Called("Rain.", truncated=True)),
+    (tools.TOOLS_CALL, Called(error=CallError("http_error", "No.", 503, unsent=True))),
+    (tools.TOOLS_CALL, REFUSED),
 ]
 
 
@@ -92,3 +109,34 @@ def test_what_is_no_question_and_no_answer_is_refused(body: bytes) -> None:
         queries.STORE_TREE.asked(body)
     with pytest.raises(msgspec.DecodeError):
         queries.STORE_TREE.answered(body)
+
+
+def test_a_tool_that_is_another_in_anything_has_another_digest() -> None:
+    tool = Tool("forecast", {"type": "object", "required": ["city"]}, "Tells.", {"title": "F"})
+    same = Tool("forecast", {"required": ["city"], "type": "object"}, "Tells.", {"title": "F"})
+    others = [
+        Tool("forecasts", tool.input_schema, tool.description, tool.annotations),
+        Tool("forecast", {"type": "object"}, tool.description, tool.annotations),
+        Tool("forecast", tool.input_schema, "Tells all.", tool.annotations),
+        Tool("forecast", tool.input_schema, tool.description, {"readOnlyHint": True}),
+    ]
+
+    assert same.digest == tool.digest
+    assert len({tool.digest, *(each.digest for each in others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("annotations", "is_read_only", "may_be_repeated"),
+    [
+        (None, False, False),
+        ({"readOnlyHint": True}, True, True),
+        ({"idempotentHint": True}, False, True),
+        ({"readOnlyHint": False, "idempotentHint": False}, False, False),
+    ],
+)
+def test_only_a_tool_that_says_so_may_be_repeated(
+    annotations: dict[str, Any] | None, *, is_read_only: bool, may_be_repeated: bool
+) -> None:
+    tool = Tool("forecast", {}, None, annotations)
+
+    assert (tool.is_read_only, tool.may_be_repeated) == (is_read_only, may_be_repeated)

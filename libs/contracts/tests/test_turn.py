@@ -25,13 +25,18 @@ from turnwire_testing.examples import (
     deleted,
     item_removed,
     items_added,
+    mcp_call,
     message,
     purged,
     requested,
     restored,
+    sampled,
     screened,
     started,
     taken_over,
+    tool_called,
+    tool_returned,
+    tools_listed,
 )
 
 VIOLATION = {"category": "pii", "provider": "regex", "stage": "emails", "step": 0}
@@ -40,6 +45,7 @@ STATES: dict[str, list[AnyEvent]] = {
     "unborn": [],
     "screening": [requested(screen=True)],
     "sampling": [requested()],
+    "sampling, calling": [requested(), tools_listed(items=[]), sampled()],
     "refused": [requested(screen=True), screened(violations=[VIOLATION])],
     "closed": [requested(), closed()],
     "closed, put away": [requested(), closed(), deleted()],
@@ -54,6 +60,10 @@ EVENTS: dict[str, AnyEvent] = {
     "items_added": items_added(),
     "screened_safe": screened(),
     "screened_unsafe": screened(violations=[VIOLATION]),
+    "tools_listed": tools_listed(),
+    "sampled": sampled(output=[mcp_call(7)]),
+    "tool_called": tool_called(),
+    "tool_returned": tool_returned(),
     "taken_over": taken_over(abandoned=[message("Hal", status="incomplete")], cuts=[["D"]]),
     "cancel_requested": cancel_requested(),
     "closed": closed(),
@@ -80,6 +90,9 @@ NEXT: dict[str, dict[str, type[Any]]] = {
     },
     "sampling": {
         "started": Sampling,
+        "tools_listed": Sampling,
+        "sampled": Sampling,
+        "tool_called": Sampling,
         "taken_over": Sampling,
         "cancel_requested": Sampling,
         "closed": ClosedTurn,
@@ -96,6 +109,8 @@ def _next(state: str, event: str) -> type[Any] | None:
     """Say what follows; `None` if the event cannot."""
     if event == "purged":
         return Erased
+    if (state, event) == ("sampling, calling", "tool_returned"):
+        return Sampling
     if event in CHANGES:
         return type(fold(STATES[state]))
     return NEXT[state.partition(",")[0]].get(event)
@@ -183,9 +198,9 @@ def test_a_second_wish_to_cancel_changes_nothing(*, screen: bool) -> None:
 def test_what_was_abandoned_stands_before_the_output_with_its_cuts(life: list[AnyEvent]) -> None:
     turn = fold([*(event for event in life if not isinstance(event, Closed)), closed(cuts=[["D"]])])
     assert isinstance(turn, ClosedTurn)
-    assert turn.output == [*turn.abandoned, message("Hi.")]
-    assert turn.cuts == [*turn.abandoned_cuts, ["D"]]
-    assert len(turn.abandoned) == len(turn.abandoned_cuts)
+    assert turn.output == [*turn.told.items, message("Hi.")]
+    assert turn.cuts == [*turn.told.cuts, ["D"]]
+    assert len(turn.told.items) == len(turn.told.cuts) == len(turn.told.lost)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +228,7 @@ def content(turn: Turn) -> tuple[Requested | None, list[Any], list[Any]]:
         case ClosedTurn():
             return turn.request, turn.output, turn.cuts
         case Sampling():
-            return turn.request, [*turn.abandoned], [*turn.abandoned_cuts]
+            return turn.request, [*turn.told.items], [*turn.told.cuts]
         case Screening() | Refused():
             return turn.request, [], []
         case Unborn() | Erased():

@@ -240,7 +240,7 @@ REFUSED: list[tuple[JSON, str, str | None]] = [
         "invalid_value",
         "stream_options.include_obfuscation",
     ),
-    ({"tools": [{"type": "mcp"}]}, "unsupported_parameter", "tools[0].type"),
+    ({"tools": [{"type": "mcp"}]}, "invalid_value", "tools[0].server_label"),
 ]
 
 

@@ -18,16 +18,30 @@ from turnwire_contracts.events import (
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, Erased, Refused, Sampling, Screening, evolve, fold
 from turnwire_orchestrator.deciding.commands import (
+    Call,
     Cancel,
     Command,
     Fail,
     Finish,
     Judge,
+    Prepare,
+    Return,
     Start,
     TakeOver,
 )
 from turnwire_orchestrator.deciding.decide import ImpossibleCommandError, decide, without_content
-from turnwire_orchestrator.deciding.react import Erase, GiveUp, Leave, Refuse, Sample, Screen, react
+from turnwire_orchestrator.deciding.react import (
+    CallTools,
+    Erase,
+    GiveUp,
+    HandOver,
+    Leave,
+    ListTools,
+    Refuse,
+    Sample,
+    Screen,
+    react,
+)
 from turnwire_testing.examples import (
     AT,
     OWNER,
@@ -35,13 +49,20 @@ from turnwire_testing.examples import (
     TENANT,
     cancel_requested,
     closed,
+    mcp_call,
     message,
     requested,
+    sampled,
     screened,
     started,
     taken_over,
+    tool_called,
+    tool_returned,
+    tools_listed,
 )
 
+MCP: JSON = {"tools": [{"type": "mcp", "server_label": "docs"}]}
+MINE: JSON = {"id": "fc_1", "type": "function_call", "name": "mine"}
 VIOLATION: JSON = {"category": "pii", "provider": "regex", "stage": "emails", "step": 0}
 FAILURE = Failure(http_status=502, type="server_error", code="backend_error", message="It broke.")
 
@@ -274,3 +295,36 @@ def command_for(step: object) -> Command:
             return Fail(AT, FAILURE)
         case _:
             return Cancel(AT)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Prepare(AT, []),
+        Call(AT, [mcp_call()["id"]]),
+        Return(AT, mcp_call()["id"], "Found."),
+    ],
+)
+def test_what_happens_with_tools_is_recorded_once(command: Command) -> None:
+    turn = fold([requested(), sampled()])
+    (event,) = decide(command, turn)
+    assert decide(command, evolve(turn, event)) == ()
+
+
+@pytest.mark.parametrize(
+    ("life", "step"),
+    [
+        ([requested(params=MCP)], ListTools(requested(params=MCP))),
+        ([requested(params=MCP), tools_listed(items=[])], Sample(requested(params=MCP))),
+        ([requested(), sampled()], CallTools([mcp_call()], [])),
+        ([requested(), sampled(), tool_called()], CallTools([], [mcp_call()])),
+        ([requested(), sampled(), tool_returned()], Sample(requested())),
+        ([requested(), sampled(), tool_called(), cancel_requested()], GiveUp()),
+        ([requested(), sampled(output=[mcp_call(), MINE])], CallTools([mcp_call()], [])),
+        ([requested(), sampled(output=[mcp_call(), MINE]), tool_returned()], HandOver()),
+    ],
+)
+def test_tools_are_listed_then_called_then_the_model_is_asked_again(
+    life: list[AnyEvent], step: object
+) -> None:
+    assert react(fold(life)) == step

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
 from turnwire_contracts.wire.texts import texts
-from turnwire_orchestrator.guard_client import GuardService
+from turnwire_orchestrator.asking.guard_client import GuardService
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_testing.examples import user
 

@@ -112,8 +112,8 @@ async def test_erasing_that_was_broken_off_is_finished_by_the_next_owner(world: 
 async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> None:
     hold = Hold()
 
-    async def check(items: list[Item]) -> list[dict[str, Any]]:
-        del items
+    async def check(items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
+        del items, check_type
         await hold.wait()
         return []
 

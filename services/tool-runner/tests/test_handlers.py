@@ -1,106 +1,234 @@
 """What the tool-runner answers to bytes, good and bad; it always answers."""
 
+import asyncio
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from turnwire_contracts.queries import TOOLS_LIST, AskForTools, Refusal, Tool, Tools
-from turnwire_tool_runner.handlers import MAX_TIMEOUT_S, Handlers
-from turnwire_tool_runner.tool_servers import ToolServerError
+from turnwire_contracts import subjects
+from turnwire_contracts.ids import TenantId
+from turnwire_contracts.queries import Refusal
+from turnwire_contracts.tools import (
+    TOOLS_CALL,
+    TOOLS_LIST,
+    AskForCall,
+    AskForTools,
+    Called,
+    CallError,
+    Tool,
+    Tools,
+    ToolServer,
+)
+from turnwire_testing.waiting import eventually
+from turnwire_tool_runner.calling.breaker import BreakerRules
+from turnwire_tool_runner.calling.gate import Gate, GateRules
+from turnwire_tool_runner.handlers import Handlers, Ports
+from turnwire_tool_runner.tool_servers import Call, Outcome, Signs, Target, ToolServerError, Visit
 
-QUESTION = AskForTools(server_url="http://tools/mcp", server_label="weather", timeout_s=3)
+TENANT = TenantId("acme")
+SERVER = ToolServer("weather", "http://tools/mcp")
+QUESTION = AskForTools(TENANT, SERVER, timeout_s=3)
+CALL = AskForCall(TENANT, SERVER, "mcp_1", "forecast", '{"city": "Bonn"}', timeout_s=3)
 TOOL = Tool(name="forecast", input_schema={"type": "object"})
+RULES = GateRules(in_all=4, per_server=2, per_tenant=4, breaker=BreakerRules(2, 60))
+SECRET = "s3cret-token"  # noqa: S105 -- an example
+TARGET = Target(SERVER.url, secrets=(SECRET,))
+WITHIN_S = 10
 
 
 @dataclass
 class FakeServers:
-    """Offers one tool or raises, and keeps what it was asked."""
+    """Offers one tool and answers, fails, or waits; keeps what it was asked."""
 
     error: Exception | None = None
-    asked: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    text: str = "Rain."
+    may_answer: asyncio.Event | None = None
+    asked: list[Call | None] = field(default_factory=list[Call | None])
+    target: Target = TARGET
+    told: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
 
-    async def list_tools(self, url: str, timeout_s: float) -> list[Tool]:
-        self.asked.append((url, timeout_s))
+    async def list_tools(self, visit: Visit) -> list[Tool]:
+        assert visit == Visit(TENANT, self.target)
+        await self._answer(None)
+        return [TOOL, Tool(name="other", input_schema={})]
+
+    async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
+        assert visit.tenant == TENANT
+        signs.leaving()
+        await signs.progressed(f"half, {SECRET}")
+        await self._answer(call)
+        return Outcome(self.text)
+
+    def find(self, question: AskForTools | AskForCall) -> Target:
+        if question.server.label == "nobody":
+            raise ToolServerError("unknown_tool_server", "No.")
+        return self.target
+
+    async def tell(self, subject: str, body: bytes) -> None:
+        self.told.append((subject, json.loads(body)))
+
+    async def _answer(self, call: Call | None) -> None:
+        self.asked.append(call)
+        if self.may_answer is not None:
+            await self.may_answer.wait()
         if self.error is not None:
             raise self.error
-        return [TOOL]
 
 
-async def answer(
-    servers: FakeServers, body: bytes, longest_answer: int = 1_000_000
-) -> Tools | Refusal:
-    handlers = Handlers(servers, lambda: longest_answer)
-    return TOOLS_LIST.answered(await handlers.list_tools(body))
+def handlers(servers: FakeServers, longest_answer: int = 1_000_000) -> Handlers:
+    ports = Ports(servers, servers, servers.tell, lambda: longest_answer)
+    return Handlers(ports, Gate(RULES), call_limit_s=100)
 
 
-async def refused(servers: FakeServers, body: bytes) -> tuple[int, str, str]:
-    """Give status, type and code of a refusal."""
-    given = await answer(servers, body)
-    assert isinstance(given, Refusal)
-    return given.failure.http_status, given.failure.type, given.failure.code
+async def listed(servers: FakeServers, body: bytes, longest: int = 1_000_000) -> Tools | Refusal:
+    return TOOLS_LIST.answered(await handlers(servers, longest).list_tools(body))
+
+
+async def called(servers: FakeServers, question: AskForCall = CALL) -> Called | Refusal:
+    return TOOLS_CALL.answered(await handlers(servers).call_tool(TOOLS_CALL.ask(question)))
+
+
+def code_of(answer: Tools | Called | Refusal) -> str:
+    assert isinstance(answer, Refusal)
+    return answer.failure.code
 
 
 async def test_the_tools_of_the_server_are_the_answer() -> None:
+    answer = await listed(FakeServers(), TOOLS_LIST.ask(QUESTION))
+
+    assert isinstance(answer, Tools)
+    assert answer.tools[0] == TOOL
+
+
+async def test_only_the_tools_that_the_operator_allows_are_seen() -> None:
+    servers = FakeServers(target=Target("http://op/mcp", allowed=frozenset({"forecast"})))
+
+    assert await listed(servers, TOOLS_LIST.ask(QUESTION)) == Tools([TOOL])
+
+
+async def test_what_the_tool_answers_is_the_answer() -> None:
     servers = FakeServers()
 
-    assert await answer(servers, TOOLS_LIST.ask(QUESTION)) == Tools([TOOL])
-    assert servers.asked == [("http://tools/mcp", 3)]
+    assert await called(servers) == Called(output="Rain.")
+    assert servers.asked == [Call("forecast", {"city": "Bonn"})]
 
 
-async def test_no_server_is_waited_for_longer_than_the_maximum() -> None:
-    servers = FakeServers()
-    patient = AskForTools(server_url="http://tools/mcp", timeout_s=1e9)
-
-    await answer(servers, TOOLS_LIST.ask(patient))
-
-    assert servers.asked == [("http://tools/mcp", MAX_TIMEOUT_S)]
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"server_url": 1}', b'{"server_url": "\xff"}', b"\x00"]
-)
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tenant": 1}', b'{"tenant": "\xff"}'])
 async def test_a_body_that_is_no_question_is_refused(body: bytes) -> None:
     servers = FakeServers()
 
-    assert await refused(servers, body) == (400, "invalid_request_error", "invalid_question")
+    assert code_of(await listed(servers, body)) == "invalid_question"
+    answer = TOOLS_CALL.answered(await handlers(servers).call_tool(body))
+    assert code_of(answer) == "invalid_question"
     assert servers.asked == []
 
 
-async def test_a_url_that_cannot_be_asked_is_the_client_s_mistake() -> None:
-    servers = FakeServers(ToolServerError("invalid_server_url", "No."))
+@pytest.mark.parametrize("call_id", ["", "a.b", ">", "a b", "a\r\nPUB x 0"])
+async def test_an_id_that_cannot_be_in_a_subject_is_refused(call_id: str) -> None:
+    servers = FakeServers()
+    question = AskForCall(TENANT, SERVER, call_id, "forecast", "{}")
 
-    assert await refused(servers, TOOLS_LIST.ask(QUESTION)) == (
-        400,
-        "invalid_request_error",
-        "invalid_server_url",
+    assert code_of(await called(servers, question)) == "invalid_question"
+    assert servers.asked == servers.told == []
+
+
+async def test_arguments_that_are_no_object_are_a_failed_call_that_nobody_got() -> None:
+    servers = FakeServers()
+    answer = await called(servers, AskForCall(TENANT, SERVER, "mcp_1", "forecast", "[]"))
+
+    assert answer == Called(
+        error=CallError(
+            "mcp_protocol_error", "The arguments are no JSON object.", -32602, unsent=True
+        )
     )
+    assert servers.asked == []
 
 
-async def test_a_server_that_fails_is_named_with_its_reason() -> None:
-    servers = FakeServers(ToolServerError("mcp_timeout", "It did not answer within 3 s."))
+async def test_a_server_that_is_not_known_is_refused() -> None:
+    question = AskForCall(TENANT, ToolServer("nobody"), "mcp_1", "forecast", "{}")
 
-    given = await answer(servers, TOOLS_LIST.ask(QUESTION))
-
-    assert isinstance(given, Refusal)
-    assert (given.failure.http_status, given.failure.code) == (424, "mcp_timeout")
-    assert (given.failure.type, given.failure.param) == ("external_connector_error", "tools")
-    assert given.failure.message == (
-        "Error retrieving tool list from MCP server 'weather'. It did not answer within 3 s."
-    )
+    assert code_of(await called(FakeServers(), question)) == "unknown_tool_server"
 
 
 async def test_a_list_that_the_broker_would_not_carry_is_refused() -> None:
-    given = await answer(FakeServers(), TOOLS_LIST.ask(QUESTION), longest_answer=10)
+    answer = await listed(FakeServers(), TOOLS_LIST.ask(QUESTION), longest=10)
 
-    assert isinstance(given, Refusal)
-    assert (given.failure.http_status, given.failure.code) == (424, "mcp_protocol_error")
+    assert isinstance(answer, Refusal)
+    assert (answer.failure.http_status, answer.failure.code) == (424, "mcp_protocol_error")
 
 
 async def test_a_bug_is_an_internal_error_that_tells_nothing_of_itself() -> None:
-    servers = FakeServers(ZeroDivisionError("secret"))
+    for answer in (
+        await listed(FakeServers(ZeroDivisionError("secret")), TOOLS_LIST.ask(QUESTION)),
+        await called(FakeServers(ZeroDivisionError("secret"))),
+    ):
+        assert isinstance(answer, Refusal)
+        assert (answer.failure.http_status, answer.failure.code) == (500, "tool_runner_error")
+        assert "secret" not in answer.failure.message
 
-    given = await answer(servers, TOOLS_LIST.ask(QUESTION))
 
-    assert isinstance(given, Refusal)
-    assert (given.failure.http_status, given.failure.code) == (500, "tool_runner_error")
-    assert "secret" not in given.failure.message
+async def test_secrets_are_in_no_answer_and_in_no_sign_of_life() -> None:
+    servers = FakeServers(text=f"You are {SECRET}.", may_answer=asyncio.Event())
+    calling = asyncio.create_task(called(servers))
+
+    async def has_told_twice() -> bool:
+        return len(servers.told) == 2
+
+    await eventually(has_told_twice)
+    assert servers.may_answer
+    servers.may_answer.set()
+
+    assert await calling == Called(output="You are [redacted].")
+    subject = subjects.tool_progress("mcp_1")
+    assert servers.told == [
+        (subject, {"call_id": "mcp_1", "message": None}),
+        (subject, {"call_id": "mcp_1", "message": "half, [redacted]"}),
+    ]
+
+
+async def test_a_call_is_given_up_by_its_id() -> None:
+    servers = FakeServers(may_answer=asyncio.Event())
+    runner = handlers(servers)
+    calling = asyncio.create_task(runner.call_tool(TOOLS_CALL.ask(CALL)))
+
+    async def is_asked() -> bool:
+        return bool(servers.asked)
+
+    await eventually(is_asked)
+
+    runner.cancel(subjects.tool_cancel("mcp_2"))
+    await asyncio.sleep(0)
+    assert not calling.done()
+    runner.cancel(subjects.tool_cancel("mcp_1"))
+
+    answer = TOOLS_CALL.answered(await calling)
+    assert answer == Called(error=CallError("mcp_protocol_error", "cancelled"))
+    runner.cancel(subjects.tool_cancel("mcp_1"))
+
+
+async def test_a_server_that_is_dead_is_not_waited_for_again_and_again() -> None:
+    servers = FakeServers(error=ToolServerError("mcp_unreachable", "No.", unsent=True))
+    runner = handlers(servers)
+
+    for _ in range(5):
+        answer = TOOLS_CALL.answered(await runner.call_tool(TOOLS_CALL.ask(CALL)))
+        assert isinstance(answer, Called)
+        assert answer.error
+        assert (answer.error.type, answer.error.unsent) == ("http_error", True)
+
+    assert len(servers.asked) == 2
+
+
+async def test_the_operators_patience_beats_the_callers() -> None:
+    servers = FakeServers(may_answer=asyncio.Event())
+    servers.target = Target(SERVER.url, timeout_s=0.05)
+
+    async with asyncio.timeout(WITHIN_S):
+        answer = await called(servers)
+
+    assert isinstance(answer, Called)
+    assert answer.error
+    assert answer.error.message == "It did not answer within 0.05 s."
+    assert not answer.error.unsent

@@ -1,26 +1,27 @@
 """The tool-runner as a process on a real broker; `nats_url` comes from `turnwire_testing`."""
 
 import asyncio
-import os
-import signal
-import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import mcp_types as types
-import pytest
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import MCPServer
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import ask, connect
-from turnwire_contracts.queries import TOOLS_LIST, AskForTools, Refusal, Tools
+from turnwire_contracts.ids import TenantId
+from turnwire_contracts.queries import Refusal
+from turnwire_contracts.tools import (
+    TOOLS_LIST,
+    AskForTools,
+    Tools,
+    ToolServer,
+)
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts.nats import nats_url as url_of
 from turnwire_dev.parts.nats import running_nats
-from turnwire_dev.supervision.probe import NoAnswerError, get
 
 ServeMcp = Callable[..., str]
 ServeBytes = Callable[[bytes | None], Awaitable[str]]
@@ -28,91 +29,29 @@ ServeBytes = Callable[[bytes | None], Awaitable[str]]
 WITHIN_S = 20
 # One second is promised; the other is for a machine that has more to do.
 STOPPED_S = 2
-NO_URL = AskForTools(server_url="")
+TENANT = TenantId("acme")
+NO_URL = AskForTools(TENANT, ToolServer("nowhere"))
 
 
-@dataclass(frozen=True)
-class RunnerProcess:
-    """A tool-runner that runs, or ran."""
-
-    process: Process
-    health_url: str
-    log: Path
-
-    async def becomes(self, status: int) -> None:
-        """Wait until the health check says `status`."""
-        async with asyncio.timeout(WITHIN_S):
-            while await self._health() != status:
-                assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.02)
-
-    async def stop(self) -> float:
-        """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
-        loop = asyncio.get_running_loop()
-        told = loop.time()
-        self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(WITHIN_S):
-            assert await self.process.wait() == 0, self.log.read_text()
-        return loop.time() - told
-
-    async def _health(self) -> int:
-        try:
-            return (await get(self.health_url)).status
-        except NoAnswerError:
-            return 0
+StartRunner = Callable[..., Awaitable[Any]]
 
 
-StartRunner = Callable[[str], Awaitable[RunnerProcess]]
-
-
-@pytest.fixture
-async def start_runner(tmp_path: Path) -> AsyncGenerator[StartRunner]:
-    """Start tool-runners for a broker; those that still run afterwards are killed."""
-    started: list[RunnerProcess] = []
-
-    async def start(broker_url: str) -> RunnerProcess:
-        folder = tmp_path / f"tool-runner-{len(started)}"
-        folder.mkdir()
-        port = choose(("health",), folder, taken=0)["health"]
-        environment = {
-            **os.environ,
-            "TURNWIRE_NATS_URL": broker_url,
-            "TURNWIRE_HEALTH_PORT": str(port),
-        }
-        with (folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "turnwire_tool_runner", env=environment, stderr=log
-            )
-        runner = RunnerProcess(process, f"http://{LOOPBACK}:{port}/healthz", folder / "log")
-        started.append(runner)
-        return runner
-
-    yield start
-    for runner in started:
-        if runner.process.returncode is None:
-            runner.process.kill()
-        await runner.process.wait()
-
-
-@pytest.fixture
-async def client(nats_url: str) -> AsyncGenerator[Client]:
-    connected = await connect(nats_url, "tool-runner-test")
-    yield connected
-    await connected.close()
-
-
-def weather(description: str = "") -> Server:
+def weather(schema: dict[str, object] | None = None) -> Server:
     """Make a server with one tool."""
 
     async def list_tools(*_: object) -> types.ListToolsResult:
-        tool = types.Tool(name="forecast", input_schema={"type": "object"}, description=description)
+        tool = types.Tool(name="forecast", input_schema={"type": "object", **(schema or {})})
         return types.ListToolsResult(tools=[tool])
 
     return Server("weather", on_list_tools=list_tools)
 
 
+def about(url: str, timeout_s: float = WITHIN_S) -> AskForTools:
+    return AskForTools(TENANT, ToolServer("weather", url), timeout_s)
+
+
 async def code_of(client: Client, url: str) -> str:
-    given = await ask(client, TOOLS_LIST, AskForTools(server_url=url, timeout_s=1), WITHIN_S)
+    given = await ask(client, TOOLS_LIST, about(url, 1), WITHIN_S)
     assert isinstance(given, Refusal)
     return given.failure.code
 
@@ -124,7 +63,7 @@ async def test_it_lists_the_tools_of_a_server(
     url = serve_mcp(MCPServer("empty")), serve_mcp(weather())
 
     given = await asyncio.gather(
-        *(ask(client, TOOLS_LIST, AskForTools(server_url=url[n % 2]), WITHIN_S) for n in range(40))
+        *(ask(client, TOOLS_LIST, about(url[n % 2]), WITHIN_S) for n in range(40))
     )
 
     names = [[tool.name for tool in each.tools] for each in given if isinstance(each, Tools)]
@@ -153,9 +92,9 @@ async def test_a_list_that_the_broker_does_not_carry_is_refused(
 ) -> None:
     await (await start_runner(nats_url)).becomes(200)
 
-    assert await code_of(client, serve_mcp(weather("x" * client.max_payload))) == (
-        "mcp_protocol_error"
-    )
+    assert await code_of(
+        client, serve_mcp(weather(schema={"default": "x" * client.max_payload}))
+    ) == ("mcp_protocol_error")
 
 
 async def test_a_server_that_hangs_keeps_nobody_else_waiting(
@@ -166,10 +105,10 @@ async def test_a_server_that_hangs_keeps_nobody_else_waiting(
     serve_mcp: ServeMcp,
 ) -> None:
     await (await start_runner(nats_url)).becomes(200)
-    silent = AskForTools(server_url=await serve_bytes(None), timeout_s=WITHIN_S)
+    silent = about(await serve_bytes(None))
 
     waiting = asyncio.create_task(ask(client, TOOLS_LIST, silent, WITHIN_S))
-    given = await ask(client, TOOLS_LIST, AskForTools(server_url=serve_mcp(weather())), WITHIN_S)
+    given = await ask(client, TOOLS_LIST, about(serve_mcp(weather())), WITHIN_S)
 
     assert isinstance(given, Tools)
     assert not waiting.done()
@@ -190,7 +129,7 @@ async def test_it_ends_within_a_second_of_being_told_even_while_a_server_hangs(
 
     async with await asyncio.start_server(meet, LOOPBACK, 0) as silent:
         port = silent.sockets[0].getsockname()[1]
-        question = AskForTools(server_url=f"http://{LOOPBACK}:{port}/mcp", timeout_s=WITHIN_S)
+        question = about(f"http://{LOOPBACK}:{port}/mcp")
         await client.publish(TOOLS_LIST.subject, TOOLS_LIST.ask(question), reply=client.new_inbox())
         await reached.wait()
 

@@ -5,13 +5,24 @@ from dataclasses import dataclass
 
 from turnwire_chassis.settings import PREFIX
 from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.ports import choose, http_url
+from turnwire_dev.claims.ports import choose, http_url, is_loopback
+from turnwire_dev.claims.seal_key import seal_key
 from turnwire_dev.parts import model, mongo, nats
-from turnwire_dev.parts.members import GATEWAY, MODULES, gateway_child, service_child
+from turnwire_dev.parts.members import (
+    GATEWAY,
+    MODULES,
+    TOOL_RUNNER,
+    gateway_child,
+    service_child,
+)
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 
 MONITOR = "nats-monitor"
+_SEAL_KEY = f"{PREFIX}SEAL_KEY"
+_ALLOWED = f"{PREFIX}ALLOW_PRIVATE_URLS"
+_LOOPBACK = "loopback"
+"""Where only this machine can ask, its own MCP servers may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +93,15 @@ def _services(
     ports: Mapping[str, int],
 ) -> tuple[ChildSpec, ...]:
     address = (settings.host, settings.port)
+    sealed = {_SEAL_KEY: environment.get(_SEAL_KEY) or seal_key(folder.seal_key)}
+    # Nobody else can open what goes between these two.
+    others = {name: value for name, value in environment.items() if name != _SEAL_KEY}
     return tuple(
-        gateway_child(folder, environment, address, ports[name])
+        gateway_child(folder, {**others, **sealed}, address, ports[name])
         if name == GATEWAY
-        else service_child(name, folder, environment, ports[name])
+        else service_child(
+            name, folder, {**others, **(sealed if name == TOOL_RUNNER else {})}, ports[name]
+        )
         for name in MODULES
     )
 
@@ -97,7 +113,12 @@ def _environment(
     inherited = {
         name: value for name, value in environ.items() if value or not name.startswith(PREFIX)
     }
-    told = {"TURNWIRE_NATS_URL": addresses.nats, "TURNWIRE_MONGODB_URL": addresses.mongodb}
+    told = {
+        "TURNWIRE_NATS_URL": addresses.nats,
+        "TURNWIRE_MONGODB_URL": addresses.mongodb,
+        # Set and empty is not unset here: it allows nothing.
+        _ALLOWED: environ.get(_ALLOWED, _LOOPBACK if is_loopback(settings.host) else ""),
+    }
     if settings.backends is not None:
         return {**inherited, **told, "TURNWIRE_BACKENDS": str(settings.backends)}
     return {**inherited, **told, "TURNWIRE_BACKEND_URL": addresses.backend}

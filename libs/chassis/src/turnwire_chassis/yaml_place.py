@@ -1,6 +1,8 @@
 """A value in a YAML file that knows its file, line and key, so that complaints can name them."""
 
+import contextlib
 import difflib
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import cast
@@ -9,6 +11,7 @@ import yaml
 
 _TEXT = "tag:yaml.org,2002:str"
 _FLAG = "tag:yaml.org,2002:bool"
+_NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 _TRUE = frozenset({"true", "yes", "on"})
 
 
@@ -45,6 +48,10 @@ class Place:
             found[name] = place
         return found
 
+    def is_mapping(self) -> bool:
+        """Whether it has keys."""
+        return isinstance(self.node, yaml.MappingNode)
+
     def fields(self, known: Collection[str], required: Collection[str]) -> dict[str, "Place"]:
         """The values of a mapping whose keys we choose."""
         found = self.entries()
@@ -80,6 +87,16 @@ class Place:
         if not isinstance(self.node, yaml.ScalarNode) or self.node.tag != _FLAG:
             raise self.error("must be true or false")
         return str(self.node.value).lower() in _TRUE
+
+    def positive(self) -> float:
+        """A number above zero."""
+        node = self.node
+        if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS:
+            # YAML 1.1 knows numbers that Python does not, such as 1:30.
+            with contextlib.suppress(ValueError):
+                if 0 < (number := float(node.value)) < math.inf:
+                    return number
+        raise self.error("must be a number above 0")
 
     def one_of(self, choices: Collection[str]) -> str:
         """A text out of few."""

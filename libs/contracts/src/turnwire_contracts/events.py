@@ -81,7 +81,7 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     obfuscate: bool = False
     """Whether deltas are padded, so that their sizes tell nothing."""
     seals: dict[str, str] = {}
-    """By `server_label`: what opens an MCP server, sealed (`chassis/sealing.py`)."""
+    """By `server_label`: what opens an MCP server, sealed (`chassis/tool_servers/sealing.py`)."""
     fingerprint: str | None = None
     """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from turnwire_contracts import subjects
-from turnwire_contracts.ids import TenantId
+from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queries import Query, Refusal
 
 
@@ -21,7 +21,7 @@ class ToolServer(Struct, frozen=True, omit_defaults=True):
     """`server_label`: without a URL, it names a server of the operator's registry."""
     url: str = ""
     sealed: str | None = None
-    """`{"authorization": …, "headers": {…}}` of the request, sealed (`chassis/sealing.py`)."""
+    """What the request says to get in, sealed (`chassis/tool_servers/sealing.py`)."""
 
 
 class Tool(Struct, frozen=True, omit_defaults=True):
@@ -55,6 +55,8 @@ class AskForTools(Struct, frozen=True):
     tenant: TenantId
     server: ToolServer
     timeout_s: float = 30.0
+    response_id: ResponseId = ResponseId("")
+    """The turn that asks: what is sealed opens for it only."""
 
 
 class Tools(Struct, frozen=True, tag=True):
@@ -77,6 +79,8 @@ class AskForCall(Struct, frozen=True):
     """`Tool.digest` that the caller relies on: a tool that is another by now is not called."""
     timeout_s: float = 60.0
     """Seconds without an answer or a sign of progress."""
+    response_id: ResponseId = ResponseId("")
+    """The turn that asks: what is sealed opens for it only."""
 
 
 class CallError(Struct, frozen=True, omit_defaults=True):

@@ -33,31 +33,12 @@ from turnwire_contracts.events import (
 )
 from turnwire_contracts.ids import ItemId
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.tool_calls import ended_call, is_waiting, summed, unmade_call
+from turnwire_contracts.rounds.told import Told
+from turnwire_contracts.rounds.tool_calls import asks_client, summed
 
 
 class Unborn(Struct, frozen=True):
     """Nothing has happened yet."""
-
-
-class Told(Struct, frozen=True, omit_defaults=True):
-    """Output of a turn before its last sample: of lost samples, and of rounds with tools."""
-
-    items: tuple[Item, ...] = ()
-    cuts: tuple[list[str], ...] = ()
-    lost: tuple[ItemId, ...] = ()
-    """Those that clients saw of samples whose orchestrator died: no model is shown them."""
-    rounds: tuple[int, ...] = ()
-    """After how many items the ends of the calls before them were told."""
-
-    def and_then(self, items: list[Item], cuts: list[list[str]]) -> "Told":
-        """Add output; cuts of what nobody could have watched are made up."""
-        known = [*cuts, *([[]] * (len(items) - len(cuts)))]
-        return replace(self, items=(*self.items, *items), cuts=(*self.cuts, *known))
-
-    def round_ended(self) -> "Told":
-        """Note that the ends of all calls so far are told next."""
-        return replace(self, rounds=(*self.rounds, len(self.items)))
 
 
 class Screening(Struct, frozen=True):
@@ -82,12 +63,9 @@ class Sampling(Struct, frozen=True):
     """Calls that left, whose end is not known."""
     samples: int = 0
     """How often the model asked for tools that are run here."""
+    asks_client: bool = False
+    """Whether the last of these samples needs its client, too: the turn closes after the round."""
     usage: Usage | None = None
-
-    @property
-    def waiting(self) -> list[Item]:
-        """Calls of MCP tools that have not ended."""
-        return [item for item in self.told.items if is_waiting(item)]
 
 
 class Refused(Struct, frozen=True):
@@ -258,6 +236,7 @@ def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolRetu
                 turn,
                 told=turn.told.and_then(event.output, event.cuts),
                 samples=turn.samples + 1,
+                asks_client=any(map(asks_client, event.output)),
                 usage=summed(turn.usage, event.usage),
             )
         case ToolCalled():
@@ -269,33 +248,16 @@ def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolRetu
 
 
 def _returned(turn: Sampling, event: ToolReturned) -> Sampling:
-    if all(item.get("id") != event.item_id for item in turn.waiting):
+    if all(item.get("id") != event.item_id for item in turn.told.waiting):
         raise ImpossibleEventError("a call ends once")
-    items = tuple(
-        ended_call(item, event.output, event.error) if item.get("id") == event.item_id else item
-        for item in turn.told.items
-    )
-    told = replace(turn.told, items=items)
-    if not any(map(is_waiting, items)):
-        told = told.round_ended()
+    told = turn.told.with_end(event)
     return replace(turn, told=told, called=turn.called - {event.item_id})
-
-
-def _settled(told: Told) -> Told:
-    """Give the end of calls that the turn did not wait for."""
-    if not any(map(is_waiting, told.items)):
-        return told
-    items = tuple(unmade_call(item) if is_waiting(item) else item for item in told.items)
-    return replace(told, items=items).round_ended()
 
 
 def _taken_over(turn: Turn, event: TakenOver) -> Turn:
     match turn:
         case Sampling():
-            told = turn.told.and_then(event.abandoned, event.cuts)
-            lost = (*told.lost, *(ItemId(item["id"]) for item in event.abandoned))
-            told = replace(told, lost=lost)
-            return replace(turn, told=told.round_ended() if event.abandoned else told)
+            return replace(turn, told=turn.told.and_lost(event.abandoned, event.cuts))
         case Screening() | Refused():
             return turn
         case Unborn() | ClosedTurn() | Erased():
@@ -323,7 +285,7 @@ def _closed(turn: Turn, event: Closed) -> Turn:
         case Screening() | Refused():
             return ClosedTurn(turn.request, event)
         case Sampling():
-            return ClosedTurn(turn.request, event, _settled(turn.told))
+            return ClosedTurn(turn.request, event, turn.told.settled())
         case ClosedTurn() | Erased():
             raise ImpossibleEventError("a turn closes once")
         case _:

@@ -18,12 +18,16 @@ from turnwire_contracts import subjects
 from turnwire_contracts.ids import ResponseId
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import World, build
-from turnwire_gateway.requests.validation import Rules
+from turnwire_gateway.requests.validation import Rules, Sealing
 from turnwire_gateway.settings import GatewaySettings
 from turnwire_gateway.turns import Limits, Turns
 
 _ASK_VIEWERS_TIMEOUT_S = 0.25
 _EVENT_OVERHEAD_BYTES = 64 * 1024
+_TAKEOVERS = 2
+"""A turn that another owner takes over has its whole time again."""
+_SLACK_MS = 60_000
+"""Clocks differ, and the last call may be made at the last moment."""
 
 
 async def serve(settings: GatewaySettings) -> None:
@@ -69,10 +73,24 @@ async def _world(settings: GatewaySettings, client: Client) -> World:
         client,
         logs,
         Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
-        Rules(settings.guard_policy is not None, settings.templates),
+        _rules(settings),
         _now_ms,
         settings.guard_timeout_s,
         settings.inherit_instructions,
+    )
+
+
+def _rules(settings: GatewaySettings) -> Rules:
+    sealing = settings.sealer and Sealing(
+        settings.sealer,
+        turn_ms=round(_TAKEOVERS * settings.turn_timeout_s * 1000) + _SLACK_MS,
+        background_ms=round(settings.background_timeout_s * 1000) + _SLACK_MS,
+    )
+    return Rules(
+        screen=settings.guard_policy is not None,
+        prompts=settings.templates,
+        servers=settings.tool_servers,
+        sealing=sealing,
     )
 
 

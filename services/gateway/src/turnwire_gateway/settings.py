@@ -4,9 +4,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.settings import ServiceSettings, read_file
+from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
+from turnwire_chassis.tool_servers.sealing import Sealer
 from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
 
@@ -27,6 +29,21 @@ class GatewaySettings(ServiceSettings):
     )
     turn_timeout_s: float = Field(
         default=600.0, gt=0, description="Seconds that one turn may take in all."
+    )
+    background_timeout_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="Seconds that a background turn may take from its request to its end, "
+        "waiting in the queue included.",
+    )
+    seal_key: SecretStr | None = Field(
+        default=None,
+        description="Keys of 32 bytes in base64 or hex, comma-separated: they seal what requests "
+        "say only to MCP servers. The gateway and the tool-runner must have the same.",
+    )
+    mcp_servers: Path | None = Field(
+        default=None,
+        description="The YAML file with the MCP servers that requests name by `server_label`.",
     )
     guard_policy: str | None = Field(
         default=None,
@@ -52,8 +69,21 @@ class GatewaySettings(ServiceSettings):
             return {}
         return read_file("TURNWIRE_PROMPTS", self.prompts, parse_prompts)
 
+    @cached_property
+    def tool_servers(self) -> Registry:
+        """The operator's MCP servers, read once. Raises `SettingsError`."""
+        if self.mcp_servers is None:
+            return {}
+        return read_file("TURNWIRE_MCP_SERVERS", self.mcp_servers, parse_tool_servers)
+
+    @cached_property
+    def sealer(self) -> Sealer | None:
+        """What seals secrets, if there is a key. Raises `SettingsError`."""
+        key = self.seal_key.get_secret_value() if self.seal_key else ""
+        return Sealer.parse(key) if key else None
+
     @model_validator(mode="after")
-    def _refuse_bad_prompts(self) -> Self:
+    def _refuse_what_cannot_be(self) -> Self:
         # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
-        _ = self.templates
+        _ = self.templates, self.tool_servers, self.sealer
         return self

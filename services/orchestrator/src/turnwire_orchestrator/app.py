@@ -26,7 +26,8 @@ from turnwire_chassis.jetstream.topology import (
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
-from turnwire_orchestrator.guard_client import GuardService
+from turnwire_orchestrator.asking.guard_client import GuardService
+from turnwire_orchestrator.asking.tools_client import ToolRunners
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
@@ -35,7 +36,6 @@ from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.ports import Policy, Ports
 from turnwire_orchestrator.questions import BackendQuestions
 from turnwire_orchestrator.settings import OrchestratorSettings
-from turnwire_orchestrator.tools_client import ToolRunners
 
 log = structlog.get_logger()
 

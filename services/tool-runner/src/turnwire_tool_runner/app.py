@@ -1,4 +1,4 @@
-"""Subject → handler: `tools.list` → `Handlers.list_tools`; and how the service comes and goes."""
+"""Subject → handler: `tools.list`, `tools.call`, `tools.cancel.*`; and how the service comes."""
 
 import asyncio
 
@@ -6,26 +6,34 @@ import structlog
 
 from turnwire_chassis.health import HealthServer
 from turnwire_chassis.questions.answering import Answering
-from turnwire_contracts.queries import TOOLS_LIST
-from turnwire_tool_runner.handlers import Handlers
-from turnwire_tool_runner.mcp_client import McpToolServers
+from turnwire_contracts import subjects
+from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
+from turnwire_tool_runner.calling.gate import Gate
+from turnwire_tool_runner.handlers import Handlers, Ports
+from turnwire_tool_runner.mcp_client.client import McpToolServers
+from turnwire_tool_runner.outbound.connecting import SystemResolver
 from turnwire_tool_runner.settings import ToolRunnerSettings
+from turnwire_tool_runner.ways import OutboundWays
 
 SERVICE = "tool-runner"
 
 log = structlog.get_logger()
 
-# A visit waits for its server nearly all the time, so many overlap.
-_VISITS_AT_ONCE = 64
 _CLOSE_WITHIN_S = 0.2
 
 
 async def serve(settings: ToolRunnerSettings) -> None:
     """Answer until cancelled."""
-    servers = McpToolServers()
-    answering = Answering(settings.nats_url, SERVICE, _VISITS_AT_ONCE)
-    handlers = Handlers(servers, lambda: answering.largest_answer)
+    resolver = SystemResolver()
+    ways = OutboundWays(settings.outbound, resolver)
+    servers = McpToolServers(ways, settings.mcp_rules)
+    # The gate turns away what is too much, and whoever is turned away is told at once.
+    answering = Answering(settings.nats_url, SERVICE, 2 * settings.max_tool_calls)
+    ports = Ports(servers, settings.targets, answering.tell, lambda: answering.largest_answer)
+    handlers = Handlers(ports, Gate(settings.gate_rules), settings.tool_call_limit_s)
     answering.to(TOOLS_LIST, handlers.list_tools)
+    answering.to(TOOLS_CALL, handlers.call_tool)
+    answering.hear(subjects.tool_cancel("*"), handlers.cancel)
     checks = {"broker": answering.reachable}
     health = HealthServer(settings.health_host, settings.health_port, checks)
     try:
@@ -35,5 +43,7 @@ async def serve(settings: ToolRunnerSettings) -> None:
             log.info("tool-runner answers")
     finally:
         await answering.stop()
+        await servers.aclose()
         async with asyncio.timeout(_CLOSE_WITHIN_S):
-            await servers.aclose()
+            await ways.aclose()
+        resolver.close()

@@ -1,78 +1,171 @@
 """One method per question: decode, ask the server, answer. Nothing asked raises out of here."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
 
+from turnwire_contracts import subjects
 from turnwire_contracts.events import Failure
-from turnwire_contracts.queries import TOOLS_LIST, AskForTools, Refusal, Tools
-from turnwire_tool_runner.tool_servers import ToolServerError, ToolServers
+from turnwire_contracts.queries import Refusal
+from turnwire_contracts.tools import (
+    TOOLS_CALL,
+    TOOLS_LIST,
+    AskForCall,
+    AskForTools,
+    Called,
+    Progress,
+    Tool,
+    Tools,
+)
+from turnwire_tool_runner.answers import called, fitting, redacted, refusal, uncalled, without
+from turnwire_tool_runner.calling.gate import Gate
+from turnwire_tool_runner.calling.reading import call_of, is_call_id
+from turnwire_tool_runner.calling.watch import Patience, Watch
+from turnwire_tool_runner.tool_servers import (
+    Outcome,
+    Target,
+    Targets,
+    ToolServerError,
+    ToolServers,
+    Visit,
+)
 
 log = structlog.get_logger()
 
-MAX_TIMEOUT_S = 60.0
-"""No server is waited for longer, whatever the question says."""
+MAX_LIST_S = 60.0
+"""No list is waited for longer, whatever the question says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that the handlers reach."""
+
+    servers: ToolServers
+    targets: Targets
+    tell: Callable[[str, bytes], Awaitable[None]]
+    """Publishes to whoever listens."""
+    longest_answer: Callable[[], int]
+    """How many bytes the broker carries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
     """Answers what the tool-runner is asked."""
 
-    servers: ToolServers
-    longest_answer: Callable[[], int]
-    """How many bytes the broker carries."""
+    ports: Ports
+    gate: Gate
+    call_limit_s: float
+    """No call may take longer, whatever signs of progress it gives."""
+    _running: dict[str, set[Watch]] = field(default_factory=dict[str, set[Watch]])
 
     async def list_tools(self, body: bytes) -> bytes:
         """Answer `tools.list`."""
         try:
             return await self._list_tools(TOOLS_LIST.asked(body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return TOOLS_LIST.answer(_bad_question("invalid_question", str(error)))
+            return TOOLS_LIST.answer(_bad_question(str(error)))
         except Exception:
             log.exception("tools not listed")
             return TOOLS_LIST.answer(_INTERNAL)
 
-    async def _list_tools(self, question: AskForTools) -> bytes:
-        timeout_s = min(question.timeout_s, MAX_TIMEOUT_S)
+    async def call_tool(self, body: bytes) -> bytes:
+        """Answer `tools.call`."""
         try:
-            tools = await self.servers.list_tools(question.server_url, timeout_s)
+            return await self._call_tool(TOOLS_CALL.asked(body))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return TOOLS_CALL.answer(_bad_question(str(error)))
+        except Exception:
+            log.exception("tool not called")
+            return TOOLS_CALL.answer(_INTERNAL)
+
+    def cancel(self, subject: str) -> None:
+        """Give up a call, if it is one of ours; `subject`: what its asker has told."""
+        for watch in self._running.get(subject.rpartition(".")[2], ()):
+            watch.give_up()
+
+    async def _list_tools(self, question: AskForTools) -> bytes:
+        label = question.server.label
+        try:
+            target = self.ports.targets.find(question)
         except ToolServerError as error:
-            return self._refuse(question, error)
-        answer = TOOLS_LIST.answer(Tools(tools))
-        if len(answer) <= self.longest_answer():
-            return answer
-        return self._refuse(
-            question, ToolServerError("mcp_protocol_error", "Its list is too long.")
-        )
+            return TOOLS_LIST.answer(self._unlisted(error, label))
+        try:
+            answer = TOOLS_LIST.answer(Tools(await self._offered(question, target)))
+        except ToolServerError as error:
+            answer = TOOLS_LIST.answer(self._unlisted(error, label))
+        if len(answer) > self.ports.longest_answer():
+            answer = TOOLS_LIST.answer(self._unlisted(_TOO_LONG, label))
+        return redacted(TOOLS_LIST, answer, target.secrets)
 
-    def _refuse(self, question: AskForTools, error: ToolServerError) -> bytes:
-        log.info("tools not listed", server=question.server_label, code=error.code)
-        return TOOLS_LIST.answer(_refusal(error, question.server_label))
+    async def _offered(self, question: AskForTools, target: Target) -> list[Tool]:
+        visit = Visit(question.tenant, target)
+        timeout_s = min(question.timeout_s, MAX_LIST_S)
+        watch = Watch(Patience(timeout_s, timeout_s))
+        async with self.gate.admitted(visit, timeout_s):
+            tools = await watch.over(lambda: self.ports.servers.list_tools(visit))
+        allowed = target.allowed
+        return tools if allowed is None else [tool for tool in tools if tool.name in allowed]
+
+    def _unlisted(self, error: ToolServerError, label: str) -> Refusal:
+        log.info("tools not listed", server=label, code=error.code)
+        return refusal(error, label)
+
+    async def _call_tool(self, question: AskForCall) -> bytes:
+        if not is_call_id(question.call_id):
+            return TOOLS_CALL.answer(_bad_question("'call_id' cannot be in a subject."))
+        try:
+            target = self.ports.targets.find(question)
+        except ToolServerError as error:
+            return TOOLS_CALL.answer(self._uncalled(error, question))
+        try:
+            answer: Called | Refusal = called(await self._watched(question, target))
+        except ToolServerError as error:
+            answer = self._uncalled(error, question)
+        encoded = fitting(answer, self.ports.longest_answer())
+        return redacted(TOOLS_CALL, encoded, target.secrets)
+
+    def _uncalled(self, error: ToolServerError, question: AskForCall) -> Called | Refusal:
+        label = question.server.label
+        log.info("tool not called", server=label, code=error.code, call_id=question.call_id)
+        return uncalled(error, label)
+
+    async def _watched(self, question: AskForCall, target: Target) -> Outcome:
+        call = call_of(question, target.allowed)
+        visit = Visit(question.tenant, target)
+        silence_s = target.timeout_s or question.timeout_s
+        watch = Watch(Patience(silence_s, self.call_limit_s))
+
+        async def tell(message: str | None) -> None:
+            said = None if message is None else without(message, target.secrets)
+            progress = msgspec.json.encode(Progress(question.call_id, said))
+            await self.ports.tell(subjects.tool_progress(question.call_id), progress)
+
+        self._running.setdefault(question.call_id, set()).add(watch)
+        try:
+            async with watch.beating(tell), self.gate.admitted(visit, silence_s):
+                return await watch.over(lambda: self.ports.servers.call(visit, call, watch))
+        finally:
+            self._forget(question.call_id, watch)
+
+    def _forget(self, call_id: str, watch: Watch) -> None:
+        # The same call can be here twice: its asker took a runner for dead and asked again.
+        watches = self._running[call_id]
+        watches.discard(watch)
+        if not watches:
+            del self._running[call_id]
 
 
-def _refusal(error: ToolServerError, label: str) -> Refusal:
-    if error.code == "invalid_server_url":
-        return _bad_question(error.code, error.text)
-    # OpenAI: 424 and this type; SDKs do not try a 424 again by themselves.
-    return Refusal(
-        Failure(
-            http_status=424,
-            type="external_connector_error",
-            code=error.code,
-            message=f"Error retrieving tool list from MCP server '{label}'. {error.text}",
-            param="tools",
-        )
-    )
+_TOO_LONG = ToolServerError("mcp_protocol_error", "Its list is too long.")
 
 
-def _bad_question(code: str, message: str) -> Refusal:
+def _bad_question(message: str) -> Refusal:
     return Refusal(
         Failure(
             http_status=400,
             type="invalid_request_error",
-            code=code,
+            code="invalid_question",
             message=message,
             param="tools",
         )
@@ -84,6 +177,6 @@ _INTERNAL = Refusal(
         http_status=500,
         type="server_error",
         code="tool_runner_error",
-        message="The tools could not be listed.",
+        message="The tools could not be used.",
     )
 )

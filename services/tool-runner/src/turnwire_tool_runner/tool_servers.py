@@ -1,31 +1,114 @@
 """The port to servers that offer tools, and what can go wrong there."""
 
-from typing import Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
-from turnwire_contracts.queries import Tool
+from turnwire_contracts.ids import TenantId
+from turnwire_contracts.tools import AskForCall, AskForTools, Tool
 
 Code = Literal[
+    "cancelled",
+    "invalid_server_credentials",
     "invalid_server_url",
-    "mcp_unreachable",
-    "mcp_timeout",
-    "mcp_protocol_error",
     "mcp_http_error",
+    "mcp_protocol_error",
+    "mcp_timeout",
+    "mcp_unreachable",
+    "tool_busy",
+    "tool_changed",
+    "unknown_tool_server",
 ]
 
 
 class ToolServerError(Exception):
     """A server cannot be asked, or did not answer as it should; the text is for the client."""
 
-    def __init__(self, code: Code, text: str) -> None:
-        """Keep both; `text` is a full sentence without the server's address."""
+    def __init__(self, code: Code, text: str, *, number: int = 0, unsent: bool = False) -> None:
+        """Keep all; `text` is a full sentence without the server's address.
+
+        `number`: HTTP's or JSON-RPC's own code. `unsent`: no call certainly reached the server.
+        """
         self.code: Code = code
         self.text = text
+        self.number = number
+        self.unsent = unsent
         super().__init__(text)
 
 
-class ToolServers(Protocol):
-    """Servers that offer tools, by URL."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a server is and what it is told to let us in; comparable, so sessions can be shared."""
 
-    async def list_tools(self, url: str, timeout_s: float) -> list[Tool]:
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
+    """What no text that leaves here may contain."""
+    is_operators: bool = False
+    """Whether the operator named the URL, and no client."""
+    allowed: frozenset[str] | None = None
+    """The only tools there that may be seen and called; `None`: all."""
+    timeout_s: float | None = None
+    """How long a call may be silent, whatever its caller says."""
+
+    def __repr__(self) -> str:
+        """Tell nothing: what is in here is never logged."""
+        return "Target(…)"
+
+
+class Targets(Protocol):
+    """What stands behind the servers that are asked for."""
+
+    def find(self, question: AskForTools | AskForCall) -> Target:
+        """Give where it is and how to get in. Raises ToolServerError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A server as a tenant sees it: what sessions are shared by."""
+
+    tenant: TenantId
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call, read and checked."""
+
+    name: str
+    arguments: dict[str, Any]
+    digest: str | None = None
+    """`Tool.digest` that the caller relies on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a tool answered."""
+
+    text: str
+    is_error: bool = False
+    is_truncated: bool = False
+
+
+class Signs(Protocol):
+    """Who wants to know how a call goes."""
+
+    def leaving(self) -> None:
+        """From here on, nobody can say that the server did not get it."""
+        ...
+
+    async def progressed(self, message: str | None = None) -> None:
+        """The tool says that it works on it."""
+        ...
+
+
+class ToolServers(Protocol):
+    """Servers that offer tools. The time they have is their caller's: it cancels."""
+
+    async def list_tools(self, visit: Visit) -> list[Tool]:
         """Give all tools of a server, in its own order. Raises ToolServerError."""
+        ...
+
+    async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
+        """Call a tool. Raises ToolServerError, whose `unsent` says what is certain."""
         ...

@@ -45,6 +45,11 @@ class DataFolder:
         return self.path / "run.json"
 
     @property
+    def seal_key(self) -> Path:
+        """The key to secrets of turns that run, unless the user brings one."""
+        return self.path / "seal.key"
+
+    @property
     def logs(self) -> Path:
         """One file for each child."""
         return self.path / "logs"

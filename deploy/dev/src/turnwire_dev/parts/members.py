@@ -9,10 +9,11 @@ from turnwire_dev.supervision.probe import answers_200, answers_http
 from turnwire_dev.supervision.process import ChildSpec, Layer
 
 GATEWAY = "gateway"
+TOOL_RUNNER = "tool-runner"
 MODULES: Mapping[str, str] = {
     GATEWAY: "turnwire_gateway",
     "orchestrator": "turnwire_orchestrator",
-    "tool-runner": "turnwire_tool_runner",
+    TOOL_RUNNER: "turnwire_tool_runner",
     "guard": "turnwire_guard",
     "store": "turnwire_store",
 }

@@ -49,13 +49,21 @@ def _state(turn: Turn) -> str:
         case Screening():
             return f"Screening{_on_its_way(turn)}"
         case Sampling():
-            return f"Sampling, {len(turn.abandoned)} abandoned items{_on_its_way(turn)}"
+            return f"Sampling, {_told(turn)}{_on_its_way(turn)}"
         case ClosedTurn():
             return _closed(turn)
         case Erased():
             return _erased(turn.last)
         case _:
             assert_never(turn)
+
+
+def _told(turn: Sampling) -> str:
+    told = turn.told
+    if not turn.samples and not turn.listed:
+        return f"{len(told.lost)} abandoned items"
+    waiting = f"{len(told.waiting)} calls waiting ({len(turn.called)} of them made)"
+    return f"{len(told.items)} items told, {len(told.lost)} of them abandoned, {waiting}"
 
 
 def _on_its_way(turn: Screening | Sampling) -> str:

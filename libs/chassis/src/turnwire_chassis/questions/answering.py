@@ -77,6 +77,10 @@ class Answering:
         await self._broker.connection.flush()
         self._subscribed = True
 
+    async def tell(self, subject: str, body: bytes) -> None:
+        """Publish to whoever listens now; without a connection, as soon as there is one."""
+        await self._broker.connection.publish(subject, body)
+
     @property
     def connections(self) -> int:
         """How often the connection was found again: then something may have gone unheard."""

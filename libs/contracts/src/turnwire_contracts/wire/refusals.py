@@ -28,6 +28,26 @@ def item_not_found(item_id: str) -> Failure:
     )
 
 
+def call_not_found(call_id: str) -> Failure:
+    """Refuse a turn that answers a call which nothing before it makes (OpenAI's words)."""
+    return _unpaired(f"No tool call found for function call output with call_id {call_id}.")
+
+
+def output_missing(call_id: str) -> Failure:
+    """Refuse a turn that answers some of the calls that wait, and not all (OpenAI's words)."""
+    return _unpaired(f"No tool output found for function call {call_id}.")
+
+
+def _unpaired(message: str) -> Failure:
+    return Failure(
+        http_status=400,
+        type="invalid_request_error",
+        code="invalid_value",
+        message=message,
+        param="input",
+    )
+
+
 def guard_unavailable() -> Failure:
     """The guard must judge the input and cannot."""
     return Failure(

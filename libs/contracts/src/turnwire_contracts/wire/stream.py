@@ -2,7 +2,8 @@
 
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, Told
+from turnwire_contracts.rounds.told import Told
+from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler, write_again
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.obfuscation import noise

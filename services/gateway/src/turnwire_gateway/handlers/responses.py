@@ -25,6 +25,7 @@ from turnwire_gateway.conversations.shapes import asked_items
 from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id
 from turnwire_gateway.identity import Caller, Identify, require_admin
 from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
+from turnwire_gateway.requests.pairing import check_pairs
 from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
 from turnwire_gateway.store_client import StoreClient
 from turnwire_gateway.turns import Turns
@@ -151,6 +152,7 @@ class ResponseHandlers:
     async def _settled(self, who: Caller, wanted: Requested) -> Requested:
         """Give the request as it is to be appended."""
         wanted = await self._ports.admission.resolved(who, wanted)
+        check_pairs(wanted)
         if wanted.background:
             wanted = await self._ports.check.passed(wanted)
         return await self._ports.admission.placed(who, wanted)

@@ -6,6 +6,17 @@ from turnwire_contracts.json_values import JSON, mapping
 from turnwire_contracts.wire.compaction import summary_of
 
 _ROLES = ("user", "assistant", "system", "developer")
+_CALL_OF_MCP = ("id", "server_label", "name", "arguments")
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "function_call": ("call_id", "name", "arguments"),
+    "function_call_output": ("call_id",),
+    "custom_tool_call_output": ("call_id",),
+    "item_reference": ("id",),
+    "mcp_call": _CALL_OF_MCP,
+    "mcp_approval_request": _CALL_OF_MCP,
+    "mcp_approval_response": ("approval_request_id",),
+}
+"""What must be there, and be a text."""
 
 
 class ItemError(ValueError):
@@ -38,18 +49,16 @@ def _item(item: object, place: str) -> JSON:
     kind = fields.setdefault("type", "message" if "role" in fields else "item_reference")
     if not isinstance(kind, str):
         raise ItemError(f"{place}.type", "must be a text")
+    _check_texts(fields, _TEXTS.get(kind, ()), place)
     match kind:
         case "message":
             _check_message(fields, place)
-        case "function_call":
-            _check_texts(fields, ("call_id", "name", "arguments"), place)
         case "function_call_output" | "custom_tool_call_output":
-            _check_texts(fields, ("call_id",), place)
             _check_content(fields.get("output"), f"{place}.output")
         case "compaction":
             _check_compaction(fields, place)
-        case "item_reference":
-            _check_texts(fields, ("id",), place)
+        case "mcp_approval_response":
+            _check_approval(fields, place)
         case _:
             pass
     return fields
@@ -76,6 +85,13 @@ def _check_texts(fields: JSON, names: tuple[str, ...], place: str) -> None:
     for name in names:
         if not isinstance(fields.get(name), str):
             raise ItemError(f"{place}.{name}", "must be a text")
+
+
+def _check_approval(fields: JSON, place: str) -> None:
+    if not isinstance(fields.get("approve"), bool):
+        raise ItemError(f"{place}.approve", "must be a boolean")
+    if not isinstance(fields.get("reason", ""), str):
+        raise ItemError(f"{place}.reason", "must be a text")
 
 
 def _check_compaction(fields: JSON, place: str) -> None:

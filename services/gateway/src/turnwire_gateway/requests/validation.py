@@ -7,6 +7,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
+from turnwire_chassis.tool_servers.registry import Registry
+from turnwire_chassis.tool_servers.sealing import Purpose, Sealer
 from turnwire_contracts.events import VERSIONS, Item, Requested
 from turnwire_contracts.ids import (
     ConversationId,
@@ -26,6 +28,7 @@ from turnwire_gateway.answers.errors import (
 )
 from turnwire_gateway.requests.create_request import CreateRequest
 from turnwire_gateway.requests.input_items import ItemError, normalised_items
+from turnwire_gateway.requests.mcp_tools import Declared, check_choice, declared
 from turnwire_gateway.requests.nesting import MOST_LEVELS, is_too_deep
 from turnwire_gateway.requests.prompts import Prompts, render
 
@@ -60,12 +63,24 @@ class Origin(Struct, frozen=True):
     at: int
 
 
+class Sealing(Struct, frozen=True):
+    """How secrets travel with a turn, and for how long."""
+
+    sealer: Sealer
+    turn_ms: int
+    background_ms: int
+
+
 class Rules(Struct, frozen=True):
     """What the operator decided about requests."""
 
     screen: bool
     """The guard must pass every input."""
     prompts: Prompts
+    servers: Registry = {}
+    """The MCP servers that requests may name by their label alone."""
+    sealing: Sealing | None = None
+    """Without it, requests cannot bring secrets of MCP servers."""
 
 
 def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
@@ -76,6 +91,10 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     given = read(CreateRequest, fields)
     _refuse_contradictions(given)
     before = (given.previous_response_id, given.conversation, given.prompt)
+    tools = declared(given.tools or [], rules.servers)
+    check_choice(given.tool_choice, tools.tools)
+    params = {name: value for name, value in fields.items() if name not in _OURS}
+    params |= {"tools": tools.tools} if given.tools else {}
     request = Requested(
         v=VERSIONS["requested"],
         tenant=origin.tenant,
@@ -87,9 +106,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         input=items_of(given.input, "input", needed=before == (None, None, None)),
         instructions=given.instructions,
         previous_response_id=previous_of(given.previous_response_id),
-        params={
-            name: value for name, value in fields.items() if value is not None and name not in _OURS
-        },
+        params={name: value for name, value in params.items() if value is not None},
         stream=bool(given.stream),
         store=given.store is not False,
         screen=rules.screen,
@@ -103,7 +120,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         request = replace(request, instructions=rendered.instructions, model=model)
     if not request.model:
         raise missing("model")
-    return request
+    return replace(request, seals=_sealed(tools, request, rules.sealing))
 
 
 def read(model: type[ModelT], fields: JSON) -> ModelT:
@@ -182,9 +199,25 @@ def _refuse_contradictions(given: CreateRequest) -> None:
             "conversation",
             "mutually_exclusive_parameters",
         )
-    for index, tool in enumerate(given.tools or []):
-        if tool["type"] == "mcp":
-            raise not_supported(f"tools[{index}].type", "MCP tools are not supported yet.")
+
+
+def _sealed(tools: Declared, request: Requested, sealing: Sealing | None) -> dict[str, str]:
+    """Seal what only MCP servers may see, for as long as the turn may need it."""
+    if not tools.secrets:
+        return {}
+    if sealing is None:
+        raise not_supported(
+            "tools",
+            "`authorization` and `headers` of MCP servers need a key to seal them with: the "
+            "operator has not set TURNWIRE_SEAL_KEY.",
+        )
+    until = request.at + (sealing.background_ms if request.background else sealing.turn_ms)
+    return {
+        server.label: sealing.sealer.seal(
+            secret, Purpose.of(request.tenant, request.response_id, server), until
+        )
+        for server, secret in tools.secrets.items()
+    }
 
 
 def _wrong_value(error: ValidationError) -> ApiError:

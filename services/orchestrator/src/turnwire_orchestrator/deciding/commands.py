@@ -66,12 +66,16 @@ class Fail(Struct, frozen=True):
     failure: Failure
     keep_content: bool = True
     """False: not even the input may stay in the log (what the guard blocked)."""
+    instructions: str | None = None
+    """What the stream was opened with."""
 
 
 class Cancel(Struct, frozen=True):
     """Close the turn because nobody wants it any more."""
 
     at: int
+    instructions: str | None = None
+    """What the stream was opened with."""
 
 
 class TakeOver(Struct, frozen=True):

@@ -13,9 +13,10 @@ from turnwire_contracts.events import (
     ToolCalled,
     ToolReturned,
     ToolsListed,
+    Usage,
 )
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.tool_calls import is_waiting, summed, unmade_call
+from turnwire_contracts.rounds.tool_calls import is_waiting, summed, unmade_call
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -73,7 +74,7 @@ def _is_past(command: Command, turn: Running) -> bool:
         case Call():
             return not isinstance(turn, Sampling) or turn.called >= {*command.item_ids}
         case Return():
-            waiting = turn.waiting if isinstance(turn, Sampling) else []
+            waiting = turn.told.waiting if isinstance(turn, Sampling) else []
             return all(item["id"] != command.item_id for item in waiting)
         case Finish() | Fail() | Cancel() | TakeOver():
             return False
@@ -106,11 +107,17 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
                 **_about(turn, "closed", command.at),
                 status="failed",
                 failure=command.failure,
+                usage=_usage(turn),
+                instructions=_inherited(turn, command.instructions),
                 stored=turn.request.store and command.keep_content,
             )
         case Cancel():
             return Closed(
-                **_about(turn, "closed", command.at), status="cancelled", stored=turn.request.store
+                **_about(turn, "closed", command.at),
+                status="cancelled",
+                usage=_usage(turn),
+                instructions=_inherited(turn, command.instructions),
+                stored=turn.request.store,
             )
         case TakeOver():
             about: JSON = {**_about(turn, "taken_over", command.at), "cause": command.claim}
@@ -122,8 +129,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
 def _finished(command: Finish, turn: Running) -> AnyEvent:
     # Whoever asked for the end was told that it will come, so a late answer does not undo it.
     cancelled = isinstance(turn, Sampling) and turn.cancel is not None
-    said = turn.request.instructions is not None
-    instructions = None if said else command.instructions
+    instructions = _inherited(turn, command.instructions)
     if command.status == "completed" and not cancelled and any(map(is_waiting, command.items)):
         return Sampled(
             **_about(turn, "sampled", command.at),
@@ -132,19 +138,27 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
             usage=command.usage,
             instructions=instructions,
         )
-    before = turn.usage if isinstance(turn, Sampling) else None
     return Closed(
         **_about(turn, "closed", command.at),
         status="cancelled" if cancelled else command.status,
         output=[unmade_call(item) if is_waiting(item) else item for item in command.items],
         cuts=command.cuts,
-        usage=summed(before, command.usage),
+        usage=summed(_usage(turn), command.usage),
         instructions=instructions,
         incomplete_reason=None if cancelled else command.incomplete_reason,
         failure=None if cancelled else command.failure,
         stored=turn.request.store,
         fields=command.fields,
     )
+
+
+def _inherited(turn: Running, told: str | None) -> str | None:
+    """Give the instructions that the request does not say itself."""
+    return told if turn.request.instructions is None else None
+
+
+def _usage(turn: Running) -> Usage | None:
+    return turn.usage if isinstance(turn, Sampling) else None
 
 
 def without_content(closed: Closed) -> Closed:

@@ -5,7 +5,7 @@ from typing import assert_never
 from msgspec import Struct
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.tool_calls import uses_mcp
+from turnwire_contracts.rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn import (
     ClosedTurn,
     Erased,
@@ -48,6 +48,10 @@ class Sample(Struct, frozen=True):
     request: Requested
 
 
+class HandOver(Struct, frozen=True):
+    """Close the turn: beside calls that are made here, the model asked for its client."""
+
+
 class Refuse(Struct, frozen=True):
     """Close the turn: the guard found violations."""
 
@@ -62,7 +66,7 @@ class Erase(Struct, frozen=True):
     """Remove the content from the log: the turn has ended and is not stored."""
 
 
-Step = Leave | Screen | ListTools | CallTools | Sample | Refuse | GiveUp | Erase
+Step = Leave | Screen | ListTools | CallTools | Sample | HandOver | Refuse | GiveUp | Erase
 
 
 def react(turn: Turn) -> Step | None:
@@ -85,9 +89,9 @@ def react(turn: Turn) -> Step | None:
 def _tools(turn: Sampling) -> Step | None:
     if not turn.listed and uses_mcp(turn.request):
         return ListTools(turn.request)
-    waiting = turn.waiting
+    waiting = turn.told.waiting
     if not waiting:
-        return None
+        return HandOver() if turn.asks_client else None
     lost = [item for item in waiting if item["id"] in turn.called]
     return CallTools([item for item in waiting if item not in lost], lost)
 

@@ -6,7 +6,9 @@ import orjson
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, Told
+from turnwire_contracts.rounds.told import Told
+from turnwire_contracts.rounds.tool_calls import uses_mcp
+from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler, write_call_ends
 from turnwire_contracts.wire.compaction import compaction_object
 from turnwire_contracts.wire.frames import FrameMessage
@@ -66,7 +68,7 @@ class Channel:
 
     async def resume(self, instructions: str | None, told: Told, published: int) -> None:
         """Go on where a lost owner stopped: `published` of the frames are out already."""
-        if self._frames is None or not published:
+        if self._frames is None:
             return
         self._opened = True
         write_opening(self._frames, self._request, instructions)
@@ -84,9 +86,10 @@ class Channel:
         failure = turn.closed.failure
         if self._frames is not None and self._opened:
             first, frames = self._frames.take()
-            if any(item["type"] == "mcp_call" for item in turn.output):
-                # Calls that the turn did not wait for have an end, too.
-                frames += stream_of(turn)[first + len(frames) :]
+            if uses_mcp(self._request):
+                # Calls that the turn did not wait for have an end, too; listings that did not come
+                # to be durable are not told.
+                frames = stream_of(turn)[first:]
             else:
                 write_end(self._frames, turn)
                 frames += self._frames.take()[1]

@@ -3,7 +3,12 @@
 from turnwire_contracts.events import Requested
 from turnwire_contracts.wire.refusals import item_not_found
 from turnwire_orchestrator.ports import Ports, TurnFailedError
-from turnwire_orchestrator.prompting.history import Past, instructions_for, unknown_reference
+from turnwire_orchestrator.prompting.history import (
+    Past,
+    instructions_for,
+    unknown_reference,
+    unpaired,
+)
 
 Context = tuple[Past | None, str | None]
 """The history and the instructions; both never change while the turn runs."""
@@ -19,6 +24,8 @@ async def context_of(request: Requested, ports: Ports) -> Context:
         past = await ports.histories.past(request.tenant, previous, reader)
     if (unknown := unknown_reference(request, past)) is not None:
         raise TurnFailedError(item_not_found(unknown))
+    if (failure := unpaired(request, past)) is not None:
+        raise TurnFailedError(failure)
     policy = ports.policy
     default, inherit = policy.default_instructions, policy.inherit_instructions
     return past, instructions_for(request, past, default, inherit=inherit)

@@ -7,9 +7,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TypeVar, assert_never
 
+from msgspec.structs import replace
+
 from turnwire_contracts.events import Failure, Requested, Status
-from turnwire_contracts.tool_calls import uses_mcp
-from turnwire_contracts.turn import ClosedTurn, Sampling, Told
+from turnwire_contracts.rounds.told import Told
+from turnwire_contracts.rounds.tool_calls import uses_mcp
+from turnwire_contracts.turn import ClosedTurn, Sampling
 from turnwire_contracts.wire.frames import split
 from turnwire_contracts.wire.refusals import answer_lost, content_policy_failure
 from turnwire_contracts.wire.stream import count_frames
@@ -27,6 +30,7 @@ from turnwire_orchestrator.deciding.react import (
     CallTools,
     Erase,
     GiveUp,
+    HandOver,
     Leave,
     ListTools,
     Refuse,
@@ -85,7 +89,7 @@ class Drive:
         if not self._first_owner and self._owned.closed is None:
             await self._take_over()
         if give_up is not None:
-            await self._owned.carry_out(Fail(at=self._ports.now_ms(), failure=give_up))
+            await self._owned.carry_out(self._failed(give_up))
         while (step := react(self._owned.turn)) is not None and not isinstance(step, Erase):
             if (command := await self._do(step)) is not None:
                 await self._owned.carry_out(command)
@@ -110,7 +114,7 @@ class Drive:
         try:
             return await self._attempt_step(step)
         except TurnFailedError as error:
-            return Fail(at=self._ports.now_ms(), failure=error.failure)
+            return self._failed(error.failure)
 
     async def _attempt_step(self, step: Step) -> Command | None:  # noqa: PLR0911 -- one for each step
         now = self._ports.now_ms
@@ -126,11 +130,13 @@ class Drive:
                 return await self._stoppable(self._call_tools(step), self._stopped)
             case Sample():
                 return await self._sample()
+            case HandOver():
+                return self._stopped("completed")
             case Refuse():
                 failure = content_policy_failure(step.violations)
                 return Fail(at=now(), failure=failure, keep_content=False)
             case GiveUp():
-                return Cancel(at=now())
+                return Cancel(at=now(), instructions=self._instructions)
             case Erase():
                 raise TypeError("an ended turn is erased after its end is told")
             case _:
@@ -147,13 +153,13 @@ class Drive:
 
     async def _sample(self) -> Command | None:
         past, instructions = await self._context()
-        sampler = self._sampler(past)
         if self._request.background:
             # Nothing can refuse it any more, and its reader waits for the id.
             await self.channel.open(instructions)
         turn = self._owned.turn
         if isinstance(turn, Sampling) and turn.samples >= self._ports.policy.most_rounds:
-            return sampler.ended_by("max_tool_rounds")
+            return replace(self._stopped("incomplete"), incomplete_reason="max_tool_rounds")
+        sampler = self._sampler(past)
         finish = await self._stoppable(sampler.run(past, instructions), sampler.stopped)
         return compacted(finish, self._request) if self._request.compact else finish
 
@@ -166,7 +172,7 @@ class Drive:
         limit, left = self._time()
         if self._cancelled:
             work.close()
-            return stopped("cancelled", None)
+            return self._stopped("cancelled")
         self._working = asyncio.current_task()
         try:
             async with asyncio.timeout(left):
@@ -181,26 +187,30 @@ class Drive:
         finally:
             self._working = None
 
-    def _stopped(self, status: Status, failure: Failure | None) -> Finish:
-        return Finish(self._ports.now_ms(), status, [], [], failure=failure)
+    def _stopped(self, status: Status, failure: Failure | None = None) -> Finish:
+        at, told = self._ports.now_ms(), self._instructions
+        return Finish(at, status, [], [], instructions=told, failure=failure)
+
+    def _failed(self, failure: Failure) -> Fail:
+        return Fail(self._ports.now_ms(), failure, instructions=self._instructions)
 
     def _sampler(self, past: Past | None) -> Sampler:
         turn, request = self._owned.turn, self._request
         told = turn.told if isinstance(turn, Sampling) else Told()
         if request.compact:
             request = asking_for_summary(request)
-        if not uses_mcp(request) or not isinstance(turn, Sampling):
+        if not uses_mcp(request):
             assembler = self.channel.assembler(len(told.items))
             return Sampler(self._ports, request, self.channel, (), assembler)
         box = self._rounds.box(request, past)
-        limit = request.params.get("max_tool_calls")
-        made = sum(item["type"] == "mcp_call" for item in told.items)
-        offered = offering(
-            request, box, rounds=turn.samples, may_call=limit is None or made < limit
-        )
-        said = [item for item in told.items if item["id"] not in told.lost]
         assembler = self.channel.assembler(len(told.items), box)
-        return Sampler(self._ports, offered, self.channel, said, assembler)
+        offered = offering(request, box, told.said)
+        return Sampler(self._ports, offered, self.channel, told.said, assembler)
+
+    @property
+    def _instructions(self) -> str | None:
+        """What the stream was opened with, if it was."""
+        return self._known[1] if self._known else None
 
     def _time(self) -> tuple[float, float]:
         """Give the seconds that the turn may take, and how many of them are left.
@@ -232,18 +242,18 @@ class Drive:
         at = self._ports.now_ms()
         await self._owned.carry_out(TakeOver(at=at, claim=claim, abandoned=items, cuts=cuts))
         turn = self._owned.turn
-        if isinstance(turn, Sampling) and frames:
+        if isinstance(turn, Sampling) and (frames or turn.told.items):
             await self._resume(turn, len(frames))
 
     async def _resume(self, turn: Sampling, published: int) -> None:
-        instructions, failure = None, None
+        failure = None
         try:
-            _, instructions = await self._context()
+            await self._context()
         except TurnFailedError as error:
             failure = error.failure
-        await self.channel.resume(instructions, turn.told, published)
+        await self.channel.resume(self._instructions, turn.told, published)
         if failure is not None:
-            await self._owned.carry_out(Fail(at=self._ports.now_ms(), failure=failure))
+            await self._owned.carry_out(self._failed(failure))
 
     async def _published(self) -> list[bytes]:
         """Give the frames that are out, as far as they follow one another."""

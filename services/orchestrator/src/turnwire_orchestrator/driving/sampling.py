@@ -60,10 +60,6 @@ class Sampler:
         self._assembler.end_item(None, "incomplete")
         return self._finish(Outcome(status=status, failure=failure))
 
-    def ended_by(self, reason: str) -> Finish:
-        """Give an end without asking the model again."""
-        return self._finish(Outcome(status="incomplete", incomplete_reason=reason))
-
     async def _sample_what_fits(self, prompt: Prompt) -> Outcome:
         """Sample; where the client allows it, from as much of the prompt as the model reads."""
         for _ in range(_MOST_TRIES):

@@ -5,8 +5,8 @@ import asyncio
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import ItemId
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.tool_calls import protocol_error
-from turnwire_contracts.tools import AskForCall, Called, ToolServer
+from turnwire_contracts.rounds.tool_calls import protocol_error
+from turnwire_contracts.tools import AskForCall, AskForTools, Called, ToolServer
 from turnwire_contracts.turn import Sampling
 from turnwire_contracts.wire.assembly import write_item
 from turnwire_orchestrator import failures
@@ -61,6 +61,7 @@ class ToolRounds:
 
     async def call(self, step: CallTools, request: Requested, past: Past | None) -> None:
         """Have calls made, and append how each ended; then their ends are told together."""
+        await self._channel.flush()
         box = self.box(request, past)
         ready = [*step.new, *[item for item in step.lost if _is_safe(item, box)]]
         for item in step.lost:
@@ -82,6 +83,8 @@ class ToolRounds:
             for ended in asyncio.as_completed(running):
                 item, output, error = await ended
                 await self._return(item, output, error)
+                if not isinstance(self._owned.turn, Sampling):
+                    break
         finally:
             for task in running:
                 task.cancel()
@@ -116,6 +119,7 @@ class ToolRounds:
             arguments=item.get("arguments") or "{}",
             digest=exposed.tool.digest,
             timeout_s=self._ports.policy.call_timeout_s,
+            response_id=request.response_id,
         )
         answer = await self._ports.tools.call(question)
         if answer is None and exposed.tool.may_be_repeated:
@@ -144,8 +148,8 @@ class ToolRounds:
         turn = self._owned.turn
         if limit is None or not isinstance(turn, Sampling):
             return ready
-        calls = [item for item in turn.told.items if item["type"] == "mcp_call"]
-        room = max(0, limit - (len(calls) - len(turn.waiting)))
+        calls = [item for item in turn.told.said if item["type"] == "mcp_call"]
+        room = max(0, limit - (len(calls) - len(turn.told.waiting)))
         for item in ready[room:]:
             message = f"The response may make {limit} tool calls (`max_tool_calls`)."
             await self._return(item, None, protocol_error(message))
@@ -157,9 +161,9 @@ class ToolRounds:
         await self._owned.carry_out(Return(self._ports.now_ms(), _id(item), output, error))
 
     async def _listings(self, request: Requested, servers: list[ToolServer]) -> list[Item]:
-        tenant = request.tenant
-        asked = [self._ports.tools.tools(tenant, server) for server in servers]
-        offers = await asyncio.gather(*asked)
+        tenant, asking = request.tenant, request.response_id
+        questions = [AskForTools(tenant, server, response_id=asking) for server in servers]
+        offers = await asyncio.gather(*map(self._ports.tools.tools, questions))
         return [
             listing_item(server.label, offered)
             for server, offered in zip(servers, offers, strict=True)
@@ -191,19 +195,24 @@ class ToolRounds:
 
 
 def _approved(request: Requested, past: Past | None) -> list[Item]:
-    """Give the calls that this request approves."""
+    """Give the calls that this request approves and that were not made yet.
+
+    A client may send the whole history again, with answers that were heard long ago.
+    """
+    own = {item["id"]: item for item in request.input if item["type"] == "mcp_approval_request"}
+    asked = {item["id"]: item for item in remembered(past, "mcp_approval_request")} | own
+    before = (*request.input, *remembered(past, "mcp_call"))
+    made = {item.get("approval_request_id") for item in before if item["type"] == "mcp_call"}
     calls: list[Item] = []
     for answer in request.input:
         if answer["type"] != "mcp_approval_response":
             continue
         name = answer.get("approval_request_id")
-        own = [item for item in request.input if item["type"] == "mcp_approval_request"]
-        asked = [*own, *remembered(past, "mcp_approval_request")]
-        found = next((item for item in asked if item["id"] == name), None)
-        if found is None:
+        if name not in asked:
             raise TurnFailedError(failures.approval_not_found(str(name)))
-        if answer.get("approve"):
-            told = {field: found[field] for field in ("server_label", "name", "arguments")}
+        if answer.get("approve") and name not in made:
+            made.add(name)
+            told = {field: asked[name][field] for field in ("server_label", "name", "arguments")}
             calls.append({"type": "mcp_call", **told, "approval_request_id": name})
     return calls
 

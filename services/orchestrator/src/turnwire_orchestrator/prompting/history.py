@@ -9,14 +9,17 @@ from typing import Any
 import msgspec
 import orjson
 
-from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
+from turnwire_contracts.wire.refusals import call_not_found, output_missing
 from turnwire_orchestrator.prompting.cleaning import cleaned, denied, is_plain, shown
 
 _REMEMBERED = frozenset({"mcp_list_tools", "mcp_approval_request"})
+_APPROVED = "approval_request_id"
 _ANSWER = "mcp_approval_response"
+_CANCELLED = "This call was cancelled: it has no result."
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -34,7 +37,10 @@ class Past(msgspec.Struct, frozen=True):
     owner: OwnerId
     """Who made it, and alone may continue it by its id."""
     remembered: tuple[Item, ...] = ()
-    """What MCP servers offered, and the approvals that were asked for: no model sees them."""
+    """What MCP servers offered, the approvals that were asked for, and which calls were approved:
+    no model sees them."""
+    unanswered: tuple[Item, ...] = ()
+    """For each of its calls that nobody has answered yet, the answer that it was cancelled."""
     plain: bool = True
     """Whether every known backend takes all of its items."""
 
@@ -61,7 +67,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     ]
     said = [item for item in turn.said if item.get("id") not in turn.removed]
     answered = answering_approvals(without_repeats(asked, parent), parent)
-    items = _answering(parent, shown_items([*answered, *said]))
+    items = _answering(parent, shown_items([*closing(parent, answered), *said]))
     return Past(
         turn.request.response_id,
         parent,
@@ -70,7 +76,8 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         frozenset(item["call_id"] for item in items if _is_call(item)),
         turn.instructions,
         turn.request.owner,
-        tuple(item for item in turn.said if item["type"] in _REMEMBERED),
+        tuple(map(_kept, filter(_is_remembered, turn.said))),
+        _unanswered(items),
         all(map(is_plain, items)),
     )
 
@@ -85,12 +92,60 @@ def _answering(parent: Past | None, items: list[Item]) -> list[Item]:
     return [item for item in items if not _is_answer(item) or item.get("call_id") in known]
 
 
+def closing(past: Past | None, items: list[Item]) -> list[Item]:
+    """Put in, before new items, answers to calls that were left open and that they do not answer.
+
+    A client may go on without them, and backends refuse a call without its answer.
+    """
+    if past is None or not past.unanswered:
+        return items
+    answered = {item.get("call_id") for item in items if _is_answer(item)}
+    return [*(item for item in past.unanswered if item["call_id"] not in answered), *items]
+
+
+def unpaired(request: Requested, past: Past | None) -> Failure | None:
+    """Find an answer without a call, or answers to some of the open calls but not to all."""
+    items = without_repeats(request.input, past)
+    answers = [item["call_id"] for item in items if _is_answer(item)]
+    if not answers:
+        return None
+    made = {item["call_id"] for item in request.input if _is_call(item)}
+    made = made.union(*(turn.calls for turn in past.lineage())) if past else made
+    if (orphan := next((each for each in answers if each not in made), None)) is not None:
+        return call_not_found(orphan)
+    waiting = [item["call_id"] for item in past.unanswered] if past else []
+    missing = next((each for each in waiting if each not in answers), None)
+    if missing is not None and not {*waiting}.isdisjoint(answers):
+        return output_missing(missing)
+    return None
+
+
+def _unanswered(items: list[Item]) -> tuple[Item, ...]:
+    answered = {item.get("call_id") for item in items if _is_answer(item)}
+    return tuple(
+        {"type": f"{item['type']}_output", "call_id": item["call_id"], "output": _CANCELLED}
+        for item in items
+        if _is_call(item) and item["call_id"] not in answered
+    )
+
+
 def _is_call(item: Item) -> bool:
     return item["type"] in ("function_call", "custom_tool_call") and bool(item.get("call_id"))
 
 
 def _is_answer(item: Item) -> bool:
     return item["type"] in ("function_call_output", "custom_tool_call_output")
+
+
+def _is_remembered(item: Item) -> bool:
+    return item["type"] in _REMEMBERED or bool(item["type"] == "mcp_call" and item.get(_APPROVED))
+
+
+def _kept(item: Item) -> Item:
+    """Give what is remembered of an item: of a call not its result, which may be long."""
+    if item["type"] != "mcp_call":
+        return item
+    return {name: item[name] for name in ("type", "id", _APPROVED)}
 
 
 def encode_items(items: list[Item]) -> bytes:

@@ -9,6 +9,7 @@ from turnwire_contracts.events import Item, Requested
 from turnwire_orchestrator.prompting.history import (
     Past,
     answering_approvals,
+    closing,
     encode_input,
     encode_items,
     without_repeats,
@@ -45,5 +46,5 @@ def prompt_for(
 
     `rounds` is what the model said in this turn already, and what tools answered.
     """
-    new = answering_approvals(without_repeats(request.input, past), past)
+    new = closing(past, answering_approvals(without_repeats(request.input, past), past))
     return Prompt(request, past, [*new, *rounds], instructions)

@@ -3,7 +3,10 @@
 OpenAI: a tool `mcp` with `server_label`, `allowed_tools`, `require_approval`.
 """
 
-from collections.abc import Iterable, Mapping
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +19,8 @@ from turnwire_contracts.tools import Tool, ToolServer
 
 _SEPARATOR = "__"
 _LONGEST_NAME = 64
+_UNSAYABLE = re.compile(r"[^a-zA-Z0-9_-]")
+_MARK_BYTES = 4
 
 
 class Exposed(Struct, frozen=True):
@@ -55,27 +60,25 @@ def toolbox(request: Requested, listings: Iterable[Item]) -> Toolbox:
         for exposed in _exposed(declared, _server(declared, request), known)
     ]
     taken = [str(tool.get("name")) for tool in objects(request.params.get("tools"))]
-    names = [*taken, *(each.tool.name for each in offered)]
-    return Toolbox(
-        {
-            each.tool.name if names.count(each.tool.name) == 1 else _full_name(each): each
-            for each in offered
-        }
-    )
+    return Toolbox(_named_apart(offered, taken))
 
 
-def offering(request: Requested, box: Toolbox, *, rounds: int, may_call: bool) -> Requested:
-    """Give the request with functions in the place of MCP servers.
+def offering(request: Requested, box: Toolbox, said: Sequence[Item]) -> Requested:
+    """Give the request with functions in the place of MCP servers; `said` is this turn's output.
 
-    After the first round nothing forces a call any more, or the model would never answer. What
-    may not be called is not offered.
+    After a round nothing forces a call any more, or the model would never answer. What may not be
+    called is not offered.
     """
-    tools = [tool for tool in objects(request.params.get("tools")) if tool.get("type") != "mcp"]
-    if may_call:
+    params = request.params
+    calls = sum(item["type"] == "mcp_call" for item in said)
+    limit = params.get("max_tool_calls")
+    tools = [tool for tool in objects(params.get("tools")) if tool.get("type") != "mcp"]
+    if limit is None or calls < limit:
         tools += [_function(name, each) for name, each in box.exposed.items()]
-    choice = _choice(request.params.get("tool_choice"), box, rounds)
-    params = {**request.params, "tools": tools, "tool_choice": choice}
-    return replace(request, params={name: told for name, told in params.items() if told})
+    choice = _choice(params.get("tool_choice"), box, again=calls > 0)
+    offered = {"tools": tools, "tool_choice": choice}
+    kept = {name: told for name, told in params.items() if name not in offered}
+    return replace(request, params=kept | {name: told for name, told in offered.items() if told})
 
 
 def listing_item(label: str, tools: list[Tool]) -> Item:
@@ -127,8 +130,33 @@ def _matches(rule: JSON, tool: Tool) -> bool:
     return read_only is None or tool.is_read_only == read_only
 
 
+def _named_apart(offered: Sequence[Exposed], taken: Iterable[str]) -> dict[str, Exposed]:
+    """Give every tool a name of its own that backends take; its own name where that is one."""
+    simple = Counter([*taken, *(_sayable(each.tool.name) for each in offered)])
+    full = Counter([*simple, *(_full_name(each) for each in offered)])
+    named: dict[str, Exposed] = {}
+    for each in offered:
+        name = _sayable(each.tool.name)
+        if simple[name] > 1 or len(name) > _LONGEST_NAME:
+            name = _full_name(each)
+            if full[name] > 1 or len(name) > _LONGEST_NAME:
+                name = f"{name[: _LONGEST_NAME - 2 * _MARK_BYTES - 1]}_{_mark(each)}"
+        named.setdefault(name, each)
+    return named
+
+
 def _full_name(each: Exposed) -> str:
-    return f"{each.server.label}{_SEPARATOR}{each.tool.name}"[:_LONGEST_NAME]
+    return _sayable(f"{each.server.label}{_SEPARATOR}{each.tool.name}")
+
+
+def _sayable(name: str) -> str:
+    """OpenAI: a function's name has letters, digits, `_` and `-`; MCP's may have others."""
+    return _UNSAYABLE.sub("_", name)
+
+
+def _mark(each: Exposed) -> str:
+    told = f"{each.server.label}\n{each.tool.name}".encode()
+    return hashlib.blake2b(told, digest_size=_MARK_BYTES).hexdigest()
 
 
 def _function(name: str, each: Exposed) -> JSON:
@@ -138,16 +166,16 @@ def _function(name: str, each: Exposed) -> JSON:
     return function
 
 
-def _choice(given: Any, box: Toolbox, rounds: int) -> Any:
+def _choice(given: Any, box: Toolbox, *, again: bool) -> Any:
     wanted = mapping(given)
-    if rounds and (given == "required" or wanted.get("type") in ("mcp", "function")):
+    if again and (given == "required" or wanted.get("type") in ("mcp", "function", "custom")):
         return "auto"
     match wanted.get("type"):
         case "mcp":
             return _named(wanted, box)
         case "allowed_tools":
             tools = [each for tool in objects(wanted.get("tools")) for each in _meant(tool, box)]
-            mode = "auto" if rounds else wanted.get("mode") or "auto"
+            mode = "auto" if again else wanted.get("mode") or "auto"
             return {**wanted, "tools": tools, "mode": mode}
         case _:
             return given

@@ -20,7 +20,7 @@ from turnwire_store.views import (
 
 Document = dict[str, Any]
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """A later schema is a new generation: `python -m turnwire_store rebuild`."""
 
 READ_FIELDS: Final = dict.fromkeys(

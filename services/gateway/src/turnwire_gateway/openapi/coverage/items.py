@@ -1,14 +1,14 @@
 """The types of tools, of input items and of output items."""
 
-from turnwire_gateway.openapi.coverage.verdict import Covered, ignored, passed, refused, supported
+from turnwire_gateway.openapi.coverage.verdict import Covered, ignored, passed, supported
 
 _AS_IT_IS = "kept, and sent to the backend as it is"
 _WHOLE = "a tool that the backend runs; told when it is done"
-_NO_MCP = "comes with tools of type `mcp`, which are refused so far"
 _OURS = "kept, and not sent: the backend never sees MCP"
 
 TOOLS: tuple[Covered, ...] = (
     supported("function", "the client runs it"),
+    supported("mcp", "Turnwire calls the server; OpenAI's own connectors and tunnels are refused"),
     *(
         passed(name, "the backend knows it or not; one that takes functions only gets none")
         for name in (
@@ -18,7 +18,6 @@ TOOLS: tuple[Covered, ...] = (
             "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11",
         )
     ),
-    refused("mcp", "tools that this server runs are yet to come"),
 )  # fmt: skip
 """OpenAI: `ToolParam`."""
 
@@ -36,15 +35,15 @@ INPUT_ITEMS: tuple[Covered, ...] = (
             "additional_tools", "apply_patch_call", "apply_patch_call_output",
             "code_interpreter_call", "compaction_trigger", "computer_call", "computer_call_output",
             "configuration_update", "custom_tool_call", "file_search_call",
-            "image_generation_call", "local_shell_call", "local_shell_call_output", "mcp_call",
-            "program", "program_output", "shell_call", "shell_call_output", "tool_search_call",
+            "image_generation_call", "local_shell_call", "local_shell_call_output", "program",
+            "program_output", "shell_call", "shell_call_output", "tool_search_call",
             "tool_search_output", "web_search_call",
         )
     ),
-    *(
-        ignored(name, _OURS)
-        for name in ("mcp_approval_request", "mcp_approval_response", "mcp_list_tools")
-    ),
+    supported("mcp_call", "the model is shown it as a function's call with its output"),
+    supported("mcp_approval_request", "what an answer in the same input is for"),
+    supported("mcp_approval_response", "needs `approval_request_id`, `approve`"),
+    ignored("mcp_list_tools", _OURS),
 )  # fmt: skip
 """OpenAI: `ResponseInputItemParam`."""
 
@@ -53,6 +52,7 @@ OUTPUT_ITEMS: tuple[Covered, ...] = (
     supported("reasoning", "raw text and summaries, streamed; encrypted content"),
     supported("function_call", "arguments are streamed"),
     supported("custom_tool_call", "input is streamed"),
+    ignored("mcp_approval_response", "only clients give answers"),
     supported("compaction", "the answer of `POST /v1/responses/compact`"),
     *(
         passed(name, _WHOLE)
@@ -65,9 +65,8 @@ OUTPUT_ITEMS: tuple[Covered, ...] = (
             "tool_search_output", "web_search_call",
         )
     ),
-    *(
-        refused(name, _NO_MCP)
-        for name in ("mcp_approval_request", "mcp_approval_response", "mcp_call", "mcp_list_tools")
-    ),
+    supported("mcp_list_tools", "what a server offers; once in a chain"),
+    supported("mcp_call", "arguments are streamed; ends with its output or its error"),
+    supported("mcp_approval_request", "ends the response; a later one answers it"),
 )  # fmt: skip
 """OpenAI: `ResponseOutputItem`."""

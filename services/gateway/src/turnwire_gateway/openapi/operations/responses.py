@@ -40,6 +40,19 @@ _BACKEND = (
     "server_error",
     "backend_timeout",
 )
+_TOOLS = (
+    "invalid_server_url",
+    "invalid_server_credentials",
+    "unknown_tool_server",
+    "approval_request_not_found",
+    "mcp_unreachable",
+    "mcp_timeout",
+    "mcp_http_error",
+    "mcp_protocol_error",
+    "tool_busy",
+    "tool_runner_error",
+    "tool_runner_unavailable",
+)
 _TURN = (
     "content_filter",
     "guard_unavailable",
@@ -99,6 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
             *_CONTINUES,
             *_BACKEND,
             *_TURN,
+            *_TOOLS,
             "conversation_locked",
             "idempotency_key_reused",
             "idempotency_key_spent",

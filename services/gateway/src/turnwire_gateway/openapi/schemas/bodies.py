@@ -37,6 +37,26 @@ _NAMED: JSON = {
     "required": ["type"],
     "properties": {"type": {"type": "string", "minLength": 1}},
 }
+_TOOL: JSON = {
+    **_NAMED,
+    "if": {"properties": {"type": {"const": "mcp"}}},
+    "then": {
+        "required": ["server_label"],
+        "properties": {
+            "server_label": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+            "server_url": {"type": ["string", "null"], "maxLength": 2048},
+            "server_description": {"type": ["string", "null"]},
+            "authorization": {"type": ["string", "null"], "writeOnly": True},
+            "headers": {
+                "type": ["object", "null"],
+                "additionalProperties": {"type": "string"},
+                "writeOnly": True,
+            },
+            "allowed_tools": {"type": ["array", "object", "null"]},
+            "require_approval": {"type": ["string", "object", "null"]},
+        },
+    },
+}
 _NULL: JSON = {"type": "null"}
 _ITEM: JSON = {"$ref": "#/components/schemas/InputItem"}
 _ITEMS: JSON = {"type": "array", "minItems": 1, "items": _ITEM}
@@ -48,7 +68,7 @@ _INPUT: JSON = {
 _CHECKED_IN_CODE: JSON = {
     "model": {"examples": ["smollm2"]},
     "input": _INPUT,
-    "tools": {"anyOf": [{"type": "array", "items": _NAMED}, _NULL]},
+    "tools": {"anyOf": [{"type": "array", "items": _TOOL}, _NULL]},
     "tool_choice": {"anyOf": [{"enum": ["none", "auto", "required"]}, _NAMED, _NULL]},
 }
 """Properties of which a model cannot say everything: validators are functions."""

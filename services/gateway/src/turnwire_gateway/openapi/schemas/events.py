@@ -183,6 +183,39 @@ class CustomInputDone(_InItem, frozen=True, tag="response.custom_tool_call_input
     name: str
 
 
+class McpArgumentsDelta(_InItem, frozen=True, tag="response.mcp_call_arguments.delta"):
+    """More arguments of a call of an MCP tool."""
+
+    delta: str
+    obfuscation: _Padding | UnsetType = UNSET
+
+
+class McpArgumentsDone(_InItem, frozen=True, tag="response.mcp_call_arguments.done"):
+    """All arguments of a call of an MCP tool."""
+
+    arguments: str
+
+
+class McpCallInProgress(_InItem, frozen=True, tag="response.mcp_call.in_progress"):
+    """A call of an MCP tool begins."""
+
+
+class McpCallCompleted(_InItem, frozen=True, tag="response.mcp_call.completed"):
+    """An MCP tool has answered."""
+
+
+class McpCallFailed(_InItem, frozen=True, tag="response.mcp_call.failed"):
+    """A call of an MCP tool failed; its item says why."""
+
+
+class McpListInProgress(_InItem, frozen=True, tag="response.mcp_list_tools.in_progress"):
+    """An MCP server is asked what it offers."""
+
+
+class McpListCompleted(_InItem, frozen=True, tag="response.mcp_list_tools.completed"):
+    """An MCP server has said what it offers."""
+
+
 class StreamError(_Event, frozen=True, tag="error"):
     """The stream cannot go on; the response itself may, read it by its id."""
 
@@ -198,5 +231,8 @@ STREAM_EVENTS: tuple[type[Struct], ...] = (
     OutputTextDelta, OutputTextDone, AnnotationAdded, RefusalDelta, RefusalDone,
     ReasoningTextDelta, ReasoningTextDone,
     SummaryPartAdded, SummaryPartDone, SummaryTextDelta, SummaryTextDone,
-    ArgumentsDelta, ArgumentsDone, CustomInputDelta, CustomInputDone, StreamError,
+    ArgumentsDelta, ArgumentsDone, CustomInputDelta, CustomInputDone,
+    McpListInProgress, McpListCompleted,
+    McpCallInProgress, McpArgumentsDelta, McpArgumentsDone, McpCallCompleted, McpCallFailed,
+    StreamError,
 )  # fmt: skip

@@ -42,6 +42,25 @@ class CustomToolCallOutput(Struct, frozen=True):
     output: _Content
 
 
+class InputMcpCall(Struct, frozen=True):
+    """A call of an MCP tool, or a question whether it may be made, from an earlier response."""
+
+    type: Literal["mcp_call", "mcp_approval_request"]
+    id: str
+    server_label: str
+    name: str
+    arguments: str
+
+
+class McpApprovalResponse(Struct, frozen=True):
+    """Whether a call of an MCP tool may be made."""
+
+    type: Literal["mcp_approval_response"]
+    approval_request_id: str
+    approve: bool
+    reason: str | UnsetType | None = UNSET
+
+
 class ItemReference(Struct, frozen=True):
     """An item that is stored already, by its id; `type` may be left out."""
 
@@ -54,6 +73,8 @@ INPUT_ITEMS: tuple[type[Struct], ...] = (
     InputFunctionCall,
     FunctionCallOutput,
     CustomToolCallOutput,
+    InputMcpCall,
+    McpApprovalResponse,
     ItemReference,
 )
 

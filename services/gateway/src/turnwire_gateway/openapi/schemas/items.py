@@ -64,11 +64,45 @@ class Compaction(Struct, frozen=True, tag="compaction"):
     encrypted_content: str
 
 
+class McpListTools(Struct, frozen=True, tag="mcp_list_tools"):
+    """What an MCP server offers."""
+
+    id: ItemId
+    server_label: str
+    tools: list[dict[str, Any]]
+    error: str | UnsetType | None = UNSET
+
+
+class McpCall(Struct, frozen=True, tag="mcp_call"):
+    """A call of an MCP tool, made here; `error` has one of OpenAI's three types."""
+
+    id: ItemId
+    server_label: str
+    name: str
+    arguments: str
+    status: Literal["in_progress", "completed", "incomplete", "calling", "failed"]
+    output: str | UnsetType | None = UNSET
+    error: dict[str, Any] | UnsetType | None = UNSET
+    approval_request_id: str | UnsetType | None = UNSET
+
+
+class McpApprovalRequest(Struct, frozen=True, tag="mcp_approval_request"):
+    """A call that is made when a later response brings an `mcp_approval_response`."""
+
+    id: ItemId
+    server_label: str
+    name: str
+    arguments: str
+
+
 OUTPUT_ITEMS: tuple[type[Struct], ...] = (
     OutputMessage,
     Reasoning,
     FunctionCall,
     CustomToolCall,
+    McpListTools,
+    McpCall,
+    McpApprovalRequest,
     Compaction,
 )
 

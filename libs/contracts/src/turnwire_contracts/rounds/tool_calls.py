@@ -6,12 +6,20 @@ from turnwire_contracts.events import Item, Requested, Usage
 from turnwire_contracts.json_values import JSON, objects
 
 _WAITING = "in_progress"
+_FOR_THE_CLIENT = frozenset({"function_call", "custom_tool_call", "mcp_approval_request"})
 
 
 def uses_mcp(request: Requested) -> bool:
     """Tell whether a request declares MCP servers, or answers what was asked of one."""
+    if request.compact:
+        return False
     declared = any(tool.get("type") == "mcp" for tool in objects(request.params.get("tools")))
     return declared or any(item.get("type") == "mcp_approval_response" for item in request.input)
+
+
+def asks_client(item: Item) -> bool:
+    """Tell whether an item is for the client to answer, in another turn."""
+    return item.get("type") in _FOR_THE_CLIENT
 
 
 def is_waiting(item: Item) -> bool:

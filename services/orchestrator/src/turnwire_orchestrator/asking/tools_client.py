@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -12,7 +13,6 @@ from nats.errors import NoRespondersError
 from turnwire_chassis.broker import PATIENCE_S, NobodyAnswersError, ask_patiently
 from turnwire_contracts import subjects
 from turnwire_contracts.events import Failure
-from turnwire_contracts.ids import TenantId
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import (
     TOOLS_CALL,
@@ -22,7 +22,6 @@ from turnwire_contracts.tools import (
     Called,
     Tool,
     Tools,
-    ToolServer,
 )
 from turnwire_orchestrator.ports import TurnFailedError
 
@@ -45,9 +44,9 @@ class ToolRunners:
         self._client = client
         self._list_timeout_s = list_timeout_s
 
-    async def tools(self, tenant: TenantId, server: ToolServer) -> list[Tool]:
+    async def tools(self, question: AskForTools) -> list[Tool]:
         """See `ToolServers.tools`."""
-        question = AskForTools(tenant, server, self._list_timeout_s)
+        question = replace(question, timeout_s=self._list_timeout_s)
         limit = self._list_timeout_s + _OVERTIME_S
         try:
             answer = await ask_patiently(self._client, TOOLS_LIST, question, limit)

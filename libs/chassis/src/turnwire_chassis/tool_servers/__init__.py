@@ -1,0 +1,1 @@
+"""What services must agree on about MCP servers: the operator's registry, and sealed secrets."""

@@ -1,0 +1,109 @@
+"""The adapter to MCP servers: visits share sessions, and what goes wrong is understood."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
+
+from turnwire_contracts.tools import Tool
+from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
+from turnwire_tool_runner.mcp_client.faults import fault
+from turnwire_tool_runner.mcp_client.results import outcome
+from turnwire_tool_runner.mcp_client.session import Session
+from turnwire_tool_runner.mcp_client.sessions import SessionRules, Sessions, Ways
+from turnwire_tool_runner.tool_servers import Call, Outcome, Signs, ToolServerError, Visit
+
+T = TypeVar("T")
+
+_CLOSE_WITHIN_S = 0.15
+# A fresh session finds out whether these are the session's fault.
+_BREAKING = {"mcp_timeout", "mcp_unreachable"}
+
+
+@dataclass(frozen=True, slots=True)
+class McpRules:
+    """What the adapter is told."""
+
+    sessions: SessionRules
+    list_max_age_s: float
+    """How old a list of tools may be that a call is checked against."""
+    max_output_bytes: int
+
+
+class McpToolServers:
+    """Asks MCP servers."""
+
+    def __init__(self, ways: Ways, rules: McpRules) -> None:
+        """Nothing is connected yet."""
+        self._sessions = Sessions(ways, rules.sessions)
+        self._rules = rules
+        # What goes wrong reaches us as an error; these would also log what servers answered, and
+        # what they were told.
+        for name in ("mcp", "client", "httpx2", "httpcore2"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    async def list_tools(self, visit: Visit) -> list[Tool]:
+        """Give all tools of a server, in its own order. Raises ToolServerError."""
+        return await self._visit(visit, lambda session: session.tools(), None)
+
+    async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
+        """Call a tool. Raises ToolServerError."""
+
+        async def work(session: Session) -> Outcome:
+            if call.digest is not None:
+                await self._check(session, call.name, call.digest)
+            result = await session.call(call, signs)
+            return outcome(result, self._rules.max_output_bytes)
+
+        return await self._visit(visit, work, signs)
+
+    async def aclose(self) -> None:
+        """Let every connection go."""
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN_S):
+                await self._sessions.aclose()
+        except TimeoutError:
+            self._sessions.end()
+
+    async def _visit(
+        self, visit: Visit, work: Callable[[Session], Awaitable[T]], signs: Signs | None
+    ) -> T:
+        for _ in range(2):
+            exchange = Exchange(signs=signs)
+            EXCHANGE.set(exchange)
+            session = self._sessions.borrow(visit)
+            was_open = session.is_open
+            try:
+                await session.ready()
+                return await work(session)
+            except (MCPError, ValidationError, ToolServerError) as error:
+                found = fault(error, exchange)
+                is_lost = isinstance(error, MCPError) and exchange.has_lost_session(error.code)
+                if not is_lost and not _breaks(found):
+                    raise found from None
+                session.is_retired = True
+                # It goes again only if it is certain that nobody has taken it.
+                if not was_open or (exchange.has_left and not is_lost):
+                    raise found from None
+            finally:
+                self._sessions.give_back(visit, session)
+        raise ToolServerError("mcp_unreachable", "It cannot be reached.", unsent=True)
+
+    async def _check(self, session: Session, name: str, digest: str) -> None:
+        """Raise `tool_changed` if a tool is not what the caller relies on."""
+        for max_age_s in (self._rules.list_max_age_s, 0.0):
+            tools = await session.tools(max_age_s)
+            # The second time, the list is new: it may have become right since.
+            if any(tool.name == name and tool.digest == digest for tool in tools):
+                return
+        text = f"The tool '{name}' is not what it was when it was chosen."
+        raise ToolServerError("tool_changed", text, unsent=True)
+
+
+def _breaks(found: BaseException) -> bool:
+    """Whether the session may be at fault."""
+    return isinstance(found, ToolServerError) and found.code in _BREAKING

@@ -1,0 +1,1 @@
+"""Connections to where a client says: vetted, bounded, and never to where it should not lead."""

@@ -1,0 +1,120 @@
+"""The example's MCP server with more tools, which writes down on disk whatever it is asked.
+
+Run as a program: `desk_server.py --port N --folder F`. The journal outlives any crash, so what was
+called twice can be told from what was not.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from examples.mcp_server.server import READS, WRITES, Desk, make_server
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+LOOK_AGAIN_S = 0.01
+SAFE = ToolAnnotations(read_only_hint=False, idempotent_hint=True)
+
+
+class Journal:
+    """A file with one line for each fact."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, **fact: Any) -> None:
+        """Add a fact; it is on disk when this returns."""
+        with self._path.open("ab") as file:
+            file.write(orjson.dumps(fact) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+class Listening:
+    """An ASGI app that writes down each message before the app behind it sees it."""
+
+    def __init__(self, app: Any, journal: Journal) -> None:
+        self._app = app
+        self._journal = journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+        body = orjson.loads(b"".join(message.get("body", b"") for message in messages))
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        params: dict[str, Any] = body.get("params") or {}
+        self._journal.write(asked=body.get("method"), params=params, headers=headers)
+        if params.get("name") == "close":
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b"closed"})
+            return
+
+        async def again() -> MutableMapping[str, Any]:
+            return messages.pop(0) if messages else await receive()
+
+        await self._app(scope, again, send)
+
+
+def main() -> None:
+    """Serve until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    told = parser.parse_args()
+    folder: Path = told.folder
+    journal = Journal(folder / "journal.jsonl")
+    server = make_server(Desk(folder, folder / "notes.txt"))
+
+    async def hold(word: str) -> str:
+        """Do something that takes until somebody lets it go, and that must not be done twice."""
+        return await _held(word, "hold")
+
+    async def hold_safely(word: str) -> str:
+        """Do something that takes until somebody lets it go, and that may be done twice."""
+        return await _held(word, "hold_safely")
+
+    async def _held(word: str, tool: str) -> str:
+        journal.write(did=tool, word=word, pid=os.getpid())
+        while not (folder / f"let-{word}").exists():  # noqa: ASYNC110 -- the test is another process
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return f"did {word}"
+
+    def explode(reason: str) -> str:
+        """Fail."""
+        raise ToolError(reason)
+
+    def close() -> str:
+        """Be closed: the HTTP server in front says so."""
+        return "open after all"
+
+    def echo(text: str) -> str:
+        """Say the same."""
+        return text
+
+    for tool, hints in (
+        (hold, WRITES), (hold_safely, SAFE), (explode, READS), (close, WRITES), (echo, READS),
+    ):  # fmt: skip
+        server.tool(annotations=hints, structured_output=False)(tool)
+    app = Listening(server.streamable_http_app(), journal)
+    uvicorn.run(app, host="127.0.0.1", port=told.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

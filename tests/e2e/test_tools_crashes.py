@@ -1,0 +1,183 @@
+"""Processes killed at each point of a tool call: made at most once, unless once more is the same.
+
+The tool's own server counts, on disk.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from e2e.conftest import running
+from e2e.rig.conversation import asks
+from e2e.rig.desk import Desk
+from e2e.rig.stack import Stack
+from e2e.rig.wire import JSON, Api, text_of
+from scripted_backend import ScriptedBackend, calls, says
+from turnwire_testing.stream_grammar import check_stream
+
+GOES_ON_WITHIN = 30.0
+VICTIMS = ("orchestrator", "tool-runner")
+SEEDS = range(3)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
+    """A stack whose processes are killed; each test waits until they are back."""
+    url = f"http://127.0.0.1:{backend_port}/v1"
+    yield from running(Stack(tmp_path_factory.mktemp("tools"), backend_url=url))
+
+
+@pytest.fixture
+def word() -> str:
+    """What is held in this test only."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a crash needs."""
+
+    api: Api
+    stack: Stack
+    backend: ScriptedBackend
+    desk: Desk
+    word: str
+
+
+@pytest.fixture
+def scene(api: Api, stack: Stack, backend: ScriptedBackend, desk: Desk, word: str) -> Scene:
+    """A stack, a model, a desk and a word."""
+    return Scene(api, stack, backend, desk, word)
+
+
+def talk(desk: Desk, **fields: Any) -> JSON:
+    """Ask something with the desk at hand."""
+    return asks("Do it.", tools=[desk.tool()], **fields)
+
+
+async def killed(stack: Stack, name: str) -> None:
+    """Kill a process and wait until its successor works."""
+    stack.kill(name)
+    await asyncio.to_thread(stack.wait_until_back, name)
+
+
+def ended_once(events: list[JSON]) -> JSON:
+    """Check a whole stream; gives the response at its end."""
+    check_stream(events)
+    assert events[-1]["type"] == "response.completed", events[-1]
+    return events[-1]["response"]
+
+
+def calls_in(response: JSON) -> list[JSON]:
+    """The calls of MCP tools that ended by themselves."""
+    return [item for item in response["output"] if item["type"] == "mcp_call"]
+
+
+# First: a runner that was killed often is started again later and later, and this needs one soon.
+@pytest.mark.parametrize("victim", VICTIMS)
+async def test_killed_during_a_call_that_may_be_repeated_it_is_made_again(
+    scene: Scene, victim: str
+) -> None:
+    scene.backend.script(calls("hold_safely", {"word": scene.word}), says("Done."))
+    async with scene.api.stream(talk(scene.desk)) as stream:
+        await desk_began(
+            stream_read := asyncio.create_task(stream.to_the_end()), scene.desk, scene.word
+        )
+        await killed(scene.stack, victim)
+        await scene.desk.began(scene.word, 2)
+        scene.desk.let(scene.word)
+        async with asyncio.timeout(GOES_ON_WITHIN):
+            response = ended_once(await stream_read)
+    (call,) = calls_in(response)
+    assert (call["status"], call["output"]) == ("completed", f"did {scene.word}")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("victim", VICTIMS)
+async def test_killed_before_the_call_it_is_made_once(scene: Scene, victim: str, seed: int) -> None:
+    scene.desk.let(scene.word)
+    call = calls("hold", {"word": scene.word})
+    again = [call] if victim == "orchestrator" else []
+    scene.backend.script(call.paused(after=seed % 2), *again, says("Done."))
+    async with scene.api.stream(talk(scene.desk)) as stream:
+        await stream.until("response.mcp_list_tools.completed")
+        await scene.backend.saw_pause()
+        await killed(scene.stack, victim)
+        if victim != "orchestrator":
+            scene.backend.release()
+        async with asyncio.timeout(GOES_ON_WITHIN):
+            response = ended_once(await stream.to_the_end())
+    assert scene.desk.did(scene.word) == 1
+    assert text_of(response).endswith("Done.")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("victim", VICTIMS)
+async def test_killed_during_the_call_it_is_not_made_again(
+    scene: Scene, victim: str, seed: int
+) -> None:
+    scene.backend.script(calls("hold", {"word": scene.word}), says(f"Lost {seed}."))
+    async with scene.api.stream(talk(scene.desk)) as stream:
+        await desk_began(
+            stream_read := asyncio.create_task(stream.to_the_end()), scene.desk, scene.word
+        )
+        await killed(scene.stack, victim)
+        async with asyncio.timeout(GOES_ON_WITHIN):
+            response = ended_once(await stream_read)
+    scene.desk.let(scene.word)
+    assert scene.desk.did(scene.word) == 1
+    (call,) = calls_in(response)
+    assert (call["status"], call["output"]) == ("failed", None)
+    assert call["error"]["type"] in {"mcp_protocol_error", "http_error"}
+    assert text_of(response) == f"Lost {seed}."
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("victim", VICTIMS)
+async def test_killed_after_the_call_its_result_is_kept(
+    scene: Scene, victim: str, seed: int
+) -> None:
+    scene.desk.let(scene.word)
+    again = [says("Done.")] if victim == "orchestrator" else []
+    answer = says("Half", ".").paused(after=seed % 2)
+    scene.backend.script(calls("hold", {"word": scene.word}), answer, *again)
+    async with scene.api.stream(talk(scene.desk)) as stream:
+        await stream.until("response.mcp_call.completed")
+        await scene.backend.saw_pause()
+        await killed(scene.stack, victim)
+        if victim != "orchestrator":
+            scene.backend.release()
+        async with asyncio.timeout(GOES_ON_WITHIN):
+            response = ended_once(await stream.to_the_end())
+    assert scene.desk.did(scene.word) == 1
+    (call,) = calls_in(response)
+    assert (call["status"], call["output"]) == ("completed", f"did {scene.word}")
+
+
+async def test_who_cancels_a_turn_cancels_its_call_and_the_chain_goes_on(
+    api: Api, backend: ScriptedBackend, desk: Desk, word: str
+) -> None:
+    backend.script(calls("hold", {"word": word}))
+    _, queued = await api.post(talk(desk, background=True))
+    await desk.began(word)
+
+    status, cancelled = await api.call("POST", f"/responses/{queued['id']}/cancel")
+    assert (status, cancelled["status"]) == (200, "cancelled"), cancelled
+    desk.let(word)
+    backend.script(says("Well."))
+    status, after = await api.post(asks("And now?", queued["id"], tools=[desk.tool()]))
+
+    assert (status, text_of(after)) == (200, "Well."), after
+    assert desk.did(word) == 1
+    (call,) = calls_in(cancelled)
+    assert call["status"] == "failed"
+
+
+async def desk_began(reading: "asyncio.Task[list[JSON]]", desk: Desk, word: str) -> None:
+    """Wait until the desk is at it, while somebody reads the stream."""
+    await desk.began(word)
+    assert not reading.done()
