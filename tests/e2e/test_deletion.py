@@ -85,6 +85,7 @@ async def test_a_running_response_cannot_be_deleted_yet(
         status, refused = await delete(api, response_id, query)
         assert (status, refused["error"]["code"]) == (425, "response_in_progress")
         assert refused["error"]["type"] == "too_early_error"
+        await backend.saw_pause()
         backend.release()
         response = (await stream.to_the_end())[-1]["response"]
     assert await api.get(f"/responses/{response_id}") == (200, response)
@@ -100,6 +101,7 @@ async def test_a_turn_that_waits_cannot_be_deleted_yet(
     for query in ("", "?hard_delete=true"):
         status, refused = await delete(impatient_api, second["id"], query)
         assert (status, refused["error"]["code"]) == (425, "response_in_progress")
+    await backend.saw_pause()
     backend.release()
     for queued in (first, second):
         assert (await impatient_api.ended(queued["id"]))["status"] == "completed"
