@@ -115,13 +115,13 @@ async def test_a_turn_is_deleted_for_whoever_asks_after_it_was(
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def test_a_history_is_without_what_was_just_deleted_and_missing_without_what_was_purged(
+async def test_a_history_is_at_once_without_what_was_deleted_or_purged(
     stores: Stores, turns: list[ResponseId]
 ) -> None:
     events: list[AnyEvent] = [
         examples.deleted(response_id=turns[3]),
         examples.restored(response_id=turns[3]),
-        examples.purged(response_id=turns[5]),
+        examples.purged(response_id=turns[5], previous_response_id=turns[4]),
     ]
 
     told: list[int] = []
@@ -130,7 +130,7 @@ async def test_a_history_is_without_what_was_just_deleted_and_missing_without_wh
         history = await stores.history(turns[-1])
         told.append(len(history.turns) if history else 0)
 
-    assert told == [TURNS - 1, TURNS, 0]
+    assert told == [TURNS - 1, TURNS, TURNS - 1]
     assert await stores.find(turns[5]) is None
     assert await stores.history(turns[4]) is not None
 
