@@ -77,6 +77,7 @@ async def test_a_background_answer_is_polled(programs: Programs, backend: Script
     path = f"/responses/{created['id']}"
     await backend.saw_pause()
     assert json.loads(await _curl(programs, path))["status"] == "in_progress"
+    await backend.saw_pause()
     backend.release()
     # The stream ends when the answer does.
     await _curl(programs, f"{path}?stream=true")

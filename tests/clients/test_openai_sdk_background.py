@@ -22,6 +22,7 @@ async def test_a_background_answer_is_polled(
     assert (created.status, created.background, created.output) == ("queued", True, [])
     await backend.saw_pause()
     running = await _until(openai_client, created.id, "in_progress")
+    await backend.saw_pause()
     backend.release()
     ended = await _until(openai_client, created.id, "completed")
     assert (running.id, ended.id) == (created.id, created.id)

@@ -83,6 +83,7 @@ async def test_a_conversation_takes_one_turn_at_a_time(
         await backend.saw_pause()
         with pytest.raises(openai.ConflictError) as locked:
             await create(model=MODEL, input=SECOND, conversation=conversation.id)
+        await backend.saw_pause()
         backend.release()
     assert locked.value.code == "conversation_locked"
     assert first.result().output_text == "Paris."

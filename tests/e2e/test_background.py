@@ -40,6 +40,7 @@ async def test_a_background_turn_is_accepted_at_once_and_polled_to_its_end(
     path = f"/responses/{accepted['id']}"
     running = await api.until(path, lambda found: found["status"] == "in_progress")
     assert running == {**accepted, "status": "in_progress"}
+    await backend.saw_pause()
     backend.release()
     response = await api.ended(accepted["id"])
     assert (response["status"], text_of(response)) == ("completed", "Hello.")
@@ -59,6 +60,7 @@ async def test_a_background_turn_is_queued_until_an_orchestrator_is_free(
     assert (status, plain["status"]) == (200, "completed")
     _, waiting = await impatient_api.get(f"/responses/{second}")
     assert waiting["status"] == "queued"
+    await backend.saw_pause()
     backend.release()
     for response_id in (first, second):
         assert (await impatient_api.ended(response_id))["status"] == "completed"
@@ -139,6 +141,7 @@ async def test_a_running_background_turn_can_be_joined_by_anyone_anywhere(
         api.join(response_id, after=6) as fourth,
     ):
         await first.until(DELTA, 4)
+        await backend.saw_pause()
         backend.release()
         await asyncio.gather(*(each.to_the_end() for each in (first, second, third, fourth)))
     check_stream(first.events)
@@ -156,6 +159,7 @@ async def test_a_turn_that_still_waits_can_be_joined(
     await backend.saw_pause()
     second = await queued(impatient_api, later("two?"))
     reading = asyncio.create_task(_read(impatient_api, second))
+    await backend.saw_pause()
     backend.release()
     events = (await reading).events
     check_stream(events)
@@ -170,6 +174,7 @@ async def test_a_client_that_leaves_its_background_stream_cancels_nothing(
     backend.script(says(*WORDS).paused(after=2).slowed(each=0.15))
     async with impatient_api.stream(later("Talk.")) as lost:
         await lost.until(DELTA, 2)
+    await backend.saw_pause()
     backend.release()
     response = await impatient_api.ended(lost.events[0]["response"]["id"])
     assert (response["status"], text_of(response)) == ("completed", "".join(WORDS))
@@ -222,6 +227,7 @@ async def test_a_background_turn_is_cancelled_while_it_waits(
         status, cancelled = await _cancel(impatient_api, second)
     assert (status, cancelled["status"], cancelled["output"]) == (200, "cancelled", [])
     assert await _cancel(impatient_api, second) == (200, cancelled)
+    await backend.saw_pause()
     backend.release()
     await impatient_api.ended(first)
     events = (await reading).events

@@ -132,6 +132,7 @@ async def test_items_cannot_be_added_while_a_turn_is_made(
         )
         assert (status, refused["error"]["code"]) == (409, "conversation_locked")
         assert await items_of(api, begun) == []
+        await backend.saw_pause()
         backend.release()
         await stream.to_the_end()
     assert await texts_in(api, begun) == ["Hi.", "Hello."]

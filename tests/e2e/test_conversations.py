@@ -259,6 +259,7 @@ async def test_a_conversation_cannot_be_deleted_while_a_response_is_created_in_i
         await stream.until("response.output_text.delta")
         status, refused = await _delete(api, begun)
         assert (status, refused["error"]["code"]) == (409, "conversation_locked")
+        await backend.saw_pause()
         backend.release()
         await stream.to_the_end()
     assert await texts_in(api, begun) == ["Hi.", "Hello."]

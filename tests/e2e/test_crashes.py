@@ -136,6 +136,7 @@ async def test_a_client_takes_its_stream_up_again_when_the_gateway_is_killed(
     await back(stack, "gateway")
     response_id = lost.events[0]["response"]["id"]
     async with api.join(response_id, after=len(lost.frames) - 1) as rest:
+        await backend.saw_pause()
         backend.release()
         await rest.to_the_end()
     check_stream([*lost.events, *rest.events])
@@ -153,6 +154,7 @@ async def test_a_stream_goes_on_when_the_broker_is_killed(
         stack.kill("nats")
         await back(stack, "nats")
         await api.until_well()
+        await backend.saw_pause()
         backend.release()
         events = await stream.to_the_end()
     check_stream(events)
@@ -186,6 +188,7 @@ async def test_a_client_can_join_a_stream_that_began_before_the_broker_was_kille
         await api.until_well()
         async with api.join(created["response"]["id"]) as second:
             await second.until("response.output_text.delta", 2)
+            await backend.saw_pause()
             backend.release()
             await asyncio.gather(stream.to_the_end(), second.to_the_end())
     assert stream.frames == second.frames
@@ -216,6 +219,7 @@ async def test_two_orchestrators_share_the_work_and_take_over_from_one_another(
         await second.wait()
         await backend.saw_disconnect()
         backend.always(says(*WHOLE))
+        await backend.saw_pause()
         backend.release()
         streams = await asyncio.gather(*asking)
     outputs = [events[-1]["response"]["output"] for events in streams]

@@ -48,6 +48,7 @@ async def test_a_stream_that_lost_its_client_goes_on_for_whoever_comes_back(
     backend.script(says(*WORDS).paused(after=3))
     lost = await _read_and_leave(api, deltas=3)
     async with api.join(_id(lost), after=len(lost.frames) - 1) as back:
+        await backend.saw_pause()
         backend.release()
         await back.to_the_end()
     events = [*lost.events, *back.events]
@@ -61,6 +62,7 @@ async def test_a_stream_finishes_within_its_grace_without_any_reader(
 ) -> None:
     backend.script(says(*WORDS).paused(after=3))
     lost = await _read_and_leave(api, deltas=3)
+    await backend.saw_pause()
     backend.release()
     await backend.became_idle()
     async with api.join(_id(lost)) as again:

@@ -226,6 +226,7 @@ async def test_a_failure_in_mid_stream_ends_the_stream_well(
     async with api.stream(asks("Hi.")) as stream:
         await stream.until("response.output_text.delta")
         if case == "a reset":
+            await backend.saw_pause()
             backend.release()
         events = await stream.to_the_end()
     check_stream(events)

@@ -72,6 +72,7 @@ async def test_a_client_that_left_and_comes_again_finds_its_turn(
     again = asyncio.create_task(api.post(asks("Hi."), idempotency_key=plain))
     async with api.stream(asks("Hi."), idempotency_key=streamed) as stream:
         await stream.until("response.output_text.delta")
+        await backend.saw_pause()
         backend.release()
         check_stream(await stream.to_the_end())
     assert stream.frames[: len(left.frames)] == left.frames
@@ -90,6 +91,7 @@ async def test_a_background_request_that_comes_again_tells_how_far_it_is(
     await backend.saw_pause()
     running = {**queued, "status": "in_progress"}
     assert await api.post(body, idempotency_key=key) == (202, running)
+    await backend.saw_pause()
     backend.release()
     response = await api.ended(queued["id"])
     assert await api.post(body, idempotency_key=key) == (200, response)
@@ -177,6 +179,7 @@ async def test_a_turn_in_a_conversation_is_made_once(api: Api, backend: Scripted
     asking = asyncio.create_task(api.post(body, idempotency_key=key))
     await backend.saw_pause()
     again = asyncio.create_task(api.post(body, idempotency_key=key))
+    await backend.saw_pause()
     backend.release()
     assert await asking == await again == await api.post(body, idempotency_key=key)
     assert await texts_in(api, begun) == ["Hi.", "Hello."]

@@ -89,6 +89,7 @@ async def test_a_background_turn_in_a_conversation_ends_all_the_same_when(
     if not anew:
         status, refused = await api.post(body)
         assert (status, refused["error"]["code"]) == (409, "conversation_locked")
+        await backend.saw_pause()
         backend.release()
     response = await api.ended(queued["id"], within=ENDED_WITHIN)
     assert (response["status"], response["background"]) == ("completed", True)
@@ -133,6 +134,7 @@ async def test_a_reader_of_a_background_turn_takes_it_up_again_when_the_gateway_
     await asyncio.to_thread(stack.wait_until_back, "gateway")
     response_id = lost.events[0]["response"]["id"]
     async with api.join(response_id, after=len(lost.frames) - 1) as rest:
+        await backend.saw_pause()
         backend.release()
         await rest.to_the_end()
     assert (await _read(api, response_id)).frames == [*lost.frames, *rest.frames]
@@ -152,6 +154,7 @@ async def test_requests_that_come_again_after_their_gateway_was_killed_are_the_s
     assert lost == asking[:2]
     await asyncio.to_thread(stack.wait_until_back, "gateway")
     again = [asyncio.create_task(_answer(api, kind)) for kind in KINDS]
+    await backend.saw_pause()
     backend.release()
     for kind, task in zip(KINDS, again, strict=True):
         response = await api.ended(await task)

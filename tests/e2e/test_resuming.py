@@ -109,6 +109,7 @@ async def test_a_stream_is_the_same_on_another_gateway_while_it_runs_and_afterwa
             second_api.join(response_id, after=5) as rest,
         ):
             await joined.until("response.output_text.delta", 10)
+            await backend.saw_pause()
             backend.release()
             await asyncio.gather(*(each.to_the_end() for each in (stream, joined, rest)))
     assert joined.frames == stream.frames

@@ -76,6 +76,7 @@ async def test_a_running_response_can_be_retrieved_and_not_yet_continued(
         assert (status, response["status"], response["output"]) == (200, "in_progress", [])
         status, refusal = await api.post(asks("On.", response_id))
         assert (status, refusal["error"]["code"]) == (425, "response_in_progress")
+        await backend.saw_pause()
         backend.release()
         await stream.to_the_end()
     status, response = await api.get(f"/responses/{response_id}")

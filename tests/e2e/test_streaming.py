@@ -131,6 +131,7 @@ async def test_text_arrives_while_the_model_still_writes(
     async with api.stream(asks("Hi.")) as stream:
         delta = await stream.until("response.output_text.delta")
         assert (delta["delta"], backend.in_flight) == ("Hel", 1)
+        await backend.saw_pause()
         backend.release()
         events = await stream.to_the_end()
     assert text_of(events[-1]["response"]) == "Hello."
@@ -199,6 +200,7 @@ async def test_a_second_reader_who_joins_in_the_middle_sees_the_same(
             api.join(created["response"]["id"], after=5) as third,
         ):
             await second.until("response.output_text.delta", 10)
+            await backend.saw_pause()
             backend.release()
             await asyncio.gather(*(each.to_the_end() for each in (first, second, third)))
     assert first.frames == second.frames == [*first.frames[:6], *third.frames]
@@ -227,6 +229,7 @@ async def test_a_silent_stream_is_kept_alive_by_comments(
         await stream.until("response.output_text.delta")
         rest = asyncio.create_task(stream.until("response.output_text.delta"))
         await stream.saw(KEEP_ALIVE, within=8)
+        await backend.saw_pause()
         backend.release()
         await rest
         check_stream(await stream.to_the_end())

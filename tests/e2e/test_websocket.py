@@ -227,6 +227,7 @@ async def test_lanes_run_side_by_side_and_each_in_order(
             event = await socket.event()
             if event["type"] == "response.completed":
                 ends.append(event)
+        await backend.saw_pause()
         backend.release()
         ends.append((await socket.until("response.completed"))[-1])
     assert [(end["stream_id"], text_of(end["response"])) for end in ends] == [
@@ -330,6 +331,7 @@ async def test_a_turn_outlives_its_gateway_and_is_resumed_by_http(
         seen += await socket.until_closed()
     await asyncio.to_thread(stack.wait_until_back, "gateway")
     async with api.join(seen[0]["response"]["id"], after=len(seen) - 1) as back:
+        await backend.saw_pause()
         backend.release()
         events = [*seen, *await back.to_the_end()]
     check_stream(events)

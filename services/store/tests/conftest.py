@@ -9,7 +9,7 @@ import pytest
 from nats.aio.client import Client
 from pymongo import AsyncMongoClient
 
-from turnwire_chassis.broker import connect
+from turnwire_chassis.broker import connect, disconnect
 from turnwire_store.memory_views import MemoryGenerations
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.views import Generations, Views
@@ -39,7 +39,7 @@ async def client(nats_url: str) -> AsyncGenerator[Client]:
     """A connection to the broker."""
     connected = await connect(nats_url, f"test-{os.getpid()}")
     yield connected
-    await connected.close()
+    await disconnect(connected)
 
 
 @pytest.fixture(params=["memory", "mongodb"])

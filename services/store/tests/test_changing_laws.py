@@ -14,7 +14,7 @@ from turnwire_contracts.conversation_events import AnyConversationEvent, Convers
 from turnwire_contracts.events import AnyEvent, Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, input_item_id
 from turnwire_contracts.queries import Running
-from turnwire_contracts.turn import ClosedTurn, Turn, fold
+from turnwire_contracts.turn import ClosedTurn, Erased, Turn, fold
 from turnwire_store.feeding.memory_feed import MemoryFeeds
 from turnwire_store.memory_views import MemoryViews
 from turnwire_store.projecting.projection import Limits
@@ -256,6 +256,9 @@ def naive_history(folded: dict[ResponseId, Turn], newest: ResponseId) -> list[Re
     wanted: ResponseId | None = newest
     while wanted is not None:
         turn = folded.get(wanted)
+        if isinstance(turn, Erased) and isinstance(turn.last, Purged) and wanted != newest:
+            wanted = turn.last.previous_response_id
+            continue
         if not isinstance(turn, ClosedTurn) or not turn.closed.stored:
             return None
         if turn.deleted and wanted == newest:
@@ -314,7 +317,7 @@ def folded_conversations(log: Log) -> dict[ConversationId, State]:
 def readable(turn: Turn | StoredTurn | Running | None) -> object:
     """Give what a reader is told of a turn, however it was found."""
     match turn:
-        case StoredTurn():
+        case StoredTurn() if turn.turn:
             return msgspec.json.decode(turn.turn, type=ClosedTurn), turn.deleted
         case ClosedTurn() if turn.closed.stored:
             return turn, turn.deleted

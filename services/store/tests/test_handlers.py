@@ -246,15 +246,17 @@ async def test_a_deleted_turn_is_found_as_such_and_left_out_of_later_histories(
     assert [turn.request.response_id for turn in later.turns] == [ids[0], ids[2]]
 
 
-async def test_a_purged_turn_is_missing_and_so_is_what_descends_from_it(
+async def test_a_purged_turn_is_missing_and_left_out_of_later_histories(
     log: MemoryFeeds, handlers: Handlers
 ) -> None:
-    ids = await conversation(log, 2)
-    await append(log, purged(response_id=ids[0]))
+    ids = await conversation(log, 3)
+    await append(log, purged(response_id=ids[1], previous_response_id=ids[0]))
 
-    assert await response(handlers, ids[0]) == Missing()
+    assert await response(handlers, ids[1]) == Missing()
     assert await history(handlers, ids[1]) == Missing()
-    assert isinstance(await response(handlers, ids[1]), Found)
+    later = await history(handlers, ids[2])
+    assert isinstance(later, History)
+    assert [turn.request.response_id for turn in later.turns] == [ids[0], ids[2]]
 
 
 async def test_items_that_were_put_into_a_conversation_are_part_of_its_history(

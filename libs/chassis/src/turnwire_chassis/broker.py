@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ PATIENCE_S = 3.0
 """How long a question is asked again while no service answers."""
 
 _ASK_AGAIN_S = 0.2
+_CLOSE_WITHIN_S = 0.5
 _RECONNECT_WAIT_S = 0.25
 _PING_INTERVAL_S = 10
 _PENDING_BYTES = 64 * 1024 * 1024
@@ -63,6 +65,16 @@ async def connect(
         reconnected_cb=on_reconnect,
     )
     return client
+
+
+async def disconnect(client: Client) -> None:
+    """Close a connection; what cannot be sent within a moment is given up.
+
+    nats-py waits for the socket without end when much is on its way in both directions.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_WITHIN_S):
+            await client.close()
 
 
 async def _on_error(error: Exception) -> None:

@@ -197,6 +197,9 @@ class ItemRemoved(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
 class Purged(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The turn's content is to be gone for ever; every other event of it is erased."""
 
+    previous_response_id: ResponseId | None = None
+    """What it continued, so that those behind it can still be continued."""
+
 
 AnyEvent = (
     Requested

@@ -54,9 +54,20 @@ class Changes:
         """Bring a turn back that was put away."""
         await self._append(Restored(**self._about(tenant, response_id, cause, "restored")))
 
-    async def purge(self, tenant: TenantId, response_id: ResponseId, cause: str) -> None:
-        """Have a turn erased for ever; its frames go at once, its events when the store hears."""
-        await self._append(Purged(**self._about(tenant, response_id, cause, "purged")))
+    async def purge(
+        self,
+        tenant: TenantId,
+        response_id: ResponseId,
+        cause: str,
+        *,
+        parent: ResponseId | None = None,
+    ) -> None:
+        """Have a turn erased for ever; its frames go at once, its events when the store hears.
+
+        Turns behind it go on with what its `parent` knows.
+        """
+        about = self._about(tenant, response_id, cause, "purged")
+        await self._append(Purged(**about, previous_response_id=parent))
         await self._logs.output.forget(response_id)
 
     async def remove_item(

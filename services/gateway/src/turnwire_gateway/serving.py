@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from turnwire_chassis.broker import connect
+from turnwire_chassis.broker import connect, disconnect
 from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
@@ -63,7 +63,7 @@ async def serve(settings: GatewaySettings) -> None:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        await client.close()
+        await disconnect(client)
 
 
 async def _world(settings: GatewaySettings, client: Client) -> World:

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from turnwire_chassis.broker import connect
+from turnwire_chassis.broker import connect, disconnect
 from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
@@ -81,7 +81,7 @@ async def serve(settings: OrchestratorSettings) -> None:
             group.create_task(restore())
     finally:
         await backends.close()
-        await client.close()
+        await disconnect(client)
 
 
 def _health(settings: OrchestratorSettings, client: Client) -> HealthServer:

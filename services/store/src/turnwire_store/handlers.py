@@ -53,11 +53,11 @@ class Handlers:
         """Answer `STORE_RESPONSE`; raises `LogUnavailableError`."""
         asked = STORE_RESPONSE.asked(body)
         match await self.recall.turn(asked.tenant, asked.response_id):
-            case StoredTurn() as turn:
+            case StoredTurn() as turn if turn.turn:
                 return answers.found(turn)
             case Running() as running:
                 return STORE_RESPONSE.answer(running)
-            case None:
+            case StoredTurn() | None:
                 return STORE_RESPONSE.answer(Missing())
 
     async def history(self, body: bytes) -> bytes:

@@ -92,7 +92,7 @@ class StoredTurn(Struct, frozen=True):
     parent_place: Place | None
     """Where the parent probably stands; `None`: look it up by its id."""
     turn: bytes
-    """`ClosedTurn` as JSON."""
+    """`ClosedTurn` as JSON; nothing, of a turn that was deleted for ever."""
     deleted: bool = False
 
 

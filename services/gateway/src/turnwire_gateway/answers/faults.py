@@ -48,10 +48,15 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """Give the methods that a path has; Starlette names those of one route only."""
+    """Give the methods that a path has; Starlette names those of one route only.
+
+    A route of its own is all that a path has, though a pattern may match it as well.
+    """
     routes = cast("Starlette", request.app).routes
-    same_path = (route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
-    return {method for route in same_path for method in cast("Route", route).methods or ()}
+    matching = (route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    same_path = [cast("Route", route) for route in matching]
+    own = [route for route in same_path if route.path == request.url.path]
+    return {method for route in own or same_path for method in route.methods or ()}
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:

@@ -29,6 +29,8 @@ class FrameStream(Response):
         super().__init__()
         self._feed = feed
         self._ended = ended
+        # A background stream's first frame may be long in coming; who is cut off needs the id.
+        self._name = (b"x-response-id", feed.response_id.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send (ASGI)."""
@@ -39,7 +41,7 @@ class FrameStream(Response):
             part = await self._feed.read()
             while isinstance(part, Chunk):
                 if not begun:
-                    await send(_start(200, _SSE_HEADERS))
+                    await send(_start(200, [*_SSE_HEADERS, self._name]))
                     begun = True
                 ended = part.last
                 await send(_body(part.body, more=not ended))

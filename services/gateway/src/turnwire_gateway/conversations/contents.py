@@ -28,6 +28,7 @@ class _Member(Struct, frozen=True):
 
     deleted: bool
     deleted_with_conversation: bool
+    parent: ResponseId | None
 
 
 class Contents:
@@ -124,8 +125,9 @@ class Contents:
 
     async def purge(self, found: FoundConversation, cause: str) -> None:
         """Have all turns erased for ever."""
-        for response_id in await self._everything(found):
-            await self._changes.purge(found.conversation.tenant, response_id, cause)
+        tenant = found.conversation.tenant
+        for response_id, member in (await self._everything(found)).items():
+            await self._changes.purge(tenant, response_id, cause, parent=member.parent)
 
     async def tree(self, question: AskForTree) -> JSON:
         """Give a page of the responses."""
@@ -175,4 +177,5 @@ class Contents:
 
 
 def _member(turn: ClosedTurn) -> _Member:
-    return _Member(turn.deleted, turn.deleted_with_conversation)
+    parent = turn.request.previous_response_id
+    return _Member(turn.deleted, turn.deleted_with_conversation, parent)

@@ -17,6 +17,7 @@ from turnwire_contracts.conversation_events import (
     ConversationUpdated,
     TurnAdded,
 )
+from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import FoundConversation
@@ -182,11 +183,9 @@ class Register:
     ) -> ResponseId | None:
         while response_id is not None:
             turn = await self.turn(found.conversation.tenant, response_id)
-            if not isinstance(turn, ClosedTurn):
-                return None
-            if _counts(turn):
+            if isinstance(turn, ClosedTurn) and _counts(turn):
                 return response_id
-            response_id = turn.request.previous_response_id
+            response_id = _before(turn)
         return None
 
     def _about(
@@ -226,3 +225,14 @@ def locked(conversation_id: ConversationId) -> ApiError:
 def _counts(turn: ClosedTurn) -> bool:
     """Tell whether what a turn said belongs to its conversation."""
     return turn.closed.status != "failed" and turn.closed.stored and not turn.deleted
+
+
+def _before(turn: Turn) -> ResponseId | None:
+    """Give what a turn continued, as far as that is known."""
+    match turn:
+        case ClosedTurn():
+            return turn.request.previous_response_id
+        case Erased(last=Purged(previous_response_id=previous)):
+            return previous
+        case _:
+            return None

@@ -109,8 +109,7 @@ class ResponseHandlers:
         else:
             if isinstance(found, Running):
                 raise in_progress(given)
-            change = self._ports.changes.purge if for_ever else self._ports.changes.delete
-            await change(who.tenant, found.request.response_id, request_id(request))
+            await self._delete(found.request, request_id(request), for_ever=for_ever)
         return answered({"id": given, "object": "response", "deleted": True})
 
     async def update(self, request: Request) -> Response:
@@ -148,6 +147,13 @@ class ResponseHandlers:
 
     def _who(self, request: Request) -> Caller:
         return caller(request, self._ports.identify)
+
+    async def _delete(self, of: Requested, cause: str, *, for_ever: bool) -> None:
+        changes, parent = self._ports.changes, of.previous_response_id
+        if for_ever:
+            await changes.purge(of.tenant, of.response_id, cause, parent=parent)
+        else:
+            await changes.delete(of.tenant, of.response_id, cause)
 
     async def _settled(self, who: Caller, wanted: Requested) -> Requested:
         """Give the request as it is to be appended."""

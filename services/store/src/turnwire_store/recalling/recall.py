@@ -11,6 +11,7 @@ import structlog
 
 from turnwire_chassis.event_log import EventLog
 from turnwire_contracts.codec import UnreadableEventError
+from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ResponseId, TenantId, is_response_id
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn import (
@@ -123,6 +124,8 @@ def _told(turn: Turn) -> StoredTurn | Running | None:
     match turn:
         case ClosedTurn():
             return _stored(turn) if turn.closed.stored else None
+        case Erased(last=Purged() as purged):
+            return _gone(purged)
         case Unborn() | Erased():
             return None
         case Screening() | Sampling():
@@ -133,6 +136,11 @@ def _told(turn: Turn) -> StoredTurn | Running | None:
             return Running(turn.request, turn.request.instructions, turn.request.background)
         case _:
             assert_never(turn)
+
+
+def _gone(purged: Purged) -> StoredTurn:
+    previous = purged.previous_response_id
+    return StoredTurn(purged.response_id, purged.tenant, previous, None, turn=b"", deleted=True)
 
 
 def _stored(turn: ClosedTurn) -> StoredTurn:
