@@ -8,11 +8,9 @@ import msgspec
 from msgspec.structs import replace
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import NobodyAnswersError, ask
+from turnwire_chassis.questions.verdicts import NoVerdictError, verdict_on
 from turnwire_contracts.events import Requested
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Verdict
 from turnwire_contracts.wire.refusals import content_policy_failure, guard_unavailable
-from turnwire_contracts.wire.texts import texts
 from turnwire_gateway.answers.errors import ApiError
 
 
@@ -31,13 +29,10 @@ class InputCheck:
         """
         if not request.screen:
             return request
-        question = AskForCheck(check_type="input", input="\n".join(texts(request.input)))
         try:
-            verdict = await ask(self._client, GUARD_CHECK, question, self._timeout_s)
-        except NobodyAnswersError as error:
+            verdict = await verdict_on(self._client, request.input, "input", self._timeout_s)
+        except NoVerdictError as error:
             raise ApiError(guard_unavailable()) from error
-        if not isinstance(verdict, Verdict):
-            raise ApiError(guard_unavailable())
         if not verdict.safe:
             violations = [msgspec.to_builtins(violation) for violation in verdict.violations]
             raise ApiError(content_policy_failure(violations))
