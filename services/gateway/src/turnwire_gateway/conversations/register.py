@@ -130,9 +130,7 @@ class Register:
                 raise locked(conversation.conversation_id)
         elif not isinstance(turn, ClosedTurn | Erased):
             raise locked(conversation.conversation_id)
-        if isinstance(turn, ClosedTurn) and _counts(turn):
-            return conversation.last
-        return await self._before(found, conversation.base)
+        return await self._standing(found, turn)
 
     async def ended_head(self, found: FoundConversation) -> ResponseId | None:
         """Give the last turn that has ended, whether or not another runs after it."""
@@ -140,9 +138,7 @@ class Register:
         if conversation.last is None:
             return None
         turn = await self.turn(found.conversation.tenant, conversation.last)
-        if isinstance(turn, ClosedTurn) and _counts(turn):
-            return conversation.last
-        return await self._before(found, conversation.base)
+        return await self._standing(found, turn)
 
     async def add_turn(
         self, caller: Caller, found: FoundConversation, response_id: ResponseId, cause: str
@@ -177,6 +173,12 @@ class Register:
         except LogUnavailableError as error:
             raise unavailable("event log") from error
         return fold([each.event for each in recorded])
+
+    async def _standing(self, found: FoundConversation, last: Turn) -> ResponseId | None:
+        """Give the conversation's last turn if it counts, else the nearest before it that does."""
+        if isinstance(last, ClosedTurn) and _counts(last):
+            return found.conversation.last
+        return await self._before(found, found.conversation.base)
 
     async def _before(
         self, found: FoundConversation, response_id: ResponseId | None
