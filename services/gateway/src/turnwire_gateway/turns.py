@@ -11,10 +11,10 @@ from turnwire_chassis.event_log import FencedError, LogUnavailableError, TooLarg
 from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
-from turnwire_contracts.wire.compaction import compaction_object
+from turnwire_contracts.wire.compaction import answer_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.refusals import answer_lost
-from turnwire_contracts.wire.response import closed_response, error_envelope
+from turnwire_contracts.wire.response import error_envelope
 from turnwire_gateway.answers.errors import ApiError, too_large, unavailable, unfinished
 from turnwire_gateway.answers.feed import Answer, Feed, Logs
 
@@ -240,5 +240,4 @@ def _answer_of(turn: object) -> Answer | None:
     failure = turn.closed.failure
     if failure is not None:
         return Answer(failure.http_status, orjson.dumps(error_envelope(failure)))
-    body = compaction_object(turn) if turn.request.compact else closed_response(turn)
-    return Answer(200, orjson.dumps(body))
+    return Answer(200, orjson.dumps(answer_object(turn)))

@@ -55,3 +55,8 @@ def compaction_object(turn: ClosedTurn) -> JSON:
         "output": response["output"],
         "usage": usage_object(turn.closed.usage or Usage()),
     }
+
+
+def answer_object(turn: ClosedTurn) -> JSON:
+    """Write what a client that waits for the end of a turn is answered."""
+    return compaction_object(turn) if turn.request.compact else closed_response(turn)

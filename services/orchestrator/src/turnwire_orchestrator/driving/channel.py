@@ -5,14 +5,13 @@ import orjson
 
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Requested
-from turnwire_contracts.json_values import JSON
 from turnwire_contracts.rounds.told import Told
 from turnwire_contracts.rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler, write_call_ends
-from turnwire_contracts.wire.compaction import compaction_object
+from turnwire_contracts.wire.compaction import answer_object
 from turnwire_contracts.wire.frames import FrameMessage
-from turnwire_contracts.wire.response import closed_response, error_envelope
+from turnwire_contracts.wire.response import error_envelope
 from turnwire_contracts.wire.stream import (
     frame_writer,
     stream_of,
@@ -103,7 +102,7 @@ class Channel:
         else:
             cancelled = turn.closed.status == "cancelled"
             status = _CANCELLED_HTTP_STATUS if cancelled else 200
-            await self._answer(status, orjson.dumps(_answer_of(turn)))
+            await self._answer(status, orjson.dumps(answer_object(turn)))
 
     async def end_again(self, turn: ClosedTurn, published: int) -> None:
         """Tell an end that a lost owner may not have told; telling it twice changes nothing."""
@@ -150,7 +149,3 @@ class Channel:
             await self._output.publish(self._request.response_id, message)
         else:
             await self._output.answer(self._request.response_id, message)
-
-
-def _answer_of(turn: ClosedTurn) -> JSON:
-    return compaction_object(turn) if turn.request.compact else closed_response(turn)
