@@ -174,7 +174,7 @@ class Api:
         return found.last
 
 
-def by_name(authorization: str | None) -> Caller:
+async def by_name(authorization: str | None) -> Caller:
     """Take callers at their word: `tenant/owner`, with `/admin` behind it; else the local user."""
     if authorization is None or authorization.count("/") == 0:
         return LOCAL

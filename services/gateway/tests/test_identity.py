@@ -21,8 +21,8 @@ ADMIN_ONLY = [
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer any", "Basic eDp5", "\0"])
-def test_without_keys_everybody_is_the_one_local_user(authorization: str | None) -> None:
-    assert caller_of(authorization) == LOCAL
+async def test_without_keys_everybody_is_the_one_local_user(authorization: str | None) -> None:
+    assert await caller_of(authorization) == LOCAL
     assert LOCAL.is_admin
 
 

@@ -23,7 +23,7 @@ from turnwire_contracts.wire.stream import stream_of
 from turnwire_dev.claims.ports import LOOPBACK
 from turnwire_gateway.answers.errors import invalid, unavailable
 from turnwire_gateway.answers.feed import Logs
-from turnwire_gateway.identity import Caller, caller_of
+from turnwire_gateway.identity import Caller, IdentityMiddleware, caller_of
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.requests.validation import Origin, Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
@@ -71,8 +71,9 @@ class Stage:
         about = Limits(turn_timeout_s=60, stream_grace_s=0, max_body_bytes=LARGEST)
         turns = Turns(Logs(self.log, self.output), about, self._nobody, lambda: AT)
         ports = SocketPorts(turns, self._read, self._admit, inherit=True, limits=limits)
-        route = WebSocketRoute("/v1/responses", SocketHandlers(ports, caller_of).connect)
-        return Starlette(routes=[route], middleware=[Middleware(RequestIdMiddleware)])
+        route = WebSocketRoute("/v1/responses", SocketHandlers(ports).connect)
+        identity = Middleware(IdentityMiddleware, identify=caller_of)
+        return Starlette(routes=[route], middleware=[Middleware(RequestIdMiddleware), identity])
 
     async def begin(self) -> Requested:
         """Take the next turn and tell its first two frames."""

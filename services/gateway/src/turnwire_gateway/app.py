@@ -21,7 +21,7 @@ from turnwire_gateway.handlers.counting import CountingHandlers
 from turnwire_gateway.handlers.documents import DocumentHandlers
 from turnwire_gateway.handlers.operations import OperationHandlers
 from turnwire_gateway.handlers.responses import ResponseHandlers, ResponsePorts, origin
-from turnwire_gateway.identity import Caller, Identify, caller_of
+from turnwire_gateway.identity import Caller, Identify, IdentityMiddleware, caller_of
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.requests.validation import Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
@@ -46,6 +46,7 @@ class World(Struct, frozen=True):
 def build(world: World) -> FastAPI:
     """Give the HTTP application."""
     app = FastAPI(title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(RequestIdMiddleware)
     store = StoreClient(world.client)
     limit = world.turns.limits.max_body_bytes
@@ -59,17 +60,14 @@ def build(world: World) -> FastAPI:
         admission=Admission(world.logs.events, references, register, world.now_ms),
         check=InputCheck(world.client, world.guard_timeout_s),
         rules=world.rules,
-        identify=world.identify,
         now_ms=world.now_ms,
     )
     _add_counting(app, CountingHandlers(ports, world.client))
     _add_responses(app, ResponseHandlers(ports))
     sockets = _socket_ports(ports, inherit=world.inherit_instructions)
-    _add_socket(app, SocketHandlers(sockets, world.identify))
+    _add_socket(app, SocketHandlers(sockets))
     contents = Contents(world.logs.events, store, register, changes)
-    about = ConversationPorts(
-        register, contents, references, store, limit, world.identify, world.now_ms
-    )
+    about = ConversationPorts(register, contents, references, store, limit, world.now_ms)
     _add_conversations(app, ConversationHandlers(about))
     _add_operations(app, OperationHandlers(world.client, store))
     _add_documents(app)

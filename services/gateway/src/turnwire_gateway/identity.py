@@ -1,12 +1,17 @@
 """Who is calling: the one place that turns a request's credentials into a tenant and an owner."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from msgspec import Struct
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from turnwire_contracts.events import Failure
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.answers.plain import error_response
 
 ADMIN = "admin"
 
@@ -17,6 +22,8 @@ class Caller(Struct, frozen=True):
     tenant: TenantId
     owner: OwnerId
     roles: frozenset[str] = frozenset()
+    key: str | None = None
+    """The id of the API key that was shown; `None` for a JWT and for the one local user."""
 
     @property
     def is_admin(self) -> bool:
@@ -28,16 +35,49 @@ class Caller(Struct, frozen=True):
         return owner == self.owner or self.is_admin
 
 
-Identify = Callable[[str | None], Caller]
+Identify = Callable[[str | None], Awaitable[Caller]]
 """Tells from a request's `Authorization` who is calling; raises `ApiError`."""
+
+OPEN_PATHS: Final = frozenset({"/", "/health", "/docs", "/openapi.json"})
+"""What anybody may ask: whether it runs, and how to talk to it. Everything else needs a caller."""
 
 LOCAL = Caller(TenantId("local"), OwnerId("local"), frozenset({"user", ADMIN}))
 
 
-def caller_of(authorization: str | None) -> Caller:
+async def caller_of(authorization: str | None) -> Caller:
     """Give the caller; without configured keys there is one local user, whatever token it sends."""
     del authorization
     return LOCAL
+
+
+class IdentityMiddleware:
+    """Lets nobody in of whom `identify` does not say who it is; handlers find that in the state."""
+
+    def __init__(self, app: ASGIApp, identify: Identify) -> None:
+        """Stand in front of `app`."""
+        self._app = app
+        self._identify = identify
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request (ASGI)."""
+        if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._identify(Headers(scope=scope).get("authorization"))
+        except ApiError as error:
+            await _refuse(error, scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+
+async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    answer = error_response(error)
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(answer)
+    else:
+        await answer(scope, receive, send)
 
 
 def require_admin(caller: Caller, what: str) -> None:

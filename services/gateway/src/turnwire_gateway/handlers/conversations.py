@@ -24,7 +24,7 @@ from turnwire_gateway.handlers.exchange import (
     request_id,
 )
 from turnwire_gateway.handlers.responses import nothing_to_update
-from turnwire_gateway.identity import Caller, Identify, require_admin
+from turnwire_gateway.identity import Caller, require_admin
 from turnwire_gateway.requests.other_requests import (
     ConversationCreate,
     ConversationUpdate,
@@ -47,7 +47,6 @@ class ConversationPorts(Struct, frozen=True):
     references: References
     store: StoreClient
     max_body_bytes: int
-    identify: Identify
     now_ms: Callable[[], int]
 
 
@@ -60,7 +59,7 @@ class ConversationHandlers:
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/conversations`."""
-        who, now = self._who(request), self._ports.now_ms()
+        who, now = caller(request), self._ports.now_ms()
         body = await fields(request, self._ports.max_body_bytes, optional=True)
         given = read(ConversationCreate, body)
         items = items_of(given.items, "items") if given.items else []
@@ -74,7 +73,7 @@ class ConversationHandlers:
 
     async def list_all(self, request: Request) -> Response:
         """`GET /v1/conversations`; an admin sees all of the tenant's."""
-        who, query = self._who(request), request.query_params
+        who, query = caller(request), request.query_params
         question = AskForConversations(
             who.tenant,
             None if who.is_admin else who.owner,
@@ -94,7 +93,7 @@ class ConversationHandlers:
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/conversations/{conversation_id}`."""
-        found = await self._find(request, deleted=_include_deleted(request, self._who(request)))
+        found = await self._find(request, deleted=_include_deleted(request, caller(request)))
         return answered(conversation_object(found.conversation))
 
     async def update(self, request: Request) -> Response:
@@ -102,7 +101,7 @@ class ConversationHandlers:
         found = await self._find(request)
         given = read(ConversationUpdate, await fields(request, self._ports.max_body_bytes))
         renamed = await self._ports.register.rename(
-            self._who(request), found, given.metadata or {}, request_id(request)
+            caller(request), found, given.metadata or {}, request_id(request)
         )
         return answered(conversation_object(renamed.conversation))
 
@@ -111,7 +110,7 @@ class ConversationHandlers:
 
         Its responses go with it (Aleph Alpha).
         """
-        who, cause = self._who(request), request_id(request)
+        who, cause = caller(request), request_id(request)
         for_ever = flag(request.query_params, "hard_delete")
         if for_ever:
             require_admin(who, "delete for ever")
@@ -132,7 +131,7 @@ class ConversationHandlers:
 
     async def restore(self, request: Request) -> Response:
         """`PATCH /v1/conversations/{conversation_id}?recovery_from_delete=true`."""
-        who, cause = self._who(request), request_id(request)
+        who, cause = caller(request), request_id(request)
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
         require_admin(who, "restore what was deleted")
@@ -143,7 +142,7 @@ class ConversationHandlers:
 
     async def tree(self, request: Request) -> Response:
         """`GET /v1/conversations/{conversation_id}/responses`."""
-        who, query = self._who(request), request.query_params
+        who, query = caller(request), request.query_params
         deleted = _include_deleted(request, who)
         wanted = paging(query, newest_first=False)
         found = await self._find(request, deleted=deleted)
@@ -162,7 +161,7 @@ class ConversationHandlers:
         found = await self._find(request)
         given = read(ItemsCreate, await fields(request, self._ports.max_body_bytes))
         items = items_of(given.items, "items")
-        items = await self._ports.references.all_resolved(self._who(request), items)
+        items = await self._ports.references.all_resolved(caller(request), items)
         added = await self._add(request, found, items)
         return answered(listed(added, has_more=False))
 
@@ -183,21 +182,18 @@ class ConversationHandlers:
         await self._ports.contents.remove(found, item_id, request_id(request))
         return answered(conversation_object(found.conversation))
 
-    def _who(self, request: Request) -> Caller:
-        return caller(request, self._ports.identify)
-
     async def _add(
         self, request: Request, found: FoundConversation, items: list[Item]
     ) -> list[Item]:
         origin = self._ports.now_ms(), request_id(request)
         try:
-            return await self._ports.contents.add(self._who(request), found, items, origin)
+            return await self._ports.contents.add(caller(request), found, items, origin)
         except TooLargeError as error:
             raise too_large(self._ports.max_body_bytes) from error
 
     async def _find(self, request: Request, *, deleted: bool = False) -> FoundConversation:
         named = conversation_id(request)
-        return await self._ports.register.find(self._who(request), named, deleted=deleted)
+        return await self._ports.register.find(caller(request), named, deleted=deleted)
 
 
 def _include_deleted(request: Request, who: Caller) -> bool:

@@ -12,7 +12,6 @@ from turnwire_gateway.answers.errors import ApiError, unavailable
 from turnwire_gateway.answers.plain import PlainAnswer, gone
 from turnwire_gateway.handlers.exchange import answered, caller, fields, request_id
 from turnwire_gateway.handlers.responses import ResponsePorts, origin
-from turnwire_gateway.identity import Caller
 from turnwire_gateway.requests.other_requests import CompactRequest
 from turnwire_gateway.requests.validation import Origin, items_of, previous_of, read, requested
 
@@ -30,7 +29,7 @@ class CountingHandlers:
 
     async def input_tokens(self, request: Request) -> Response:
         """`POST /v1/responses/input_tokens`: as `POST /v1/responses`, but nothing is made."""
-        who = self._who(request)
+        who = caller(request)
         given = await fields(request, self._ports.turns.limits.max_body_bytes)
         wanted = requested(given, origin(self._ports, who, request_id(request)), self._ports.rules)
         wanted = await self._ports.admission.peek(who, wanted)
@@ -52,7 +51,7 @@ class CountingHandlers:
 
     async def compact(self, request: Request) -> Response:
         """`POST /v1/responses/compact`."""
-        who = self._who(request)
+        who = caller(request)
         given = await fields(request, self._ports.turns.limits.max_body_bytes)
         wanted = _compaction(
             read(CompactRequest, given), origin(self._ports, who, request_id(request))
@@ -63,9 +62,6 @@ class CountingHandlers:
         return (
             Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
         )
-
-    def _who(self, request: Request) -> Caller:
-        return caller(request, self._ports.identify)
 
 
 def _compaction(given: CompactRequest, where: Origin) -> Requested:

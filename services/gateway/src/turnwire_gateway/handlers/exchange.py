@@ -15,13 +15,13 @@ from turnwire_contracts.ids import (
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.answers.errors import conversation_not_found, response_not_found
 from turnwire_gateway.answers.plain import read_body
-from turnwire_gateway.identity import Caller, Identify
+from turnwire_gateway.identity import Caller
 from turnwire_gateway.requests.validation import read_object
 
 
-def caller(request: Request, identify: Identify) -> Caller:
-    """Tell who asks; raises `ApiError`."""
-    return identify(request.headers.get("authorization"))
+def caller(request: Request) -> Caller:
+    """Tell who asks (`IdentityMiddleware`)."""
+    return request.state.caller
 
 
 def request_id(request: Request) -> str:

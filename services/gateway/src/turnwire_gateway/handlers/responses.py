@@ -23,7 +23,7 @@ from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.shapes import asked_items
 from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id
-from turnwire_gateway.identity import Caller, Identify, require_admin
+from turnwire_gateway.identity import Caller, require_admin
 from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
 from turnwire_gateway.requests.pairing import check_pairs
 from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
@@ -45,7 +45,6 @@ class ResponsePorts(Struct, frozen=True):
     admission: Admission
     check: InputCheck
     rules: Rules
-    identify: Identify
     now_ms: Callable[[], int]
 
 
@@ -58,7 +57,7 @@ class ResponseHandlers:
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/responses`."""
-        who = self._who(request)
+        who = caller(request)
         body = await read_body(request, self._ports.turns.limits.max_body_bytes)
         wanted = requested(
             read_object(body), origin(self._ports, who, request_id(request)), self._ports.rules
@@ -80,7 +79,7 @@ class ResponseHandlers:
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}`, as an object or as a stream."""
-        who, query = self._who(request), request.query_params
+        who, query = caller(request), request.query_params
         deleted = flag(query, "include_deleted")
         if deleted:
             require_admin(who, "see what was deleted")
@@ -96,7 +95,7 @@ class ResponseHandlers:
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /v1/responses/{response_id}`; what is not there is deleted already."""
-        who = self._who(request)
+        who = caller(request)
         for_ever = flag(request.query_params, "hard_delete")
         if for_ever:
             require_admin(who, "delete for ever")
@@ -114,7 +113,7 @@ class ResponseHandlers:
 
     async def update(self, request: Request) -> Response:
         """`PATCH /v1/responses/{response_id}?recovery_from_delete=true`."""
-        who = self._who(request)
+        who = caller(request)
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
         require_admin(who, "restore what was deleted")
@@ -128,7 +127,7 @@ class ResponseHandlers:
 
     async def cancel(self, request: Request) -> Response:
         """`POST /v1/responses/{response_id}/cancel`: background responses only; idempotent."""
-        found = await self._ports.store.response(self._who(request), response_id(request))
+        found = await self._ports.store.response(caller(request), response_id(request))
         status = found.closed.status if isinstance(found, ClosedTurn) else None
         if not found.request.background:
             raise invalid("Cannot cancel a synchronous response.", None, "response_not_cancellable")
@@ -142,11 +141,8 @@ class ResponseHandlers:
     async def input_items(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}/input_items`."""
         wanted = paging(request.query_params)
-        found = await self._ports.store.response(self._who(request), response_id(request))
+        found = await self._ports.store.response(caller(request), response_id(request))
         return answered(page_of(asked_items(found.request), wanted))
-
-    def _who(self, request: Request) -> Caller:
-        return caller(request, self._ports.identify)
 
     async def _delete(self, of: Requested, cause: str, *, for_ever: bool) -> None:
         changes, parent = self._ports.changes, of.previous_response_id
