@@ -2,7 +2,14 @@
 
 import pytest
 
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_contracts.queries import (
+    GUARD_CHECK,
+    AskForCheck,
+    NeedsHistory,
+    Refusal,
+    Verdict,
+    Violation,
+)
 from turnwire_guard.handlers import Handlers
 from turnwire_guard.pipeline import Finding, OnError, ProviderError, Stage
 from turnwire_guard.policy import NO_POLICY, Policy
@@ -26,7 +33,7 @@ def policy(error: Exception, on_error: OnError = "block") -> Policy:
     return Policy({"default": {"input": (stage,)}})
 
 
-async def answer(policy: Policy, body: bytes) -> Verdict | Refusal:
+async def answer(policy: Policy, body: bytes) -> Verdict | NeedsHistory | Refusal:
     return GUARD_CHECK.answered(await Handlers(policy).check(body))
 
 

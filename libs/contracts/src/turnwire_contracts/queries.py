@@ -1,6 +1,6 @@
 """Questions and answers between services: what travels on the request-reply subjects."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -182,14 +182,27 @@ class Health(Struct, frozen=True, tag=True):
     detail: str
 
 
+class Said(Struct, frozen=True):
+    """One message of a conversation, as far as the guard has to know it."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
 class AskForCheck(Struct, frozen=True):
     """Whether content may pass (Aleph Alpha: `POST /v1/check`)."""
 
     check_type: str
     """`input`, `tool_output` or `output`."""
     input: str
+    """All text that is to be judged."""
     application_id: str | None = None
+    """Whose policy applies; `None`: the default."""
     context: dict[str, Any] | None = None
+    conversation: list[Said] = []
+    """What was said, oldest first, and what is to be judged last; for models that judge both."""
+    whole: bool = True
+    """Whether `conversation` goes back to its beginning; else older messages can be had."""
 
 
 class Violation(Struct, frozen=True, omit_defaults=True):
@@ -202,11 +215,24 @@ class Violation(Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
 
 
+OutputCheck = Literal["unchecked", "held", "at_end"]
+"""`held`: nothing is shown before it is checked, sentence by sentence; `at_end`: it is shown as it
+comes and checked when it is whole."""
+
+
 class Verdict(Struct, frozen=True, tag=True):
     """What the guard says of the content."""
 
     safe: bool
     violations: list[Violation] = []
+    output: OutputCheck = "unchecked"
+    """In a verdict on an input: how what the model answers is to be checked."""
+
+
+class NeedsHistory(Struct, frozen=True, tag=True):
+    """No verdict yet: ask again with so many earlier turns, or with all there are."""
+
+    turns: int
 
 
 STORE_RESPONSE: Query[AskForResponse, Found | Running | Missing] = Query(
@@ -236,6 +262,6 @@ BACKEND_MODELS: Query[AskForModels, Models | Refusal] = Query(
 BACKEND_INPUT_TOKENS: Query[Requested, InputTokens | Refusal] = Query(
     subjects.BACKEND_INPUT_TOKENS, subjects.ORCHESTRATOR_QUEUE, Requested, InputTokens | Refusal
 )
-GUARD_CHECK: Query[AskForCheck, Verdict | Refusal] = Query(
-    subjects.GUARD_CHECK, subjects.GUARD_QUEUE, AskForCheck, Verdict | Refusal
+GUARD_CHECK: Query[AskForCheck, Verdict | NeedsHistory | Refusal] = Query(
+    subjects.GUARD_CHECK, subjects.GUARD_QUEUE, AskForCheck, Verdict | NeedsHistory | Refusal
 )

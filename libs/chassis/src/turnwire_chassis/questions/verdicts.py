@@ -4,7 +4,7 @@ from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask
 from turnwire_contracts.events import Item
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Verdict
+from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, NeedsHistory, Verdict
 from turnwire_contracts.wire.texts import texts
 
 
@@ -21,6 +21,8 @@ async def verdict_on(
         verdict = await ask(client, GUARD_CHECK, question, timeout_s)
     except NobodyAnswersError as error:
         raise NoVerdictError(check_type) from error
+    if isinstance(verdict, NeedsHistory):
+        raise NoVerdictError("needs_history")
     if not isinstance(verdict, Verdict):
         raise NoVerdictError(verdict.failure.code)
     return verdict
