@@ -25,7 +25,15 @@ from turnwire_testing.waiting import eventually
 from turnwire_tool_runner.calling.breaker import BreakerRules
 from turnwire_tool_runner.calling.gate import Gate, GateRules
 from turnwire_tool_runner.handlers import Handlers, Ports
-from turnwire_tool_runner.tool_servers import Call, Outcome, Signs, Target, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import (
+    Call,
+    Listing,
+    Outcome,
+    Signs,
+    Target,
+    ToolServerError,
+    Visit,
+)
 
 TENANT = TenantId("acme")
 SERVER = ToolServer("weather", "http://tools/mcp")
@@ -49,10 +57,10 @@ class FakeServers:
     target: Target = TARGET
     told: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
 
-    async def list_tools(self, visit: Visit) -> list[Tool]:
+    async def list_tools(self, visit: Visit) -> Listing:
         assert visit == Visit(TENANT, self.target)
         await self._answer(None)
-        return [TOOL, Tool(name="other", input_schema={})]
+        return Listing([TOOL, Tool(name="other", input_schema={})], ("torn",))
 
     async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
         assert visit.tenant == TENANT

@@ -162,7 +162,10 @@ class ToolRounds:
 
     async def _listings(self, request: Requested, servers: list[ToolServer]) -> list[Item]:
         tenant, asking = request.tenant, request.response_id
-        questions = [AskForTools(tenant, server, response_id=asking) for server in servers]
+        questions = [
+            AskForTools(tenant, server, response_id=asking, call_id=f"list_{asking}_{server.label}")
+            for server in servers
+        ]
         offers = await asyncio.gather(*map(self._ports.tools.tools, questions))
         return [
             listing_item(server.label, offered)
