@@ -269,7 +269,12 @@ def test_half_an_answer_is_refused_where_nothing_came_before() -> None:
 
 
 def test_a_call_of_a_hosted_tool_may_be_answered_as_a_function_is() -> None:
-    call: JSON = {"type": "local_shell_call", "call_id": "call_9", "status": "completed", "action": {}}
+    call: JSON = {
+        "type": "local_shell_call",
+        "call_id": "call_9",
+        "status": "completed",
+        "action": {},
+    }
     check_pairs(
         accepted(input=[call, {"type": "function_call_output", "call_id": "call_9", "output": ""}])
     )

@@ -1,14 +1,11 @@
 """The tool-runners, asked over the broker."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
@@ -24,6 +21,7 @@ from turnwire_contracts.tools import (
     Called,
     Tools,
 )
+from turnwire_orchestrator.asking.signs import Sign, Signs
 from turnwire_orchestrator.ports import TurnFailedError
 
 _ASK_AGAIN_S = 0.2
@@ -53,6 +51,7 @@ class ToolRunners:
     ) -> None:
         """Wait at most `list_timeout_s` for what a server offers."""
         self._client = client
+        self._signs = Signs(client)
         self._list_timeout_s = list_timeout_s
         self._patience = patience or Patience()
 
@@ -79,20 +78,16 @@ class ToolRunners:
         self, query: Query[QuestionT, AnswerT], question: QuestionT, patience_s: float
     ) -> AnswerT | Refusal | None:
         """Ask as long as the runner that has the question lives; `None` when it is lost."""
-        async with self._listening(question.call_id) as heard:
-            asking = asyncio.create_task(self._ask(query, question, patience_s, heard))
+        await self._signs.hear()
+        loop = asyncio.get_running_loop()
+        with self._signs.of(question.call_id) as sign:
+            asking = asyncio.create_task(self._ask(query, question, patience_s, sign))
             try:
                 while not asking.done():
-                    listening = asyncio.create_task(heard.wait())
-                    await asyncio.wait(
-                        {asking, listening},
-                        timeout=self._patience.silence_s,
-                        return_when=asyncio.FIRST_COMPLETED,
-                    )
-                    listening.cancel()
-                    if not asking.done() and not heard.is_set():
+                    left_s = sign.at + self._patience.silence_s - loop.time()
+                    if left_s <= 0:
                         return None
-                    heard.clear()
+                    await asyncio.wait({asking}, timeout=left_s)
                 return asking.result()
             finally:
                 if not asking.done():
@@ -104,7 +99,7 @@ class ToolRunners:
         query: Query[QuestionT, AnswerT],
         question: QuestionT,
         patience_s: float,
-        heard: asyncio.Event,
+        sign: Sign,
     ) -> AnswerT | Refusal | None:
         """Ask until somebody is there; whoever is gets the question once."""
         body = query.ask(question)
@@ -116,25 +111,12 @@ class ToolRunners:
                 if asyncio.get_running_loop().time() >= until:
                     return Refusal(_nobody())
                 # The broker has spoken: nobody has the question who could be silent.
-                heard.set()
+                sign.give()
                 await asyncio.sleep(_ASK_AGAIN_S)
             except NatsError:
                 return None
             else:
                 return query.answered(reply.data)
-
-    @asynccontextmanager
-    async def _listening(self, call_id: str) -> AsyncGenerator[asyncio.Event]:
-        heard = asyncio.Event()
-
-        async def on_progress(_: Msg) -> None:
-            heard.set()
-
-        subscription = await self._client.subscribe(subjects.tool_progress(call_id), cb=on_progress)
-        try:
-            yield heard
-        finally:
-            await subscription.unsubscribe()
 
 
 def _nobody() -> Failure:
