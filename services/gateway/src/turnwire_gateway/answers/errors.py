@@ -2,17 +2,27 @@
 
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.response import error_envelope
+
+_GUARD_BACK_S = 2
+"""A guard that was restarted is back in about that time."""
 
 
 class ApiError(Exception):
     """Ends a request with an error envelope."""
 
-    def __init__(self, failure: Failure, *, accepted: bool = False) -> None:
-        """`accepted`: the turn exists, so trying again would run it twice."""
+    def __init__(
+        self, failure: Failure, *, accepted: bool = False, retry_after_s: int | None = None
+    ) -> None:
+        """`accepted`: the turn exists, so trying again would run it twice.
+
+        `retry_after_s`: in how many seconds it may go better.
+        """
         super().__init__(failure.code)
         self.failure = failure
         self.accepted = accepted
+        self.retry_after_s = retry_after_s
 
     @property
     def body(self) -> JSON:
@@ -124,6 +134,11 @@ def unavailable(what: str) -> ApiError:
             message=f"The {what} does not answer. Try again later.",
         )
     )
+
+
+def no_verdict() -> ApiError:
+    """The guard must judge and cannot (HTTP 503): nothing passes."""
+    return ApiError(guard_unavailable(), retry_after_s=_GUARD_BACK_S)
 
 
 def unfinished(seconds: float) -> ApiError:

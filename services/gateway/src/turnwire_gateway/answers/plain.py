@@ -30,6 +30,8 @@ def error_response(error: ApiError) -> Response:
     """Answer with an error envelope."""
     status = error.failure.http_status
     headers = {"x-should-retry": "false"} if error.accepted and status >= _SERVER_ERROR else {}
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(error.retry_after_s)
     return Response(
         orjson.dumps(error.body), status, headers=headers, media_type="application/json"
     )

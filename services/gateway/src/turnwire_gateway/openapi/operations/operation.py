@@ -10,6 +10,7 @@ from turnwire_gateway.openapi.schemas.components import ref
 
 _EVERY = ("internal_error",)
 _SERVER_ERROR = 500
+_UNAVAILABLE = 503
 
 
 class Body(Struct, frozen=True):
@@ -130,6 +131,8 @@ def _example(code: ErrorCode, status: int) -> JSON:
 
 def _headers(status: int) -> JSON:
     names = ["x-request-id"]
+    if status == _UNAVAILABLE:
+        names.append("retry-after")
     if status >= _SERVER_ERROR:
         names.append("x-should-retry")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
