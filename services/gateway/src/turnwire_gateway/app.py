@@ -16,6 +16,7 @@ from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.contents import Contents
 from turnwire_gateway.conversations.register import Register
+from turnwire_gateway.handlers.checking import CheckHandlers
 from turnwire_gateway.handlers.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.handlers.counting import CountingHandlers
 from turnwire_gateway.handlers.documents import DocumentHandlers
@@ -75,6 +76,8 @@ def build(world: World) -> FastAPI:
     contents = Contents(world.logs.events, store, register, changes)
     about = ConversationPorts(register, contents, references, store, limit, world.now_ms)
     _add_conversations(app, ConversationHandlers(about))
+    checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
+    app.add_api_route("/v1/check", checks.check, methods=["POST"])
     _add_operations(app, OperationHandlers(world.client, store))
     _add_documents(app)
     add_fault_handlers(app)

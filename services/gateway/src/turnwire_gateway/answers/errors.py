@@ -2,7 +2,11 @@
 
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.response import error_envelope
+
+_GUARD_BACK_S = 2
+"""A guard that was restarted is back in about that time."""
 
 
 class ApiError(Exception):
@@ -132,6 +136,11 @@ def unavailable(what: str) -> ApiError:
             message=f"The {what} does not answer. Try again later.",
         )
     )
+
+
+def no_verdict() -> ApiError:
+    """The guard must judge and cannot (HTTP 503): nothing passes."""
+    return ApiError(guard_unavailable(), retry_after_s=_GUARD_BACK_S)
 
 
 def unfinished(seconds: float) -> ApiError:

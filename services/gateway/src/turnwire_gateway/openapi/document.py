@@ -32,6 +32,7 @@ as `StreamEvent`. Comments keep a quiet stream alive. A stream ends with exactly
 _TAGS = {
     "Responses": "Ask a model, and all that can be done with what it said.",
     "Conversations": "Turns that belong together, with metadata of their own.",
+    "Guardrails": "What the operator's policy says of content.",
     "Models": "What the backends serve.",
     "Operations": "For those who run it.",
 }

@@ -12,6 +12,7 @@ _EVERY = ("internal_error",)
 _SERVER_ERROR = 500
 _BAD_REQUEST = 400
 _TOO_MANY = 429
+_UNAVAILABLE = 503
 
 LIMIT_HEADERS = {
     "x-ratelimit-limit-requests": "Requests per minute that the caller may make.",
@@ -143,7 +144,7 @@ def _example(code: ErrorCode, status: int) -> JSON:
 
 def _headers(operation: Operation, status: int) -> JSON:
     names = ["x-request-id"]
-    if status == _TOO_MANY:
+    if status in (_TOO_MANY, _UNAVAILABLE):
         names.append("retry-after")
     if operation.asks_backend and (0 < status < _BAD_REQUEST or status == _TOO_MANY):
         names += LIMIT_HEADERS
