@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from msgspec import Struct
 from nats.aio.client import Client
 
+from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.admitting.admission import Admission
@@ -16,6 +17,7 @@ from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.contents import Contents
 from turnwire_gateway.conversations.register import Register
+from turnwire_gateway.handlers.admin_acts import AdminActs
 from turnwire_gateway.handlers.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.handlers.counting import CountingHandlers
 from turnwire_gateway.handlers.documents import DocumentHandlers
@@ -37,6 +39,7 @@ class World(Struct, frozen=True):
     logs: Logs
     turns: Turns
     rules: Rules
+    audit: AuditLog
     now_ms: Callable[[], int]
     guard_timeout_s: float = 10.0
     inherit_instructions: bool = True
@@ -53,12 +56,14 @@ def build(world: World) -> FastAPI:
     references = References(store, limit)
     changes = Changes(world.logs, world.now_ms)
     register = Register(world.logs.events, store, world.now_ms)
+    acts = AdminActs(world.audit, world.now_ms)
     ports = ResponsePorts(
         turns=world.turns,
         changes=changes,
         store=store,
         admission=Admission(world.logs.events, references, register, world.now_ms),
         check=InputCheck(world.client, world.guard_timeout_s),
+        acts=acts,
         rules=world.rules,
         now_ms=world.now_ms,
     )
@@ -67,7 +72,7 @@ def build(world: World) -> FastAPI:
     sockets = _socket_ports(ports, inherit=world.inherit_instructions)
     _add_socket(app, SocketHandlers(sockets))
     contents = Contents(world.logs.events, store, register, changes)
-    about = ConversationPorts(register, contents, references, store, limit, world.now_ms)
+    about = ConversationPorts(register, contents, references, store, acts, limit, world.now_ms)
     _add_conversations(app, ConversationHandlers(about))
     _add_operations(app, OperationHandlers(world.client, store))
     _add_documents(app)
