@@ -18,6 +18,8 @@ from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts.nats import nats_url as url_of
 from turnwire_dev.parts.nats import running_nats
 from turnwire_dev.supervision.probe import NoAnswerError, get
+from turnwire_guard.policy import parse_policy
+from turnwire_testing.llama_guard import llama_guard
 
 WITHIN_S = 20
 # One second is promised; the other is for a machine that has more to do.
@@ -46,6 +48,13 @@ class GuardProcess:
             while await self._health() != status:
                 assert self.process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.02)
+
+    async def says(self, text: str) -> None:
+        """Wait until the health check says `text`, and is well."""
+        async with asyncio.timeout(WITHIN_S):
+            while text not in (answer := await get(self.health_url)).body.decode():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert answer.status == 200
 
     async def stop(self) -> float:
         """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
@@ -214,3 +223,59 @@ async def test_a_bad_policy_keeps_it_from_starting(
         f"turnwire guard: {policy_file}:3: policies.default.inputs: there is no such key. "
         "Did you mean 'input'?\n"
     )
+
+
+async def test_every_guard_follows_the_policy_by_itself_and_ignores_a_bad_one(
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+) -> None:
+    guards = [await start_guard(nats_url), await start_guard(nats_url)]
+    for guard in guards:
+        await guard.becomes(200)
+    assert await verdicts(client, RUDE) == {False}
+
+    rewrite(policy_file, POLICY.replace("darn", "hello"))
+    for guard in guards:
+        await guard.says(parse_policy(POLICY.replace("darn", "hello"), "p").version)
+    assert await verdicts(client, RUDE) == {True}
+    assert await verdicts(client, SAFE) == {False}
+
+    rewrite(policy_file, POLICY.replace("input", "inputs"))
+    for guard in guards:
+        await guard.says("the file is ignored: ")
+    assert await verdicts(client, SAFE) == {False}
+    for guard in guards:
+        await guard.stop()
+        assert "Did you mean 'input'?" in guard.log.read_text()
+
+
+async def verdicts(client: Client, question: AskForCheck) -> set[bool]:
+    """Ask so often that each of two guards is asked; gives whether it was safe."""
+    given = await asyncio.gather(*(ask(client, GUARD_CHECK, question, WITHIN_S) for _ in range(40)))
+    return {isinstance(verdict, Verdict) and verdict.safe for verdict in given}
+
+
+def rewrite(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+async def test_a_model_behind_the_guard_is_asked_and_blocks_while_it_is_down(
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+) -> None:
+    async with llama_guard() as stub:
+        stage = f"settings: {{base_url: '{stub.url}', model: 'llama-guard3:8b'}}"
+        rewrite(
+            policy_file,
+            "policies:\n  default:\n    input:\n"
+            f"      - {{stage: safety, provider: llama-guard-3, {stage}}}",
+        )
+        await (await start_guard(nats_url)).becomes(200)
+
+        assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
+        unsafe = AskForCheck(check_type="input", input="[[S10]]")
+        assert await ask(client, GUARD_CHECK, unsafe, WITHIN_S) == Verdict(
+            safe=False, violations=[Violation("S10", "llama-guard-3", "safety", 1, "Hate")]
+        )
+
+    refused = await ask(client, GUARD_CHECK, SAFE, WITHIN_S)
+    assert isinstance(refused, Refusal)
+    assert refused.failure.code == "guard_unavailable"

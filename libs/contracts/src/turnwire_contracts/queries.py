@@ -1,6 +1,6 @@
 """Questions and answers between services: what travels on the request-reply subjects."""
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -187,6 +187,11 @@ class Said(Struct, frozen=True):
 
     role: Literal["user", "assistant"]
     text: str
+
+
+CheckType = Literal["input", "tool_output", "output"]
+CHECK_TYPES: tuple[CheckType, ...] = get_args(CheckType)
+"""What can be checked: what users say, what tools give back, what models answer."""
 
 
 class AskForCheck(Struct, frozen=True):

@@ -9,6 +9,8 @@ AUDIT_STREAM = "AUDIT"
 VIEW_KEYS_BUCKET = "VIEW_KEYS"
 """The key of each tenant's views, wrapped. Only the store reads and writes it."""
 VIEW_KEYS_STREAM = f"KV_{VIEW_KEYS_BUCKET}"
+LIMITS_STREAM = "KV_LIMITS"
+"""The key-value bucket `LIMITS`: gateways read and write it."""
 
 TURN_EVENTS = "turn.>"
 CONVERSATION_EVENTS = "conversation.>"
@@ -23,6 +25,7 @@ DEAD = "dead.>"
 AUDIT = "audit.>"
 """Gateway, store and operator publish; the operator alone reads the stream."""
 VIEW_KEYS = f"$KV.{VIEW_KEYS_BUCKET}.*"
+LIMITS = "$KV.LIMITS.>"
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
 BACKGROUND_CONSUMER = "orchestrator-background"
@@ -39,7 +42,10 @@ STORE_HEALTH = "store.health"
 BACKEND_MODELS = "backend.models"
 BACKEND_INPUT_TOKENS = "backend.input_tokens"
 VIEWERS = "viewers.*"
+TURN_ENDED = "ended.*"
+"""Orchestrators tell the end of turns that are metered; one gateway hears of each."""
 
+GATEWAY_QUEUE = "gateway"
 GUARD_QUEUE = "guard"
 TOOL_RUNNER_QUEUE = "tool-runner"
 STORE_QUEUE = "store"
@@ -79,6 +85,16 @@ def answer(response_id: ResponseId) -> str:
 def viewers(response_id: ResponseId) -> str:
     """Name the subject that asks every gateway whether somebody still watches a response."""
     return f"viewers.{response_id}"
+
+
+def limits(tenant: TenantId) -> str:
+    """Name the key of one tenant in the bucket `LIMITS`: what is used of its limits."""
+    return f"$KV.LIMITS.{tenant}"
+
+
+def turn_ended(tenant: TenantId) -> str:
+    """Name the subject on which the end of a metered turn is told to one of the gateways."""
+    return f"ended.{tenant}"
 
 
 def tool_progress(call_id: str) -> str:
