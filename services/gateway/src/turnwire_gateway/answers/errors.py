@@ -6,6 +6,7 @@ from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.response import error_envelope
 
 _GUARD_BACK_S = 2
+_ISSUER_BACK_S = 5
 """A guard that was restarted is back in about that time."""
 
 
@@ -40,6 +41,33 @@ def invalid(message: str, param: str | None, code: str = "invalid_value") -> Api
             message=message,
             param=param,
         )
+    )
+
+
+def wrong_credentials() -> ApiError:
+    """No token, or one that is not good; why is not told (HTTP 401)."""
+    return ApiError(
+        Failure(
+            http_status=401,
+            type="invalid_request_error",
+            code="invalid_api_key",
+            message="No valid API key was given. Send one as 'Authorization: Bearer <key>'; "
+            "whoever runs this Turnwire makes one with: turnwire keys create",
+        )
+    )
+
+
+def identity_unavailable() -> ApiError:
+    """Nothing is known by which the issuer's tokens could be judged (HTTP 503)."""
+    return ApiError(
+        Failure(
+            http_status=503,
+            type="server_error",
+            code="identity_unavailable",
+            message="The OIDC issuer does not say by which keys its tokens are known. "
+            "Try again later.",
+        ),
+        retry_after_s=_ISSUER_BACK_S,
     )
 
 
