@@ -36,6 +36,14 @@ class KeyBucket:
         self._client = client
         self._jetstream = client.jetstream(timeout=_TIMEOUT_S)
 
+    async def last_sequence(self) -> int:
+        """Give the place of the newest entry, 0 for none."""
+        try:
+            info = await self._jetstream.stream_info(subjects.API_KEYS_STREAM)
+        except (NatsError, TimeoutError) as error:
+            raise LogUnavailableError(str(error)) from error
+        return info.state.last_seq
+
     async def read(self, after: int = 0) -> list[Entry]:
         """Give every key that was made or changed behind the sequence `after`, oldest first."""
         found = await read_batch(self._client, subjects.API_KEYS_STREAM, subjects.API_KEYS, after)

@@ -41,7 +41,7 @@ class KeyWatch:
             self._news.set()
 
         await self._client.subscribe(subjects.API_KEYS, cb=on_change)
-        while not await self._look():  # noqa: ASYNC110 -- another process sets no event
+        while not await self._has_all():
             await asyncio.sleep(_AGAIN_S)
 
     def look_anew(self) -> None:
@@ -59,6 +59,15 @@ class KeyWatch:
                 pass
             self._news.clear()
             await self._look()
+
+    async def _has_all(self) -> bool:
+        """A bucket that cannot be read looks empty, and an empty one may let anybody in."""
+        try:
+            last = await self._bucket.last_sequence()
+        except LogUnavailableError as error:
+            log.warning("API keys not read", error=str(error))
+            return False
+        return await self._look() and self._known >= last
 
     async def _look(self) -> bool:
         if self._anew:
