@@ -98,6 +98,17 @@ class Place:
                     return number
         raise self.error("must be a number above 0")
 
+    def whole(self) -> int:
+        """A whole number above zero."""
+        number = self.positive()
+        if number != int(number):
+            raise self.error("must be a whole number above 0")
+        return int(number)
+
+    def is_word(self, word: str) -> bool:
+        """Whether it is this text."""
+        return isinstance(self.node, yaml.ScalarNode) and self.node.value == word
+
     def one_of(self, choices: Collection[str]) -> str:
         """A text out of few."""
         chosen = self.text()

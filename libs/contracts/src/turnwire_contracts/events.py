@@ -84,6 +84,8 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """By `server_label`: what opens an MCP server, sealed (`chassis/tool_servers/sealing.py`)."""
     fingerprint: str | None = None
     """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
+    metered: list[str] = []
+    """Whose limits must hear of the turn's end: `tenant`, and `key:<id>` of an API key."""
 
     @property
     def watched(self) -> bool:

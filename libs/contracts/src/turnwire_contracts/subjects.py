@@ -5,6 +5,8 @@ from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
+LIMITS_STREAM = "KV_LIMITS"
+"""The key-value bucket `LIMITS`: gateways read and write it."""
 
 TURN_EVENTS = "turn.>"
 CONVERSATION_EVENTS = "conversation.>"
@@ -16,6 +18,7 @@ TURN_CHANGES = ("turn.*.*.deleted", "turn.*.*.restored", "turn.*.*.purged", "tur
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
 OUTPUT = "output.*"
 DEAD = "dead.>"
+LIMITS = "$KV.LIMITS.>"
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
 BACKGROUND_CONSUMER = "orchestrator-background"
@@ -32,7 +35,10 @@ STORE_HEALTH = "store.health"
 BACKEND_MODELS = "backend.models"
 BACKEND_INPUT_TOKENS = "backend.input_tokens"
 VIEWERS = "viewers.*"
+TURN_ENDED = "ended.*"
+"""Orchestrators tell the end of turns that are metered; one gateway hears of each."""
 
+GATEWAY_QUEUE = "gateway"
 GUARD_QUEUE = "guard"
 TOOL_RUNNER_QUEUE = "tool-runner"
 STORE_QUEUE = "store"
@@ -72,6 +78,16 @@ def answer(response_id: ResponseId) -> str:
 def viewers(response_id: ResponseId) -> str:
     """Name the subject that asks every gateway whether somebody still watches a response."""
     return f"viewers.{response_id}"
+
+
+def limits(tenant: TenantId) -> str:
+    """Name the key of one tenant in the bucket `LIMITS`: what is used of its limits."""
+    return f"$KV.LIMITS.{tenant}"
+
+
+def turn_ended(tenant: TenantId) -> str:
+    """Name the subject on which the end of a metered turn is told to one of the gateways."""
+    return f"ended.{tenant}"
 
 
 def tool_progress(call_id: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
-from msgspec import Struct
+from msgspec import Struct, field
 from nats.aio.client import Client
 
 from turnwire_contracts.events import Requested
@@ -23,6 +23,8 @@ from turnwire_gateway.handlers.documents import DocumentHandlers
 from turnwire_gateway.handlers.operations import OperationHandlers
 from turnwire_gateway.handlers.responses import ResponseHandlers, ResponsePorts, origin
 from turnwire_gateway.identity import Caller, Identify, IdentityMiddleware, caller_of
+from turnwire_gateway.limiting.limiter import Limiter, unlimited
+from turnwire_gateway.limiting.visit import LimitMiddleware, Visit
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.requests.validation import Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
@@ -42,11 +44,15 @@ class World(Struct, frozen=True):
     guard_timeout_s: float = 10.0
     inherit_instructions: bool = True
     identify: Identify = caller_of
+    limiter: Limiter = field(default_factory=unlimited)
+    background_timeout_s: float = 3600.0
 
 
 def build(world: World) -> FastAPI:
     """Give the HTTP application."""
     app = FastAPI(title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None)
+    background_ms = round(world.background_timeout_s * 1000)
+    app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(RequestIdMiddleware)
     store = StoreClient(world.client)
@@ -65,7 +71,7 @@ def build(world: World) -> FastAPI:
     )
     _add_counting(app, CountingHandlers(ports, world.client))
     _add_responses(app, ResponseHandlers(ports))
-    sockets = _socket_ports(ports, inherit=world.inherit_instructions)
+    sockets = _socket_ports(world, ports)
     _add_socket(app, SocketHandlers(sockets))
     contents = Contents(world.logs.events, store, register, changes)
     about = ConversationPorts(register, contents, references, store, limit, world.now_ms)
@@ -78,11 +84,17 @@ def build(world: World) -> FastAPI:
     return app
 
 
-def _socket_ports(ports: ResponsePorts, *, inherit: bool) -> SocketPorts:
+def _socket_ports(world: World, ports: ResponsePorts) -> SocketPorts:
+    background_ms = round(world.background_timeout_s * 1000)
+
     def read(given: JSON, who: Caller, cause: str) -> Requested:
         return requested({**given, "stream": True}, origin(ports, who, cause), ports.rules)
 
-    return SocketPorts(ports.turns, read, ports.admission.admit, inherit)
+    def visit(who: Caller) -> Visit:
+        return Visit(world.limiter, who, background_ms)
+
+    inherit = world.inherit_instructions
+    return SocketPorts(ports.turns, read, ports.admission.admit, visit, inherit)
 
 
 def _add_responses(app: FastAPI, handlers: ResponseHandlers) -> None:

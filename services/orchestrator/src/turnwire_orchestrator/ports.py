@@ -10,6 +10,7 @@ from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool
 from turnwire_contracts.turn import ClosedTurn
@@ -123,6 +124,14 @@ class ToolServers(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Counts what tenants use."""
+
+    async def ended(self, told: TurnEnded) -> None:
+        """Hear of the end of a metered turn; it may get lost, and nothing waits for it."""
+        ...
+
+
 class Policy(Struct, frozen=True):
     """What the operator decided."""
 
@@ -147,6 +156,7 @@ class Ports(Struct, frozen=True):
     histories: Histories
     guard: Guard
     tools: ToolServers
+    meter: Meter
     policy: Policy
     now_ms: Callable[[], int]
     """The Unix time in milliseconds."""

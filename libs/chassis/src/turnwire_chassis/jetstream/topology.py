@@ -22,6 +22,8 @@ log = structlog.get_logger()
 DUPLICATE_WINDOW_S = 120
 OUTPUT_MAX_BYTES = 256 * 1024 * 1024
 OUTPUT_MAX_AGE_S = 3600
+LIMITS_MAX_AGE_S = 86_400
+"""A tenant that did nothing for so long has used nothing."""
 
 ACK_WAIT_S = 5.0
 """A turn whose owner is silent for so long is given to another."""
@@ -70,6 +72,26 @@ def streams(replicas: int) -> list[StreamConfig]:
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.OLD,
             max_bytes=OUTPUT_MAX_BYTES,
+            num_replicas=replicas,
+        ),
+        *buckets(replicas),
+    ]
+
+
+def buckets(replicas: int) -> list[StreamConfig]:
+    """Give the key-value buckets; each is a stream that keeps the last message of a subject."""
+    return [
+        StreamConfig(
+            name=subjects.LIMITS_STREAM,
+            subjects=[subjects.LIMITS],
+            storage=StorageType.MEMORY,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            allow_rollup_hdrs=True,
+            deny_delete=True,
+            max_msgs_per_subject=1,
+            max_age=LIMITS_MAX_AGE_S,
             num_replicas=replicas,
         ),
     ]

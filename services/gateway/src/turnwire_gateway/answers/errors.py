@@ -111,15 +111,17 @@ def conflict(code: str, message: str, param: str | None = None) -> ApiError:
     )
 
 
-def too_large(limit: int) -> ApiError:
-    """The body is larger than what is taken (HTTP 413)."""
+def too_large(
+    limit: int, setting: str = "TURNWIRE_MAX_BODY_BYTES and the broker's max_payload"
+) -> ApiError:
+    """The body is larger than what is taken (HTTP 413); `setting` says what limits it."""
     return ApiError(
         Failure(
             http_status=413,
             type="invalid_request_error",
             code="request_too_large",
             message=f"The request body is larger than {limit} bytes. Send less, or have the "
-            "operator raise TURNWIRE_MAX_BODY_BYTES and the broker's max_payload.",
+            f"operator raise {setting}.",
         )
     )
 

@@ -14,14 +14,18 @@ from turnwire_contracts.ids import (
 )
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.answers.errors import conversation_not_found, response_not_found
-from turnwire_gateway.answers.plain import read_body
 from turnwire_gateway.identity import Caller
-from turnwire_gateway.requests.validation import read_object
+from turnwire_gateway.limiting.visit import Visit
 
 
 def caller(request: Request) -> Caller:
     """Tell who asks (`IdentityMiddleware`)."""
     return request.state.caller
+
+
+def visit(request: Request) -> Visit:
+    """Give what the request is let in with (`LimitMiddleware`)."""
+    return request.state.visit
 
 
 def request_id(request: Request) -> str:
@@ -47,8 +51,9 @@ def conversation_id(request: Request) -> ConversationId:
 
 async def fields(request: Request, limit: int, *, optional: bool = False) -> JSON:
     """Read the body as a JSON object; raises `ApiError`."""
-    body = await read_body(request, limit)
-    return {} if optional and not body.strip() else read_object(body)
+    sizes = visit(request).sizes
+    body = await sizes.body_of(request, limit)
+    return {} if optional and not body.strip() else sizes.object_of(body)
 
 
 def answered(body: Any, status: int = 200) -> Response:

@@ -18,15 +18,15 @@ from turnwire_gateway.admitting.admission import Admission, keyed
 from turnwire_gateway.admitting.input_check import InputCheck
 from turnwire_gateway.answers.errors import ApiError, in_progress, invalid
 from turnwire_gateway.answers.feed import Feed
-from turnwire_gateway.answers.plain import PlainAnswer, gone, read_body
+from turnwire_gateway.answers.plain import PlainAnswer, gone
 from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.shapes import asked_items
-from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id
+from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id, visit
 from turnwire_gateway.identity import Caller, require_admin
 from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
 from turnwire_gateway.requests.pairing import check_pairs
-from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
+from turnwire_gateway.requests.validation import Origin, Rules, requested
 from turnwire_gateway.store_client import StoreClient
 from turnwire_gateway.turns import Turns
 
@@ -57,21 +57,28 @@ class ResponseHandlers:
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/responses`."""
-        who = caller(request)
-        body = await read_body(request, self._ports.turns.limits.max_body_bytes)
+        who, limits = caller(request), visit(request)
+        limits.knock()
+        body = await limits.sizes.body_of(request, self._ports.turns.limits.max_body_bytes)
         wanted = requested(
-            read_object(body), origin(self._ports, who, request_id(request)), self._ports.rules
+            limits.sizes.object_of(body),
+            origin(self._ports, who, request_id(request)),
+            self._ports.rules,
         )
         if (key := _idempotency_key(request)) is not None:
             wanted = keyed(wanted, key, body)
         before = await self._ports.admission.repeated(wanted)
         known = before is not None
-        wanted = before or await self._settled(who, wanted)
+        wanted = await limits.create(before or wanted, known=known)
+        wanted = wanted if known else await self._settled(who, wanted)
         if wanted.stream:
             feed = await self._ports.turns.begin_stream(wanted, known=known)
+            limits.keep()
             return self._stream(feed, wanted)
         if wanted.background:
-            return await self._queued(who, wanted, known=known)
+            answer = await self._queued(who, wanted, known=known)
+            limits.keep()
+            return answer
         answer = await self._ports.turns.answer(wanted, gone(request), known=known)
         return (
             Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
@@ -87,6 +94,7 @@ class ResponseHandlers:
         flag(query, "include_obfuscation")
         start = _starting_after(request)
         if flag(query, "stream"):
+            await visit(request).watch()
             wanted = found.request
             turns = self._ports.turns
             feed = await turns.join_stream(wanted.tenant, wanted.response_id, start)

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi.operations import conversations, responses, surroundings
-from turnwire_gateway.openapi.operations.operation import Operation, described
+from turnwire_gateway.openapi.operations.operation import LIMIT_HEADERS, Operation, described
 from turnwire_gateway.openapi.schemas.components import schemas
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -99,4 +99,10 @@ def _headers() -> JSON:
             "description": "In how many seconds it may go better.",
             "schema": {"type": "integer", "minimum": 1},
         },
+        **{name: _limit_header(about) for name, about in LIMIT_HEADERS.items()},
     }
+
+
+def _limit_header(about: str) -> JSON:
+    description = f"{about} Only where the operator has set such a limit."
+    return {"description": description, "schema": {"type": "string"}}

@@ -52,15 +52,19 @@ class Creator:
 
     async def run(self, create: Create, request_id: str) -> None:
         """Run one create to its end, or to its error; raises `GoneError`."""
+        visit = self._ports.visit(self._caller)
         try:
             request = self._read(create, request_id)
             if create.generate:
+                request = await visit.create(request)
                 request = await self._ports.admit(self._caller, request)
                 await self._stream(request, create)
             else:
                 await self._tell(events_of(frames_of(request)), request, create)
         except ApiError as error:
             await self.refuse(error, create)
+        finally:
+            visit.leave()
 
     async def refuse(self, error: ApiError, create: Create) -> None:
         """Say why a create has come to nothing; raises `GoneError`."""

@@ -29,10 +29,11 @@ _CONTINUES = (
     "context_length_exceeded",
     "store_unavailable",
 )
+_LIMITS = ("rate_limit_exceeded", "rate_limiter_unavailable")
 _BACKEND = (
+    *_LIMITS,
     "unsupported_content",
     "model_not_found",
-    "rate_limit_exceeded",
     "backend_unavailable",
     "backend_refused_credentials",
     "backend_error",
@@ -142,7 +143,7 @@ OPERATIONS: tuple[Operation, ...] = (
             INCLUDE_DELETED,
         ),
         answers=(Answer(200, "Response", "The response, or its stream.", streams=True),),
-        errors=(*_ADMIN, *_STORED),
+        errors=(*_ADMIN, *_STORED, *_LIMITS),
     ),
     Operation(
         id="deleteResponse",
