@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from turnwire_chassis.auditing.memory_audit_log import MemoryAuditLog
 from turnwire_chassis.memory.event_log import Event
 from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId, output_item_id
@@ -111,11 +112,13 @@ class Api:
         logs = Logs(self.log, self.output)
         turns = Turns(logs, limits, self._is_watched, self._now_ms)
         rules = Rules(screen=False, prompts=prompts or {})
+        self.audit = MemoryAuditLog()
         self.world = World(
             client,
             logs,
             turns,
             rules,
+            self.audit,
             self._now_ms,
             guard_timeout_s=2,
             identify=by_name,

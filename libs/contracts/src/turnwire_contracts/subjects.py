@@ -5,6 +5,10 @@ from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
+AUDIT_STREAM = "AUDIT"
+VIEW_KEYS_BUCKET = "VIEW_KEYS"
+"""The key of each tenant's views, wrapped. Only the store reads and writes it."""
+VIEW_KEYS_STREAM = f"KV_{VIEW_KEYS_BUCKET}"
 LIMITS_STREAM = "KV_LIMITS"
 """The key-value bucket `LIMITS`: gateways read and write it."""
 
@@ -18,6 +22,9 @@ TURN_CHANGES = ("turn.*.*.deleted", "turn.*.*.restored", "turn.*.*.purged", "tur
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
 OUTPUT = "output.*"
 DEAD = "dead.>"
+AUDIT = "audit.>"
+"""Gateway, store and operator publish; the operator alone reads the stream."""
+VIEW_KEYS = f"$KV.{VIEW_KEYS_BUCKET}.*"
 LIMITS = "$KV.LIMITS.>"
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
@@ -103,6 +110,16 @@ def tool_cancel(call_id: str) -> str:
 def dead(reason: str, response_id: ResponseId) -> str:
     """Name the subject under which a message that could not be handled is kept."""
     return f"dead.{reason}.{response_id}"
+
+
+def audit_event(tenant: TenantId, kind: str) -> str:
+    """Name the subject of one kind of act in one tenant."""
+    return f"audit.{tenant}.{kind}"
+
+
+def view_key(tenant: TenantId) -> str:
+    """Name the subject of the key of a tenant's views."""
+    return f"$KV.{VIEW_KEYS_BUCKET}.{tenant}"
 
 
 def parse_turn_event(subject: str) -> tuple[TenantId, ResponseId, str]:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from msgspec import Struct, field
 from nats.aio.client import Client
 
+from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.admitting.admission import Admission
@@ -16,6 +17,7 @@ from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.contents import Contents
 from turnwire_gateway.conversations.register import Register
+from turnwire_gateway.handlers.admin_acts import AdminActs
 from turnwire_gateway.handlers.checking import CheckHandlers
 from turnwire_gateway.handlers.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.handlers.counting import CountingHandlers
@@ -40,6 +42,7 @@ class World(Struct, frozen=True):
     logs: Logs
     turns: Turns
     rules: Rules
+    audit: AuditLog
     now_ms: Callable[[], int]
     guard_timeout_s: float = 10.0
     inherit_instructions: bool = True
@@ -60,12 +63,14 @@ def build(world: World) -> FastAPI:
     references = References(store, limit)
     changes = Changes(world.logs, world.now_ms)
     register = Register(world.logs.events, store, world.now_ms)
+    acts = AdminActs(world.audit, world.now_ms)
     ports = ResponsePorts(
         turns=world.turns,
         changes=changes,
         store=store,
         admission=Admission(world.logs.events, references, register, world.now_ms),
         check=InputCheck(world.client, world.guard_timeout_s),
+        acts=acts,
         rules=world.rules,
         now_ms=world.now_ms,
     )
@@ -74,7 +79,7 @@ def build(world: World) -> FastAPI:
     sockets = _socket_ports(world, ports)
     _add_socket(app, SocketHandlers(sockets))
     contents = Contents(world.logs.events, store, register, changes)
-    about = ConversationPorts(register, contents, references, store, limit, world.now_ms)
+    about = ConversationPorts(register, contents, references, store, acts, limit, world.now_ms)
     _add_conversations(app, ConversationHandlers(about))
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
     app.add_api_route("/v1/check", checks.check, methods=["POST"])

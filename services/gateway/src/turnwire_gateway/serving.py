@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect, disconnect
 from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
@@ -85,6 +86,7 @@ async def _world(settings: GatewaySettings, client: Client) -> World:
         logs,
         Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
         _rules(settings),
+        JetStreamAuditLog(client),
         _now_ms,
         settings.guard_timeout_s,
         settings.inherit_instructions,

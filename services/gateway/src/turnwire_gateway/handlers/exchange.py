@@ -49,6 +49,15 @@ def conversation_id(request: Request) -> ConversationId:
     return ConversationId(given)
 
 
+def named(request: Request) -> str:
+    """Name what a request is about, for the audit log: an id, or the collection of its route."""
+    given = next(iter(request.path_params.values()), "")
+    if is_response_id(given) or is_conversation_id(given):
+        return given
+    # Whatever else stands in a path may be anything.
+    return "unknown" if given else request.url.path.rpartition("/")[2]
+
+
 async def fields(request: Request, limit: int, *, optional: bool = False) -> JSON:
     """Read the body as a JSON object; raises `ApiError`."""
     sizes = visit(request).sizes

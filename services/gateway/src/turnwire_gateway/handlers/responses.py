@@ -22,8 +22,16 @@ from turnwire_gateway.answers.plain import PlainAnswer, gone
 from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.shapes import asked_items
-from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id, visit
-from turnwire_gateway.identity import Caller, require_admin
+from turnwire_gateway.handlers.admin_acts import AdminActs
+from turnwire_gateway.handlers.exchange import (
+    answered,
+    caller,
+    named,
+    request_id,
+    response_id,
+    visit,
+)
+from turnwire_gateway.identity import Caller
 from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
 from turnwire_gateway.requests.pairing import check_pairs
 from turnwire_gateway.requests.validation import Origin, Rules, requested
@@ -44,6 +52,7 @@ class ResponsePorts(Struct, frozen=True):
     store: StoreClient
     admission: Admission
     check: InputCheck
+    acts: AdminActs
     rules: Rules
     now_ms: Callable[[], int]
 
@@ -89,7 +98,7 @@ class ResponseHandlers:
         who, query = caller(request), request.query_params
         deleted = flag(query, "include_deleted")
         if deleted:
-            require_admin(who, "see what was deleted")
+            await self._ports.acts.allow(request, "see_deleted", named(request))
         found = await self._ports.store.response(who, response_id(request), deleted=deleted)
         flag(query, "include_obfuscation")
         start = _starting_after(request)
@@ -104,10 +113,10 @@ class ResponseHandlers:
     async def delete(self, request: Request) -> Response:
         """`DELETE /v1/responses/{response_id}`; what is not there is deleted already."""
         who = caller(request)
+        given = request.path_params["response_id"]
         for_ever = flag(request.query_params, "hard_delete")
         if for_ever:
-            require_admin(who, "delete for ever")
-        given = request.path_params["response_id"]
+            await self._ports.acts.allow(request, "purge", named(request))
         try:
             found = await self._ports.store.response(who, response_id(request), deleted=for_ever)
         except ApiError as error:
@@ -124,7 +133,7 @@ class ResponseHandlers:
         who = caller(request)
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
-        require_admin(who, "restore what was deleted")
+        await self._ports.acts.allow(request, "restore", named(request))
         found = await self._ports.store.response(who, response_id(request), deleted=True)
         if isinstance(found, ClosedTurn) and found.deleted:
             wanted = found.request

@@ -20,7 +20,7 @@ _ONE = f"{_PATH}/{{conversation_id}}"
 _ITEMS = f"{_ONE}/items"
 _FOUND = ("conversation_not_found", "store_unavailable")
 _CHANGES = (*_FOUND, "event_log_unavailable")
-_ADMIN = ("invalid_value", "admin_required")
+_ADMIN = ("invalid_value", "admin_required", "audit_log_unavailable")
 _BODY = ("invalid_json", "missing_required_parameter", "invalid_value", "request_too_large")
 _CONVERSATION = Answer(200, "Conversation", "The conversation.")
 

@@ -16,7 +16,7 @@ from turnwire_gateway.openapi.operations.parameters import (
 
 _TAG = "Responses"
 _STORED = ("response_not_found", "store_unavailable")
-_ADMIN = ("invalid_value", "admin_required")
+_ADMIN = ("invalid_value", "admin_required", "audit_log_unavailable")
 _BODY = ("invalid_json", "missing_required_parameter", "invalid_value", "request_too_large")
 _CONTINUES = (
     "unsupported_parameter",
