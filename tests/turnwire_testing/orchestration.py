@@ -18,7 +18,7 @@ from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool
+from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool, Tools
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
@@ -166,12 +166,12 @@ class ScriptedTools:
         self.listed: list[AskForTools] = []
         self.calls: list[AskForCall] = []
 
-    async def tools(self, question: AskForTools) -> list[Tool]:
+    async def tools(self, question: AskForTools) -> Tools:
         """See `ToolServers.tools`."""
         self.listed.append(question)
         if question.server.label not in self.offers:
             raise TurnFailedError(UNREACHABLE)
-        return self.offers[question.server.label]
+        return Tools(self.offers[question.server.label])
 
     async def call(self, question: AskForCall) -> Called | Refusal | None:
         """See `ToolServers.call`."""

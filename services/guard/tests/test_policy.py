@@ -1,9 +1,12 @@
 """What a policy file may say, and what the guard says to one that says something else."""
 
+from pathlib import Path
+
 import pytest
 
 from turnwire_chassis.yaml_place import PlaceError
 from turnwire_guard.policy import NO_POLICY, parse_policy
+from turnwire_guard.providers import PROVIDERS
 
 POLICY = """\
 policies:
@@ -241,3 +244,13 @@ def test_all_stages_are_listed_with_their_place() -> None:
         ("default", "input", "words"),
         ("shop", "tool_output", "s"),
     ]
+
+
+def test_the_policy_of_the_guards_page_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "guard.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+
+    policy = parse_policy(example, "guard.md")
+
+    assert {stage.provider_name for *_, stage in policy.stages()} == set(PROVIDERS)
+    assert policy.pipeline("shop", "input") == ()

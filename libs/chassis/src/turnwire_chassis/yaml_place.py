@@ -105,6 +105,13 @@ class Place:
             raise self.error("must be a whole number above 0")
         return int(number)
 
+    def probability(self) -> float:
+        """A number above 0 and below 1."""
+        number = self.positive()
+        if number >= 1:
+            raise self.error("must be a probability between 0 and 1")
+        return number
+
     def is_word(self, word: str) -> bool:
         """Whether it is this text."""
         return isinstance(self.node, yaml.ScalarNode) and self.node.value == word

@@ -12,7 +12,7 @@ from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool
+from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tools
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.ending import Outcome
@@ -112,7 +112,7 @@ class Guard(Protocol):
 class ToolServers(Protocol):
     """MCP servers, by way of a tool-runner."""
 
-    async def tools(self, question: AskForTools) -> list[Tool]:
+    async def tools(self, question: AskForTools) -> Tools:
         """Give what a server offers; raises `TurnFailedError`."""
         ...
 
