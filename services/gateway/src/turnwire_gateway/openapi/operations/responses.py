@@ -120,6 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "idempotency_key_spent",
         ),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="retrieveResponse",
@@ -205,6 +206,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(Answer(200, "InputTokens", "The number of tokens."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, "orchestrator_unavailable"),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="compactResponse",
@@ -218,5 +220,6 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(Answer(200, "CompactedResponse", "The short history."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, *_TURN, "compaction_failed"),
         asks_backend=True,
+        counts=True,
     ),
 )
