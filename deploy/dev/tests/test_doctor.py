@@ -49,6 +49,21 @@ async def test_each_backend_that_a_file_names_is_asked(doctor: Doctor, tmp_path:
     assert "backends.yaml:1: backends: must name at least one backend" in text
 
 
+async def test_the_file_with_the_limits_is_read(doctor: Doctor, tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text("limits:\n  tenants: { acme: { max_tools: 3 } }\n", encoding="utf-8")
+
+    _, text = await doctor(TURNWIRE_LIMITS=str(path))
+
+    assert f"{path}: default, tenants (acme), keys (none)" in text
+
+    path.write_text("limits:\n  tenants:\n    acme: { max_tool: 3 }\n", encoding="utf-8")
+    code, text = await doctor(TURNWIRE_LIMITS=str(path))
+
+    assert code == 1
+    assert "limits.yaml:3: limits.tenants.acme.max_tool: there is no such key." in text
+
+
 POLICY = """\
 policies:
   default:

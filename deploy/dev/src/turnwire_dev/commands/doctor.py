@@ -44,6 +44,7 @@ async def examine() -> Sequence[Finding]:
         *checks.check_folder(folder),
         *checks.check_port(settings, run),
         *checks.check_parts(settings),
+        *([checks.check_limits(settings.limits)] if settings.limits else []),
         *await _outside(settings, run),
         *await check_guard(settings.guard_policy),
     ]

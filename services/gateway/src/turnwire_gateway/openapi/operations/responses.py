@@ -119,6 +119,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "idempotency_key_spent",
         ),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="retrieveResponse",
@@ -203,6 +204,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(Answer(200, "InputTokens", "The number of tokens."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, "orchestrator_unavailable"),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="compactResponse",
@@ -215,5 +217,6 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(Answer(200, "CompactedResponse", "The short history."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, *_TURN, "compaction_failed"),
         asks_backend=True,
+        counts=True,
     ),
 )
