@@ -100,6 +100,16 @@ def buckets(replicas: int) -> list[StreamConfig]:
             num_replicas=replicas,
         ),
         api_keys_stream(replicas),
+        StreamConfig(
+            name=subjects.VIEW_KEYS_STREAM,
+            subjects=[subjects.VIEW_KEYS],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            max_msgs_per_subject=1,
+            num_replicas=replicas,
+        ),
     ]
 
 

@@ -41,7 +41,7 @@ class KeyWatch:
             self._news.set()
 
         await self._client.subscribe(subjects.API_KEYS, cb=on_change)
-        while not await self._has_all():
+        while not await self._has_all():  # noqa: ASYNC110 -- another process sets no event
             await asyncio.sleep(_AGAIN_S)
 
     def look_anew(self) -> None:
