@@ -1,6 +1,6 @@
 """What an address says about who can reach it."""
 
-from turnwire_chassis.addresses import is_loopback
+from turnwire_chassis.api_keys.addresses import is_loopback
 
 
 def test_an_address_is_loopback_or_others_may_reach_it() -> None:

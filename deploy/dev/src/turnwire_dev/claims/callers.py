@@ -2,7 +2,7 @@
 
 import asyncio
 
-from turnwire_chassis.addresses import is_loopback
+from turnwire_chassis.api_keys.addresses import is_loopback
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.settings import RunnerSettings
 

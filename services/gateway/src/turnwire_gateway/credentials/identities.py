@@ -4,7 +4,7 @@ import asyncio
 
 from nats.aio.client import Client
 
-from turnwire_chassis.addresses import is_loopback
+from turnwire_chassis.api_keys.addresses import is_loopback
 from turnwire_chassis.settings import SettingsError
 from turnwire_gateway.credentials.bearer import Bearers
 from turnwire_gateway.credentials.key_ring import KeyRing

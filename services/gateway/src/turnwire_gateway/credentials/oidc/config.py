@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from turnwire_chassis.addresses import is_loopback
+from turnwire_chassis.api_keys.addresses import is_loopback
 
 
 class Oidc(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What an address to listen on says about who can reach it."""
+"""Who can reach what listens at an address: without keys, only this machine may."""
 
 from ipaddress import ip_address
 
