@@ -136,6 +136,8 @@ def read_yaml(text: str, file: str) -> Place:
         raise _error(file, line, "", f"this is not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise _error(file, 0, "", f"this is not YAML: {error}") from error
+    except RecursionError as error:
+        raise _error(file, 0, "", "is nested too deeply") from error
     if node is None:
         raise _error(file, 0, "", "the file is empty")
     return Place(file, 0, "", node)

@@ -40,7 +40,10 @@ class PromptInjectionProvider(Provider):
 
     async def start(self) -> None:
         """See `Provider.start`; takes seconds the first time."""
-        await self._batches.start(lambda: load(self._files))
+        try:
+            await self._batches.start(lambda: load(self._files))
+        except WeightsError as error:
+            raise ProviderError(str(error)) from error
 
     async def stop(self) -> None:
         """See `Provider.stop`."""
