@@ -44,11 +44,16 @@ class Journal:
 
 
 class Listening:
-    """An ASGI app that writes down each message before the app behind it sees it."""
+    """An ASGI app that writes down each message before the app behind it sees it.
 
-    def __init__(self, app: Any, journal: Journal) -> None:
+    A list with the header `x-hold` waits until that word is let go; that a call was answered is
+    written down when the answer has left.
+    """
+
+    def __init__(self, app: Any, journal: Journal, folder: Path) -> None:
         self._app = app
         self._journal = journal
+        self._folder = folder
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
@@ -66,10 +71,24 @@ class Listening:
             await send({"type": "http.response.body", "body": b"closed"})
             return
 
+        if body.get("method") == "tools/list" and "x-hold" in headers:
+            self._journal.write(held=headers["x-hold"])
+            await _let_go(self._folder, headers["x-hold"])
+
         async def again() -> MutableMapping[str, Any]:
             return messages.pop(0) if messages else await receive()
 
-        await self._app(scope, again, send)
+        async def told(message: MutableMapping[str, Any]) -> None:
+            await send(message)
+            if message.get("body") and body.get("method") == "tools/call":
+                self._journal.write(answered=(params.get("arguments") or {}).get("word"))
+
+        await self._app(scope, again, told)
+
+
+async def _let_go(folder: Path, word: str) -> None:
+    while not (folder / f"let-{word}").exists():  # noqa: ASYNC110 -- the test is another process
+        await asyncio.sleep(LOOK_AGAIN_S)
 
 
 def main() -> None:
@@ -92,8 +111,7 @@ def main() -> None:
 
     async def _held(word: str, tool: str) -> str:
         journal.write(did=tool, word=word, pid=os.getpid())
-        while not (folder / f"let-{word}").exists():  # noqa: ASYNC110 -- the test is another process
-            await asyncio.sleep(LOOK_AGAIN_S)
+        await _let_go(folder, word)
         return f"did {word}"
 
     def explode(reason: str) -> str:
@@ -112,7 +130,7 @@ def main() -> None:
         (hold, WRITES), (hold_safely, SAFE), (explode, READS), (close, WRITES), (echo, READS),
     ):  # fmt: skip
         server.tool(annotations=hints, structured_output=False)(tool)
-    app = Listening(server.streamable_http_app(), journal)
+    app = Listening(server.streamable_http_app(), journal, folder)
     uvicorn.run(app, host="127.0.0.1", port=told.port, log_level="warning")
 
 
