@@ -7,14 +7,15 @@ import asyncio
 import uuid
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from e2e.conftest import running
 from e2e.rig.conversation import asks
-from e2e.rig.desk import Desk
-from e2e.rig.stack import Stack
+from e2e.rig.desk import Desk, running_desk
+from e2e.rig.stack import Stack, free_port
 from e2e.rig.wire import JSON, Api, text_of
 from scripted_backend import ScriptedBackend, calls, says
 from turnwire_testing.stream_grammar import check_stream
@@ -104,7 +105,7 @@ async def test_who_cancels_a_turn_cancels_its_call_and_the_chain_goes_on(
 
     status, cancelled = await api.call("POST", f"/responses/{queued['id']}/cancel")
     assert (status, cancelled["status"]) == (200, "cancelled"), cancelled
-    desk.let(word)
+    await desk.wrote(gave_up=word)
     backend.script(says("Well."))
     status, after = await api.post(asks("And now?", queued["id"], tools=[desk.tool()]))
 
@@ -112,6 +113,38 @@ async def test_who_cancels_a_turn_cancels_its_call_and_the_chain_goes_on(
     assert desk.did(word) == 1
     (call,) = calls_in(cancelled)
     assert call["status"] == "failed"
+
+
+@pytest.mark.parametrize("way", [{}, {"stream": True}])
+async def test_a_server_is_told_that_the_client_of_its_call_has_left(
+    impatient_api: Api, backend: ScriptedBackend, desk: Desk, word: str, way: JSON
+) -> None:
+    backend.script(calls("hold", {"word": word}))
+    body = talk(desk, **way)
+    leaving = asyncio.create_task(impatient_api.post(body))
+    await desk.began(word)
+    leaving.cancel()
+    await desk.wrote(gave_up=word)
+    assert desk.did(word) == 1
+
+
+async def test_a_server_that_dies_in_mid_call_is_a_lost_connection(
+    api: Api, backend: ScriptedBackend, word: str, tmp_path: Path
+) -> None:
+    backend.script(calls("hold", {"word": word}), says("It is gone."))
+    with running_desk(tmp_path, free_port()) as desk:
+        asking = asyncio.create_task(api.post(talk(desk)))
+        await desk.began(word)
+        desk.stop()
+        status, response = await asking
+        assert desk.did(word) == 1
+    assert (status, text_of(response)) == (200, "It is gone."), response
+    (call,) = calls_in(response)
+    assert call["error"] == {
+        "type": "http_error",
+        "code": 0,
+        "message": "The connection was lost before it had answered.",
+    }
 
 
 async def desk_began(reading: "asyncio.Task[list[JSON]]", desk: Desk, word: str) -> None:

@@ -111,7 +111,11 @@ def main() -> None:
 
     async def _held(word: str, tool: str) -> str:
         journal.write(did=tool, word=word, pid=os.getpid())
-        await _let_go(folder, word)
+        try:
+            await _let_go(folder, word)
+        except asyncio.CancelledError:
+            journal.write(gave_up=word)
+            raise
         return f"did {word}"
 
     def explode(reason: str) -> str:
