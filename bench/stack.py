@@ -80,8 +80,10 @@ async def running_backend() -> AsyncGenerator[Backend, None]:
 
 
 @asynccontextmanager
-async def running_stack(backend: Backend, data_dir: Path) -> AsyncGenerator[Stack, None]:
-    """Run all of Turnwire on fresh data, as `turnwire up` does."""
+async def running_stack(
+    backend: Backend, data_dir: Path, settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[Stack, None]:
+    """Run all of Turnwire on fresh data, as `turnwire up` does, with further `settings`."""
     port = _free_port()
     # What the caller has set for a Turnwire of their own must not reach the one that is measured.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TURNWIRE_")}
@@ -90,6 +92,7 @@ async def running_stack(backend: Backend, data_dir: Path) -> AsyncGenerator[Stac
         "TURNWIRE_PORT": str(port),
         "TURNWIRE_DATA_DIR": str(data_dir),
         "TURNWIRE_BACKEND_URL": backend.url,
+        **(settings or {}),
     }
     async with _running((sys.executable, "-m", "turnwire_dev", "up"), environ) as process:
         await _answers(f"http://127.0.0.1:{port}/health", process)

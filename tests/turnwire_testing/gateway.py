@@ -78,7 +78,9 @@ class OrchestratedLog(ReadableLog):
         request = turn.request
         if self.failure is not None:
             body = orjson.dumps(error_envelope(self.failure))
-            answer = FrameMessage("A", 1, self.failure.http_status, 0, body)
+            answer = FrameMessage(
+                "A", 1, self.failure.http_status, self.failure.retry_after_s or 0, body
+            )
             say = self._output.publish if request.watched else self._output.answer
             await say(request.response_id, answer)
         elif request.watched:

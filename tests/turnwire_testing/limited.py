@@ -4,6 +4,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import nats
 from nats.aio.client import Client
@@ -45,7 +46,7 @@ class Gateways:
         for api in self.apis:
             api.now += milliseconds
 
-    async def ask(self, at: int = 0, who: str = "", **fields: object) -> Exchange:
+    async def ask(self, at: int = 0, who: str = "", **fields: Any) -> Exchange:
         """Ask a gateway for a response, as the tenant's user or as `who` of the tenant."""
         authorization = f"{self.tenant}/{who}" if who else self.authorization
         body = {"model": "m", "input": "Hello?", **fields}

@@ -109,7 +109,9 @@ class Stage:
         told = FrameMessage(kind, 1, first, len(frames), b"".join(frames))
         await self.output.publish(request.response_id, told)
 
-    def _read(self, fields: JSON, caller: Caller, request_id: str) -> Requested:
+    def _read(
+        self, fields: JSON, caller: Caller, request_id: str, application: str | None
+    ) -> Requested:
         if fields.get("input") == BROKEN_INPUT:
             raise RuntimeError("a fault of the gateway")
         origin = Origin(
@@ -118,6 +120,7 @@ class Stage:
             request_id=request_id,
             response_id=fresh_id(),
             at=AT,
+            application=application,
         )
         return requested(fields, origin, Rules(screen=False, prompts={}))
 

@@ -258,7 +258,7 @@ def test_settings_become_options() -> None:
         ("prompt_mode: message", "p:3: prompt_mode: 'message' is not possible. Did you mean"),
         ("exclude: [S15]", "p:3: exclude[0]: 'S15' is not possible."),
         ("{variant: 3-1b, exclude: [S14]}", "p:3: "),
-        ("last_turns: 1.5", "p:3: last_turns: must be a whole number"),
+        ("last_turns: 1.5", "p:3: last_turns: must be a whole number above 0"),
         ("threshold: 1", "p:3: threshold: must be a probability between 0 and 1"),
         ("timout_s: 1", "p:3: timout_s: there is no such key. Did you mean 'timeout_s'?"),
     ],

@@ -1,9 +1,12 @@
 """What a policy file may say, and what the guard says to one that says something else."""
 
+from pathlib import Path
+
 import pytest
 
 from turnwire_chassis.yaml_place import PlaceError
 from turnwire_guard.policy import NO_POLICY, parse_policy
+from turnwire_guard.providers import PROVIDERS
 
 POLICY = """\
 policies:
@@ -195,6 +198,7 @@ def test_what_is_wrong_is_named_by_file_line_and_key(
         ("policies: {[a]: {}}", "p.yaml:1: policies: must have plain words as keys"),
         ('policies: {a: "\\d"}', "p.yaml:1: this is not YAML: found unknown escape character 'd'"),
         ("a: 1\n---\nb: 2", "p.yaml:2: this is not YAML: but found another document"),
+        ("[" * 1000, "p.yaml:1: is nested too deeply"),
         ("a: \x07", "p.yaml:1: this is not YAML: unacceptable character"),
     ],
 )
@@ -241,3 +245,13 @@ def test_all_stages_are_listed_with_their_place() -> None:
         ("default", "input", "words"),
         ("shop", "tool_output", "s"),
     ]
+
+
+def test_the_policy_of_the_guards_page_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "guard.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+
+    policy = parse_policy(example, "guard.md")
+
+    assert {stage.provider_name for *_, stage in policy.stages()} == set(PROVIDERS)
+    assert policy.pipeline("shop", "input") == ()

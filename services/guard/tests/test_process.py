@@ -13,13 +13,20 @@ import pytest
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import ask, connect
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_contracts.queries import (
+    GUARD_CHECK,
+    AskForCheck,
+    NeedsHistory,
+    Refusal,
+    Verdict,
+    Violation,
+)
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts.nats import nats_url as url_of
 from turnwire_dev.parts.nats import running_nats
 from turnwire_dev.supervision.probe import NoAnswerError, get
 from turnwire_guard.policy import parse_policy
-from turnwire_testing.llama_guard import llama_guard
+from turnwire_testing.llama_guard import LlamaGuardStub, llama_guard
 
 WITHIN_S = 20
 # One second is promised; the other is for a machine that has more to do.
@@ -76,7 +83,7 @@ class GuardProcess:
             return 0
 
 
-StartGuard = Callable[[str], Awaitable[GuardProcess]]
+StartGuard = Callable[..., Awaitable[GuardProcess]]
 
 
 @pytest.fixture
@@ -92,7 +99,7 @@ async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[Start
     """Start guards for a broker; those that still run afterwards are killed."""
     started: list[GuardProcess] = []
 
-    async def start(broker_url: str) -> GuardProcess:
+    async def start(broker_url: str, **settings: str) -> GuardProcess:
         folder = tmp_path / f"guard-{len(started)}"
         folder.mkdir()
         port = choose(("health",), folder, taken=0)["health"]
@@ -101,6 +108,7 @@ async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[Start
             "TURNWIRE_NATS_URL": broker_url,
             "TURNWIRE_GUARD_POLICY": str(policy_file),
             "TURNWIRE_HEALTH_PORT": str(port),
+            **settings,
         }
         with (folder / "log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
@@ -262,12 +270,7 @@ async def test_a_model_behind_the_guard_is_asked_and_blocks_while_it_is_down(
     nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
 ) -> None:
     async with llama_guard() as stub:
-        stage = f"settings: {{base_url: '{stub.url}', model: 'llama-guard3:8b'}}"
-        rewrite(
-            policy_file,
-            "policies:\n  default:\n    input:\n"
-            f"      - {{stage: safety, provider: llama-guard-3, {stage}}}",
-        )
+        rewrite(policy_file, judged_by(stub))
         await (await start_guard(nats_url)).becomes(200)
 
         assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
@@ -279,3 +282,30 @@ async def test_a_model_behind_the_guard_is_asked_and_blocks_while_it_is_down(
     refused = await ask(client, GUARD_CHECK, SAFE, WITHIN_S)
     assert isinstance(refused, Refusal)
     assert refused.failure.code == "guard_unavailable"
+
+
+def judged_by(stub: LlamaGuardStub) -> str:
+    settings = f"{{base_url: '{stub.url}', model: 'llama-guard3:8b', timeout_s: 30}}"
+    stage = f"{{stage: safety, provider: llama-guard-3, settings: {settings}}}"
+    return f"policies:\n  default:\n    input:\n      - {stage}"
+
+
+async def test_in_a_flood_those_who_cannot_wait_hear_so_at_once(
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+) -> None:
+    few = {"TURNWIRE_GUARD_MAX_CHECKS": "1", "TURNWIRE_GUARD_MAX_WAITING": "2"}
+    async with llama_guard() as stub:
+        rewrite(policy_file, judged_by(stub))
+        await (await start_guard(nats_url, **few)).becomes(200)
+        stub.may_answer.clear()
+
+        asking = {asyncio.create_task(ask(client, GUARD_CHECK, SAFE, WITHIN_S)) for _ in range(20)}
+        refused: set[asyncio.Task[Verdict | NeedsHistory | Refusal]] = set()
+        while len(refused) < 17:
+            done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            refused |= done
+
+        assert all(isinstance(each.result(), Refusal) for each in refused)
+        stub.may_answer.set()
+        assert await asyncio.gather(*asking) == [Verdict(safe=True)] * 3
+        assert stub.most_at_once == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from turnwire_chassis.yaml_place import PlaceError, read_yaml
 from turnwire_contracts.queries import AskForCheck
-from turnwire_guard.pipeline import Provider
+from turnwire_guard.pipeline import Provider, ProviderError
 from turnwire_guard.providers.prompt_injection import provider as prompt_injection
 from turnwire_guard.providers.prompt_injection import weights
 from turnwire_guard.providers.prompt_injection.batches import Batches
@@ -117,6 +117,15 @@ def test_weights_that_were_changed_are_never_loaded(
 
     with pytest.raises(PlaceError, match=r"ig_ip_vectorizer.pkl is not the file of prompt-guard"):
         build("{}")
+
+
+async def test_weights_that_the_library_does_not_take_are_a_failure_of_the_provider() -> None:
+    files = dict.fromkeys(weights.weight_files(), b"no pickle")
+    provider = prompt_injection.PromptInjectionProvider(files, 0.5)
+
+    with pytest.raises(ProviderError, match="the weights cannot be loaded: "):
+        await provider.start()
+    await provider.stop()
 
 
 @given(st.text("ab", max_size=5000))

@@ -53,6 +53,7 @@ SETTING_NAMES = frozenset(
         "TURNWIRE_TOOL_LIST_TIMEOUT_S",
         "TURNWIRE_TOOL_SESSION_IDLE_S",
         "TURNWIRE_TURN_TIMEOUT_S",
+        "TURNWIRE_VIEW_KEY",
     }
 )
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from turnwire_contracts import subjects
 from turnwire_contracts.conversation import Conversation
-from turnwire_contracts.events import Failure, Requested
+from turnwire_contracts.events import Failure, OutputCheck, Requested
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn
 
@@ -218,11 +218,6 @@ class Violation(Struct, frozen=True, omit_defaults=True):
     stage: str
     step: int
     reason: str | None = None
-
-
-OutputCheck = Literal["unchecked", "held", "at_end"]
-"""`held`: nothing is shown before it is checked, sentence by sentence; `at_end`: it is shown as it
-comes and checked when it is whole."""
 
 
 class Verdict(Struct, frozen=True, tag=True):

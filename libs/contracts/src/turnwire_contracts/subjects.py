@@ -6,9 +6,8 @@ TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
 AUDIT_STREAM = "AUDIT"
-VIEW_KEYS_BUCKET = "VIEW_KEYS"
-"""The key of each tenant's views, wrapped. Only the store reads and writes it."""
-VIEW_KEYS_STREAM = f"KV_{VIEW_KEYS_BUCKET}"
+VIEW_KEYS_STREAM = "KV_VIEW_KEYS"
+"""The key-value bucket `VIEW_KEYS`: the key of each tenant's views. Only the store uses it."""
 LIMITS_STREAM = "KV_LIMITS"
 """The key-value bucket `LIMITS`: gateways read and write it."""
 
@@ -24,7 +23,7 @@ OUTPUT = "output.*"
 DEAD = "dead.>"
 AUDIT = "audit.>"
 """Gateway, store and operator publish; the operator alone reads the stream."""
-VIEW_KEYS = f"$KV.{VIEW_KEYS_BUCKET}.*"
+VIEW_KEYS = "$KV.VIEW_KEYS.*"
 LIMITS = "$KV.LIMITS.>"
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
@@ -119,7 +118,7 @@ def audit_event(tenant: TenantId, kind: str) -> str:
 
 def view_key(tenant: TenantId) -> str:
     """Name the subject of the key of a tenant's views."""
-    return f"$KV.{VIEW_KEYS_BUCKET}.{tenant}"
+    return f"$KV.VIEW_KEYS.{tenant}"
 
 
 def parse_turn_event(subject: str) -> tuple[TenantId, ResponseId, str]:

@@ -92,8 +92,9 @@ def build(world: World) -> FastAPI:
 def _socket_ports(world: World, ports: ResponsePorts) -> SocketPorts:
     background_ms = round(world.background_timeout_s * 1000)
 
-    def read(given: JSON, who: Caller, cause: str) -> Requested:
-        return requested({**given, "stream": True}, origin(ports, who, cause), ports.rules)
+    def read(given: JSON, who: Caller, cause: str, application: str | None) -> Requested:
+        where = origin(ports, who, cause, application)
+        return requested({**given, "stream": True}, where, ports.rules)
 
     def visit(who: Caller) -> Visit:
         return Visit(world.limiter, who, background_ms)

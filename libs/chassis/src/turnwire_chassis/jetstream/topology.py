@@ -98,6 +98,16 @@ def buckets(replicas: int) -> list[StreamConfig]:
             max_age=LIMITS_MAX_AGE_S,
             num_replicas=replicas,
         ),
+        StreamConfig(
+            name=subjects.VIEW_KEYS_STREAM,
+            subjects=[subjects.VIEW_KEYS],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            max_msgs_per_subject=1,
+            num_replicas=replicas,
+        ),
     ]
 
 

@@ -5,9 +5,6 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.response import error_envelope
 
-_GUARD_BACK_S = 2
-"""A guard that was restarted is back in about that time."""
-
 
 class ApiError(Exception):
     """Ends a request with an error envelope."""
@@ -22,7 +19,7 @@ class ApiError(Exception):
         super().__init__(failure.code)
         self.failure = failure
         self.accepted = accepted
-        self.retry_after_s = retry_after_s
+        self.retry_after_s = retry_after_s or failure.retry_after_s
 
     @property
     def body(self) -> JSON:
@@ -140,7 +137,7 @@ def unavailable(what: str) -> ApiError:
 
 def no_verdict() -> ApiError:
     """The guard must judge and cannot (HTTP 503): nothing passes."""
-    return ApiError(guard_unavailable(), retry_after_s=_GUARD_BACK_S)
+    return ApiError(guard_unavailable())
 
 
 def unfinished(seconds: float) -> ApiError:

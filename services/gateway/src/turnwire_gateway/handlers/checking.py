@@ -10,7 +10,7 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Verdict
 from turnwire_contracts.wire.texts import spoken, texts
 from turnwire_gateway.answers.errors import no_verdict
-from turnwire_gateway.handlers.exchange import answered, fields
+from turnwire_gateway.handlers.exchange import answered, fields, visit
 from turnwire_gateway.requests.other_requests import CheckRequest
 from turnwire_gateway.requests.validation import items_of, read
 
@@ -26,7 +26,10 @@ class CheckHandlers:
 
     async def check(self, request: Request) -> Response:
         """`POST /v1/check` (Aleph Alpha): found violations are an answer, not an error."""
+        limits = visit(request)
+        limits.knock()
         given = read(CheckRequest, await fields(request, self._largest_body))
+        await limits.ask()
         verdict = await self._verdict(_question(given))
         violations: list[JSON] = [msgspec.to_builtins(each) for each in verdict.violations]
         return answered({"safe": verdict.safe, "violations": violations})

@@ -1,8 +1,10 @@
 """What every handler needs of a request: who asks, the ids in its path, its body; and answers."""
 
+import re
 from typing import Any
 
 import orjson
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,9 +15,12 @@ from turnwire_contracts.ids import (
     is_response_id,
 )
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.answers.errors import conversation_not_found, response_not_found
+from turnwire_gateway.answers.errors import conversation_not_found, invalid, response_not_found
 from turnwire_gateway.identity import Caller
 from turnwire_gateway.limiting.visit import Visit
+
+APPLICATION_HEADER = "x-application-id"
+_APPLICATION = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 def caller(request: Request) -> Caller:
@@ -26,6 +31,18 @@ def caller(request: Request) -> Caller:
 def visit(request: Request) -> Visit:
     """Give what the request is let in with (`LimitMiddleware`)."""
     return request.state.visit
+
+
+def application(headers: Headers) -> str | None:
+    """Read whose policy the guard judges by; raises `ApiError` (400)."""
+    given = headers.get(APPLICATION_HEADER)
+    if given is not None and not _APPLICATION.fullmatch(given):
+        raise invalid(
+            f"Invalid value for '{APPLICATION_HEADER}': must have 1 to 128 characters of letters, "
+            "digits and `. _ : -`.",
+            APPLICATION_HEADER,
+        )
+    return given
 
 
 def request_id(request: Request) -> str:

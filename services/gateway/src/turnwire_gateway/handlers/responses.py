@@ -25,6 +25,7 @@ from turnwire_gateway.conversations.shapes import asked_items
 from turnwire_gateway.handlers.admin_acts import AdminActs
 from turnwire_gateway.handlers.exchange import (
     answered,
+    application,
     caller,
     named,
     request_id,
@@ -71,7 +72,7 @@ class ResponseHandlers:
         body = await limits.sizes.body_of(request, self._ports.turns.limits.max_body_bytes)
         wanted = requested(
             limits.sizes.object_of(body),
-            origin(self._ports, who, request_id(request)),
+            origin_of(self._ports, request),
             self._ports.rules,
         )
         if (key := _idempotency_key(request)) is not None:
@@ -194,10 +195,16 @@ class ResponseHandlers:
         return FrameStream(feed, ended)
 
 
-def origin(ports: ResponsePorts, who: Caller, cause: str) -> Origin:
+def origin_of(ports: ResponsePorts, request: Request) -> Origin:
+    """Say where a turn comes from, with an id of its own; raises `ApiError` (400)."""
+    return origin(ports, caller(request), request_id(request), application(request.headers))
+
+
+def origin(ports: ResponsePorts, who: Caller, cause: str, application: str | None) -> Origin:
     """Say where a turn comes from, with an id of its own; `cause` is the `x-request-id`."""
     now = ports.now_ms()
-    return Origin(who.tenant, who.owner, cause, new_response_id(now, os.urandom(10)), now)
+    made = new_response_id(now, os.urandom(10))
+    return Origin(who.tenant, who.owner, cause, made, now, application)
 
 
 def nothing_to_update() -> ApiError:

@@ -55,7 +55,10 @@ def document() -> JSON:
         "paths": _paths(),
         "components": {
             "schemas": schemas(),
-            "parameters": {"Idempotency-Key": _idempotency_key()},
+            "parameters": {
+                "Idempotency-Key": _idempotency_key(),
+                "x-application-id": _application(),
+            },
             "headers": _headers(),
             "securitySchemes": {
                 "bearer": {
@@ -81,6 +84,15 @@ def _idempotency_key() -> JSON:
         "in": "header",
         "description": "The same key and body give the same turn; with another body it is 409.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    }
+
+
+def _application() -> JSON:
+    return {
+        "name": "x-application-id",
+        "in": "header",
+        "description": "Whose policy the guard judges by; without it, the default one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
     }
 
 

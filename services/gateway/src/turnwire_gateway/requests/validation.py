@@ -61,6 +61,8 @@ class Origin(Struct, frozen=True):
     request_id: str
     response_id: ResponseId
     at: int
+    application: str | None = None
+    """Whose policy the guard judges by."""
 
 
 class Sealing(Struct, frozen=True):
@@ -110,6 +112,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         stream=bool(given.stream),
         store=given.store is not False,
         screen=rules.screen,
+        application=origin.application,
         background=bool(given.background),
         conversation=_conversation(given),
         obfuscate=_obfuscate(given),

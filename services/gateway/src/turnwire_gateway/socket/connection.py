@@ -30,7 +30,7 @@ class Connection:
         """Stand on an accepted WebSocket."""
         self._websocket = websocket
         self._limits = ports.limits
-        self._creator = Creator(ports, caller, self._say)
+        self._creator = Creator(ports, caller, self._say, websocket.state.application)
         self._sizes = ports.visit(caller).sizes
         self._request_id: str = websocket.state.request_id
         self._count = 0

@@ -33,9 +33,12 @@ class GoneError(Exception):
 class Creator:
     """Runs the creates of one connection."""
 
-    def __init__(self, ports: SocketPorts, caller: Caller, say: Say) -> None:
-        """Remember no turn yet."""
+    def __init__(
+        self, ports: SocketPorts, caller: Caller, say: Say, application: str | None
+    ) -> None:
+        """Remember no turn yet; the guard judges all turns by the policy of `application`."""
         self._ports = ports
+        self._application = application
         self._caller = caller
         self._say = say
         self._feeds: set[Feed] = set()
@@ -71,7 +74,7 @@ class Creator:
         await self._refuse(error.failure.http_status, orjson.dumps(error.body), create)
 
     def _read(self, create: Create, request_id: str) -> Requested:
-        request = self._ports.read(create.fields, self._caller, request_id)
+        request = self._ports.read(create.fields, self._caller, request_id, self._application)
         before = self._memory.find(request.previous_response_id)
         if before is not None:
             request = continued(request, before, inherit=self._ports.inherit)

@@ -10,8 +10,9 @@ from turnwire_gateway.identity import Caller
 from turnwire_gateway.limiting.visit import Visit
 from turnwire_gateway.turns import Turns
 
-Read = Callable[[JSON, Caller, str], Requested]
-"""From a create's fields, the caller and the request id to a turn's first event, or `ApiError`."""
+Read = Callable[[JSON, Caller, str, str | None], Requested]
+"""From a create's fields, the caller, the request id and the application to a turn's first event,
+or `ApiError`."""
 
 Visiting = Callable[[Caller], Visit]
 """Begins a visit: what one create is let in with."""

@@ -48,11 +48,14 @@ class MemoryLedgers:
 
     async def read(self, tenant: TenantId) -> Kept:
         """See `Ledgers.read`."""
-        return self._kept.get(tenant, Kept(Ledger(), 0))
+        return self._newest(tenant)
 
     async def write(self, tenant: TenantId, ledger: Ledger, revision: int) -> int:
         """See `Ledgers.write`."""
-        if (await self.read(tenant)).revision != revision:
+        if self._newest(tenant).revision != revision:
             raise MovedError(tenant)
         self._kept[tenant] = Kept(ledger, revision + 1)
         return revision + 1
+
+    def _newest(self, tenant: TenantId) -> Kept:
+        return self._kept.get(tenant, Kept(Ledger(), 0))

@@ -19,10 +19,10 @@ from turnwire_gateway.limiting.counting.ledger import (
     standing,
 )
 
-LEASE_MS = 15_000
+LEASE_MS = 10_000
 """What runs at a gateway that has been silent for so long counts no more."""
 
-_RENEWED_WITH_LEFT_MS = 10_000
+_RENEWED_WITH_LEFT_MS = 6_500
 
 Verdict = Standing | Refused
 """Whoever is let in has a standing."""

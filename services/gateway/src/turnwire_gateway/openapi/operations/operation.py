@@ -59,7 +59,9 @@ class Operation(Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     """The codes it may answer with, beyond those of a fault."""
     asks_backend: bool = False
-    """Whether the backend may refuse it, with a status of its own; then it counts as a request."""
+    """Whether the backend may refuse it, with a status of its own."""
+    counts: bool = False
+    """Whether it counts as a request where there are limits."""
     open: bool = False
     """Whether it needs no credentials."""
 
@@ -146,7 +148,7 @@ def _headers(operation: Operation, status: int) -> JSON:
     names = ["x-request-id"]
     if status in (_TOO_MANY, _UNAVAILABLE):
         names.append("retry-after")
-    if operation.asks_backend and (0 < status < _BAD_REQUEST or status == _TOO_MANY):
+    if operation.counts and (0 < status < _BAD_REQUEST or status == _TOO_MANY):
         names += LIMIT_HEADERS
     if status >= _SERVER_ERROR:
         names.append("x-should-retry")

@@ -3,6 +3,7 @@
 from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import (
     AFTER,
+    APPLICATION,
     HARD_DELETE,
     INCLUDE,
     INCLUDE_DELETED,
@@ -102,7 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         tag=_TAG,
         summary="Ask a model.",
         description=_CREATE.strip(),
-        parameters=(_IDEMPOTENCY,),
+        parameters=(_IDEMPOTENCY, APPLICATION),
         body=Body("CreateRequest"),
         answers=(
             Answer(200, "Response", "The response, or its stream.", streams=True, links=_LINKS),
@@ -119,6 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "idempotency_key_spent",
         ),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="retrieveResponse",
@@ -199,10 +201,12 @@ OPERATIONS: tuple[Operation, ...] = (
         tag=_TAG,
         summary="Count the tokens of an input.",
         description="The backend counts where it can; elsewhere it is an estimate.",
+        parameters=(APPLICATION,),
         body=Body("InputTokensRequest"),
         answers=(Answer(200, "InputTokens", "The number of tokens."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, "orchestrator_unavailable"),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="compactResponse",
@@ -211,9 +215,11 @@ OPERATIONS: tuple[Operation, ...] = (
         tag=_TAG,
         summary="Make a history short.",
         description="The output is a `compaction` item; send it first in the next input.",
+        parameters=(APPLICATION,),
         body=Body("CompactRequest"),
         answers=(Answer(200, "CompactedResponse", "The short history."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, *_TURN, "compaction_failed"),
         asks_backend=True,
+        counts=True,
     ),
 )

@@ -52,8 +52,11 @@ OPERATIONS: tuple[Operation, ...] = (
             "missing_required_parameter",
             "invalid_value",
             "request_too_large",
+            "rate_limit_exceeded",
+            "rate_limiter_unavailable",
             "guard_unavailable",
         ),
+        counts=True,
     ),
     Operation(
         id="health",

@@ -46,7 +46,8 @@ def read_options(settings: Place, environ: Mapping[str, str] = os.environ) -> Op
     model = fields["model"].text()
     variant = _VARIANTS[v.one_of(_VARIANTS)] if (v := fields.get("variant")) else variant_of(model)
     key, mode, exclude = (fields.get(name) for name in ("api_key_env", "prompt_mode", "exclude"))
-    timeout = fields.get("timeout_s")
+    timeout, threshold = fields.get("timeout_s"), fields.get("threshold")
+    turns, at_once = fields.get("last_turns"), fields.get("max_concurrent")
     return Options(
         base_url=_url(fields["base_url"]),
         model=model,
@@ -55,9 +56,9 @@ def read_options(settings: Place, environ: Mapping[str, str] = os.environ) -> Op
         timeout_s=timeout.positive() if timeout else 5.0,
         prompt_mode=_PROMPT_MODES[mode.one_of(_PROMPT_MODES)] if mode else "messages",
         exclude=_codes(exclude, variant) if exclude else frozenset(),
-        last_turns=_whole(fields.get("last_turns"), 1),
-        threshold=_probability(fields.get("threshold")),
-        max_concurrent=_whole(fields.get("max_concurrent"), 16),
+        last_turns=turns.whole() if turns else 1,
+        threshold=threshold.probability() if threshold else None,
+        max_concurrent=at_once.whole() if at_once else 16,
     )
 
 
@@ -80,21 +81,3 @@ def _key(place: Place, environ: Mapping[str, str]) -> str:
 
 def _codes(place: Place, variant: Variant) -> frozenset[str]:
     return frozenset(code.one_of(CODES[variant]) for code in place.items())
-
-
-def _whole(place: Place | None, otherwise: int) -> int:
-    if place is None:
-        return otherwise
-    number = place.positive()
-    if not number.is_integer():
-        raise place.error("must be a whole number")
-    return int(number)
-
-
-def _probability(place: Place | None) -> float | None:
-    if place is None:
-        return None
-    number = place.positive()
-    if number >= 1:
-        raise place.error("must be a probability between 0 and 1")
-    return number

@@ -40,7 +40,10 @@ class PromptInjectionProvider(Provider):
 
     async def start(self) -> None:
         """See `Provider.start`; takes seconds the first time."""
-        await self._batches.start(lambda: load(self._files))
+        try:
+            await self._batches.start(lambda: load(self._files))
+        except WeightsError as error:
+            raise ProviderError(str(error)) from error
 
     async def stop(self) -> None:
         """See `Provider.stop`."""
@@ -55,11 +58,4 @@ def build(settings: Place) -> Provider:
     except WeightsError as error:
         raise settings.error(str(error)) from error
     threshold = fields.get("threshold")
-    return PromptInjectionProvider(files, _probability(threshold) if threshold else _THRESHOLD)
-
-
-def _probability(place: Place) -> float:
-    number = place.positive()
-    if number >= 1:
-        raise place.error("must be a probability between 0 and 1")
-    return number
+    return PromptInjectionProvider(files, threshold.probability() if threshold else _THRESHOLD)

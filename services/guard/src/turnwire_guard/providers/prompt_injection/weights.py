@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import io
+import pickle
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,13 @@ _KNOWN: Mapping[str, str] = {
     CLASSIFIER: "60c59ed6f6f9fafc6193ae7b895517ac751c0a29eec7b80ea9e1fc3cfbeba795",
 }
 """SHA-256 of the files in prompt-guardrail 1.0.1."""
+
+
+_NOT_LOADED = (
+    pickle.UnpicklingError, ImportError, AttributeError, LookupError, EOFError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What the documentation of `pickle` says may come of a class that is another one now."""
 
 
 class WeightsError(Exception):
@@ -58,14 +66,12 @@ def load(files: Mapping[str, bytes]) -> Callable[[Sequence[str]], list[float]]:
     """Unpickle what `weight_files` gave; takes seconds, as scikit-learn is imported.
 
     Gives a function from texts to the probability of each that it is an injection.
+    Raises WeightsError, as another release of scikit-learn may not take them.
     """
-    joblib = importlib.import_module("joblib")
-    with warnings.catch_warnings():
-        # Pickled by scikit-learn 1.7.2. That the locked release gives the same figures is tested.
-        warnings.filterwarnings("ignore", message="Trying to unpickle estimator")
-        loaded: dict[str, Any] = {
-            name: joblib.load(io.BytesIO(content)) for name, content in files.items()
-        }
+    try:
+        loaded = _unpickled(files)
+    except _NOT_LOADED as error:
+        raise WeightsError(f"the weights cannot be loaded: {error}") from error
     vectorizer = cast("_Vectorizer", loaded[VECTORIZER])
     classifier = cast("_Classifier", loaded[CLASSIFIER])
 
@@ -74,6 +80,14 @@ def load(files: Mapping[str, bytes]) -> Callable[[Sequence[str]], list[float]]:
         return [injection for _, injection in rows]
 
     return probabilities
+
+
+def _unpickled(files: Mapping[str, bytes]) -> dict[str, Any]:
+    joblib = importlib.import_module("joblib")
+    with warnings.catch_warnings():
+        # Pickled by scikit-learn 1.7.2. That the locked release gives the same verdicts is tested.
+        warnings.filterwarnings("ignore", message="Trying to unpickle estimator")
+        return {name: joblib.load(io.BytesIO(content)) for name, content in files.items()}
 
 
 def _checked(path: Path, digest: str) -> bytes:
