@@ -19,7 +19,7 @@ _CHECKS_AT_ONCE = 64
 
 async def serve(settings: GuardSettings) -> None:
     """Answer until cancelled."""
-    answering = Answering(settings.nats_url, SERVICE, _CHECKS_AT_ONCE)
+    answering = Answering(settings.nats_url, SERVICE, _CHECKS_AT_ONCE, settings.broker_access)
     answering.to(GUARD_CHECK, Handlers(settings.policy).check)
     checks = {"broker": answering.reachable}
     health = HealthServer(settings.health_host, settings.health_port, checks)

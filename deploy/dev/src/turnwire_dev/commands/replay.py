@@ -7,6 +7,8 @@ from pathlib import Path
 import typer
 
 from turnwire_chassis.broker import connect
+from turnwire_chassis.broker_access.access import Access
+from turnwire_chassis.broker_access.rights import User
 from turnwire_chassis.event_log import LogUnavailableError, Recorded, RecordedConversation
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.settings import SettingsError, load
@@ -83,16 +85,17 @@ def _recorded(
             "Say which one: turnwire replay resp_… or conv_…, or name a file: --from-file."
         )
     else:
-        recorded = asyncio.run(_from_broker(_broker_url(), tenant, wanted))
+        recorded = asyncio.run(_from_broker(_broker(), tenant, wanted))
     if not recorded:
         raise NoLogError(f"The log has no events of {wanted or 'anything'}.")
     return recorded
 
 
-def _broker_url() -> str:
+def _broker() -> tuple[str, Access]:
+    """Where the broker is, and who we are there."""
     settings = load(RunnerSettings)
     if settings.nats_url:
-        return settings.nats_url
+        return settings.nats_url, settings.broker_access
     folder = DataFolder(settings.data_dir)
     run = read_run(folder.run_file) if folder.is_held() else None
     if run is None:
@@ -100,13 +103,16 @@ def _broker_url() -> str:
             f"No Turnwire runs on {settings.data_dir}. Start it with: turnwire up, or name its "
             "broker with TURNWIRE_NATS_URL, or read an exported log with --from-file."
         )
-    return run.nats_url
+    return run.nats_url, Access(seed_file=folder.seed(User.OPERATOR))
 
 
-async def _from_broker(url: str, tenant: TenantId, wanted: str) -> Sequence[AnyRecorded]:
+async def _from_broker(
+    broker: tuple[str, Access], tenant: TenantId, wanted: str
+) -> Sequence[AnyRecorded]:
+    url, access = broker
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            client = await connect(url, "replay")
+            client = await connect(url, User.OPERATOR, access=access)
     except TimeoutError as error:
         raise NoLogError(f"The broker at {url} does not answer.") from error
     try:
