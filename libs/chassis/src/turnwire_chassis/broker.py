@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -41,10 +40,10 @@ class NobodyAnswersError(Exception):
 class Connection(Client):
     """A client that knows what it was refused, and whether it was closed by us."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: Refusals) -> None:
         """Connect nowhere yet."""
         super().__init__()
-        self.refusals = Refusals(time.monotonic)
+        self.refusals = refusals
         self.parting = False
 
     async def close(self) -> None:
@@ -73,13 +72,15 @@ async def connect(
     service: str,
     reconnected: Callable[[], Awaitable[None]] | None = None,
     access: Access = NO_ACCESS,
+    refusals: Refusals | None = None,
 ) -> Client:
     """Connect as `service`, waiting for the broker as long as it takes.
 
     `reconnected` runs after every reconnection: a broker that lost its memory needs its streams.
-    A broker that does not know us is asked again and again, too, and complained about.
+    A broker that does not know us is asked again and again, too, and complained about; `refusals`
+    tells of it meanwhile.
     """
-    client = Connection()
+    client = Connection(refusals or Refusals())
 
     async def on_disconnect() -> None:
         if not client.is_closed:

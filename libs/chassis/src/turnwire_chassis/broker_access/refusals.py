@@ -5,6 +5,7 @@ times out. It hands over the broker's own words, in lower case, and they are all
 """
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ _DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"
 class Refusals:
     """Those of one connection."""
 
-    def __init__(self, now_s: Callable[[], float]) -> None:
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         """`now_s`: a clock that never goes back."""
         self.counts: Counter[str] = Counter()
         self._now_s = now_s

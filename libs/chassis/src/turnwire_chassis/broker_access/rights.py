@@ -109,6 +109,8 @@ _GATEWAY: Final = Rights(
     says=(
         *_turn("requested", "requested.background", "items_added", "cancel_requested"),
         *_turn("deleted", "restored", "item_removed", "purged"),
+        # Of a background turn that is cancelled before an orchestrator had it.
+        *_turn("closed"),
         subjects.conversation_event(TenantId("*"), ConversationId("*"), "*"),
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
         subjects.VIEWERS,

@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 
 from turnwire_chassis.broker import connect, trouble
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
+from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts.queries import Query
 
@@ -97,7 +98,7 @@ class Answering:
     async def reachable(self) -> str | None:
         """Tell what keeps questions from arriving here, as a health check."""
         if not self._subscribed:
-            return "not subscribed yet"
+            return self._broker.refusals.trouble or "not subscribed yet"
         return trouble(self._broker.connection)
 
     async def stop(self) -> None:
@@ -128,9 +129,12 @@ class _Broker(NatsBroker):
         self._url = url
         self._service = service
         self._access = access
+        self.refusals = Refusals()
 
     async def _connect(self) -> Client:
-        connection = await connect(self._url, self._service, access=self._access)
+        connection = await connect(
+            self._url, self._service, access=self._access, refusals=self.refusals
+        )
         self.config.connect(connection)
         return connection
 
