@@ -1,4 +1,4 @@
-"""Writes the pages that the code itself tells: broker and clients (parts), coverage, events, settings.
+"""Writes the pages that the code itself tells: coverage, events, settings, parts of others.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit code 1 if they are not what would be written

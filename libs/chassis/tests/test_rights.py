@@ -139,7 +139,7 @@ async def test_an_answer_reaches_who_asked_and_only_once(guarded: Guarded) -> No
     gateway = await guarded.connected_as(User.GATEWAY)
     guard = await guarded.connected_as(User.GUARD)
     question = await guard.subscribe(subjects.GUARD_CHECK, subjects.GUARD_QUEUE)
-    await guard.flush()
+    await told_all(guard)
     asking = asyncio.create_task(gateway.request(subjects.GUARD_CHECK, b"?", timeout=WITHIN_S))
     asked = await question.next_msg(WITHIN_S)
     await asked.respond(b"!")

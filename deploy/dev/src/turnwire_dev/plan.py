@@ -11,16 +11,15 @@ from turnwire_dev.parts import model, mongo, nats
 from turnwire_dev.parts.members import (
     GATEWAY,
     MODULES,
-    TOOL_RUNNER,
     gateway_child,
     service_child,
 )
 from turnwire_dev.parts.nats_security import secure
+from turnwire_dev.parts.secrets_of import SEAL_KEY, VIEW_KEY, told_to
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 
 MONITOR = "nats-monitor"
-_SEAL_KEY = f"{PREFIX}SEAL_KEY"
 _SEED = f"{PREFIX}NATS_NKEY_SEED_FILE"
 _FOREIGN = (_SEED, f"{PREFIX}NATS_CREDENTIALS", f"{PREFIX}NATS_CA")
 """Who one is at a broker of one's own."""
@@ -101,13 +100,13 @@ def _services(
     ports: Mapping[str, int],
 ) -> tuple[ChildSpec, ...]:
     address = (settings.host, settings.port)
-    sealed = {_SEAL_KEY: environment.get(_SEAL_KEY) or seal_key(folder.seal_key)}
-    # Nobody else can open what goes between these two.
-    others = {name: value for name, value in environment.items() if name != _SEAL_KEY}
+    keys = {
+        SEAL_KEY: environment.get(SEAL_KEY) or seal_key(folder.seal_key),
+        VIEW_KEY: environment.get(VIEW_KEY) or seal_key(folder.view_key),
+    }
     told = {
         name: {
-            **others,
-            **(sealed if name in (GATEWAY, TOOL_RUNNER) else {}),
+            **told_to(name, {**environment, **keys}),
             **_broker_user(settings, folder, name),
         }
         for name in MODULES

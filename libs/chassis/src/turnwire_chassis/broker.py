@@ -56,6 +56,18 @@ class Connection(Client):
         self.parting = True
         await super().drain()
 
+    async def on_disconnected(self) -> None:
+        """Say so, unless we wanted it."""
+        if not self.is_closed:
+            log.warning("broker lost")
+
+    async def on_error(self, error: Exception) -> None:
+        """Say what is told here and nowhere else: a denied subject, or a full buffer."""
+        if isinstance(error, SlowConsumerError):
+            log.warning("broker dropped messages", subject=error.subject)
+        elif not self.refusals.note(str(error)):
+            log.warning("broker error", error=str(error), kind=type(error).__name__)
+
     async def on_closed(self) -> None:
         """End the process when it was the broker that ended the connection.
 
@@ -82,18 +94,11 @@ async def connect(
     """
     client = Connection(refusals or Refusals())
 
-    async def on_disconnect() -> None:
-        if not client.is_closed:
-            log.warning("broker lost")
-
     async def on_reconnect() -> None:
         log.info("broker found again")
         client.refusals.connected()
         if reconnected is not None:
             await reconnected()
-
-    async def on_error(error: Exception) -> None:
-        _tell(error, client.refusals)
 
     # With endless attempts the first connection waits like every later one.
     await client.connect(
@@ -105,8 +110,8 @@ async def connect(
         connect_timeout=2,
         ping_interval=_PING_INTERVAL_S,
         pending_size=_PENDING_BYTES,
-        error_cb=on_error,
-        disconnected_cb=on_disconnect,
+        error_cb=client.on_error,
+        disconnected_cb=client.on_disconnected,
         reconnected_cb=on_reconnect,
         closed_cb=client.on_closed,
         **access.options(),
@@ -129,14 +134,6 @@ async def disconnect(client: Client) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_WITHIN_S):
             await client.close()
-
-
-def _tell(error: Exception, refusals: Refusals) -> None:
-    # A denied subject or a full buffer is told here and nowhere else.
-    if isinstance(error, SlowConsumerError):
-        log.warning("broker dropped messages", subject=error.subject)
-    elif not refusals.note(str(error)):
-        log.warning("broker error", error=str(error), kind=type(error).__name__)
 
 
 async def ask(

@@ -19,18 +19,22 @@ class NoKeyError(Exception):
 def broker_config(seeds: Path | None, keys: Sequence[str]) -> None:
     """Print the block `authorization`; exit code 1 if a user is without a key."""
     try:
-        named = _named(keys)
-        made = _made(seeds, [user for user in User if user not in named]) if seeds else {}
-        missing = [user for user in User if user not in {**made, **named}]
-        if missing:
-            raise NoKeyError(
-                f"No key for {', '.join(missing)}. Name one with --key {missing[0]}=U…, or a "
-                "folder with --seeds: what is missing there is made."
-            )
+        public_keys = _public_keys(seeds, keys)
     except (NoKeyError, NoSeedError, OSError) as error:
         Screen().problem(str(error))
         raise typer.Exit(1) from error
-    typer.echo(authorization({**made, **named}), nl=False)
+    typer.echo(authorization(public_keys), nl=False)
+
+
+def _public_keys(seeds: Path | None, keys: Sequence[str]) -> dict[User, str]:
+    named = _named(keys)
+    unnamed = [user for user in User if user not in named]
+    if unnamed and seeds is None:
+        raise NoKeyError(
+            f"No key for {', '.join(unnamed)}. Name one with --key {unnamed[0]}=U…, or a folder "
+            "with --seeds: what is missing there is made."
+        )
+    return {**named, **(_made(seeds, unnamed) if seeds else {})}
 
 
 def _named(keys: Sequence[str]) -> dict[User, str]:

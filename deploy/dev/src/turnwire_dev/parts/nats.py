@@ -11,6 +11,7 @@ from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts import installed
 from turnwire_dev.parts.nats_security import OPEN, NatsSecurity
+from turnwire_dev.parts.secrets_of import without_settings
 from turnwire_dev.supervision.probe import answers_200
 from turnwire_dev.supervision.process import ChildSpec, Layer
 from turnwire_dev.supervision.supervisor import running
@@ -76,10 +77,11 @@ def nats_child(
 
 
 def _environment(security: NatsSecurity) -> Mapping[str, str]:
+    others = without_settings(os.environ)
     if security.log_key is None:
-        return os.environ
+        return others
     # What stands in a variable is read like a value in the file.
-    return {**os.environ, _KEY_VARIABLE: json.dumps(security.log_key)}
+    return {**others, _KEY_VARIABLE: json.dumps(security.log_key)}
 
 
 @asynccontextmanager

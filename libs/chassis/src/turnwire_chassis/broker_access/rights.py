@@ -49,6 +49,8 @@ _TURNS: Final = subjects.TURNS_STREAM
 _OUTPUT: Final = subjects.OUTPUT_STREAM
 
 _ANY_RESPONSE: Final = ResponseId("*")
+_ANY_AUDIT: Final = subjects.audit_event(TenantId("*"), "*")
+_ANY_LIMITS: Final = subjects.limits(TenantId("*"))
 _STORE_QUESTIONS: Final = (
     queries.STORE_RESPONSE,
     queries.STORE_HISTORY,
@@ -114,12 +116,20 @@ _GATEWAY: Final = Rights(
         subjects.conversation_event(TenantId("*"), ConversationId("*"), "*"),
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
         subjects.VIEWERS,
+        _ANY_AUDIT,
+        _ANY_LIMITS,
+        api.direct_get_last(subjects.LIMITS_STREAM, _ANY_LIMITS),
         *_restore(),
         api.direct_get(_TURNS),
         api.direct_get(_OUTPUT),
         api.purge(_OUTPUT),
     ),
-    hears=(subjects.OUTPUT, subjects.answer(_ANY_RESPONSE), subjects.VIEWERS),
+    hears=(
+        subjects.OUTPUT,
+        subjects.answer(_ANY_RESPONSE),
+        subjects.VIEWERS,
+        f"{subjects.TURN_ENDED} {subjects.GATEWAY_QUEUE}",
+    ),
     answers_within_s=2 * _MINUTES,
 )
 
@@ -131,6 +141,7 @@ _ORCHESTRATOR: Final = Rights(
         subjects.answer(_ANY_RESPONSE),
         *_ask((queries.STORE_HISTORY, queries.GUARD_CHECK, *_TOOL_QUESTIONS)),
         subjects.tool_cancel("*"),
+        subjects.TURN_ENDED,
         *_declare(),
         api.stream_info(_TURNS),
         api.direct_get(_TURNS),
@@ -151,6 +162,10 @@ _ORCHESTRATOR: Final = Rights(
 _STORE: Final = Rights(
     says=(
         subjects.DEAD,
+        _ANY_AUDIT,
+        subjects.VIEW_KEYS,
+        api.direct_get(subjects.VIEW_KEYS_STREAM),
+        api.erase_message(subjects.VIEW_KEYS_STREAM),
         *_declare(),
         api.stream_info(_TURNS),
         api.direct_get(_TURNS),
@@ -174,7 +189,14 @@ RIGHTS: Final[Mapping[User, Rights]] = {
     ),
     User.GUARD: Rights(hears=_answer((queries.GUARD_CHECK,)), answers_within_s=5 * _MINUTES),
     User.STORE: _STORE,
-    User.OPERATOR: Rights(says=(api.stream_info(_TURNS), api.direct_get(_TURNS))),
+    User.OPERATOR: Rights(
+        says=(
+            _ANY_AUDIT,
+            api.stream_info(_TURNS),
+            api.direct_get(_TURNS),
+            api.direct_get(subjects.AUDIT_STREAM),
+        )
+    ),
 }
 """Everybody also hears `subjects.inbox` of its own name, and nobody that of another."""
 

@@ -36,6 +36,11 @@ def direct_get(stream: str) -> str:
     return f"{_API}.DIRECT.GET.{stream}"
 
 
+def direct_get_last(stream: str, subject: str) -> str:
+    """Read the last message of one subject of a stream, and no other."""
+    return f"{_API}.DIRECT.GET.{stream}.{subject}"
+
+
 def create_consumer(stream: str, consumer: str, only: str = "") -> str:
     """Make or change a consumer; the broker sees to it that it hears `only` that subject."""
     place = f"{_API}.CONSUMER.CREATE.{stream}.{consumer}"
