@@ -119,6 +119,8 @@ _GATEWAY: Final = Rights(
         _ANY_AUDIT,
         _ANY_LIMITS,
         api.direct_get_last(subjects.LIMITS_STREAM, _ANY_LIMITS),
+        api.stream_info(subjects.API_KEYS_STREAM),
+        api.direct_get(subjects.API_KEYS_STREAM),
         *_restore(),
         api.direct_get(_TURNS),
         api.direct_get(_OUTPUT),
@@ -128,6 +130,7 @@ _GATEWAY: Final = Rights(
         subjects.OUTPUT,
         subjects.answer(_ANY_RESPONSE),
         subjects.VIEWERS,
+        subjects.API_KEYS,
         f"{subjects.TURN_ENDED} {subjects.GATEWAY_QUEUE}",
     ),
     answers_within_s=2 * _MINUTES,
@@ -195,6 +198,10 @@ RIGHTS: Final[Mapping[User, Rights]] = {
             api.stream_info(_TURNS),
             api.direct_get(_TURNS),
             api.direct_get(subjects.AUDIT_STREAM),
+            subjects.API_KEYS,
+            api.stream_info(subjects.API_KEYS_STREAM),
+            api.direct_get(subjects.API_KEYS_STREAM),
+            *_restore(),
         )
     ),
 }

@@ -102,6 +102,7 @@ def buckets(replicas: int) -> list[StreamConfig]:
             max_age=LIMITS_MAX_AGE_S,
             num_replicas=replicas,
         ),
+        api_keys_stream(replicas),
         StreamConfig(
             name=subjects.VIEW_KEYS_STREAM,
             subjects=[subjects.VIEW_KEYS],
@@ -126,6 +127,23 @@ def audit_stream(replicas: int, days: float) -> StreamConfig:
         allow_direct=True,
         deny_delete=True,
         max_age=days * _DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        num_replicas=replicas,
+    )
+
+
+def api_keys_stream(replicas: int) -> StreamConfig:
+    """Give the KV bucket of the API keys; no message of it can be removed one by one."""
+    return StreamConfig(
+        name=subjects.API_KEYS_STREAM,
+        subjects=[subjects.API_KEYS],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        allow_direct=True,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
         duplicate_window=DUPLICATE_WINDOW_S,
         num_replicas=replicas,
     )
