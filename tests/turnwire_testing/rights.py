@@ -78,12 +78,7 @@ $JS.API.DIRECT.GET.KV_API_KEYS                 GP  -
 $JS.API.STREAM.CREATE.KV_API_KEYS              GOSP -
 $JS.API.STREAM.UPDATE.KV_API_KEYS              OS  -
 $KV.LIMITS.t                                   G   -
-$JS.API.DIRECT.GET.KV_LIMITS.$KV.API_KEYS.k                                 P   G
-$JS.API.STREAM.INFO.KV_API_KEYS                GP  -
-$JS.API.DIRECT.GET.KV_API_KEYS                 GP  -
-$JS.API.STREAM.CREATE.KV_API_KEYS              GOSP -
-$JS.API.STREAM.UPDATE.KV_API_KEYS              OS  -
-$KV.LIMITS.t      G   -
+$JS.API.DIRECT.GET.KV_LIMITS.$KV.LIMITS.t      G   -
 $JS.API.STREAM.CREATE.KV_LIMITS                GOSP -
 $JS.API.STREAM.UPDATE.KV_LIMITS                OS  -
 $KV.VIEW_KEYS.t                                S   -
