@@ -71,7 +71,7 @@ class Answering(MemoryEventLog):
             await super().append(closed(**self._end), None)
             if self.output is not None:
                 message = FrameMessage("E", 1, 0, 1, b"event: x\ndata: {}\n\n")
-                await self.output.publish(event.response_id, message)
+                await self.output.publish(event.turn_key, message)
         return sequence
 
 

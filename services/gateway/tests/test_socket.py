@@ -91,7 +91,7 @@ class Stage:
         failure = unavailable("store").failure
         body = orjson.dumps(error_envelope(failure))
         answer = FrameMessage("A", 1, failure.http_status, 0, body)
-        await self.output.publish(request.response_id, answer)
+        await self.output.publish(request.turn_key, answer)
 
     async def _tell(
         self, request: Requested, first: int, end: int | None, text: str = "Hi.", **closing: object
@@ -101,7 +101,7 @@ class Stage:
         frames = stream_of(turn)[first:end]
         kind = "E" if end is None else "F"
         told = FrameMessage(kind, 1, first, len(frames), b"".join(frames))
-        await self.output.publish(request.response_id, told)
+        await self.output.publish(request.turn_key, told)
 
     def _read(self, fields: JSON, caller: Caller, request_id: str) -> Requested:
         if fields.get("input") == BROKEN_INPUT:
@@ -119,7 +119,7 @@ class Stage:
         del caller
         return request
 
-    async def _nobody(self, _: str) -> bool:
+    async def _nobody(self, _: TurnKey) -> bool:
         return False
 
 
