@@ -64,6 +64,7 @@ FIRST_FRAME_SHARE = Target(25.0)
 LAST_TURN_RATIO = Target(1.5)
 BYTES_PER_TURN = Target(3000.0)
 IDLE_MEMORY = Target(400.0)
+CPU_PER_CALL = Target(12.0)
 
 
 def chapters(results: Results) -> list[Chapter]:
@@ -72,6 +73,7 @@ def chapters(results: Results) -> list[Chapter]:
         Chapter("Plain create, stored", tuple(_plain(results))),
         Chapter("Streaming", tuple(_streaming(results))),
         Chapter(f"A conversation of {TURNS} turns", tuple(_conversation(results))),
+        Chapter("A turn with one call of an MCP tool", tuple(_calls(results))),
         Chapter("The five services at rest", tuple(_at_rest(results))),
     ]
 
@@ -153,6 +155,24 @@ def _conversation(results: Results) -> Iterator[Figure]:
     durable = results.stored.durable / turns
     yield Figure("log and documents, a turn", "B", durable, target=BYTES_PER_TURN)
     yield Figure("files on the disk, a turn", "B", results.stored.disk / turns)
+
+
+def _calls(results: Results) -> Iterator[Figure]:
+    for how, trials in results.calls.items():
+        runners = f"{how.runners} runner{'s' if how.runners > 1 else ''}"
+        session = "fresh" if how.fresh else "pooled"
+        name = f"{session}, {runners}, {_clients(how.clients)}"
+        yield Figure(f"p50, {name}", "ms", median(t.through.latency(0.5) for t in trials))
+        yield Figure(f"calls a second, {name}", "1/s", median(t.through.rate for t in trials))
+        cpu = median(_cpu_per(trial, trial.through.answered, 1e3) for trial in trials)
+        yield Figure(f"CPU a turn, {name}", "ms", cpu, target=CPU_PER_CALL)
+        for part in ("tool-runner", "orchestrator"):
+            own = median(_of(part, trial) / max(1, trial.through.answered) for trial in trials)
+            yield Figure(f"  of the {part}{'s' if how.runners > 1 else ''}", "ms", 1e3 * own)
+
+
+def _of(part: str, trial: Trial) -> float:
+    return sum(cpu for name, cpu in trial.cpu.items() if name.partition(" ")[0] == part)
 
 
 def _at_rest(results: Results) -> Iterator[Figure]:

@@ -12,6 +12,8 @@ import orjson
 from bench.wire import Answer, Connection, RequestFailedError, Target
 
 _MODEL = "bench-model"
+_CALLING_MODEL = "bench-tool-model"
+"""The scripted backend lets it call the first tool, once."""
 _INPUT = "Question {}: please tell me something about the weather, the sea, and the year ahead."
 
 
@@ -72,6 +74,8 @@ class Shape:
     requests: int
     deltas: int = 0
     seconds: float = 8.0
+    tools: str = ""
+    """The URL of an MCP server: each turn calls a tool of it once. `{}`: the turn's number."""
 
     @property
     def streams(self) -> bool:
@@ -95,9 +99,11 @@ async def closed_loop(target: Target, shape: Shape) -> Load:
     load, numbers = Load(), counting()
     connections = [Connection(target) for _ in range(shape.clients)]
     read = _read_stream(shape.deltas) if shape.streams else _read_plain
+    if shape.tools:
+        read = _read_called
 
     async def ask(connection: Connection, into: list[Sample]) -> None:
-        body = create_body(next(numbers), stream=shape.streams)
+        body = create_body(next(numbers), stream=shape.streams, tools=shape.tools)
         try:
             into.append(read(await connection.post(body)))
         except RequestFailedError as error:
@@ -135,9 +141,12 @@ async def chain(target: Target, turns: int) -> Load:
     return load
 
 
-def create_body(number: int, *, stream: bool = False, previous: str = "") -> bytes:
+def create_body(number: int, *, stream: bool = False, previous: str = "", tools: str = "") -> bytes:
     """Make the JSON of one stored create request."""
     body: dict[str, Any] = {"model": _MODEL, "input": _INPUT.format(number), "store": True}
+    if tools:
+        server = {"type": "mcp", "server_label": "bench", "server_url": tools.format(number)}
+        body |= {"model": _CALLING_MODEL, "tools": [{**server, "require_approval": "never"}]}
     if stream:
         body["stream"] = True
     if previous:
@@ -151,6 +160,15 @@ def _read_plain(answer: Answer) -> Sample:
         msg = f"status {response['status']}: {answer.body[:300]!r}"
         raise RequestFailedError(msg)
     return Sample(answer.seconds, answer.first_body, response_id=response["id"])
+
+
+def _read_called(answer: Answer) -> Sample:
+    sample = _read_plain(answer)
+    calls = [item for item in orjson.loads(answer.body)["output"] if item["type"] == "mcp_call"]
+    if [call["status"] for call in calls] != ["completed"]:
+        msg = f"the tool was not called once and well: {calls}"
+        raise RequestFailedError(msg)
+    return sample
 
 
 def _read_stream(expected: int) -> Callable[[Answer], Sample]:

@@ -47,8 +47,8 @@ def memory(pid: int) -> Memory:
 
 
 def ours(per_process: Mapping[str, float]) -> float:
-    """Add up what belongs to the five services."""
-    return sum(value for name, value in per_process.items() if name in SERVICES)
+    """Add up what belongs to the five services, of which there may be several (`name 2`)."""
+    return sum(value for name, value in per_process.items() if name.partition(" ")[0] in SERVICES)
 
 
 @dataclass(frozen=True, slots=True)

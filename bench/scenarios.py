@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from bench.load import Load, Shape, chain, closed_loop
 from bench.processes import Memory, spent
-from bench.stack import Backend, Stack
+from bench.stack import Backend, Stack, more_runners, running_tool_server
 from bench.storage import Stored, stored_by
 
 TURNS = 100
@@ -17,6 +17,7 @@ LONG_DELTAS = 400
 """Deltas of a stream; the difference of the two gives what one more frame costs."""
 
 _PLAIN_TOKENS = 16
+_RUNNERS = (1, 3)
 _IDLE_SECONDS = 2.0
 
 
@@ -29,10 +30,11 @@ class Plan:
     streams: Mapping[int, int]
     long_streams: int
     chains: int
+    calls: Mapping[int, int]
 
 
-FULL = Plan(3, {1: 300, 16: 800, 64: 1600}, {1: 40, 32: 192}, 64, 3)
-QUICK = Plan(1, {1: 150, 16: 320, 64: 512}, {1: 16, 32: 96}, 32, 1)
+FULL = Plan(3, {1: 300, 16: 800, 64: 1600}, {1: 40, 32: 192}, 64, 3, {1: 150, 16: 480})
+QUICK = Plan(1, {1: 150, 16: 320, 64: 512}, {1: 16, 32: 96}, 32, 1, {1: 60, 16: 192})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Trial:
     cpu: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """How turns were made that each call a tool of an MCP server once."""
+
+    clients: int
+    runners: int = 1
+    fresh: bool = False
+    """Whether each turn opens a session with the server; else they share one that is open."""
+
+
 @dataclass(slots=True)
 class Results:
     """All that one run has measured; `plain` and `streams` by number of clients."""
@@ -52,6 +64,7 @@ class Results:
     streams: dict[int, list[Trial]] = field(default_factory=dict[int, list[Trial]])
     long_streams: list[Trial] = field(default_factory=list[Trial])
     chains: list[Trial] = field(default_factory=list[Trial])
+    calls: dict[Calling, list[Trial]] = field(default_factory=dict[Calling, list[Trial]])
     stored: Stored = field(default_factory=Stored)
     idle: Mapping[str, Memory] = field(default_factory=dict[str, Memory])
     loaded: Mapping[str, Memory] = field(default_factory=dict[str, Memory])
@@ -73,7 +86,7 @@ class Results:
         return sum(trial.through.answered for trial in self._trials())
 
     def _trials(self) -> Iterator[Trial]:
-        for trials in (*self.plain.values(), *self.streams.values()):
+        for trials in (*self.plain.values(), *self.streams.values(), *self.calls.values()):
             yield from trials
         yield from self.long_streams
         yield from self.chains
@@ -98,6 +111,8 @@ async def measure(backend: Backend, stack: Stack, plan: Plan) -> Results:
             await bench.compare(Shape(most, plan.long_streams, LONG_DELTAS))
         )
     results.loaded = stack.processes.memory()
+    if stack.environment:
+        await bench.call_tools(results, plan)
     return results
 
 
@@ -127,6 +142,19 @@ class _Bench:
         await self._stack.processes.quiet()
         return Trial(direct, through, spent(before, self._stack.processes.cpu()))
 
+    async def call_tools(self, results: Results, plan: Plan) -> None:
+        """Have turns call tools, with one runner and with three."""
+        await self._backend.answer_with(_PLAIN_TOKENS)
+        async with running_tool_server() as url:
+            for runners in _RUNNERS:
+                async with more_runners(self._stack, runners - 1) as stack:
+                    await _called(stack, Shape(4, 20, tools=url))
+                    for clients, requests in plan.calls.items() if runners == 1 else _most(plan):
+                        for fresh in (False, True):
+                            shape = Shape(clients, requests, tools=f"{url}/{{}}" if fresh else url)
+                            trials = results.calls.setdefault(Calling(clients, runners, fresh), [])
+                            trials += [await _called(stack, shape) for _ in range(plan.repeat)]
+
     async def converse(self, results: Results, chains: int) -> None:
         """Have conversations one after another, and weigh what they leave behind."""
         await self._backend.answer_with(_PLAIN_TOKENS)
@@ -139,3 +167,14 @@ class _Bench:
             cpu = spent(before, self._stack.processes.cpu())
             results.chains.append(Trial(direct, through, cpu))
         results.stored = (await stored_by(self._stack)).since(kept)
+
+
+async def _called(stack: Stack, shape: Shape) -> Trial:
+    before = stack.processes.cpu()
+    through = await closed_loop(stack.target, shape)
+    await stack.processes.quiet()
+    return Trial(Load(), through, spent(before, stack.processes.cpu()))
+
+
+def _most(plan: Plan) -> list[tuple[int, int]]:
+    return [(clients, plan.calls[clients]) for clients in (max(plan.calls),)]

@@ -8,8 +8,8 @@ import socket
 import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ _READY_WITHIN = 90.0
 _STOPPED_WITHIN = 30.0
 _POLL = 0.1
 _OK = 200
+_NO_GET = 405
 
 
 class StackFailedError(Exception):
@@ -57,6 +58,8 @@ class Stack:
     monitor_url: str = ""
     mongodb_url: str = ""
     data_dir: Path = field(default_factory=Path)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What one more process of a service is told."""
 
     @property
     def target(self) -> Target:
@@ -77,8 +80,10 @@ async def running_backend() -> AsyncGenerator[Backend, None]:
 
 
 @asynccontextmanager
-async def running_stack(backend: Backend, data_dir: Path) -> AsyncGenerator[Stack, None]:
-    """Run all of Turnwire on fresh data, as `turnwire up` does."""
+async def running_stack(
+    backend: Backend, data_dir: Path, settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[Stack, None]:
+    """Run all of Turnwire on fresh data, as `turnwire up` does, with further `settings`."""
     port = _free_port()
     # What the caller has set for a Turnwire of their own must not reach the one that is measured.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("TURNWIRE_")}
@@ -87,10 +92,37 @@ async def running_stack(backend: Backend, data_dir: Path) -> AsyncGenerator[Stac
         "TURNWIRE_PORT": str(port),
         "TURNWIRE_DATA_DIR": str(data_dir),
         "TURNWIRE_BACKEND_URL": backend.url,
+        **(settings or {}),
     }
     async with _running((sys.executable, "-m", "turnwire_dev", "up"), environ) as process:
         await _answers(f"http://127.0.0.1:{port}/health", process)
-        yield read_run_file(data_dir)
+        yield read_run_file(data_dir, environ)
+
+
+@asynccontextmanager
+async def more_runners(stack: Stack, number: int) -> AsyncGenerator[Stack, None]:
+    """Run so many more tool-runners beside that of the stack."""
+    pids = dict(stack.processes.pids)
+    async with AsyncExitStack() as started:
+        for place in range(2, number + 2):
+            port = _free_port()
+            environ = {**stack.environment, "TURNWIRE_HEALTH_PORT": str(port)}
+            running = _running((sys.executable, "-m", "turnwire_tool_runner"), environ)
+            process = await started.enter_async_context(running)
+            await _answers(f"http://127.0.0.1:{port}/healthz", process)
+            pids[f"tool-runner {place}"] = process.pid
+        yield replace(stack, processes=Processes(pids))
+
+
+@asynccontextmanager
+async def running_tool_server() -> AsyncGenerator[str, None]:
+    """Run an MCP server that costs next to nothing; gives its URL."""
+    port = _free_port()
+    command = (sys.executable, "-m", "bench.tool_server", "--port", str(port))
+    async with _running(command, dict(os.environ)) as process:
+        url = f"http://127.0.0.1:{port}/mcp"
+        await _answers(url, process, _NO_GET)
+        yield url
 
 
 @asynccontextmanager
@@ -100,7 +132,7 @@ async def no_stack(backend: Backend) -> AsyncGenerator[Stack, None]:
     yield Stack(backend.url.removesuffix("/v1"), processes)
 
 
-def read_run_file(data_dir: Path) -> Stack:
+def read_run_file(data_dir: Path, environ: Mapping[str, str]) -> Stack:
     """Read the `run.json` of a running stack: the only place that knows its shape."""
     told: dict[str, Any] = json.loads((data_dir / "run.json").read_text(encoding="utf-8"))
     children: dict[str, dict[str, Any]] = told["children"]
@@ -112,6 +144,11 @@ def read_run_file(data_dir: Path) -> Stack:
         monitor_url=monitor.removesuffix("/healthz"),
         mongodb_url=told["mongodb_url"],
         data_dir=data_dir,
+        environment={
+            **environ,
+            "TURNWIRE_NATS_URL": told["nats_url"],
+            "TURNWIRE_ALLOW_PRIVATE_URLS": "loopback",
+        },
     )
 
 
@@ -133,7 +170,7 @@ async def _running(
             process.kill()
 
 
-async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
+async def _answers(url: str, process: asyncio.subprocess.Process, status: int = _OK) -> None:
     deadline = time.monotonic() + _READY_WITHIN
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < deadline:
@@ -142,7 +179,7 @@ async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
                 raise StackFailedError(msg)
             try:
                 async with session.get(url) as response:
-                    if response.status == _OK:
+                    if response.status == status:
                         return
             except aiohttp.ClientError:
                 pass

@@ -29,6 +29,7 @@ _LISTS: dict[str, tuple[Covered, ...]] = {
     "`GET /v1/responses/{id}/input_items`": other_requests.INPUT_ITEMS_QUERY,
     "`POST /v1/responses/input_tokens`": other_requests.INPUT_TOKENS,
     "`POST /v1/responses/compact`": other_requests.COMPACT,
+    "`POST /v1/check`": other_requests.CHECK,
     "`POST /v1/conversations`": other_requests.CONVERSATION_CREATE,
     "`POST /v1/conversations/{id}`": other_requests.CONVERSATION_UPDATE,
     "`POST /v1/conversations/{id}/items`": (

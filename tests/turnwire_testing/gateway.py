@@ -1,6 +1,7 @@
 """A gateway in one process: real handlers between logs in memory and a broker."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -8,6 +9,7 @@ from fastapi import FastAPI
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from turnwire_chassis.auditing.memory_audit_log import MemoryAuditLog
 from turnwire_chassis.memory.event_log import Event
 from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
 from turnwire_contracts.ids import (
@@ -27,6 +29,7 @@ from turnwire_contracts.wire.stream import stream_of
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import World, build
 from turnwire_gateway.identity import ADMIN, LOCAL, Caller
+from turnwire_gateway.limiting.limiter import Limiter, unlimited
 from turnwire_gateway.requests.prompts import Prompts
 from turnwire_gateway.requests.validation import Rules
 from turnwire_gateway.turns import Limits, Turns
@@ -82,7 +85,9 @@ class OrchestratedLog(ReadableLog):
         request = turn.request
         if self.failure is not None:
             body = orjson.dumps(error_envelope(self.failure))
-            answer = FrameMessage("A", 1, self.failure.http_status, 0, body)
+            answer = FrameMessage(
+                "A", 1, self.failure.http_status, self.failure.retry_after_s or 0, body
+            )
             say = self._output.publish if request.watched else self._output.answer
             await say(request.turn_key, answer)
         elif request.watched:
@@ -100,8 +105,14 @@ class OrchestratedLog(ReadableLog):
 class Api:
     """A gateway, and what a test decides about the services behind it."""
 
-    def __init__(self, client: Client, *, prompts: Prompts | None = None) -> None:
-        """Services answer once they are told what."""
+    def __init__(
+        self,
+        client: Client,
+        *,
+        prompts: Prompts | None = None,
+        limiter: Callable[[Callable[[], int]], Limiter] | None = None,
+    ) -> None:
+        """Services answer once they are told what; `limiter` is made for the API's own clock."""
         self.output = LossyOutput()
         self.log = OrchestratedLog(self.output)
         self.client = client
@@ -110,8 +121,17 @@ class Api:
         logs = Logs(self.log, self.output)
         turns = Turns(logs, limits, self._is_watched, self._now_ms)
         rules = Rules(screen=False, prompts=prompts or {})
+        self.audit = MemoryAuditLog()
         self.world = World(
-            client, logs, turns, rules, self._now_ms, guard_timeout_s=2, identify=by_name
+            client,
+            logs,
+            turns,
+            rules,
+            self.audit,
+            self._now_ms,
+            guard_timeout_s=2,
+            identify=by_name,
+            limiter=limiter(self._now_ms) if limiter else unlimited(),
         )
         self.app: FastAPI = build(self.world)
 
@@ -182,11 +202,15 @@ class Api:
 
 
 async def by_name(authorization: str | None) -> Caller:
-    """Take callers at their word: `tenant/owner`, with `/admin` behind it; else the local user."""
+    """Take callers at their word; without one it is the local user.
+
+    `tenant/owner`, and behind it `/admin` or the id of a key (`/key_1`).
+    """
     if authorization is None or authorization.count("/") == 0:
         return LOCAL
-    tenant, owner, *roles = authorization.split("/")
-    return Caller(TenantId(tenant), OwnerId(owner), frozenset(roles) & {ADMIN})
+    tenant, owner, *more = authorization.removeprefix("Bearer ").split("/")
+    key = next((each for each in more if each.startswith("key_")), None)
+    return Caller(TenantId(tenant), OwnerId(owner), frozenset(more) & {ADMIN}, key)
 
 
 def ended(events: list[AnyEvent]) -> ClosedTurn:

@@ -16,8 +16,9 @@ from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_of
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool
+from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool, Tools
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
@@ -165,12 +166,12 @@ class ScriptedTools:
         self.listed: list[AskForTools] = []
         self.calls: list[AskForCall] = []
 
-    async def tools(self, question: AskForTools) -> list[Tool]:
+    async def tools(self, question: AskForTools) -> Tools:
         """See `ToolServers.tools`."""
         self.listed.append(question)
         if question.server.label not in self.offers:
             raise TurnFailedError(UNREACHABLE)
-        return self.offers[question.server.label]
+        return Tools(self.offers[question.server.label])
 
     async def call(self, question: AskForCall) -> Called | Refusal | None:
         """See `ToolServers.call`."""
@@ -178,6 +179,18 @@ class ScriptedTools:
         if question.name in self.holds:
             await self.holds[question.name].wait()
         return self.answers.get(question.name, Called(output=f"{question.name} said so"))
+
+
+class ListeningMeter:
+    """`Meter` that remembers."""
+
+    def __init__(self) -> None:
+        """Have heard of nothing."""
+        self.heard: list[TurnEnded] = []
+
+    async def ended(self, told: TurnEnded) -> None:
+        """See `Meter.ended`."""
+        self.heard.append(told)
 
 
 @dataclass
@@ -190,6 +203,7 @@ class World:
     histories: MemoryHistories = field(default_factory=MemoryHistories)
     guard: ScriptedGuard = field(default_factory=ScriptedGuard)
     tools: ScriptedTools = field(default_factory=ScriptedTools)
+    meter: ListeningMeter = field(default_factory=ListeningMeter)
     policy: Policy = POLICY
     asks: Backend | None = None
     """The backend, where it is not the scripted one."""
@@ -209,6 +223,7 @@ class World:
             histories=self.histories,
             guard=self.guard,
             tools=self.tools,
+            meter=self.meter,
             policy=self.policy,
             now_ms=self._now_ms,
             claim=claim,

@@ -7,6 +7,7 @@ import pytest
 
 from turnwire_dev.commands.checks import first_address
 from turnwire_dev.testing import Doctor, StartUp
+from turnwire_testing.llama_guard import llama_guard
 
 NOTHING_CONFIGURED = {
     "TURNWIRE_NATS_URL": "",
@@ -46,6 +47,61 @@ async def test_each_backend_that_a_file_names_is_asked(doctor: Doctor, tmp_path:
     _, text = await doctor(TURNWIRE_BACKENDS=str(path))
 
     assert "backends.yaml:1: backends: must name at least one backend" in text
+
+
+async def test_the_file_with_the_limits_is_read(doctor: Doctor, tmp_path: Path) -> None:
+    path = tmp_path / "limits.yaml"
+    path.write_text("limits:\n  tenants: { acme: { max_tools: 3 } }\n", encoding="utf-8")
+
+    _, text = await doctor(TURNWIRE_LIMITS=str(path))
+
+    assert f"{path}: default, tenants (acme), keys (none)" in text
+
+    path.write_text("limits:\n  tenants:\n    acme: { max_tool: 3 }\n", encoding="utf-8")
+    code, text = await doctor(TURNWIRE_LIMITS=str(path))
+
+    assert code == 1
+    assert "limits.yaml:3: limits.tenants.acme.max_tool: there is no such key." in text
+
+
+POLICY = """\
+policies:
+  default:
+    input:
+      - {{stage: data, provider: regex, on_error: allow, settings: {{sets: [pii]}}}}
+      - {{stage: safety, provider: llama-guard-3, settings: {{base_url: '{url}', model: m}}}}
+    output:
+      - {{stage: old, provider: regex, enabled: false, settings: {{sets: [pii]}}}}
+      - {{stage: data, provider: regex, settings: {{sets: [pii]}}}}
+"""
+
+
+async def test_a_policy_is_shown_and_the_servers_of_its_stages_are_asked(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.yaml"
+    async with llama_guard() as stub:
+        path.write_text(POLICY.format(url=stub.url), encoding="utf-8")
+        code, text = await doctor(**NOTHING_CONFIGURED, TURNWIRE_GUARD_POLICY=str(path))
+    _, later = await doctor(**NOTHING_CONFIGURED, TURNWIRE_GUARD_POLICY=str(path))
+
+    assert code == 0, text
+    stages = "data (regex, left out when it fails), safety (llama-guard-3)"
+    assert f"guard default/input: {stages}" in text
+    assert "guard default/output: old (regex, off), data (regex); held" in text
+    assert f"guard default/input safety: {stub.url} does not answer: ConnectError" in later
+
+
+async def test_a_policy_that_cannot_be_is_a_problem_with_its_line(
+    doctor: Doctor, tmp_path: Path
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("policies:\n  default:\n    inputs: []\n", encoding="utf-8")
+
+    code, text = await doctor(**NOTHING_CONFIGURED, TURNWIRE_GUARD_POLICY=str(path))
+
+    assert code == 1
+    assert "policy.yaml:3: policies.default.inputs: there is no such key" in text
 
 
 async def test_a_misspelt_setting_is_found(doctor: Doctor) -> None:

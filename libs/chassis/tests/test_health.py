@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from nats.aio.client import Client
 
-from turnwire_chassis.health import Check, HealthServer, broker_check
+from turnwire_chassis.health import Check, Detail, HealthServer, broker_check
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_testing.waiting import eventually
 
@@ -28,11 +28,13 @@ async def broken() -> str | None:
 
 
 @asynccontextmanager
-async def served(folder: Path, checks: Mapping[str, Check]) -> AsyncGenerator[str]:
+async def served(
+    folder: Path, checks: Mapping[str, Check], details: Mapping[str, Detail] | None = None
+) -> AsyncGenerator[str]:
     """Serve health; yields the base URL."""
     port = choose(("health",), folder, taken=0)["health"]
     url = f"http://{LOOPBACK}:{port}"
-    serving = asyncio.create_task(HealthServer(LOOPBACK, port, checks).run())
+    serving = asyncio.create_task(HealthServer(LOOPBACK, port, checks, details).run())
 
     async def answers() -> bool:
         try:
@@ -66,6 +68,13 @@ async def test_a_check_that_fails_is_named_with_its_reason(tmp_path: Path) -> No
     async with served(tmp_path, {"broker": fine, "store": broken}) as url:
         status, body = await get(url, "/healthz")
     assert (status, body) == (503, {"status": "error", "problems": {"store": "it is broken"}})
+
+
+async def test_details_are_told_and_are_no_problem(tmp_path: Path) -> None:
+    async with served(tmp_path, {"broker": fine}, {"policy": lambda: "version 1"}) as url:
+        status, body = await get(url, "/healthz")
+    assert (status, body["status"]) == (200, "ok")
+    assert body["details"] == {"policy": "version 1"}
 
 
 async def test_health_can_change(tmp_path: Path) -> None:

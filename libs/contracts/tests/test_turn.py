@@ -113,6 +113,9 @@ def _next(state: str, event: str) -> type[Any] | None:
         return Sampling
     if event in CHANGES:
         return type(fold(STATES[state]))
+    if state == "sampling" and event.startswith("screened"):
+        # An orchestrator may have a policy that the gateway knows nothing of.
+        return Sampling if event == "screened_safe" else Refused
     return NEXT[state.partition(",")[0]].get(event)
 
 

@@ -183,7 +183,7 @@ async def test_a_turn_that_is_taken_in_that_moment_is_asked_instead_of_closed() 
 async def test_nobody_listens_any_more_when_it_is_over() -> None:
     gateway = await Gateway().happened(WAITING)
     await gateway.changes.cancel(WAITING, "req_2")
-    assert gateway.output._watchers[RESPONSE_ID] == []  # pyright: ignore[reportPrivateUsage]
+    assert gateway.output._watchers[WAITING.turn_key] == []  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("away", ["read", "append"])

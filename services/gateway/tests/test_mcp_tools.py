@@ -253,3 +253,28 @@ def test_an_answer_without_its_call_is_refused_where_nothing_came_before() -> No
     assert "call_7" in failure.message
     check_pairs(accepted(input=[call, output]))
     check_pairs(accepted(input=[output], previous_response_id=f"resp_{'0' * 32}"))
+
+
+def test_half_an_answer_is_refused_where_nothing_came_before() -> None:
+    calls = [
+        {"type": "function_call", "call_id": each, "name": "add", "arguments": "{}"}
+        for each in ("call_7", "call_8")
+    ]
+    output = {"type": "function_call_output", "call_id": "call_7", "output": "4"}
+    later = {"role": "user", "content": "And?"}
+    with pytest.raises(ApiError) as raised:
+        check_pairs(accepted(input=[*calls, output, later]))
+    assert raised.value.failure.message == "No tool output found for function call call_8."
+    check_pairs(accepted(input=[*calls, later]))
+
+
+def test_a_call_of_a_hosted_tool_may_be_answered_as_a_function_is() -> None:
+    call: JSON = {
+        "type": "local_shell_call",
+        "call_id": "call_9",
+        "status": "completed",
+        "action": {},
+    }
+    check_pairs(
+        accepted(input=[call, {"type": "function_call_output", "call_id": "call_9", "output": ""}])
+    )

@@ -11,25 +11,27 @@ from starlette.middleware import Middleware
 from starlette.routing import WebSocketRoute
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
-from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import CancelRequested, Requested
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_dev.claims.ports import LOOPBACK
 from turnwire_gateway.answers.errors import invalid, unavailable
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.identity import Caller, IdentityMiddleware, caller_of
+from turnwire_gateway.limiting.limiter import unlimited
+from turnwire_gateway.limiting.visit import Visit
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.requests.validation import Origin, Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
 from turnwire_gateway.socket.ports import SocketLimits, SocketPorts
 from turnwire_gateway.turns import Limits, Turns
 from turnwire_testing.examples import AT, closed, fresh_id, message
+from turnwire_testing.listening import listening
 from turnwire_testing.sockets import Socket, connected
 from turnwire_testing.waiting import eventually
 
@@ -70,10 +72,15 @@ class Stage:
         """Give the application."""
         about = Limits(turn_timeout_s=60, stream_grace_s=0, max_body_bytes=LARGEST)
         turns = Turns(Logs(self.log, self.output), about, self._nobody, lambda: AT)
-        ports = SocketPorts(turns, self._read, self._admit, inherit=True, limits=limits)
+        ports = SocketPorts(
+            turns, self._read, self._admit, self._visit, inherit=True, limits=limits
+        )
         route = WebSocketRoute("/v1/responses", SocketHandlers(ports).connect)
         identity = Middleware(IdentityMiddleware, identify=caller_of)
         return Starlette(routes=[route], middleware=[Middleware(RequestIdMiddleware), identity])
+
+    def _visit(self, caller: Caller) -> Visit:
+        return Visit(unlimited(), caller, 0)
 
     async def begin(self) -> Requested:
         """Take the next turn and tell its first two frames."""
@@ -103,7 +110,9 @@ class Stage:
         told = FrameMessage(kind, 1, first, len(frames), b"".join(frames))
         await self.output.publish(request.turn_key, told)
 
-    def _read(self, fields: JSON, caller: Caller, request_id: str) -> Requested:
+    def _read(
+        self, fields: JSON, caller: Caller, request_id: str, application: str | None
+    ) -> Requested:
         if fields.get("input") == BROKEN_INPUT:
             raise RuntimeError("a fault of the gateway")
         origin = Origin(
@@ -112,6 +121,7 @@ class Stage:
             request_id=request_id,
             response_id=fresh_id(),
             at=AT,
+            application=application,
         )
         return requested(fields, origin, Rules(screen=False, prompts={}))
 
@@ -127,22 +137,8 @@ class Stage:
 async def staged(limits: SocketLimits) -> AsyncGenerator[Stage]:
     """Run a gateway on a free port."""
     stage = Stage("")
-    server = TaskServer(stage.app(limits), LOOPBACK, 0, largest_message=LARGEST)
-    serving = asyncio.create_task(server.run_until_cancelled())
-
-    async def listens() -> bool:
-        return server.started
-
-    try:
-        await eventually(listens)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        stage.url = f"http://{LOOPBACK}:{port}/v1"
+    async with listening(stage.app(limits), LARGEST) as stage.url:
         yield stage
-    finally:
-        serving.cancel()
-        async with asyncio.timeout(WITHIN_S):
-            with pytest.raises(asyncio.CancelledError):
-                await serving
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ async def test_a_stream_waits_a_while_for_its_reader_to_come_back() -> None:
     await gateway.turns.end_stream(feed, ended=False, begun=True)
     again = await gateway.turns.join_stream(TURN, 0)
     await gateway.decided()
-    assert gateway.asked_about == [RESPONSE_ID]
+    assert gateway.asked_about == [TURN]
     assert await gateway.wishes() == []
     await gateway.turns.end_stream(again, ended=True, begun=True)
 
@@ -220,5 +220,5 @@ async def test_a_client_that_leaves_a_turn_with_a_key_gives_it_time(gateway: Gat
     async with asyncio.timeout(WITHIN_S):
         assert await answering is None
     await gateway.decided()
-    assert gateway.asked_about == [RESPONSE_ID]
+    assert gateway.asked_about == [TURN]
     assert await gateway.wishes() == []

@@ -1,23 +1,38 @@
-"""What the guard answers to bytes, good and bad; it always answers."""
+"""What the guard answers to what it is asked."""
+
+import asyncio
+from dataclasses import dataclass, field
 
 import pytest
 
+from turnwire_contracts.events import OutputCheck
 from turnwire_contracts.queries import (
     GUARD_CHECK,
     AskForCheck,
     NeedsHistory,
     Refusal,
+    Said,
     Verdict,
     Violation,
 )
+from turnwire_guard.admission import Admission
 from turnwire_guard.handlers import Handlers
-from turnwire_guard.pipeline import Finding, OnError, ProviderError, Stage
-from turnwire_guard.policy import NO_POLICY, Policy
+from turnwire_guard.pipeline import (
+    Finding,
+    HistoryWantedError,
+    OnError,
+    Provider,
+    ProviderError,
+    Stage,
+)
+from turnwire_guard.policy import NO_POLICY, Application, Policy
+from turnwire_guard.policy_file import PolicyFile
+from turnwire_guard.verdict_cache import VerdictCache
 
 QUESTION = AskForCheck(check_type="input", input="hello")
 
 
-class Raises:
+class Raises(Provider):
     """A provider that raises."""
 
     def __init__(self, error: Exception) -> None:
@@ -29,12 +44,22 @@ class Raises:
 
 
 def policy(error: Exception, on_error: OnError = "block") -> Policy:
-    stage = Stage("model", "raises", Raises(error), on_error=on_error)
-    return Policy({"default": {"input": (stage,)}})
+    return checking(Stage("model", "raises", Raises(error), on_error=on_error))
+
+
+def checking(*stages: Stage) -> Policy:
+    """Check inputs by these stages."""
+    return Policy({"default": Application({"input": stages})})
+
+
+def guard(policy: Policy, *, at_once: int = 2, timeout_s: float = 20, entries: int = 0) -> Handlers:
+    """Give a guard for which one more than `at_once` may wait."""
+    admission = Admission(at_once, waiting=1)
+    return Handlers(PolicyFile(None, policy), admission, VerdictCache(entries), timeout_s)
 
 
 async def answer(policy: Policy, body: bytes) -> Verdict | NeedsHistory | Refusal:
-    return GUARD_CHECK.answered(await Handlers(policy).check(body))
+    return GUARD_CHECK.answered(await guard(policy).check(body))
 
 
 async def refused(policy: Policy, body: bytes) -> tuple[int, str, str]:
@@ -86,13 +111,118 @@ async def test_a_bug_lets_nothing_pass_even_where_failing_is_allowed() -> None:
 
 
 async def test_violations_reach_the_asker() -> None:
-    class Finds:
+    class Finds(Provider):
         async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
             return (Finding(question.input),)
 
-    found = Policy({"default": {"input": (Stage("words", "finds", Finds()),)}})
+    found = checking(Stage("words", "finds", Finds()))
 
     assert await answer(found, GUARD_CHECK.ask(QUESTION)) == Verdict(
         safe=False,
         violations=[Violation(category="hello", provider="finds", stage="words", step=1)],
     )
+
+
+async def test_a_provider_that_wants_history_has_the_asker_bring_it() -> None:
+    wanting = policy(HistoryWantedError(3))
+
+    assert await answer(wanting, GUARD_CHECK.ask(QUESTION)) == NeedsHistory(3)
+
+
+@pytest.mark.parametrize(
+    ("check_type", "enabled", "output"),
+    [("input", True, "at_end"), ("input", False, "unchecked"), ("tool_output", True, "unchecked")],
+)
+async def test_a_verdict_on_an_input_says_how_the_answer_will_be_checked(
+    check_type: str, output: OutputCheck, *, enabled: bool
+) -> None:
+    stage = Stage("s", "gated", Gated(), enabled=enabled)
+    application = Application({"output": (stage,)}, output_check="at_end")
+    body = GUARD_CHECK.ask(AskForCheck(check_type, "x", "shop"))
+
+    given = await answer(Policy({"shop": application}), body)
+
+    assert given == Verdict(safe=True, output=output)
+
+
+@dataclass
+class Gated(Provider):
+    """A provider that answers when it may, and counts."""
+
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: int = 0
+    unsafe: str = "unsafe"
+
+    async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
+        self.asked += 1
+        await self.open.wait()
+        return (Finding("c"),) if question.input == self.unsafe else ()
+
+
+async def test_who_comes_when_too_many_wait_is_refused_at_once() -> None:
+    gated = Gated()
+    handlers = guard(checking(Stage("s", "gated", gated)), at_once=2)
+    body = GUARD_CHECK.ask(QUESTION)
+
+    checks = [asyncio.create_task(handlers.check(body)) for _ in range(5)]
+    refused, waiting = await asyncio.wait(checks, return_when=asyncio.FIRST_COMPLETED)
+
+    assert (len(refused), len(waiting), gated.asked) == (2, 3, 2)
+    for each in refused:
+        given = GUARD_CHECK.answered(each.result())
+        assert isinstance(given, Refusal)
+        assert given.failure.code == "guard_unavailable"
+    gated.open.set()
+    done = [GUARD_CHECK.answered(await each) for each in waiting]
+    assert done == [Verdict(safe=True)] * 3
+
+
+async def test_a_check_that_takes_too_long_is_given_up_even_where_failing_is_allowed() -> None:
+    slow = checking(Stage("s", "gated", Gated(), on_error="allow"))
+
+    given = GUARD_CHECK.answered(await guard(slow, timeout_s=0.05).check(GUARD_CHECK.ask(QUESTION)))
+
+    assert isinstance(given, Refusal)
+    assert given.failure.code == "guard_unavailable"
+
+
+async def asked_for(handlers: Handlers, gated: Gated, question: AskForCheck) -> tuple[bool, int]:
+    """Ask; gives whether it is safe, and how often the provider was asked so far."""
+    verdict = GUARD_CHECK.answered(await handlers.check(GUARD_CHECK.ask(question)))
+    assert isinstance(verdict, Verdict)
+    return verdict.safe, gated.asked
+
+
+async def test_a_verdict_is_remembered_for_the_same_question_only() -> None:
+    gated = Gated()
+    gated.open.set()
+    handlers = guard(checking(Stage("s", "gated", gated)), entries=2)
+    unsafe, elsewhere = AskForCheck("input", "unsafe"), AskForCheck("input", "hello", "shop")
+    talk = AskForCheck("input", "hello", conversation=[Said("user", "hello")])
+
+    assert await asked_for(handlers, gated, QUESTION) == (True, 1)
+    assert await asked_for(handlers, gated, QUESTION) == (True, 1)
+    assert await asked_for(handlers, gated, unsafe) == (False, 2)
+    assert await asked_for(handlers, gated, unsafe) == (False, 2)
+    assert await asked_for(handlers, gated, elsewhere) == (True, 3)
+    assert await asked_for(handlers, gated, talk) == (True, 4)
+    assert await asked_for(handlers, gated, QUESTION) == (True, 5), "it had to make room"
+
+
+async def test_nothing_is_remembered_unless_it_is_asked_for() -> None:
+    gated = Gated()
+    gated.open.set()
+    handlers = guard(checking(Stage("s", "gated", gated)))
+
+    assert await asked_for(handlers, gated, QUESTION) == (True, 1)
+    assert await asked_for(handlers, gated, QUESTION) == (True, 2)
+
+
+async def test_a_verdict_that_did_without_a_stage_is_not_remembered() -> None:
+    gated = Gated()
+    gated.open.set()
+    broken = Stage("model", "raises", Raises(ProviderError("down")), on_error="allow")
+    handlers = guard(checking(broken, Stage("s", "gated", gated)), entries=9)
+
+    assert await asked_for(handlers, gated, QUESTION) == (True, 1)
+    assert await asked_for(handlers, gated, QUESTION) == (True, 2)

@@ -12,6 +12,7 @@ from turnwire_guard.pipeline import (
     Finding,
     Outcome,
     Pipeline,
+    Provider,
     ProviderError,
     Stage,
     StageFailedError,
@@ -22,7 +23,7 @@ QUESTION = AskForCheck(check_type="input", input="hello")
 
 
 @dataclass
-class Says:
+class Says(Provider):
     """A provider that says what it was told to, and counts how often it was asked."""
 
     findings: tuple[Finding, ...] = ()

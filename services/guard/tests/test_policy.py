@@ -1,9 +1,12 @@
 """What a policy file may say, and what the guard says to one that says something else."""
 
+from pathlib import Path
+
 import pytest
 
 from turnwire_chassis.yaml_place import PlaceError
 from turnwire_guard.policy import NO_POLICY, parse_policy
+from turnwire_guard.providers import PROVIDERS
 
 POLICY = """\
 policies:
@@ -92,6 +95,27 @@ def test_without_a_policy_every_pipeline_is_empty() -> None:
             "'regexp' is not possible. Did you mean 'regex'?",
         ),
         (
+            "    output: []",
+            "    output_check: hold",
+            15,
+            "policies.default.output_check",
+            "'hold' is not possible. Did you mean 'held'?",
+        ),
+        (
+            "{patterns: {rude: [darn]}}",
+            "{sets: [pi]}",
+            14,
+            "policies.default.input[1].settings.sets[0]",
+            "'pi' is not possible. Did you mean 'pii'?",
+        ),
+        (
+            "{patterns: {rude: [darn]}}",
+            "{}",
+            14,
+            "policies.default.input[1].settings",
+            "must have one of the keys patterns, sets, words, hosts",
+        ),
+        (
             "on_error: allow",
             "on_error: ignore",
             6,
@@ -174,6 +198,7 @@ def test_what_is_wrong_is_named_by_file_line_and_key(
         ("policies: {[a]: {}}", "p.yaml:1: policies: must have plain words as keys"),
         ('policies: {a: "\\d"}', "p.yaml:1: this is not YAML: found unknown escape character 'd'"),
         ("a: 1\n---\nb: 2", "p.yaml:2: this is not YAML: but found another document"),
+        ("[" * 1000, "p.yaml:1: is nested too deeply"),
         ("a: \x07", "p.yaml:1: this is not YAML: unacceptable character"),
     ],
 )
@@ -187,3 +212,46 @@ def test_a_pipeline_may_be_written_once_and_used_twice() -> None:
     )
 
     assert policy.pipeline("c", "input") == ()
+
+
+def test_outputs_are_held_where_a_stage_checks_them_unless_the_policy_says_otherwise() -> None:
+    stage = "[{stage: s, provider: regex, settings: {sets: [pii]}}]"
+    off = "[{stage: s, provider: regex, enabled: false, settings: {sets: [pii]}}]"
+    policy = parse_policy(
+        f"policies:\n  default: {{output: {stage}}}\n"
+        f"  late: {{output: {stage}, output_check: at_end}}\n"
+        f"  off: {{output: {off}, output_check: at_end}}\n  none: {{output_check: at_end}}",
+        "p.yaml",
+    )
+
+    assert policy.output_check(None) == policy.output_check("elsewhere") == "held"
+    assert policy.output_check("late") == "at_end"
+    assert policy.output_check("off") == policy.output_check("none") == "unchecked"
+    assert NO_POLICY.output_check(None) == "unchecked"
+
+
+def test_a_version_is_that_of_the_content() -> None:
+    one, same = parse_policy(POLICY, "p.yaml"), parse_policy(POLICY, "q.yaml")
+
+    assert one.version == same.version
+    assert one.version != parse_policy(POLICY + "# later", "p.yaml").version != NO_POLICY.version
+
+
+def test_all_stages_are_listed_with_their_place() -> None:
+    listed = parse_policy(POLICY, "p.yaml").stages()
+
+    assert [(application, check, stage.name) for application, check, stage in listed] == [
+        ("default", "input", "secrets"),
+        ("default", "input", "words"),
+        ("shop", "tool_output", "s"),
+    ]
+
+
+def test_the_policy_of_the_guards_page_is_one() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "guard.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+
+    policy = parse_policy(example, "guard.md")
+
+    assert {stage.provider_name for *_, stage in policy.stages()} == set(PROVIDERS)
+    assert policy.pipeline("shop", "input") == ()

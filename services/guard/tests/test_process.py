@@ -13,11 +13,20 @@ import pytest
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import ask, connect
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_contracts.queries import (
+    GUARD_CHECK,
+    AskForCheck,
+    NeedsHistory,
+    Refusal,
+    Verdict,
+    Violation,
+)
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts.nats import nats_url as url_of
 from turnwire_dev.parts.nats import running_nats
 from turnwire_dev.supervision.probe import NoAnswerError, get
+from turnwire_guard.policy import parse_policy
+from turnwire_testing.llama_guard import LlamaGuardStub, llama_guard
 
 WITHIN_S = 20
 # One second is promised; the other is for a machine that has more to do.
@@ -47,6 +56,13 @@ class GuardProcess:
                 assert self.process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.02)
 
+    async def says(self, text: str) -> None:
+        """Wait until the health check says `text`, and is well."""
+        async with asyncio.timeout(WITHIN_S):
+            while text not in (answer := await get(self.health_url)).body.decode():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert answer.status == 200
+
     async def stop(self) -> float:
         """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
         loop = asyncio.get_running_loop()
@@ -67,7 +83,7 @@ class GuardProcess:
             return 0
 
 
-StartGuard = Callable[[str], Awaitable[GuardProcess]]
+StartGuard = Callable[..., Awaitable[GuardProcess]]
 
 
 @pytest.fixture
@@ -83,7 +99,7 @@ async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[Start
     """Start guards for a broker; those that still run afterwards are killed."""
     started: list[GuardProcess] = []
 
-    async def start(broker_url: str) -> GuardProcess:
+    async def start(broker_url: str, **settings: str) -> GuardProcess:
         folder = tmp_path / f"guard-{len(started)}"
         folder.mkdir()
         port = choose(("health",), folder, taken=0)["health"]
@@ -92,6 +108,7 @@ async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[Start
             "TURNWIRE_NATS_URL": broker_url,
             "TURNWIRE_GUARD_POLICY": str(policy_file),
             "TURNWIRE_HEALTH_PORT": str(port),
+            **settings,
         }
         with (folder / "log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
@@ -214,3 +231,81 @@ async def test_a_bad_policy_keeps_it_from_starting(
         f"turnwire guard: {policy_file}:3: policies.default.inputs: there is no such key. "
         "Did you mean 'input'?\n"
     )
+
+
+async def test_every_guard_follows_the_policy_by_itself_and_ignores_a_bad_one(
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+) -> None:
+    guards = [await start_guard(nats_url), await start_guard(nats_url)]
+    for guard in guards:
+        await guard.becomes(200)
+    assert await verdicts(client, RUDE) == {False}
+
+    rewrite(policy_file, POLICY.replace("darn", "hello"))
+    for guard in guards:
+        await guard.says(parse_policy(POLICY.replace("darn", "hello"), "p").version)
+    assert await verdicts(client, RUDE) == {True}
+    assert await verdicts(client, SAFE) == {False}
+
+    rewrite(policy_file, POLICY.replace("input", "inputs"))
+    for guard in guards:
+        await guard.says("the file is ignored: ")
+    assert await verdicts(client, SAFE) == {False}
+    for guard in guards:
+        await guard.stop()
+        assert "Did you mean 'input'?" in guard.log.read_text()
+
+
+async def verdicts(client: Client, question: AskForCheck) -> set[bool]:
+    """Ask so often that each of two guards is asked; gives whether it was safe."""
+    given = await asyncio.gather(*(ask(client, GUARD_CHECK, question, WITHIN_S) for _ in range(40)))
+    return {isinstance(verdict, Verdict) and verdict.safe for verdict in given}
+
+
+def rewrite(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+async def test_a_model_behind_the_guard_is_asked_and_blocks_while_it_is_down(
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+) -> None:
+    async with llama_guard() as stub:
+        rewrite(policy_file, judged_by(stub))
+        await (await start_guard(nats_url)).becomes(200)
+
+        assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
+        unsafe = AskForCheck(check_type="input", input="[[S10]]")
+        assert await ask(client, GUARD_CHECK, unsafe, WITHIN_S) == Verdict(
+            safe=False, violations=[Violation("S10", "llama-guard-3", "safety", 1, "Hate")]
+        )
+
+    refused = await ask(client, GUARD_CHECK, SAFE, WITHIN_S)
+    assert isinstance(refused, Refusal)
+    assert refused.failure.code == "guard_unavailable"
+
+
+def judged_by(stub: LlamaGuardStub) -> str:
+    settings = f"{{base_url: '{stub.url}', model: 'llama-guard3:8b', timeout_s: 30}}"
+    stage = f"{{stage: safety, provider: llama-guard-3, settings: {settings}}}"
+    return f"policies:\n  default:\n    input:\n      - {stage}"
+
+
+async def test_in_a_flood_those_who_cannot_wait_hear_so_at_once(
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+) -> None:
+    few = {"TURNWIRE_GUARD_MAX_CHECKS": "1", "TURNWIRE_GUARD_MAX_WAITING": "2"}
+    async with llama_guard() as stub:
+        rewrite(policy_file, judged_by(stub))
+        await (await start_guard(nats_url, **few)).becomes(200)
+        stub.may_answer.clear()
+
+        asking = {asyncio.create_task(ask(client, GUARD_CHECK, SAFE, WITHIN_S)) for _ in range(20)}
+        refused: set[asyncio.Task[Verdict | NeedsHistory | Refusal]] = set()
+        while len(refused) < 17:
+            done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            refused |= done
+
+        assert all(isinstance(each.result(), Refusal) for each in refused)
+        stub.may_answer.set()
+        assert await asyncio.gather(*asking) == [Verdict(safe=True)] * 3
+        assert stub.most_at_once == 1

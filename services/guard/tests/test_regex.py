@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from turnwire_chassis.yaml_place import read_yaml
 from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.pipeline import Finding, Provider
-from turnwire_guard.providers import regex
+from turnwire_guard.providers.regex import provider as regex
 
 
 def provider(**patterns: list[str]) -> Provider:

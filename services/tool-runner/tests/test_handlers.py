@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TenantId
@@ -25,7 +26,15 @@ from turnwire_testing.waiting import eventually
 from turnwire_tool_runner.calling.breaker import BreakerRules
 from turnwire_tool_runner.calling.gate import Gate, GateRules
 from turnwire_tool_runner.handlers import Handlers, Ports
-from turnwire_tool_runner.tool_servers import Call, Outcome, Signs, Target, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import (
+    Call,
+    Listing,
+    Outcome,
+    Signs,
+    Target,
+    ToolServerError,
+    Visit,
+)
 
 TENANT = TenantId("acme")
 SERVER = ToolServer("weather", "http://tools/mcp")
@@ -49,10 +58,10 @@ class FakeServers:
     target: Target = TARGET
     told: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
 
-    async def list_tools(self, visit: Visit) -> list[Tool]:
+    async def list_tools(self, visit: Visit) -> Listing:
         assert visit == Visit(TENANT, self.target)
         await self._answer(None)
-        return [TOOL, Tool(name="other", input_schema={})]
+        return Listing([TOOL, Tool(name="other", input_schema={})], ("torn",))
 
     async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
         assert visit.tenant == TENANT
@@ -173,19 +182,51 @@ async def test_secrets_are_in_no_answer_and_in_no_sign_of_life() -> None:
     servers = FakeServers(text=f"You are {SECRET}.", may_answer=asyncio.Event())
     calling = asyncio.create_task(called(servers))
 
-    async def has_told_twice() -> bool:
-        return len(servers.told) == 2
+    async def has_told() -> bool:
+        return bool(servers.told)
 
-    await eventually(has_told_twice)
+    await eventually(has_told)
     assert servers.may_answer
     servers.may_answer.set()
 
     assert await calling == Called(output="You are [redacted].")
     subject = subjects.tool_progress("mcp_1")
-    assert servers.told == [
-        (subject, {"call_id": "mcp_1", "message": None}),
-        (subject, {"call_id": "mcp_1", "message": "half, [redacted]"}),
-    ]
+    assert servers.told == [(subject, {"call_id": "mcp_1", "message": "half, [redacted]"})]
+
+
+async def test_a_list_is_watched_like_a_call_and_tells_what_was_left_out() -> None:
+    servers = FakeServers(may_answer=asyncio.Event())
+    runner = handlers(servers)
+    listing = asyncio.create_task(
+        runner.list_tools(TOOLS_LIST.ask(replace(QUESTION, call_id="list_1")))
+    )
+
+    async def has_told() -> bool:
+        return bool(servers.told)
+
+    await eventually(has_told)
+    assert servers.told[0][0] == subjects.tool_progress("list_1")
+    assert servers.may_answer
+    servers.may_answer.set()
+
+    answer = TOOLS_LIST.answered(await listing)
+    assert isinstance(answer, Tools)
+    assert answer.left_out == ["torn"]
+
+
+async def test_a_list_is_given_up_by_its_id() -> None:
+    servers = FakeServers(may_answer=asyncio.Event())
+    runner = handlers(servers)
+    question = TOOLS_LIST.ask(replace(QUESTION, call_id="list_1"))
+    listing = asyncio.create_task(runner.list_tools(question))
+
+    async def is_asked() -> bool:
+        return bool(servers.asked)
+
+    await eventually(is_asked)
+    runner.cancel(subjects.tool_cancel("list_1"))
+
+    assert isinstance(TOOLS_LIST.answered(await listing), Refusal)
 
 
 async def test_a_call_is_given_up_by_its_id() -> None:

@@ -84,7 +84,7 @@ async def test_it_answers_what_goes_wrong_and_goes_on(
     assert isinstance(TOOLS_LIST.answered(reply.data), Refusal)
     assert await code_of(client, dead_url) == "mcp_unreachable"
     assert await code_of(client, await serve_bytes(None)) == "mcp_timeout"
-    assert await code_of(client, await serve_bytes(b"hello\r\n")) == "mcp_protocol_error"
+    assert await code_of(client, await serve_bytes(b"hello\r\n\r\n")) == "mcp_protocol_error"
 
 
 async def test_a_list_that_the_broker_does_not_carry_is_refused(

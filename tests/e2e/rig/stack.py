@@ -93,6 +93,7 @@ class Stack:
             "TURNWIRE_MONGODB_URL": run["mongodb_url"],
             # Empty where a file names the backends.
             "TURNWIRE_BACKEND_URL": run["backend_url"],
+            "TURNWIRE_VIEW_KEY": (self.data / "view.key").read_text(encoding="ascii").strip(),
         }
         return {**self.environment, **{name: value for name, value in told.items() if value}}
 

@@ -38,6 +38,21 @@ def replay(
     tell(response_or_conversation, from_file, export, tenant)
 
 
+@app.command()
+def audit(
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Only acts in this tenant.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Only acts from then on: 2026-11-27T08:00, or 30m, 12h, 7d.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print who did what only admins and operators may: to what, and when."""
+    from turnwire_dev.commands.audit import audit as tell  # noqa: PLC0415 -- as for replay
+
+    tell(tenant, since, as_json=json)
+
+
 def main() -> None:
     """Run the command line."""
     app()

@@ -11,15 +11,14 @@ from turnwire_dev.parts import model, mongo, nats
 from turnwire_dev.parts.members import (
     GATEWAY,
     MODULES,
-    TOOL_RUNNER,
     gateway_child,
     service_child,
 )
+from turnwire_dev.parts.secrets_of import SEAL_KEY, VIEW_KEY, told_to
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 
 MONITOR = "nats-monitor"
-_SEAL_KEY = f"{PREFIX}SEAL_KEY"
 _ALLOWED = f"{PREFIX}ALLOW_PRIVATE_URLS"
 _LOOPBACK = "loopback"
 """Where only this machine can ask, its own MCP servers may be called."""
@@ -93,15 +92,15 @@ def _services(
     ports: Mapping[str, int],
 ) -> tuple[ChildSpec, ...]:
     address = (settings.host, settings.port)
-    sealed = {_SEAL_KEY: environment.get(_SEAL_KEY) or seal_key(folder.seal_key)}
-    # Nobody else can open what goes between these two.
-    others = {name: value for name, value in environment.items() if name != _SEAL_KEY}
+    keys = {
+        SEAL_KEY: environment.get(SEAL_KEY) or seal_key(folder.seal_key),
+        VIEW_KEY: environment.get(VIEW_KEY) or seal_key(folder.view_key),
+    }
+    told = {name: told_to(name, {**environment, **keys}) for name in MODULES}
     return tuple(
-        gateway_child(folder, {**others, **sealed}, address, ports[name])
+        gateway_child(folder, told[name], address, ports[name])
         if name == GATEWAY
-        else service_child(
-            name, folder, {**others, **(sealed if name == TOOL_RUNNER else {})}, ports[name]
-        )
+        else service_child(name, folder, told[name], ports[name])
         for name in MODULES
     )
 

@@ -127,6 +127,10 @@ class Screen:
         end = "" if text.endswith((".", "?")) else "."
         self._line(f"[red]problem[/]  {check}: {escape(text)}{end} {escape(way_out)}")
 
+    def plain(self, text: str) -> None:
+        """A line as it is, also for programs to read."""
+        self._line(escape(text))
+
     def chapter(self, chapter: Chapter) -> None:
         """One event of a turn that is told again."""
         self._line(f"[bold]{escape(chapter.heading)}[/]")

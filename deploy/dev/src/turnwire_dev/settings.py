@@ -53,6 +53,14 @@ class RunnerSettings(BaseSettings):
         description="A YAML file that names several inference servers. Set: it is used, and no "
         "local model is started.",
     )
+    limits: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None,
+        description="The YAML file with the limits of tenants and API keys; read by the gateway.",
+    )
+    guard_policy: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None,
+        description="The YAML file that says what the guard checks; `turnwire doctor` looks at it.",
+    )
     default_instructions: str | None = Field(
         default=None, description="Instructions for turns that bring none; read by the services."
     )

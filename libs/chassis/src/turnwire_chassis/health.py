@@ -12,6 +12,9 @@ from turnwire_chassis.http_server import TaskServer
 Check = Callable[[], Awaitable[str | None]]
 """Gives `None` when all is well, else what is wrong."""
 
+Detail = Callable[[], str]
+"""Says something that operators want to know and that is no reason to be ill."""
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -31,9 +34,16 @@ def broker_check(client: Client) -> Check:
 class HealthServer:
     """Serves the checks of one service for as long as the service runs."""
 
-    def __init__(self, host: str, port: int, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        checks: Mapping[str, Check],
+        details: Mapping[str, Detail] | None = None,
+    ) -> None:
         """Port 0 serves nothing."""
         self._checks = checks
+        self._details = details or {}
         self._server = TaskServer(self._answer, host, port) if port else None
 
     async def run(self) -> None:
@@ -50,10 +60,13 @@ class HealthServer:
         found = scope["path"] == "/healthz"
         problems = await self._problems() if found else {}
         status = (503 if problems else 200) if found else 404
-        body = orjson.dumps({"status": "ok" if status == 200 else "error", "problems": problems})  # noqa: PLR2004 -- HTTP's own numbers
+        well = found and not problems
+        said: dict[str, Any] = {"status": "ok" if well else "error", "problems": problems}
+        if found and self._details:
+            said["details"] = {name: detail() for name, detail in self._details.items()}
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": orjson.dumps(said)})
 
     async def _problems(self) -> dict[str, str]:
         problems: dict[str, str] = {}

@@ -98,6 +98,24 @@ class Place:
                     return number
         raise self.error("must be a number above 0")
 
+    def whole(self) -> int:
+        """A whole number above zero."""
+        number = self.positive()
+        if number != int(number):
+            raise self.error("must be a whole number above 0")
+        return int(number)
+
+    def probability(self) -> float:
+        """A number above 0 and below 1."""
+        number = self.positive()
+        if number >= 1:
+            raise self.error("must be a probability between 0 and 1")
+        return number
+
+    def is_word(self, word: str) -> bool:
+        """Whether it is this text."""
+        return isinstance(self.node, yaml.ScalarNode) and self.node.value == word
+
     def one_of(self, choices: Collection[str]) -> str:
         """A text out of few."""
         chosen = self.text()
@@ -118,6 +136,8 @@ def read_yaml(text: str, file: str) -> Place:
         raise _error(file, line, "", f"this is not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise _error(file, 0, "", f"this is not YAML: {error}") from error
+    except RecursionError as error:
+        raise _error(file, 0, "", "is nested too deeply") from error
     if node is None:
         raise _error(file, 0, "", "the file is empty")
     return Place(file, 0, "", node)

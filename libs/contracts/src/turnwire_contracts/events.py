@@ -14,6 +14,10 @@ from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, 
 Item = dict[str, Any]
 """One item as the Responses API writes it."""
 
+OutputCheck = Literal["unchecked", "held", "at_end"]
+"""`held`: nothing is shown before it is checked, sentence by sentence; `at_end`: it is shown as it
+comes and checked when it is whole."""
+
 Status = Literal["completed", "incomplete", "failed", "cancelled"]
 """OpenAI: the states in which a response is finished."""
 
@@ -29,6 +33,8 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     param: str | None = None
     violations: list[dict[str, Any]] | None = None
     """Which checks of the guard refused: `{category, provider, stage, step, reason?}`."""
+    retry_after_s: int | None = None
+    """In how many seconds it may go better; `None`: nobody knows."""
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
@@ -74,7 +80,11 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     stream: bool = False
     store: bool = True
     screen: bool = False
-    """Whether the guard must pass the input before the model is asked."""
+    """Whether the guard judges the turn: what it is asked, told by tools, and answers."""
+    screened: OutputCheck | None = None
+    """Set if the input passed before it was requested: how the output is to be checked."""
+    application: str | None = None
+    """Whose policy the guard judges by (`x-application-id`); `None`: the default."""
     background: bool = False
     """Nobody waits: it has its own lane, its own deadline, and no reader is needed."""
     conversation: ConversationId | None = None
@@ -89,6 +99,8 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """By `server_label`: what opens an MCP server, sealed (`chassis/tool_servers/sealing.py`)."""
     fingerprint: str | None = None
     """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
+    metered: list[str] = []
+    """Whose limits must hear of the turn's end: `tenant`, and `key:<id>` of an API key."""
 
     @property
     def watched(self) -> bool:
@@ -113,6 +125,8 @@ class Screened(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The guard has judged the input; without violations it may pass."""
 
     violations: list[dict[str, Any]] = []
+    output: OutputCheck = "unchecked"
+    """How the output is to be checked, by the policy of that moment."""
 
 
 class ToolsListed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -178,6 +192,11 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     failure: Failure | None = None
     stored: bool = True
     """False: `store: false`, so neither this event nor any other keeps the content."""
+    violations: list[dict[str, Any]] = []
+    """What the guard found in the output (`incomplete_reason`: `content_filter`)."""
+    withheld: bool = False
+    """The output had been shown before the guard blocked it, or could not judge it: `output` has
+    its shape and nothing of its text, and no model is shown it."""
     fields: dict[str, Any] = {}
     """What the backend decided about echoed fields (`service_tier`)."""
 

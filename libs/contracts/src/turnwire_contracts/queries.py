@@ -1,13 +1,13 @@
 """Questions and answers between services: what travels on the request-reply subjects."""
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
 from turnwire_contracts import subjects
 from turnwire_contracts.conversation import Conversation
-from turnwire_contracts.events import Failure, Requested
+from turnwire_contracts.events import Failure, OutputCheck, Requested
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn
 
@@ -189,6 +189,11 @@ class Said(Struct, frozen=True):
     text: str
 
 
+CheckType = Literal["input", "tool_output", "output"]
+CHECK_TYPES: tuple[CheckType, ...] = get_args(CheckType)
+"""What can be checked: what users say, what tools give back, what models answer."""
+
+
 class AskForCheck(Struct, frozen=True):
     """Whether content may pass (Aleph Alpha: `POST /v1/check`)."""
 
@@ -213,11 +218,6 @@ class Violation(Struct, frozen=True, omit_defaults=True):
     stage: str
     step: int
     reason: str | None = None
-
-
-OutputCheck = Literal["unchecked", "held", "at_end"]
-"""`held`: nothing is shown before it is checked, sentence by sentence; `at_end`: it is shown as it
-comes and checked when it is whole."""
 
 
 class Verdict(Struct, frozen=True, tag=True):

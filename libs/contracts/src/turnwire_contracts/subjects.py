@@ -5,6 +5,11 @@ from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
 TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
+AUDIT_STREAM = "AUDIT"
+VIEW_KEYS_STREAM = "KV_VIEW_KEYS"
+"""The key-value bucket `VIEW_KEYS`: the key of each tenant's views. Only the store uses it."""
+LIMITS_STREAM = "KV_LIMITS"
+"""The key-value bucket `LIMITS`: gateways read and write it."""
 
 TURN_EVENTS = "turn.>"
 CONVERSATION_EVENTS = "conversation.>"
@@ -16,6 +21,10 @@ TURN_CHANGES = ("turn.*.*.deleted", "turn.*.*.restored", "turn.*.*.purged", "tur
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
 OUTPUT = "output.>"
 DEAD = "dead.>"
+AUDIT = "audit.>"
+"""Gateway, store and operator publish; the operator alone reads the stream."""
+VIEW_KEYS = "$KV.VIEW_KEYS.*"
+LIMITS = "$KV.LIMITS.>"
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
 BACKGROUND_CONSUMER = "orchestrator-background"
@@ -32,7 +41,10 @@ STORE_HEALTH = "store.health"
 BACKEND_MODELS = "backend.models"
 BACKEND_INPUT_TOKENS = "backend.input_tokens"
 VIEWERS = "viewers.*.*"
+TURN_ENDED = "ended.*"
+"""Orchestrators tell the end of turns that are metered; one gateway hears of each."""
 
+GATEWAY_QUEUE = "gateway"
 GUARD_QUEUE = "guard"
 TOOL_RUNNER_QUEUE = "tool-runner"
 STORE_QUEUE = "store"
@@ -74,6 +86,16 @@ def viewers(tenant: TenantId, response_id: ResponseId) -> str:
     return f"viewers.{tenant}.{response_id}"
 
 
+def limits(tenant: TenantId) -> str:
+    """Name the key of one tenant in the bucket `LIMITS`: what is used of its limits."""
+    return f"$KV.LIMITS.{tenant}"
+
+
+def turn_ended(tenant: TenantId) -> str:
+    """Name the subject on which the end of a metered turn is told to one of the gateways."""
+    return f"ended.{tenant}"
+
+
 def tool_progress(call_id: str) -> str:
     """Name the subject on which a tool-runner says that it still works on a call."""
     return f"tools.progress.{call_id}"
@@ -87,6 +109,16 @@ def tool_cancel(call_id: str) -> str:
 def dead(reason: str, response_id: ResponseId) -> str:
     """Name the subject under which a message that could not be handled is kept."""
     return f"dead.{reason}.{response_id}"
+
+
+def audit_event(tenant: TenantId, kind: str) -> str:
+    """Name the subject of one kind of act in one tenant."""
+    return f"audit.{tenant}.{kind}"
+
+
+def view_key(tenant: TenantId) -> str:
+    """Name the subject of the key of a tenant's views."""
+    return f"$KV.VIEW_KEYS.{tenant}"
 
 
 def parse_turn_event(subject: str) -> tuple[TenantId, ResponseId, str]:

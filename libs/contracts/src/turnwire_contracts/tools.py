@@ -57,12 +57,16 @@ class AskForTools(Struct, frozen=True):
     timeout_s: float = 30.0
     response_id: ResponseId = ResponseId("")
     """The turn that asks: what is sealed opens for it only."""
+    call_id: str = ""
+    """Names this question among all, as that of a call does; empty: nobody listens."""
 
 
-class Tools(Struct, frozen=True, tag=True):
+class Tools(Struct, frozen=True, tag=True, omit_defaults=True):
     """All tools of a server, in its own order."""
 
     tools: list[Tool]
+    left_out: list[str] = []
+    """The names of what the server lists beside them and no model can be offered."""
 
 
 class AskForCall(Struct, frozen=True):

@@ -19,6 +19,7 @@ from turnwire_contracts.events import (
     Item,
     ItemRemoved,
     ItemsAdded,
+    OutputCheck,
     Purged,
     Requested,
     Restored,
@@ -66,6 +67,13 @@ class Sampling(Struct, frozen=True):
     asks_client: bool = False
     """Whether the last of these samples needs its client, too: the turn closes after the round."""
     usage: Usage | None = None
+    output_check: OutputCheck | None = None
+    """How the output is to be checked; `None`: nobody has judged the input."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was done yet, so that the input can still be judged."""
+        return self.output_check is None and not (self.told.items or self.listed or self.samples)
 
 
 class Refused(Struct, frozen=True):
@@ -100,6 +108,8 @@ class ClosedTurn(Struct, frozen=True, omit_defaults=True):
     @property
     def said(self) -> list[Item]:
         """The output that later models are shown."""
+        if self.closed.withheld:
+            return self.told.said
         return [item for item in self.output if item.get("id") not in self.told.lost]
 
     @property
@@ -169,7 +179,9 @@ def effective_instructions(request: Requested, inherited: str | None) -> str | N
 def _requested(turn: Turn, event: Requested) -> Turn:
     if not isinstance(turn, Unborn):
         raise ImpossibleEventError("a turn is requested once")
-    return Screening(event) if event.screen else Sampling(event)
+    if event.screen and event.screened is None:
+        return Screening(event)
+    return Sampling(event, output_check=event.screened)
 
 
 def _started(turn: Turn) -> Turn:
@@ -181,13 +193,8 @@ def _started(turn: Turn) -> Turn:
 def _items_added(turn: Turn, event: ItemsAdded) -> Turn:
     if not isinstance(turn, Unborn):
         raise ImpossibleEventError("items are added once")
-    about: JSON = {
-        "v": event.v,
-        "tenant": event.tenant,
-        "response_id": event.response_id,
-        "at": event.at,
-        "cause": event.cause,
-    }
+    said_of_all = ("v", "tenant", "response_id", "at", "cause")
+    about: JSON = {name: getattr(event, name) for name in said_of_all}
     request = Requested(
         **about,
         owner=event.owner,
@@ -218,11 +225,11 @@ def _changed(turn: Turn, event: Deleted | Restored | ItemRemoved) -> Turn:
 
 
 def _screened(turn: Turn, event: Screened) -> Turn:
-    if not isinstance(turn, Screening):
+    if not isinstance(turn, Screening) and not (isinstance(turn, Sampling) and turn.is_new):
         raise ImpossibleEventError("nothing waited for the guard")
     if event.violations:
         return Refused(turn.request, event)
-    return Sampling(turn.request, cancel=turn.cancel, started=turn.started)
+    return Sampling(turn.request, Told(), turn.cancel, turn.started, output_check=event.output)
 
 
 def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolReturned) -> Turn:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
-from msgspec import Struct
+from msgspec import Struct, field
 from nats.aio.client import Client
 
+from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.admitting.admission import Admission
@@ -16,12 +17,16 @@ from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.contents import Contents
 from turnwire_gateway.conversations.register import Register
+from turnwire_gateway.handlers.admin_acts import AdminActs
+from turnwire_gateway.handlers.checking import CheckHandlers
 from turnwire_gateway.handlers.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.handlers.counting import CountingHandlers
 from turnwire_gateway.handlers.documents import DocumentHandlers
 from turnwire_gateway.handlers.operations import OperationHandlers
 from turnwire_gateway.handlers.responses import ResponseHandlers, ResponsePorts, origin
 from turnwire_gateway.identity import Caller, Identify, IdentityMiddleware, caller_of
+from turnwire_gateway.limiting.limiter import Limiter, unlimited
+from turnwire_gateway.limiting.visit import LimitMiddleware, Visit
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.requests.validation import Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
@@ -37,15 +42,20 @@ class World(Struct, frozen=True):
     logs: Logs
     turns: Turns
     rules: Rules
+    audit: AuditLog
     now_ms: Callable[[], int]
     guard_timeout_s: float = 10.0
     inherit_instructions: bool = True
     identify: Identify = caller_of
+    limiter: Limiter = field(default_factory=unlimited)
+    background_timeout_s: float = 3600.0
 
 
 def build(world: World) -> FastAPI:
     """Give the HTTP application."""
     app = FastAPI(title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None)
+    background_ms = round(world.background_timeout_s * 1000)
+    app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(RequestIdMiddleware)
     store = StoreClient(world.client)
@@ -53,33 +63,44 @@ def build(world: World) -> FastAPI:
     references = References(store, limit)
     changes = Changes(world.logs, world.now_ms)
     register = Register(world.logs.events, store, world.now_ms)
+    acts = AdminActs(world.audit, world.now_ms)
     ports = ResponsePorts(
         turns=world.turns,
         changes=changes,
         store=store,
         admission=Admission(world.logs.events, references, register, world.now_ms),
         check=InputCheck(world.client, world.guard_timeout_s),
+        acts=acts,
         rules=world.rules,
         now_ms=world.now_ms,
     )
     _add_counting(app, CountingHandlers(ports, world.client))
     _add_responses(app, ResponseHandlers(ports))
-    sockets = _socket_ports(ports, inherit=world.inherit_instructions)
+    sockets = _socket_ports(world, ports)
     _add_socket(app, SocketHandlers(sockets))
     contents = Contents(world.logs.events, store, register, changes)
-    about = ConversationPorts(register, contents, references, store, limit, world.now_ms)
+    about = ConversationPorts(register, contents, references, store, acts, limit, world.now_ms)
     _add_conversations(app, ConversationHandlers(about))
+    checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
+    app.add_api_route("/v1/check", checks.check, methods=["POST"])
     _add_operations(app, OperationHandlers(world.client, store))
     _add_documents(app)
     add_fault_handlers(app)
     return app
 
 
-def _socket_ports(ports: ResponsePorts, *, inherit: bool) -> SocketPorts:
-    def read(given: JSON, who: Caller, cause: str) -> Requested:
-        return requested({**given, "stream": True}, origin(ports, who, cause), ports.rules)
+def _socket_ports(world: World, ports: ResponsePorts) -> SocketPorts:
+    background_ms = round(world.background_timeout_s * 1000)
 
-    return SocketPorts(ports.turns, read, ports.admission.admit, inherit)
+    def read(given: JSON, who: Caller, cause: str, application: str | None) -> Requested:
+        where = origin(ports, who, cause, application)
+        return requested({**given, "stream": True}, where, ports.rules)
+
+    def visit(who: Caller) -> Visit:
+        return Visit(world.limiter, who, background_ms)
+
+    inherit = world.inherit_instructions
+    return SocketPorts(ports.turns, read, ports.admission.admit, visit, inherit)
 
 
 def _add_responses(app: FastAPI, handlers: ResponseHandlers) -> None:

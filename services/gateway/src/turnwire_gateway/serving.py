@@ -2,12 +2,16 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 
+import structlog
+from msgspec import MsgspecError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
+from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect, disconnect
 from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
@@ -16,11 +20,16 @@ from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
+from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import World, build
+from turnwire_gateway.limiting.counting.bucket import BucketLedgers
+from turnwire_gateway.limiting.limiter import Limiter
 from turnwire_gateway.requests.validation import Rules, Sealing
 from turnwire_gateway.settings import GatewaySettings
 from turnwire_gateway.turns import Limits, Turns
+
+log = structlog.get_logger()
 
 _ASK_VIEWERS_TIMEOUT_S = 0.25
 _EVENT_OVERHEAD_BYTES = 64 * 1024
@@ -40,6 +49,7 @@ async def serve(settings: GatewaySettings) -> None:
     client = await connect(settings.nats_url, "gateway", on_reconnect)
     world = await _world(settings, client)
     await _answer_for_viewers(client, world.turns)
+    await _hear_of_ends(client, world.limiter)
     server = TaskServer(
         build(world),
         settings.host,
@@ -55,8 +65,10 @@ async def serve(settings: GatewaySettings) -> None:
             await reconnected.wait()
             reconnected.clear()
             await declare(client, settings.stream_replicas)
+            world.limiter.forget()
 
-    background = [asyncio.create_task(health.run()), asyncio.create_task(restore())]
+    running = (health.run(), restore(), world.limiter.keep())
+    background = [asyncio.create_task(each) for each in running]
     try:
         await server.run_until_cancelled()
     finally:
@@ -74,9 +86,12 @@ async def _world(settings: GatewaySettings, client: Client) -> World:
         logs,
         Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
         _rules(settings),
+        JetStreamAuditLog(client),
         _now_ms,
         settings.guard_timeout_s,
         settings.inherit_instructions,
+        limiter=Limiter(settings.allowances, BucketLedgers(jetstream), _name(), _now_ms),
+        background_timeout_s=settings.background_timeout_s,
     )
 
 
@@ -120,6 +135,21 @@ async def _answer_for_viewers(client: Client, turns: Turns) -> None:
             await message.respond(b"yes")
 
     await client.subscribe(subjects.VIEWERS, cb=on_question)
+
+
+async def _hear_of_ends(client: Client, limiter: Limiter) -> None:
+    async def on_end(message: Msg) -> None:
+        try:
+            limiter.turn_ended(TurnEnded.decode(message.data))
+        except MsgspecError:
+            log.warning("end of a turn not read", subject=message.subject)
+
+    await client.subscribe(subjects.TURN_ENDED, subjects.GATEWAY_QUEUE, cb=on_end)
+
+
+def _name() -> str:
+    """Name this process among all gateways there ever were."""
+    return uuid.uuid4().hex
 
 
 def _now_ms() -> int:

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from turnwire_chassis.settings import ServiceSettings, read_file
 from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
 from turnwire_chassis.tool_servers.sealing import Sealer
+from turnwire_gateway.limiting.allowances import Allowances, parse_allowances
 from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
 
@@ -56,6 +57,11 @@ class GatewaySettings(ServiceSettings):
         default=None,
         description="The YAML file with the prompt templates that requests name by `prompt.id`.",
     )
+    limits: Path | None = Field(
+        default=None,
+        description="The YAML file with the limits of tenants and API keys. Every gateway must "
+        "have the same.",
+    )
     inherit_instructions: bool = Field(
         default=True,
         description="Whether instructions carry forward along previous_response_id. "
@@ -77,6 +83,13 @@ class GatewaySettings(ServiceSettings):
         return read_file("TURNWIRE_MCP_SERVERS", self.mcp_servers, parse_tool_servers)
 
     @cached_property
+    def allowances(self) -> Allowances:
+        """The limits, read once. Raises `SettingsError`."""
+        if self.limits is None:
+            return Allowances()
+        return read_file("TURNWIRE_LIMITS", self.limits, parse_allowances)
+
+    @cached_property
     def sealer(self) -> Sealer | None:
         """What seals secrets, if there is a key. Raises `SettingsError`."""
         key = self.seal_key.get_secret_value() if self.seal_key else ""
@@ -85,5 +98,5 @@ class GatewaySettings(ServiceSettings):
     @model_validator(mode="after")
     def _refuse_what_cannot_be(self) -> Self:
         # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
-        _ = self.templates, self.tool_servers, self.sealer
+        _ = self.templates, self.tool_servers, self.allowances, self.sealer
         return self

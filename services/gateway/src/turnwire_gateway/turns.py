@@ -180,7 +180,7 @@ class Turns:
             )
             if heard in done:
                 message = heard.result()
-                return Answer(message.first, message.body)
+                return Answer(message.first, message.body, message.count)
             if leaving in done:
                 await self._left(request)
                 return None
@@ -237,5 +237,6 @@ def _answer_of(turn: object) -> Answer | None:
         return None
     failure = turn.closed.failure
     if failure is not None:
-        return Answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+        body = orjson.dumps(error_envelope(failure))
+        return Answer(failure.http_status, body, failure.retry_after_s or 0)
     return Answer(200, orjson.dumps(answer_object(turn)))

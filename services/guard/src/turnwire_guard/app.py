@@ -7,26 +7,46 @@ import structlog
 from turnwire_chassis.health import HealthServer
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts.queries import GUARD_CHECK
+from turnwire_guard.admission import Admission
 from turnwire_guard.handlers import Handlers
+from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.settings import GuardSettings
+from turnwire_guard.verdict_cache import VerdictCache
 
 SERVICE = "guard"
 
 log = structlog.get_logger()
 
-_CHECKS_AT_ONCE = 64
+_TO_REFUSE = 256
+"""Questions beyond those that wait are taken, too: they are refused at once, not left lying."""
 
 
 async def serve(settings: GuardSettings) -> None:
     """Answer until cancelled."""
-    answering = Answering(settings.nats_url, SERVICE, _CHECKS_AT_ONCE)
-    answering.to(GUARD_CHECK, Handlers(settings.policy).check)
-    checks = {"broker": answering.reachable}
-    health = HealthServer(settings.health_host, settings.health_port, checks)
+    at_once, waiting = settings.guard_max_checks, settings.guard_max_waiting
+    policies = PolicyFile(settings.guard_policy, settings.policy)
+    answering = Answering(settings.nats_url, SERVICE, at_once + waiting + _TO_REFUSE)
+    handlers = Handlers(
+        policies,
+        Admission(at_once, waiting),
+        VerdictCache(settings.guard_cache_entries),
+        settings.guard_timeout_s,
+    )
+    answering.to(GUARD_CHECK, handlers.check)
+    health = HealthServer(
+        settings.health_host,
+        settings.health_port,
+        {"broker": answering.reachable},
+        {"policy": lambda: policies.detail},
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(health.run())
+            await policies.start()
+            tasks.create_task(policies.watch())
             await answering.start()
-            log.info("guard answers", applications=len(settings.policy.applications))
+            applications = len(policies.policy.applications)
+            log.info("guard answers", applications=applications, policy=policies.policy.version)
     finally:
         await answering.stop()
+        await policies.stop()

@@ -1,15 +1,27 @@
 """One method per question: decode, judge, answer. Nothing that is asked raises out of here."""
 
+import asyncio
 from dataclasses import dataclass
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from turnwire_chassis.yaml_place import suggestion
 from turnwire_contracts.events import Failure
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict
-from turnwire_guard.pipeline import StageFailedError, evaluate
-from turnwire_guard.policy import CHECK_TYPES, Policy
+from turnwire_contracts.queries import (
+    CHECK_TYPES,
+    GUARD_CHECK,
+    AskForCheck,
+    NeedsHistory,
+    Refusal,
+    Verdict,
+)
+from turnwire_guard.admission import Admission, FloodedError
+from turnwire_guard.pipeline import HistoryWantedError, StageFailedError, evaluate
+from turnwire_guard.policy import Policy
+from turnwire_guard.policy_file import PolicyFile
+from turnwire_guard.verdict_cache import VerdictCache
 
 log = structlog.get_logger()
 
@@ -27,29 +39,55 @@ _UNAVAILABLE = Refusal(
 class Handlers:
     """Answers what the guard is asked."""
 
-    policy: Policy
+    policies: PolicyFile
+    admission: Admission
+    cache: VerdictCache
+    timeout_s: float
+    """For how long an asker waits, so that nothing is judged for nobody."""
 
     async def check(self, body: bytes) -> bytes:
         """Answer `guard.check`; a guard that cannot judge says so, and nothing passes."""
         try:
-            return GUARD_CHECK.answer(await self._judge(GUARD_CHECK.asked(body)))
+            return GUARD_CHECK.answer(await self._admitted(GUARD_CHECK.asked(body)))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return GUARD_CHECK.answer(_bad_question("invalid_question", str(error)))
+        except FloodedError:
+            log.warning("check refused", reason="too many wait")
+        except TimeoutError:
+            log.warning("check refused", reason="no verdict in time", seconds=self.timeout_s)
         except StageFailedError as error:
             _log_failure(error)
         except Exception:
             log.exception("check failed")
         return GUARD_CHECK.answer(_UNAVAILABLE)
 
-    async def _judge(self, question: AskForCheck) -> Verdict | Refusal:
+    async def _admitted(self, question: AskForCheck) -> Verdict | NeedsHistory | Refusal:
         if question.check_type not in CHECK_TYPES:
             hint = suggestion(question.check_type, CHECK_TYPES)
             return _bad_question("unknown_check_type", f"There is no such check type. {hint}")
-        pipeline = self.policy.pipeline(question.application_id, question.check_type)
-        outcome = await evaluate(pipeline, question)
+        async with (
+            asyncio.timeout(self.timeout_s),
+            self.admission.place(),
+            self.policies.lease() as policy,
+        ):
+            return await self._judge(policy, question)
+
+    async def _judge(self, policy: Policy, question: AskForCheck) -> Verdict | NeedsHistory:
+        if known := self.cache.get(question, policy.version):
+            return known
+        pipeline = policy.pipeline(question.application_id, question.check_type)
+        try:
+            outcome = await evaluate(pipeline, question)
+        except HistoryWantedError as error:
+            return NeedsHistory(error.turns)
+        verdict = outcome.verdict
+        if question.check_type == "input" and verdict.safe:
+            verdict = replace(verdict, output=policy.output_check(question.application_id))
         for failure in outcome.without:
             _log_failure(failure)
-        return outcome.verdict
+        if not outcome.without:
+            self.cache.put(question, policy.version, verdict)
+        return verdict
 
 
 def _log_failure(failure: StageFailedError) -> None:

@@ -12,6 +12,15 @@ class ProviderError(Exception):
     """A provider cannot say whether the content may pass."""
 
 
+class HistoryWantedError(Exception):
+    """A provider judges conversations, and wants so many turns from before this one."""
+
+    def __init__(self, turns: int) -> None:
+        """Ask for `turns` earlier turns."""
+        super().__init__(turns)
+        self.turns = turns
+
+
 class StageFailedError(Exception):
     """A stage could not judge; raised when it must not be left out."""
 
@@ -24,7 +33,7 @@ class StageFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a provider has against the content."""
+    """What a provider has against the content; `reason` never repeats the content."""
 
     category: str
     reason: str | None = None
@@ -34,8 +43,21 @@ class Provider(Protocol):
     """Judges content; one is made for each stage, with that stage's settings."""
 
     async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
-        """Give what is wrong, nothing when all is well. Raises ProviderError."""
+        """Give what is wrong, nothing when all is well.
+
+        Raises ProviderError, and HistoryWantedError if the asker has more of the conversation.
+        """
         ...
+
+    async def start(self) -> None:
+        """Get ready; awaited before the stage is asked anything. Raises ProviderError."""
+
+    async def stop(self) -> None:
+        """Let go of what `start` and `judge` took; nothing is asked afterwards."""
+
+    async def problem(self) -> str | None:
+        """Tell what would keep it from judging now; for `turnwire doctor`."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +83,7 @@ class Outcome:
 
 
 async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
-    """Ask the enabled stages one after the other. Raises StageFailedError.
+    """Ask the enabled stages one after the other. Raises StageFailedError, HistoryWantedError.
 
     `step` counts from 1 and counts disabled stages too: switching one off renames no other.
     """

@@ -27,6 +27,7 @@ from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
 from turnwire_orchestrator.asking.guard_client import GuardService
+from turnwire_orchestrator.asking.meter import Gateways
 from turnwire_orchestrator.asking.tools_client import ToolRunners
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
@@ -107,6 +108,7 @@ def _ports(
         histories=StoreHistories(client, settings.history_cache_bytes),
         guard=GuardService(client, settings.guard_timeout_s),
         tools=ToolRunners(client, settings.tool_list_timeout_s),
+        meter=Gateways(client),
         policy=_policy(settings),
         now_ms=lambda: time.time_ns() // 1_000_000,
         claim=f"{os.getpid()}-{uuid.uuid4().hex}",

@@ -11,6 +11,7 @@ from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Unborn
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.driving.drive import Drive
@@ -103,13 +104,22 @@ class TurnHandlers:
     async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int) -> None:
         if isinstance(owned.turn, ClosedTurn):
             await drive.tell_end_again()
+            # Its tokens may have been charged already; what it holds can be set free twice.
+            await self._tell_meter(owned.turn, tokens=0)
             return
         last = attempt >= MAX_DELIVERIES
         await drive.run(give_up=failures.too_many_owners(attempt) if last else None)
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
+            await self._tell_meter(owned.turn, tokens=_tokens(owned.turn))
             if not owned.turn.closed.stored:
                 self._forget_later(owned.turn.request)
+
+    async def _tell_meter(self, turn: ClosedTurn, tokens: int) -> None:
+        request = turn.request
+        if request.metered:
+            told = TurnEnded(request.tenant, request.response_id, request.metered, tokens)
+            await self._ports.meter.ended(told)
 
     def _forget_later(self, request: Requested) -> None:
         """Drop the frames of a turn that is not stored, once slow readers had their time."""
@@ -143,6 +153,11 @@ class TurnHandlers:
         """Publish the frames of all live turns once more: the broker has lost its memory."""
         for drive in list(self._drives.values()):
             await drive.channel.say_again()
+
+
+def _tokens(turn: ClosedTurn) -> int:
+    usage = turn.closed.usage
+    return usage.input_tokens + usage.output_tokens if usage else 0
 
 
 def _log_closed(turn: ClosedTurn, attempt: int) -> None:

@@ -10,8 +10,9 @@ from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool
+from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tools
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.ending import Outcome
@@ -111,7 +112,7 @@ class Guard(Protocol):
 class ToolServers(Protocol):
     """MCP servers, by way of a tool-runner."""
 
-    async def tools(self, question: AskForTools) -> list[Tool]:
+    async def tools(self, question: AskForTools) -> Tools:
         """Give what a server offers; raises `TurnFailedError`."""
         ...
 
@@ -120,6 +121,14 @@ class ToolServers(Protocol):
 
         Being cancelled cancels the call.
         """
+        ...
+
+
+class Meter(Protocol):
+    """Counts what tenants use."""
+
+    async def ended(self, told: TurnEnded) -> None:
+        """Hear of the end of a metered turn; it may get lost, and nothing waits for it."""
         ...
 
 
@@ -147,6 +156,7 @@ class Ports(Struct, frozen=True):
     histories: Histories
     guard: Guard
     tools: ToolServers
+    meter: Meter
     policy: Policy
     now_ms: Callable[[], int]
     """The Unix time in milliseconds."""

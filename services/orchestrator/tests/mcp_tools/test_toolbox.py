@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.tools import Tool
+from turnwire_contracts.tools import Tool, Tools
 from turnwire_orchestrator.prompting.toolbox import Toolbox, listing_item, offering, toolbox
 from turnwire_testing.examples import requested
 from turnwire_testing.tool_turns import LOOK, PAY, SCHEMA, mcp
 
 
 def box_of(*tools: Any, **offers: list[Tool]) -> Toolbox:
-    listings = [listing_item(label, offered) for label, offered in offers.items()]
+    listings = [listing_item(label, Tools(offered)) for label, offered in offers.items()]
     return toolbox(requested(params={"tools": [*tools]}), listings)
 
 
@@ -64,7 +64,7 @@ def test_a_function_of_the_client_keeps_its_name() -> None:
 
 
 def test_of_two_listings_of_a_server_the_newer_counts() -> None:
-    listings = [listing_item("shop", [PAY]), listing_item("shop", [LOOK])]
+    listings = [listing_item("shop", Tools([PAY])), listing_item("shop", Tools([LOOK]))]
     assert [*toolbox(requested(params={"tools": [mcp()]}), listings).exposed] == ["pay"]
 
 
@@ -93,3 +93,10 @@ def test_every_tool_has_a_name_of_its_own_that_backends_take(
         assert name.isascii()
         assert name.replace("_", "a").replace("-", "a").isalnum()
         assert box.tool(each.server.label, each.tool.name) == each
+
+
+def test_what_a_server_lists_in_vain_is_said_in_its_listing() -> None:
+    assert "error" not in listing_item("shop", Tools([PAY]))
+    told = listing_item("shop", Tools([PAY], ["torn", "a b"]))
+    assert told["error"] == "Left out, as no model can be offered them: torn, a b."
+    assert [tool["name"] for tool in told["tools"]] == ["pay"]

@@ -1,6 +1,7 @@
 """One method per question: decode, ask the server, answer. Nothing asked raises out of here."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +17,6 @@ from turnwire_contracts.tools import (
     AskForTools,
     Called,
     Progress,
-    Tool,
     Tools,
 )
 from turnwire_tool_runner.answers import called, fitting, redacted, refusal, uncalled, without
@@ -87,26 +87,34 @@ class Handlers:
 
     async def _list_tools(self, question: AskForTools) -> bytes:
         label = question.server.label
+        if question.call_id and not is_call_id(question.call_id):
+            return TOOLS_LIST.answer(_NO_CALL_ID)
         try:
             target = self.ports.targets.find(question)
         except ToolServerError as error:
             return TOOLS_LIST.answer(self._unlisted(error, label))
         try:
-            answer = TOOLS_LIST.answer(Tools(await self._offered(question, target)))
+            answer = TOOLS_LIST.answer(await self._offered(question, target))
         except ToolServerError as error:
             answer = TOOLS_LIST.answer(self._unlisted(error, label))
         if len(answer) > self.ports.longest_answer():
             answer = TOOLS_LIST.answer(self._unlisted(_TOO_LONG, label))
         return redacted(TOOLS_LIST, answer, target.secrets)
 
-    async def _offered(self, question: AskForTools, target: Target) -> list[Tool]:
+    async def _offered(self, question: AskForTools, target: Target) -> Tools:
         visit = Visit(question.tenant, target)
         timeout_s = min(question.timeout_s, MAX_LIST_S)
         watch = Watch(Patience(timeout_s, timeout_s))
-        async with self.gate.admitted(visit, timeout_s):
-            tools = await watch.over(lambda: self.ports.servers.list_tools(visit))
+        async with self._watched(question, watch, target), self.gate.admitted(visit, timeout_s):
+            listing = await watch.over(lambda: self.ports.servers.list_tools(visit))
         allowed = target.allowed
-        return tools if allowed is None else [tool for tool in tools if tool.name in allowed]
+        tools = [each for each in listing.tools if allowed is None or each.name in allowed]
+        left_out = [name for name in listing.left_out if allowed is None or name in allowed]
+        if left_out:
+            log.warning(
+                "tools left out", server=question.server.label, tools=left_out[:_MOST_NAMED]
+            )
+        return Tools(tools, left_out[:_MOST_NAMED])
 
     def _unlisted(self, error: ToolServerError, label: str) -> Refusal:
         log.info("tools not listed", server=label, code=error.code)
@@ -114,13 +122,13 @@ class Handlers:
 
     async def _call_tool(self, question: AskForCall) -> bytes:
         if not is_call_id(question.call_id):
-            return TOOLS_CALL.answer(_bad_question("'call_id' cannot be in a subject."))
+            return TOOLS_CALL.answer(_NO_CALL_ID)
         try:
             target = self.ports.targets.find(question)
         except ToolServerError as error:
             return TOOLS_CALL.answer(self._uncalled(error, question))
         try:
-            answer: Called | Refusal = called(await self._watched(question, target))
+            answer: Called | Refusal = called(await self._called(question, target))
         except ToolServerError as error:
             answer = self._uncalled(error, question)
         encoded = fitting(answer, self.ports.longest_answer())
@@ -131,23 +139,35 @@ class Handlers:
         log.info("tool not called", server=label, code=error.code, call_id=question.call_id)
         return uncalled(error, label)
 
-    async def _watched(self, question: AskForCall, target: Target) -> Outcome:
+    async def _called(self, question: AskForCall, target: Target) -> Outcome:
         call = call_of(question, target.allowed)
         visit = Visit(question.tenant, target)
         silence_s = target.timeout_s or question.timeout_s
         watch = Watch(Patience(silence_s, self.call_limit_s))
+        async with self._watched(question, watch, target), self.gate.admitted(visit, silence_s):
+            return await watch.over(lambda: self.ports.servers.call(visit, call, watch))
+
+    @asynccontextmanager
+    async def _watched(
+        self, question: AskForTools | AskForCall, watch: Watch, target: Target
+    ) -> AsyncGenerator[None]:
+        """Give signs of life, and hear when nobody wants the answer any more."""
+        call_id = question.call_id
+        if not call_id:
+            yield
+            return
 
         async def tell(message: str | None) -> None:
             said = None if message is None else without(message, target.secrets)
-            progress = msgspec.json.encode(Progress(question.call_id, said))
-            await self.ports.tell(subjects.tool_progress(question.call_id), progress)
+            progress = msgspec.json.encode(Progress(call_id, said))
+            await self.ports.tell(subjects.tool_progress(call_id), progress)
 
-        self._running.setdefault(question.call_id, set()).add(watch)
+        self._running.setdefault(call_id, set()).add(watch)
         try:
-            async with watch.beating(tell), self.gate.admitted(visit, silence_s):
-                return await watch.over(lambda: self.ports.servers.call(visit, call, watch))
+            async with watch.beating(tell):
+                yield
         finally:
-            self._forget(question.call_id, watch)
+            self._forget(call_id, watch)
 
     def _forget(self, call_id: str, watch: Watch) -> None:
         # The same call can be here twice: its asker took a runner for dead and asked again.
@@ -157,6 +177,7 @@ class Handlers:
             del self._running[call_id]
 
 
+_MOST_NAMED = 20
 _TOO_LONG = ToolServerError("mcp_protocol_error", "Its list is too long.")
 
 
@@ -172,6 +193,7 @@ def _bad_question(message: str) -> Refusal:
     )
 
 
+_NO_CALL_ID = _bad_question("'call_id' cannot be in a subject.")
 _INTERNAL = Refusal(
     Failure(
         http_status=500,

@@ -72,6 +72,16 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What a server offers."""
+
+    tools: list[Tool]
+    """In its own order."""
+    left_out: tuple[str, ...] = ()
+    """The names of what no model can be offered: invalid, or a name or schema of no use."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call, read and checked."""
 
@@ -105,8 +115,8 @@ class Signs(Protocol):
 class ToolServers(Protocol):
     """Servers that offer tools. The time they have is their caller's: it cancels."""
 
-    async def list_tools(self, visit: Visit) -> list[Tool]:
-        """Give all tools of a server, in its own order. Raises ToolServerError."""
+    async def list_tools(self, visit: Visit) -> Listing:
+        """Give all tools of a server. Raises ToolServerError."""
         ...
 
     async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:

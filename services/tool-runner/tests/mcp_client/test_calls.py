@@ -183,7 +183,7 @@ async def test_a_tool_is_called_if_it_is_what_it_was(
 
     tools = [types.Tool(name="act", input_schema={"type": "object"}, description="Reads.")]
     url = serve_mcp(offering(answer, tools), seen)
-    [tool] = await servers.list_tools(visit(url))
+    [tool] = (await servers.list_tools(visit(url))).tools
 
     assert (await act(servers, url, Call("act", {}, tool.digest))).text == "done"
 
@@ -207,7 +207,7 @@ async def test_a_tool_that_looks_changed_is_looked_at_again_before_it_is_refused
     await servers.list_tools(visit(url))
     tools[0] = types.Tool(name="act", input_schema={"type": "object"}, description="New.")
     elsewhere = visit(url, ("x-session", "another"))
-    [new] = await servers.list_tools(elsewhere)
+    [new] = (await servers.list_tools(elsewhere)).tools
 
     assert (await act(servers, url, Call("act", {}, new.digest))).text == "done"
 

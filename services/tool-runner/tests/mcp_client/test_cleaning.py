@@ -18,13 +18,13 @@ def tool(
     "name", ["", "a b", "a/b", "a\n", "ü", "a\u200b", "x" * 129, "{}", "<tool>", "a;b"]
 )
 def test_tools_with_other_names_are_left_out(name: str) -> None:
-    assert [each.name for each in offered([tool(name), tool("get_Weather.v2-b")])] == [
+    assert [each.name for each in offered([tool(name), tool("get_Weather.v2-b")]).tools] == [
         "get_Weather.v2-b"
     ]
 
 
 def test_of_two_with_the_same_name_the_first_counts() -> None:
-    assert [each.description for each in offered([tool("a", "1"), tool("a", "2")])] == ["1"]
+    assert [each.description for each in offered([tool("a", "1"), tool("a", "2")]).tools] == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_descriptions_are_clean_wherever_they_stand_and_demands_stay() -> None:
         "anyOf": [{"description": hidden}],
     }
 
-    [found] = offered([tool("a", hidden, schema)])
+    [found] = offered([tool("a", hidden, schema)]).tools
 
     assert found.description == "ab"
     assert found.input_schema == {
@@ -70,11 +70,11 @@ def test_a_title_is_clean_too() -> None:
         update={"annotations": types.ToolAnnotations(title="x\u202ey", read_only_hint=True)}
     )
 
-    assert offered([annotated])[0].annotations == {"title": "xy", "readOnlyHint": True}
+    assert offered([annotated]).tools[0].annotations == {"title": "xy", "readOnlyHint": True}
 
 
 def test_a_description_is_as_long_as_it_may_be_and_says_that_it_was_longer() -> None:
-    [found] = offered([tool("a", "x" * 1_000_000)])
+    [found] = offered([tool("a", "x" * 1_000_000)]).tools
 
     assert found.description == "x" * (MAX_DESCRIPTION - 1) + "…"
 

@@ -145,6 +145,36 @@ async def test_an_http_error_is_told_with_its_status(
     assert (error.code, error.number) == ("mcp_http_error", status)
 
 
+CUT_OFF = [
+    b"",
+    b"HTTP/1.1 200 X\r\ncontent-ty",
+    b"HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{",
+    f"HTTP/1.1 200 X\r\ncontent-type: {EVENTS}\r\ntransfer-encoding: chunked\r\n\r\n".encode(),
+    f"HTTP/1.1 200 X\r\ncontent-type: {EVENTS}\r\ntransfer-encoding: chunked\r\n\r\n"
+    "6\r\n: hi\n\n\r\n".encode(),
+    STREAM,
+]
+
+
+@pytest.mark.parametrize("resets", [False, True], ids=["closed", "reset"])
+@pytest.mark.parametrize("said", CUT_OFF, ids=range(len(CUT_OFF)))
+async def test_a_server_that_dies_in_mid_call_is_no_error_of_the_protocol(
+    servers: McpToolServers, serve_script: ServeScript, said: bytes, *, resets: bool
+) -> None:
+    async def die(_: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+        if resets:
+            writer.transport.abort()
+
+    server = await serve_script(calling(die))
+    error = await failure(servers, server.url)
+
+    assert error.code == "mcp_unreachable"
+    assert "before it had answered" in error.text
+    assert server.count("tools/call") == 1
+
+
 async def test_a_server_that_says_nothing_is_left_after_a_while(
     servers: McpToolServers, serve_script: ServeScript
 ) -> None:
@@ -213,7 +243,7 @@ async def test_an_answer_without_end_is_not_read_to_its_end(
     assert "is larger than" in error.text
 
 
-async def test_an_answer_that_breaks_off_is_an_error_of_its_call_alone(
+async def test_an_answer_that_breaks_off_costs_its_call_and_the_next_a_handshake(
     servers: McpToolServers, serve_script: ServeScript
 ) -> None:
     async def stop(told: Any, writer: asyncio.StreamWriter) -> bytes | None:
@@ -225,9 +255,9 @@ async def test_an_answer_that_breaks_off_is_an_error_of_its_call_alone(
 
     server = await serve_script(calling(stop))
 
-    assert (await failure(servers, server.url)).code == "mcp_protocol_error"
+    assert (await failure(servers, server.url)).code == "mcp_unreachable"
     assert await act(servers, server.url) == Outcome("")
-    assert server.count("initialize") == 1
+    assert (server.count("initialize"), server.count("tools/call")) == (2, 2)
 
 
 async def test_a_stream_that_ends_without_an_answer_is_a_lost_connection(
@@ -320,23 +350,3 @@ async def test_a_list_that_leads_in_a_circle_is_left_at_once(
 
     assert error.code == "mcp_protocol_error"
     assert server.count("tools/list") == 2
-
-
-@pytest.mark.parametrize(
-    "tool",
-    [
-        {"name": "a"},
-        {"name": 7, "inputSchema": OBJECT},
-        {"name": "a", "inputSchema": "object"},
-        {"name": "a", "inputSchema": OBJECT, "description": ["x"]},
-    ],
-)
-async def test_a_tool_that_is_none_is_an_error_of_the_protocol(
-    servers: McpToolServers, serve_script: ServeScript, tool: object
-) -> None:
-    async def offer(told: Any, _: asyncio.StreamWriter) -> bytes:
-        return http(200, result(told, {"tools": [tool]}))
-
-    server = await serve_script(calling(offer))
-
-    assert (await unlisted(servers, server.url)).code == "mcp_protocol_error"

@@ -1,6 +1,7 @@
 """Lists of tools: from real servers, and from what is none."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -73,7 +74,7 @@ async def failure(servers: McpToolServers, url: str) -> tuple[str, str]:
 async def test_tools_come_as_their_server_describes_them(
     servers: McpToolServers, serve_mcp: ServeMcp
 ) -> None:
-    add, reset = await servers.list_tools(visit(serve_mcp(calculator())))
+    add, reset = (await servers.list_tools(visit(serve_mcp(calculator())))).tools
 
     assert (add.name, add.description) == ("add", "Add two numbers.")
     assert add.annotations == {"readOnlyHint": True, "title": "Sum"}
@@ -86,7 +87,7 @@ async def test_a_server_of_the_2025_protocols_is_asked_too_and_its_session_ended
 ) -> None:
     seen: list[str] = []
 
-    tools = await servers.list_tools(visit(serve_mcp(calculator(), seen)))
+    tools = (await servers.list_tools(visit(serve_mcp(calculator(), seen)))).tools
 
     assert [tool.name for tool in tools] == ["add", "reset"]
     await servers.aclose()
@@ -96,13 +97,13 @@ async def test_a_server_of_the_2025_protocols_is_asked_too_and_its_session_ended
 async def test_all_pages_are_read_in_order(servers: McpToolServers, serve_mcp: ServeMcp) -> None:
     url = serve_mcp(paged(lambda page: str(page + 1) if page + 1 < PAGES else None))
 
-    tools = await servers.list_tools(visit(url))
+    tools = (await servers.list_tools(visit(url))).tools
 
     assert tools == [Tool(name=f"tool_{n}", input_schema={"type": "object"}) for n in range(PAGES)]
 
 
 async def test_an_empty_cursor_ends_the_list(servers: McpToolServers, serve_mcp: ServeMcp) -> None:
-    assert len(await servers.list_tools(visit(serve_mcp(paged(lambda _: ""))))) == 1
+    assert len((await servers.list_tools(visit(serve_mcp(paged(lambda _: ""))))).tools) == 1
 
 
 async def test_a_list_without_end_is_refused(servers: McpToolServers, serve_mcp: ServeMcp) -> None:
@@ -181,13 +182,13 @@ async def test_an_http_error_is_told_with_its_status(
         (http(200, "text/event-stream", "data: hello\n\n"), "mcp_protocol_error"),
         (http(202), "mcp_protocol_error"),
         (http(307), "mcp_protocol_error"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "mcp_protocol_error"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", "mcp_protocol_error"),
         (
             http(200, "application/json", "{}").replace(b"length: 2", b"length: 99"),
-            "mcp_protocol_error",
+            "mcp_unreachable",
         ),
         (http(200, "text/event-stream", ""), "mcp_unreachable"),
-        (b"", "mcp_protocol_error"),
+        (b"", "mcp_unreachable"),
     ],
 )
 async def test_a_server_that_is_no_mcp_server_is_told_apart(
@@ -226,3 +227,46 @@ async def test_what_a_server_sends_is_neither_quoted_at_length_nor_logged(
 )
 async def test_only_urls_that_may_be_asked_are_asked(servers: McpToolServers, url: str) -> None:
     assert (await failure(servers, url))[0] == "invalid_server_url"
+
+
+GOOD = {"name": "good", "inputSchema": {"type": "object"}}
+BROKEN: dict[str, Any] = {
+    "no_schema": {},
+    "text": {"inputSchema": "object"},
+    "array": {"inputSchema": {"type": "array"}},
+    "unknown_type": {"inputSchema": {"type": "object", "properties": {"n": {"type": "strin"}}}},
+    "torn": {"inputSchema": {"type": "object", "properties": "n"}},
+    "requires_text": {"inputSchema": {"type": "object", "required": "n"}},
+    "deep": {"inputSchema": {"type": "object", "properties": {"n": {"anyOf": [{"items": 7}]}}}},
+    "numbered": {"inputSchema": {"type": "object"}, "description": 7},
+    "hinting": {"inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": "perhaps"}},
+    "a b": {"inputSchema": {"type": "object"}},
+}
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
+@pytest.mark.parametrize("name", [*BROKEN, None])
+async def test_one_tool_that_is_none_costs_no_other(
+    servers: McpToolServers, serve_script: Any, name: str | None, version: str
+) -> None:
+    bad = [{"name": each, **BROKEN[each]} for each in BROKEN if name in (each, None)]
+    told: list[object] = [GOOD, *bad, {**GOOD, "name": "better"}]
+    if name is None:
+        told += [7, None, {"inputSchema": {}}]
+
+    async def say(asked: Any, _: Any) -> bytes:
+        return answer(asked, told, version)
+
+    listing = await servers.list_tools(visit((await serve_script(say)).url))
+
+    assert [tool.name for tool in listing.tools] == ["good", "better"]
+    assert set(listing.left_out) - {""} == {each["name"] for each in bad}
+
+
+def answer(asked: Any, tools: list[object], version: str) -> bytes:
+    """What a server of that protocol says to a list."""
+    found: dict[str, Any] = {"tools": tools}
+    if version >= "2026":
+        found |= {"ttlMs": 0, "cacheScope": "private", "resultType": "complete"}
+    told = {"jsonrpc": "2.0", "id": asked.body.get("id"), "result": found}
+    return http(200, "application/json", json.dumps(told)).replace(b"connection: close\r\n", b"")

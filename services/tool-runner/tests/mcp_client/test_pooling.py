@@ -229,7 +229,7 @@ async def test_a_list_that_has_changed_is_asked_for_again(
         return http(200, events, "text/event-stream")
 
     server = await serve_script(serve)
-    [tool] = await servers.list_tools(visit(server.url))
+    [tool] = (await servers.list_tools(visit(server.url))).tools
     call = Call("act", {}, tool.digest)
 
     for _ in range(3):
@@ -250,7 +250,7 @@ async def test_lists_that_are_wanted_at_once_are_asked_for_once(
         return await answering(told, writer)
 
     server = await serve_script(serve)
-    [tool] = await servers.list_tools(visit(server.url))
+    [tool] = (await servers.list_tools(visit(server.url))).tools
     await servers.aclose()
     who = visit(server.url, "other")
 

@@ -50,6 +50,11 @@ class DataFolder:
         return self.path / "seal.key"
 
     @property
+    def view_key(self) -> Path:
+        """The key to the keys of what the views hold, unless the user brings one."""
+        return self.path / "view.key"
+
+    @property
     def logs(self) -> Path:
         """One file for each child."""
         return self.path / "logs"

@@ -19,6 +19,7 @@ from turnwire_dev.claims.run_file import Run
 from turnwire_dev.parts import installed
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, accepts_tcp, get
+from turnwire_gateway.limiting.allowances import parse_allowances
 from turnwire_orchestrator.servers import Server, read_servers
 
 GIB = 1024**3
@@ -120,6 +121,15 @@ async def _check_server(server: Server) -> Finding:
     if isinstance(answer, BackendAnswers):
         return Fine(name, f"{server.url} serves {', '.join(answer.models[:3]) or 'no models'}")
     return Trouble(name, answer.problem, f"Start it, or change {server.name} in the file.")
+
+
+def check_limits(path: Path) -> Finding:
+    """Can the file with the limits be read."""
+    try:
+        allowances = read_file("TURNWIRE_LIMITS", path, parse_allowances)
+    except SettingsError as error:
+        return Trouble("limits", str(error), "Mend the file.")
+    return Fine("limits", f"{path}: {allowances}")
 
 
 async def check_gateway(run: Run) -> Finding:

@@ -11,6 +11,7 @@ from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.run_file import Run, read_run
 from turnwire_dev.commands import checks
 from turnwire_dev.commands.checks import Finding, Fine, Trouble
+from turnwire_dev.commands.guard_checks import check_guard
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
 
@@ -43,7 +44,9 @@ async def examine() -> Sequence[Finding]:
         *checks.check_folder(folder),
         *checks.check_port(settings, run),
         *checks.check_parts(settings),
+        *([checks.check_limits(settings.limits)] if settings.limits else []),
         *await _outside(settings, run),
+        *await check_guard(settings.guard_policy),
     ]
     if run is None:
         return [*findings, Fine("running", "no; start it with: turnwire up")]

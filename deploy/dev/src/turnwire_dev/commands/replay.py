@@ -6,10 +6,9 @@ from pathlib import Path
 
 import typer
 
-from turnwire_chassis.broker import connect
 from turnwire_chassis.event_log import LogUnavailableError, Recorded, RecordedConversation
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
-from turnwire_chassis.settings import SettingsError, load
+from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import (
     ConversationId,
@@ -19,17 +18,13 @@ from turnwire_contracts.ids import (
     is_response_id,
 )
 from turnwire_contracts.turn import ImpossibleEventError
-from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.run_file import read_run
+from turnwire_dev.commands.operator import NoBrokerError, connected
 from turnwire_dev.replaying import log_file
 from turnwire_dev.replaying.chapter import Chapter
 from turnwire_dev.replaying.conversation_story import conversation_chapters
 from turnwire_dev.replaying.log_file import AnyRecorded, UnreadableLogError
 from turnwire_dev.replaying.story import chapters
 from turnwire_dev.screen import Screen
-from turnwire_dev.settings import RunnerSettings
-
-_CONNECT_TIMEOUT_S = 5.0
 
 
 class NoLogError(Exception):
@@ -83,36 +78,22 @@ def _recorded(
             "Say which one: turnwire replay resp_… or conv_…, or name a file: --from-file."
         )
     else:
-        recorded = asyncio.run(_from_broker(_broker_url(), tenant, wanted))
+        recorded = _from_running(tenant, wanted)
     if not recorded:
         raise NoLogError(f"The log has no events of {wanted or 'anything'}.")
     return recorded
 
 
-def _broker_url() -> str:
-    settings = load(RunnerSettings)
-    if settings.nats_url:
-        return settings.nats_url
-    folder = DataFolder(settings.data_dir)
-    run = read_run(folder.run_file) if folder.is_held() else None
-    if run is None:
-        raise NoLogError(
-            f"No Turnwire runs on {settings.data_dir}. Start it with: turnwire up, or name its "
-            "broker with TURNWIRE_NATS_URL, or read an exported log with --from-file."
-        )
-    return run.nats_url
+def _from_running(tenant: TenantId, wanted: str) -> Sequence[AnyRecorded]:
+    try:
+        return asyncio.run(_from_broker(tenant, wanted))
+    except NoBrokerError as error:
+        raise NoLogError(f"{error} Or read an exported log with --from-file.") from error
 
 
-async def _from_broker(url: str, tenant: TenantId, wanted: str) -> Sequence[AnyRecorded]:
-    try:
-        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            client = await connect(url, "replay")
-    except TimeoutError as error:
-        raise NoLogError(f"The broker at {url} does not answer.") from error
-    try:
+async def _from_broker(tenant: TenantId, wanted: str) -> Sequence[AnyRecorded]:
+    async with connected() as client:
         log = JetStreamEventLog(client, client.jetstream())
         if is_conversation_id(wanted):
             return await log.read_conversation(tenant, ConversationId(wanted))
         return await log.read(tenant, ResponseId(wanted))
-    finally:
-        await client.close()

@@ -1,7 +1,7 @@
 """The event log on JetStream: fenced appends, one turn read by one batched direct get."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 from nats.aio.client import Client
@@ -140,14 +140,23 @@ async def read_batch(client: Client, stream: str, subject: str, after: int = 0) 
     Each message carries its place in the headers `Nats-Sequence` and `Nats-Subject`.
     Raises `LogUnavailableError`.
     """
-    messages: list[Msg] = []
+    return [message async for page in pages(client, stream, subject, after) for message in page]
+
+
+async def pages(
+    client: Client, stream: str, subject: str, after: int = 0
+) -> AsyncIterator[list[Msg]]:
+    """Give the same page by page, for what may be too much to hold. Raises `LogUnavailableError`.
+
+    `subject` may be a pattern.
+    """
     pending = 1
     while pending:
-        start = (_sequence(messages[-1]) if messages else after) + 1
-        question = {"seq": start, "next_by_subj": subject, "batch": _BATCH}
+        question = {"seq": after + 1, "next_by_subj": subject, "batch": _BATCH}
         batch, pending = await _direct_get(client, stream, orjson.dumps(question))
-        messages += batch
-    return messages
+        if batch:
+            after = _sequence(batch[-1])
+            yield batch
 
 
 async def _direct_get(client: Client, stream: str, question: bytes) -> tuple[list[Msg], int]:

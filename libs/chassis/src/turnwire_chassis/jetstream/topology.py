@@ -22,6 +22,10 @@ log = structlog.get_logger()
 DUPLICATE_WINDOW_S = 120
 OUTPUT_MAX_BYTES = 256 * 1024 * 1024
 OUTPUT_MAX_AGE_S = 3600
+AUDIT_DAYS = 400.0
+"""How long acts stay noted, unless the store was told otherwise (`keep_audit`)."""
+LIMITS_MAX_AGE_S = 86_400
+"""A tenant that did nothing for so long has used nothing."""
 
 ACK_WAIT_S = 5.0
 """A turn whose owner is silent for so long is given to another."""
@@ -35,6 +39,7 @@ MAX_DELIVERIES = 6
 _MAX_CONSUMERS = 1000
 _MAX_ACK_PENDING = 50_000
 _RETRY_S = 0.25
+_DAY_S = 86_400.0
 
 
 def streams(replicas: int) -> list[StreamConfig]:
@@ -72,7 +77,54 @@ def streams(replicas: int) -> list[StreamConfig]:
             max_bytes=OUTPUT_MAX_BYTES,
             num_replicas=replicas,
         ),
+        audit_stream(replicas, AUDIT_DAYS),
+        *buckets(replicas),
     ]
+
+
+def buckets(replicas: int) -> list[StreamConfig]:
+    """Give the key-value buckets; each is a stream that keeps the last message of a subject."""
+    return [
+        StreamConfig(
+            name=subjects.LIMITS_STREAM,
+            subjects=[subjects.LIMITS],
+            storage=StorageType.MEMORY,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            allow_rollup_hdrs=True,
+            deny_delete=True,
+            max_msgs_per_subject=1,
+            max_age=LIMITS_MAX_AGE_S,
+            num_replicas=replicas,
+        ),
+        StreamConfig(
+            name=subjects.VIEW_KEYS_STREAM,
+            subjects=[subjects.VIEW_KEYS],
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.NEW,
+            allow_direct=True,
+            max_msgs_per_subject=1,
+            num_replicas=replicas,
+        ),
+    ]
+
+
+def audit_stream(replicas: int, days: float) -> StreamConfig:
+    """Give the stream of what admins and operators did; nothing is deleted from it but by age."""
+    return StreamConfig(
+        name=subjects.AUDIT_STREAM,
+        subjects=[subjects.AUDIT],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        allow_direct=True,
+        deny_delete=True,
+        max_age=days * _DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        num_replicas=replicas,
+    )
 
 
 def orchestrator_consumer() -> ConsumerConfig:
@@ -120,8 +172,15 @@ async def last_sequence(jetstream: JetStreamContext) -> int:
             await asyncio.sleep(_RETRY_S)
 
 
+async def keep_audit(jetstream: JetStreamContext, replicas: int, days: float) -> None:
+    """Say how long acts stay noted; raises `NatsError`."""
+    await jetstream.update_stream(audit_stream(replicas, days))
+
+
 async def _declare_stream(jetstream: JetStreamContext, stream: StreamConfig) -> None:
     try:
         await jetstream.add_stream(stream)
     except NatsError:
-        await jetstream.update_stream(stream)
+        # How long acts stay noted is the store's to say, whoever declares the streams.
+        if stream.name != subjects.AUDIT_STREAM:
+            await jetstream.update_stream(stream)

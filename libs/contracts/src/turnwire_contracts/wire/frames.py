@@ -5,7 +5,8 @@ Several frames that are there at once travel in one message. Its first line says
     <kind> <epoch> <first> <count>\n<frames>
 
 `kind` is `F` (more follows), `E` (the last frame ends the response) or `A` (an answer instead of a
-stream: `first` is the HTTP status, the rest its JSON body). `epoch` counts the owners of the turn.
+stream: `first` is the HTTP status, `count` its `Retry-After` in seconds or 0, the rest its JSON
+body). `epoch` counts the owners of the turn.
 """
 
 from typing import Final, Literal
@@ -31,6 +32,7 @@ class FrameMessage(Struct, frozen=True):
     first: int
     """`sequence_number` of the first frame; for an answer, its HTTP status."""
     count: int
+    """How many frames; for an answer, in how many seconds to try again (0: that is not known)."""
     body: bytes
 
     @property

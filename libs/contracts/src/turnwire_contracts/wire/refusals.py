@@ -3,6 +3,9 @@
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
 
+_GUARD_BACK_S = 2
+"""A guard that was restarted is back in about that time."""
+
 
 def previous_not_found(response_id: str) -> Failure:
     """Refuse a turn that continues a response which does not exist, or was not stored."""
@@ -49,12 +52,13 @@ def _unpaired(message: str) -> Failure:
 
 
 def guard_unavailable() -> Failure:
-    """The guard must judge the input and cannot."""
+    """The guard must judge and cannot: nothing passes."""
     return Failure(
         http_status=503,
         type="server_error",
         code="guard_unavailable",
-        message="The input could not be checked against the content policy. Try again later.",
+        message="The content could not be checked against the content policy. Try again later.",
+        retry_after_s=_GUARD_BACK_S,
     )
 
 

@@ -2,17 +2,24 @@
 
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.response import error_envelope
 
 
 class ApiError(Exception):
     """Ends a request with an error envelope."""
 
-    def __init__(self, failure: Failure, *, accepted: bool = False) -> None:
-        """`accepted`: the turn exists, so trying again would run it twice."""
+    def __init__(
+        self, failure: Failure, *, accepted: bool = False, retry_after_s: int | None = None
+    ) -> None:
+        """`accepted`: the turn exists, so trying again would run it twice.
+
+        `retry_after_s`: in how many seconds it may go better.
+        """
         super().__init__(failure.code)
         self.failure = failure
         self.accepted = accepted
+        self.retry_after_s = retry_after_s or failure.retry_after_s
 
     @property
     def body(self) -> JSON:
@@ -101,15 +108,17 @@ def conflict(code: str, message: str, param: str | None = None) -> ApiError:
     )
 
 
-def too_large(limit: int) -> ApiError:
-    """The body is larger than what is taken (HTTP 413)."""
+def too_large(
+    limit: int, setting: str = "TURNWIRE_MAX_BODY_BYTES and the broker's max_payload"
+) -> ApiError:
+    """The body is larger than what is taken (HTTP 413); `setting` says what limits it."""
     return ApiError(
         Failure(
             http_status=413,
             type="invalid_request_error",
             code="request_too_large",
             message=f"The request body is larger than {limit} bytes. Send less, or have the "
-            "operator raise TURNWIRE_MAX_BODY_BYTES and the broker's max_payload.",
+            f"operator raise {setting}.",
         )
     )
 
@@ -124,6 +133,11 @@ def unavailable(what: str) -> ApiError:
             message=f"The {what} does not answer. Try again later.",
         )
     )
+
+
+def no_verdict() -> ApiError:
+    """The guard must judge and cannot (HTTP 503): nothing passes."""
+    return ApiError(guard_unavailable())
 
 
 def unfinished(seconds: float) -> ApiError:

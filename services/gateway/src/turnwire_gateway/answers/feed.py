@@ -27,6 +27,8 @@ class Answer(Struct, frozen=True):
 
     status: int
     body: bytes
+    retry_after_s: int = 0
+    """In how many seconds it may go better; 0: that is not known."""
 
 
 class Chunk(Struct, frozen=True):
@@ -138,7 +140,7 @@ class Feed:
             if message.kind == "A":
                 self._drop_first()
                 if not self._begun:
-                    return Answer(message.first, message.body)
+                    return Answer(message.first, message.body, message.count)
                 # Once bytes are out it is too late for an HTTP error: the log tells it as frames.
                 return await self._from_log() or _refused(self._next, message.body)
             if message.epoch < self._epoch or message.end <= self._next:
@@ -175,7 +177,7 @@ class Feed:
         try:
             kept = await self._output.read(self.turn)
             if kept and kept[-1].kind == "A" and not self._begun:
-                return Answer(kept[-1].first, kept[-1].body)
+                return Answer(kept[-1].first, kept[-1].body, kept[-1].count)
             wanted = [
                 message for message in kept if message.kind != "A" and message.end > self._next
             ]

@@ -1,5 +1,7 @@
 """A turn's one answer as an HTTP response, and noticing that its client has left."""
 
+from collections.abc import Callable
+
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,21 +32,25 @@ def error_response(error: ApiError) -> Response:
     """Answer with an error envelope."""
     status = error.failure.http_status
     headers = {"x-should-retry": "false"} if error.accepted and status >= _SERVER_ERROR else {}
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(error.retry_after_s)
     return Response(
         orjson.dumps(error.body), status, headers=headers, media_type="application/json"
     )
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read a whole body; raises `ApiError` (413) as soon as it is too large."""
+async def read_body(
+    request: Request, limit: int, refuse: Callable[[int], ApiError] = too_large
+) -> bytes:
+    """Read a whole body; raises what `refuse` gives (413) as soon as it is too large."""
     announced = request.headers.get("content-length", "")
     if announced.isascii() and announced.isdecimal() and int(announced) > limit:
-        raise too_large(limit)
+        raise refuse(limit)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise too_large(limit)
+            raise refuse(limit)
     return bytes(body)
 
 

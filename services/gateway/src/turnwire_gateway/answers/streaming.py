@@ -64,9 +64,13 @@ async def send_answer(answer: Answer, send: Send) -> None:
 
     OpenAI's SDKs repeat a request after a 5xx; the turn exists, so they are told not to.
     """
-    retry = [_ACCEPTED] if answer.status >= _SERVER_ERROR else []
     length = (b"content-length", str(len(answer.body)).encode())
-    await send(_start(answer.status, [*_JSON_HEADERS, length, *retry]))
+    headers = [*_JSON_HEADERS, length]
+    if answer.status >= _SERVER_ERROR:
+        headers.append(_ACCEPTED)
+    if answer.retry_after_s:
+        headers.append((b"retry-after", b"%d" % answer.retry_after_s))
+    await send(_start(answer.status, headers))
     await send(_body(answer.body, more=False))
 
 

@@ -16,15 +16,16 @@ from turnwire_gateway.answers.errors import ApiError, too_large
 from turnwire_gateway.conversations.contents import Contents
 from turnwire_gateway.conversations.register import Register
 from turnwire_gateway.conversations.shapes import conversation_object
+from turnwire_gateway.handlers.admin_acts import AdminActs
 from turnwire_gateway.handlers.exchange import (
     answered,
     caller,
     conversation_id,
     fields,
+    named,
     request_id,
 )
 from turnwire_gateway.handlers.responses import nothing_to_update
-from turnwire_gateway.identity import Caller, require_admin
 from turnwire_gateway.requests.other_requests import (
     ConversationCreate,
     ConversationUpdate,
@@ -46,6 +47,7 @@ class ConversationPorts(Struct, frozen=True):
     contents: Contents
     references: References
     store: StoreClient
+    acts: AdminActs
     max_body_bytes: int
     now_ms: Callable[[], int]
 
@@ -85,15 +87,18 @@ class ConversationHandlers:
                 for name, value in query.items()
                 if name.startswith(_METADATA)
             },
-            include_deleted=_include_deleted(request, who),
+            include_deleted=await self._include_deleted(request),
         )
+        if who.is_admin:
+            await self._ports.acts.allow(request, "see_others", named(request))
         page = await self._ports.store.conversations(question)
         data = [conversation_object(conversation) for conversation in page.conversations]
         return answered(listed(data, has_more=page.has_more))
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/conversations/{conversation_id}`."""
-        found = await self._find(request, deleted=_include_deleted(request, caller(request)))
+        deleted = await self._include_deleted(request)
+        found = await self._find(request, deleted=deleted)
         return answered(conversation_object(found.conversation))
 
     async def update(self, request: Request) -> Response:
@@ -111,9 +116,10 @@ class ConversationHandlers:
         Its responses go with it (Aleph Alpha).
         """
         who, cause = caller(request), request_id(request)
+        given = request.path_params["conversation_id"]
         for_ever = flag(request.query_params, "hard_delete")
         if for_ever:
-            require_admin(who, "delete for ever")
+            await self._ports.acts.allow(request, "purge", named(request))
         try:
             found = await self._find(request, deleted=True)
         except ApiError as error:
@@ -126,7 +132,6 @@ class ConversationHandlers:
                 await self._ports.register.purge(who, found.conversation.conversation_id, cause)
             else:
                 await self._ports.contents.put_away(found, cause)
-        given = request.path_params["conversation_id"]
         return answered({"id": given, "object": "conversation.deleted", "deleted": True})
 
     async def restore(self, request: Request) -> Response:
@@ -134,7 +139,7 @@ class ConversationHandlers:
         who, cause = caller(request), request_id(request)
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
-        require_admin(who, "restore what was deleted")
+        await self._ports.acts.allow(request, "restore", named(request))
         found = await self._find(request, deleted=True)
         await self._ports.contents.bring_back(found, cause)
         await self._ports.register.bring_back(who, found, cause)
@@ -143,7 +148,7 @@ class ConversationHandlers:
     async def tree(self, request: Request) -> Response:
         """`GET /v1/conversations/{conversation_id}/responses`."""
         who, query = caller(request), request.query_params
-        deleted = _include_deleted(request, who)
+        deleted = await self._include_deleted(request)
         wanted = paging(query, newest_first=False)
         found = await self._find(request, deleted=deleted)
         question = AskForTree(
@@ -192,12 +197,13 @@ class ConversationHandlers:
             raise too_large(self._ports.max_body_bytes) from error
 
     async def _find(self, request: Request, *, deleted: bool = False) -> FoundConversation:
-        named = conversation_id(request)
-        return await self._ports.register.find(caller(request), named, deleted=deleted)
+        about = conversation_id(request)
+        found = await self._ports.register.find(caller(request), about, deleted=deleted)
+        await self._ports.acts.meet(request, found.conversation.owner)
+        return found
 
-
-def _include_deleted(request: Request, who: Caller) -> bool:
-    deleted = flag(request.query_params, "include_deleted")
-    if deleted:
-        require_admin(who, "see what was deleted")
-    return deleted
+    async def _include_deleted(self, request: Request) -> bool:
+        deleted = flag(request.query_params, "include_deleted")
+        if deleted:
+            await self._ports.acts.allow(request, "see_deleted", named(request))
+        return deleted

@@ -10,8 +10,8 @@ from turnwire_contracts.events import VERSIONS, Requested
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokens
 from turnwire_gateway.answers.errors import ApiError, unavailable
 from turnwire_gateway.answers.plain import PlainAnswer, gone
-from turnwire_gateway.handlers.exchange import answered, caller, fields, request_id
-from turnwire_gateway.handlers.responses import ResponsePorts, origin
+from turnwire_gateway.handlers.exchange import answered, caller, fields, visit
+from turnwire_gateway.handlers.responses import ResponsePorts, origin_of
 from turnwire_gateway.requests.other_requests import CompactRequest
 from turnwire_gateway.requests.validation import Origin, items_of, previous_of, read, requested
 
@@ -29,9 +29,11 @@ class CountingHandlers:
 
     async def input_tokens(self, request: Request) -> Response:
         """`POST /v1/responses/input_tokens`: as `POST /v1/responses`, but nothing is made."""
-        who = caller(request)
+        who, limits = caller(request), visit(request)
+        limits.knock()
         given = await fields(request, self._ports.turns.limits.max_body_bytes)
-        wanted = requested(given, origin(self._ports, who, request_id(request)), self._ports.rules)
+        wanted = requested(given, origin_of(self._ports, request), self._ports.rules)
+        await limits.ask()
         wanted = await self._ports.admission.peek(who, wanted)
         try:
             answer = await ask_patiently(
@@ -51,12 +53,11 @@ class CountingHandlers:
 
     async def compact(self, request: Request) -> Response:
         """`POST /v1/responses/compact`."""
-        who = caller(request)
+        who, limits = caller(request), visit(request)
+        limits.knock()
         given = await fields(request, self._ports.turns.limits.max_body_bytes)
-        wanted = _compaction(
-            read(CompactRequest, given), origin(self._ports, who, request_id(request))
-        )
-        wanted = replace(wanted, screen=self._ports.rules.screen)
+        wanted = _compaction(read(CompactRequest, given), origin_of(self._ports, request))
+        wanted = await limits.create(replace(wanted, screen=self._ports.rules.screen))
         wanted = await self._ports.admission.admit(who, wanted)
         answer = await self._ports.turns.answer(wanted, gone(request))
         return (
@@ -80,4 +81,5 @@ def _compaction(given: CompactRequest, where: Origin) -> Requested:
         params={} if key is None else {"prompt_cache_key": key},
         store=False,
         compact=True,
+        application=where.application,
     )

@@ -18,15 +18,24 @@ from turnwire_gateway.admitting.admission import Admission, keyed
 from turnwire_gateway.admitting.input_check import InputCheck
 from turnwire_gateway.answers.errors import ApiError, in_progress, invalid
 from turnwire_gateway.answers.feed import Feed
-from turnwire_gateway.answers.plain import PlainAnswer, gone, read_body
+from turnwire_gateway.answers.plain import PlainAnswer, gone
 from turnwire_gateway.answers.streaming import FrameStream
 from turnwire_gateway.changes import Changes
 from turnwire_gateway.conversations.shapes import asked_items
-from turnwire_gateway.handlers.exchange import answered, caller, request_id, response_id
-from turnwire_gateway.identity import Caller, require_admin
+from turnwire_gateway.handlers.admin_acts import AdminActs
+from turnwire_gateway.handlers.exchange import (
+    answered,
+    application,
+    caller,
+    named,
+    request_id,
+    response_id,
+    visit,
+)
+from turnwire_gateway.identity import Caller
 from turnwire_gateway.requests.paging import flag, page_of, paging, whole_number
 from turnwire_gateway.requests.pairing import check_pairs
-from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
+from turnwire_gateway.requests.validation import Origin, Rules, requested
 from turnwire_gateway.store_client import StoreClient
 from turnwire_gateway.turns import Turns
 
@@ -44,6 +53,7 @@ class ResponsePorts(Struct, frozen=True):
     store: StoreClient
     admission: Admission
     check: InputCheck
+    acts: AdminActs
     rules: Rules
     now_ms: Callable[[], int]
 
@@ -57,21 +67,28 @@ class ResponseHandlers:
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/responses`."""
-        who = caller(request)
-        body = await read_body(request, self._ports.turns.limits.max_body_bytes)
+        who, limits = caller(request), visit(request)
+        limits.knock()
+        body = await limits.sizes.body_of(request, self._ports.turns.limits.max_body_bytes)
         wanted = requested(
-            read_object(body), origin(self._ports, who, request_id(request)), self._ports.rules
+            limits.sizes.object_of(body),
+            origin_of(self._ports, request),
+            self._ports.rules,
         )
         if (key := _idempotency_key(request)) is not None:
             wanted = keyed(wanted, key, body)
         before = await self._ports.admission.repeated(wanted)
         known = before is not None
-        wanted = before or await self._settled(who, wanted)
+        wanted = await limits.create(before or wanted, known=known)
+        wanted = wanted if known else await self._settled(who, wanted)
         if wanted.stream:
             feed = await self._ports.turns.begin_stream(wanted, known=known)
+            limits.keep()
             return self._stream(feed, wanted)
         if wanted.background:
-            return await self._queued(who, wanted, known=known)
+            answer = await self._queued(who, wanted, known=known)
+            limits.keep()
+            return answer
         answer = await self._ports.turns.answer(wanted, gone(request), known=known)
         return (
             Response(status_code=_CLIENT_CLOSED_REQUEST) if answer is None else PlainAnswer(answer)
@@ -82,11 +99,12 @@ class ResponseHandlers:
         who, query = caller(request), request.query_params
         deleted = flag(query, "include_deleted")
         if deleted:
-            require_admin(who, "see what was deleted")
+            await self._ports.acts.allow(request, "see_deleted", named(request))
         found = await self._ports.store.response(who, response_id(request), deleted=deleted)
         flag(query, "include_obfuscation")
         start = _starting_after(request)
         if flag(query, "stream"):
+            await visit(request).watch()
             feed = await self._ports.turns.join_stream(found.request.turn_key, start)
             return self._stream(feed, found.request)
         return answered(_object(found))
@@ -94,10 +112,10 @@ class ResponseHandlers:
     async def delete(self, request: Request) -> Response:
         """`DELETE /v1/responses/{response_id}`; what is not there is deleted already."""
         who = caller(request)
+        given = request.path_params["response_id"]
         for_ever = flag(request.query_params, "hard_delete")
         if for_ever:
-            require_admin(who, "delete for ever")
-        given = request.path_params["response_id"]
+            await self._ports.acts.allow(request, "purge", named(request))
         try:
             found = await self._ports.store.response(who, response_id(request), deleted=for_ever)
         except ApiError as error:
@@ -114,7 +132,7 @@ class ResponseHandlers:
         who = caller(request)
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
-        require_admin(who, "restore what was deleted")
+        await self._ports.acts.allow(request, "restore", named(request))
         found = await self._ports.store.response(who, response_id(request), deleted=True)
         if isinstance(found, ClosedTurn) and found.deleted:
             wanted = found.request
@@ -175,10 +193,16 @@ class ResponseHandlers:
         return FrameStream(feed, ended)
 
 
-def origin(ports: ResponsePorts, who: Caller, cause: str) -> Origin:
+def origin_of(ports: ResponsePorts, request: Request) -> Origin:
+    """Say where a turn comes from, with an id of its own; raises `ApiError` (400)."""
+    return origin(ports, caller(request), request_id(request), application(request.headers))
+
+
+def origin(ports: ResponsePorts, who: Caller, cause: str, application: str | None) -> Origin:
     """Say where a turn comes from, with an id of its own; `cause` is the `x-request-id`."""
     now = ports.now_ms()
-    return Origin(who.tenant, who.owner, cause, new_response_id(now, os.urandom(10)), now)
+    made = new_response_id(now, os.urandom(10))
+    return Origin(who.tenant, who.owner, cause, made, now, application)
 
 
 def nothing_to_update() -> ApiError:

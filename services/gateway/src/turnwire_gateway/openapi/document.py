@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi.operations import conversations, responses, surroundings
-from turnwire_gateway.openapi.operations.operation import Operation, described
+from turnwire_gateway.openapi.operations.operation import LIMIT_HEADERS, Operation, described
 from turnwire_gateway.openapi.schemas.components import schemas
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -32,6 +32,7 @@ as `StreamEvent`. Comments keep a quiet stream alive. A stream ends with exactly
 _TAGS = {
     "Responses": "Ask a model, and all that can be done with what it said.",
     "Conversations": "Turns that belong together, with metadata of their own.",
+    "Guardrails": "What the operator's policy says of content.",
     "Models": "What the backends serve.",
     "Operations": "For those who run it.",
 }
@@ -54,7 +55,10 @@ def document() -> JSON:
         "paths": _paths(),
         "components": {
             "schemas": schemas(),
-            "parameters": {"Idempotency-Key": _idempotency_key()},
+            "parameters": {
+                "Idempotency-Key": _idempotency_key(),
+                "x-application-id": _application(),
+            },
             "headers": _headers(),
             "securitySchemes": {
                 "bearer": {
@@ -83,6 +87,15 @@ def _idempotency_key() -> JSON:
     }
 
 
+def _application() -> JSON:
+    return {
+        "name": "x-application-id",
+        "in": "header",
+        "description": "Whose policy the guard judges by; without it, the default one.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+    }
+
+
 def _headers() -> JSON:
     return {
         "x-request-id": {
@@ -94,4 +107,14 @@ def _headers() -> JSON:
             "description": "`false`: the turn exists, so sending it again would run it twice.",
             "schema": {"const": "false"},
         },
+        "retry-after": {
+            "description": "In how many seconds it may go better.",
+            "schema": {"type": "integer", "minimum": 1},
+        },
+        **{name: _limit_header(about) for name, about in LIMIT_HEADERS.items()},
     }
+
+
+def _limit_header(about: str) -> JSON:
+    description = f"{about} Only where the operator has set such a limit."
+    return {"description": description, "schema": {"type": "string"}}

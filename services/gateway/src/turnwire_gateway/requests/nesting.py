@@ -5,12 +5,12 @@ from typing import Any, Final, cast
 MOST_LEVELS: Final = 100
 
 
-def is_too_deep(body: bytes, value: Any) -> bool:
-    """Tell whether `value`, read from `body`, has more levels than `MOST_LEVELS`."""
-    if body.count(b"[") + body.count(b"{") <= MOST_LEVELS:
+def is_too_deep(body: bytes, value: Any, most: int = MOST_LEVELS) -> bool:
+    """Tell whether `value`, read from `body`, has more than `most` levels."""
+    if body.count(b"[") + body.count(b"{") <= most:
         return False
     level: list[Any] = [value]
-    for _ in range(MOST_LEVELS):
+    for _ in range(most):
         level = [member for outer in level for member in _members(outer)]
         if not level:
             return False

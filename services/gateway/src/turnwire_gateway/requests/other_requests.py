@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from turnwire_contracts.queries import CheckType
 from turnwire_gateway.requests.create_request import Metadata
 
 _TOLERANT = ConfigDict(extra="allow", strict=True)
@@ -49,3 +50,14 @@ class CompactRequest(BaseModel):
     previous_response_id: str | None = None
     instructions: str | None = None
     prompt_cache_key: str | None = None
+
+
+class CheckRequest(BaseModel):
+    """`POST /v1/check`."""
+
+    model_config = _TOLERANT
+
+    check_type: CheckType
+    input: str | list[Any] | None = None
+    application_id: str | None = None
+    context: dict[str, Any] | None = None

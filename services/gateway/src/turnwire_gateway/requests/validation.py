@@ -61,6 +61,8 @@ class Origin(Struct, frozen=True):
     request_id: str
     response_id: ResponseId
     at: int
+    application: str | None = None
+    """Whose policy the guard judges by."""
 
 
 class Sealing(Struct, frozen=True):
@@ -110,6 +112,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         stream=bool(given.stream),
         store=given.store is not False,
         screen=rules.screen,
+        application=origin.application,
         background=bool(given.background),
         conversation=_conversation(given),
         obfuscate=_obfuscate(given),
@@ -131,7 +134,7 @@ def read(model: type[ModelT], fields: JSON) -> ModelT:
         raise _wrong_value(error) from error
 
 
-def read_object(body: bytes) -> JSON:
+def read_object(body: bytes, most_levels: int = MOST_LEVELS) -> JSON:
     """Read a JSON object; raises `ApiError` (400) for anything else."""
     try:
         fields = orjson.loads(body)
@@ -139,9 +142,16 @@ def read_object(body: bytes) -> JSON:
         raise invalid(f"The body is not valid JSON: {error}.", None, "invalid_json") from error
     if not isinstance(fields, dict):
         raise invalid("The body must be a JSON object.", None, "invalid_json")
-    if is_too_deep(body, fields):
+    if is_too_deep(body, fields, most_levels):
         raise invalid(
-            f"The body is nested more than {MOST_LEVELS} levels deep.", None, "invalid_json"
+            f"The body is nested more than {most_levels} levels deep. Send it flatter"
+            + (
+                "."
+                if most_levels == MOST_LEVELS
+                else ", or have the operator raise `max_depth` in TURNWIRE_LIMITS."
+            ),
+            None,
+            "invalid_json",
         )
     return mapping(fields)
 

@@ -8,7 +8,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from turnwire_gateway.answers.errors import ApiError, internal_error
 from turnwire_gateway.identity import Caller
-from turnwire_gateway.requests.validation import read_object
 from turnwire_gateway.socket.creating import Creator, GoneError
 from turnwire_gateway.socket.messages import Create, create_of, error_message, stream_id_of
 from turnwire_gateway.socket.ports import SocketPorts
@@ -31,7 +30,8 @@ class Connection:
         """Stand on an accepted WebSocket."""
         self._websocket = websocket
         self._limits = ports.limits
-        self._creator = Creator(ports, caller, self._say)
+        self._creator = Creator(ports, caller, self._say, websocket.state.application)
+        self._sizes = ports.visit(caller).sizes
         self._request_id: str = websocket.state.request_id
         self._count = 0
         self._lanes: dict[str | None, Lane] = {}
@@ -56,7 +56,7 @@ class Connection:
     async def _take(self, text: str | bytes) -> None:
         stream_id = None
         try:
-            message = read_object(text.encode() if isinstance(text, str) else text)
+            message = self._sizes.object_of(text.encode() if isinstance(text, str) else text)
             stream_id = stream_id_of(message)
             self._queue(create_of(message, stream_id))
         except ApiError as error:

@@ -33,9 +33,12 @@ class GoneError(Exception):
 class Creator:
     """Runs the creates of one connection."""
 
-    def __init__(self, ports: SocketPorts, caller: Caller, say: Say) -> None:
-        """Remember no turn yet."""
+    def __init__(
+        self, ports: SocketPorts, caller: Caller, say: Say, application: str | None
+    ) -> None:
+        """Remember no turn yet; the guard judges all turns by the policy of `application`."""
         self._ports = ports
+        self._application = application
         self._caller = caller
         self._say = say
         self._feeds: set[Feed] = set()
@@ -52,22 +55,26 @@ class Creator:
 
     async def run(self, create: Create, request_id: str) -> None:
         """Run one create to its end, or to its error; raises `GoneError`."""
+        visit = self._ports.visit(self._caller)
         try:
             request = self._read(create, request_id)
             if create.generate:
+                request = await visit.create(request)
                 request = await self._ports.admit(self._caller, request)
                 await self._stream(request, create)
             else:
                 await self._tell(events_of(frames_of(request)), request, create)
         except ApiError as error:
             await self.refuse(error, create)
+        finally:
+            visit.leave()
 
     async def refuse(self, error: ApiError, create: Create) -> None:
         """Say why a create has come to nothing; raises `GoneError`."""
         await self._refuse(error.failure.http_status, orjson.dumps(error.body), create)
 
     def _read(self, create: Create, request_id: str) -> Requested:
-        request = self._ports.read(create.fields, self._caller, request_id)
+        request = self._ports.read(create.fields, self._caller, request_id, self._application)
         before = self._memory.find(request.previous_response_id)
         if before is not None:
             request = continued(request, before, inherit=self._ports.inherit)

@@ -2,6 +2,9 @@
 
 from starlette.websockets import WebSocket
 
+from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.answers.plain import error_response
+from turnwire_gateway.handlers.exchange import application
 from turnwire_gateway.socket.connection import Connection
 from turnwire_gateway.socket.ports import SocketPorts
 
@@ -15,5 +18,10 @@ class SocketHandlers:
 
     async def connect(self, websocket: WebSocket) -> None:
         """`GET /v1/responses` with an upgrade."""
+        try:
+            websocket.state.application = application(websocket.headers)
+        except ApiError as error:
+            await websocket.send_denial_response(error_response(error))
+            return
         await websocket.accept()
         await Connection(websocket, self._ports, websocket.state.caller).run()

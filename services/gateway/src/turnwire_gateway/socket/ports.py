@@ -7,10 +7,15 @@ from msgspec import Struct
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.identity import Caller
+from turnwire_gateway.limiting.visit import Visit
 from turnwire_gateway.turns import Turns
 
-Read = Callable[[JSON, Caller, str], Requested]
-"""From a create's fields, the caller and the request id to a turn's first event, or `ApiError`."""
+Read = Callable[[JSON, Caller, str, str | None], Requested]
+"""From a create's fields, the caller, the request id and the application to a turn's first event,
+or `ApiError`."""
+
+Visiting = Callable[[Caller], Visit]
+"""Begins a visit: what one create is let in with."""
 
 Admit = Callable[[Caller, Requested], Awaitable[Requested]]
 """Settles what a request refers to and where it belongs, or raises `ApiError`."""
@@ -35,6 +40,7 @@ class SocketPorts(Struct, frozen=True):
     turns: Turns
     read: Read
     admit: Admit
+    visit: Visiting
     inherit: bool
     """Whether instructions carry forward."""
     limits: SocketLimits = SocketLimits()

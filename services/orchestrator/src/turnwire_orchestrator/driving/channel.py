@@ -95,7 +95,7 @@ class Channel:
                 frames += self._frames.take()[1]
             await self._publish(first, frames, last=True)
         elif failure is not None and not self._request.background:
-            await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+            await self._refuse(failure)
         elif self._frames is not None:
             # Ended before it began: nothing was seen, so the whole stream is this.
             self._opened = True
@@ -117,7 +117,7 @@ class Channel:
     async def end_lost(self, turn: ClosedTurn, published: int, failure: Failure) -> None:
         """Tell the end of a turn that left nothing to tell: its content was not to be stored."""
         if self._frames is None or not published:
-            await self._answer(failure.http_status, orjson.dumps(error_envelope(failure)))
+            await self._refuse(failure)
             return
         closed = msgspec.structs.replace(turn.closed, status="failed", failure=failure)
         frames = frame_writer(turn.request, published)
@@ -144,8 +144,12 @@ class Channel:
         self.sent.append(message)
         await self._output.publish(self._key, message)
 
-    async def _answer(self, status: int, body: bytes) -> None:
-        message = FrameMessage("A", self._epoch, status, 0, body)
+    async def _refuse(self, failure: Failure) -> None:
+        body = orjson.dumps(error_envelope(failure))
+        await self._answer(failure.http_status, body, failure.retry_after_s or 0)
+
+    async def _answer(self, status: int, body: bytes, retry_after_s: int = 0) -> None:
+        message = FrameMessage("A", self._epoch, status, retry_after_s, body)
         if self._request.watched:
             await self._output.publish(self._key, message)
         else:

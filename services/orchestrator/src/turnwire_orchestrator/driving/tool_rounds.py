@@ -40,12 +40,17 @@ class ToolRounds:
         self._owned = owned
         self._channel = channel
         self._changed: list[ToolServer] = []
+        self._boxes: dict[int, Toolbox] = {}
 
     def box(self, request: Requested, past: Past | None) -> Toolbox:
         """Give what the model may call: newer listings count before older ones."""
         told = self._owned.turn.told.items if isinstance(self._owned.turn, Sampling) else ()
         own = [item for item in reversed(told) if item["type"] == "mcp_list_tools"]
-        return toolbox(request, [*own, *remembered(past, "mcp_list_tools")])
+        if len(own) not in self._boxes:
+            # A turn's listings only grow, and nothing else of this changes while it runs.
+            listings = [*own, *remembered(past, "mcp_list_tools")]
+            self._boxes[len(own)] = toolbox(request, listings)
+        return self._boxes[len(own)]
 
     async def prepare(
         self, request: Requested, past: Past | None, instructions: str | None
@@ -162,7 +167,10 @@ class ToolRounds:
 
     async def _listings(self, request: Requested, servers: list[ToolServer]) -> list[Item]:
         tenant, asking = request.tenant, request.response_id
-        questions = [AskForTools(tenant, server, response_id=asking) for server in servers]
+        questions = [
+            AskForTools(tenant, server, response_id=asking, call_id=f"list_{asking}_{server.label}")
+            for server in servers
+        ]
         offers = await asyncio.gather(*map(self._ports.tools.tools, questions))
         return [
             listing_item(server.label, offered)

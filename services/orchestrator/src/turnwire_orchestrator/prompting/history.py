@@ -11,6 +11,14 @@ import orjson
 
 from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId
+from turnwire_contracts.rounds.pairing import (
+    cancelled,
+    half_answered,
+    is_answer,
+    is_call,
+    may_be_answered,
+    with_cancelled,
+)
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
 from turnwire_contracts.wire.refusals import call_not_found, output_missing
@@ -19,7 +27,6 @@ from turnwire_orchestrator.prompting.cleaning import cleaned, denied, is_plain, 
 _REMEMBERED = frozenset({"mcp_list_tools", "mcp_approval_request"})
 _APPROVED = "approval_request_id"
 _ANSWER = "mcp_approval_response"
-_CANCELLED = "This call was cancelled: it has no result."
 
 
 class Past(msgspec.Struct, frozen=True):
@@ -67,13 +74,14 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     ]
     said = [item for item in turn.said if item.get("id") not in turn.removed]
     answered = answering_approvals(without_repeats(asked, parent), parent)
-    items = _answering(parent, shown_items([*closing(parent, answered), *said]))
+    heard = with_cancelled(closing(parent, answered), goes_on=bool(said))
+    items = _answering(parent, shown_items([*heard, *said]))
     return Past(
         turn.request.response_id,
         parent,
         orjson.dumps(items)[1:-1],
         frozenset(ids),
-        frozenset(item["call_id"] for item in items if _is_call(item)),
+        frozenset(item["call_id"] for item in items if may_be_answered(item)),
         turn.instructions,
         turn.request.owner,
         tuple(map(_kept, filter(_is_remembered, turn.said))),
@@ -84,12 +92,12 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
 
 def _answering(parent: Past | None, items: list[Item]) -> list[Item]:
     """Leave out answers to calls that nothing before them makes."""
-    if not any(map(_is_answer, items)):
+    if not any(map(is_answer, items)):
         return items
-    known = {item.get("call_id") for item in items if _is_call(item)}
+    known = {item.get("call_id") for item in items if may_be_answered(item)}
     for turn in parent.lineage() if parent else ():
         known |= turn.calls
-    return [item for item in items if not _is_answer(item) or item.get("call_id") in known]
+    return [item for item in items if not is_answer(item) or item.get("call_id") in known]
 
 
 def closing(past: Past | None, items: list[Item]) -> list[Item]:
@@ -99,17 +107,19 @@ def closing(past: Past | None, items: list[Item]) -> list[Item]:
     """
     if past is None or not past.unanswered:
         return items
-    answered = {item.get("call_id") for item in items if _is_answer(item)}
+    answered = {item.get("call_id") for item in items if is_answer(item)}
     return [*(item for item in past.unanswered if item["call_id"] not in answered), *items]
 
 
 def unpaired(request: Requested, past: Past | None) -> Failure | None:
-    """Find an answer without a call, or answers to some of the open calls but not to all."""
+    """Find an answer without a call, or answers to some calls but not to all made with them."""
     items = without_repeats(request.input, past)
-    answers = [item["call_id"] for item in items if _is_answer(item)]
+    if (half := half_answered(items)) is not None:
+        return output_missing(half)
+    answers = [item["call_id"] for item in items if is_answer(item)]
     if not answers:
         return None
-    made = {item["call_id"] for item in request.input if _is_call(item)}
+    made = {item["call_id"] for item in request.input if may_be_answered(item)}
     made = made.union(*(turn.calls for turn in past.lineage())) if past else made
     if (orphan := next((each for each in answers if each not in made), None)) is not None:
         return call_not_found(orphan)
@@ -121,20 +131,10 @@ def unpaired(request: Requested, past: Past | None) -> Failure | None:
 
 
 def _unanswered(items: list[Item]) -> tuple[Item, ...]:
-    answered = {item.get("call_id") for item in items if _is_answer(item)}
+    answered = {item.get("call_id") for item in items if is_answer(item)}
     return tuple(
-        {"type": f"{item['type']}_output", "call_id": item["call_id"], "output": _CANCELLED}
-        for item in items
-        if _is_call(item) and item["call_id"] not in answered
+        cancelled(item) for item in items if is_call(item) and item["call_id"] not in answered
     )
-
-
-def _is_call(item: Item) -> bool:
-    return item["type"] in ("function_call", "custom_tool_call") and bool(item.get("call_id"))
-
-
-def _is_answer(item: Item) -> bool:
-    return item["type"] in ("function_call_output", "custom_tool_call_output")
 
 
 def _is_remembered(item: Item) -> bool:

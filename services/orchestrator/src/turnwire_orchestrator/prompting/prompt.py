@@ -6,6 +6,7 @@ import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.rounds.pairing import with_cancelled
 from turnwire_orchestrator.prompting.history import (
     Past,
     answering_approvals,
@@ -46,5 +47,6 @@ def prompt_for(
 
     `rounds` is what the model said in this turn already, and what tools answered.
     """
-    new = closing(past, answering_approvals(without_repeats(request.input, past), past))
+    heard = answering_approvals(without_repeats(request.input, past), past)
+    new = with_cancelled(closing(past, heard), goes_on=True)
     return Prompt(request, past, [*new, *rounds], instructions)

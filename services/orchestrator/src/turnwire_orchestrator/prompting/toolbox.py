@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.json_values import JSON, mapping, objects
-from turnwire_contracts.tools import Tool, ToolServer
+from turnwire_contracts.tools import Tool, Tools, ToolServer
 
 _SEPARATOR = "__"
 _LONGEST_NAME = 64
@@ -81,10 +81,13 @@ def offering(request: Requested, box: Toolbox, said: Sequence[Item]) -> Requeste
     return replace(request, params=kept | {name: told for name, told in offered.items() if told})
 
 
-def listing_item(label: str, tools: list[Tool]) -> Item:
+def listing_item(label: str, offered: Tools) -> Item:
     """Give the item that shows what a server offers; it has no id yet."""
-    listed: list[JSON] = [msgspec.to_builtins(tool) for tool in tools]
-    return {"type": "mcp_list_tools", "server_label": label, "tools": listed}
+    listed: list[JSON] = [msgspec.to_builtins(tool) for tool in offered.tools]
+    item: Item = {"type": "mcp_list_tools", "server_label": label, "tools": listed}
+    if offered.left_out:
+        item["error"] = f"Left out, as no model can be offered them: {', '.join(offered.left_out)}."
+    return item
 
 
 def _declared(request: Requested) -> list[JSON]:

@@ -56,8 +56,10 @@ class Watch:
 
     @asynccontextmanager
     async def beating(self, tell: Tell) -> AsyncGenerator[None]:
-        """Tell each second that somebody has the call: once this runner is dead, nobody does."""
-        await tell(None)
+        """Tell each second that somebody has the call: once this runner is dead, nobody does.
+
+        What ends within a second is told by its answer.
+        """
         beating = asyncio.create_task(self._beat(tell))
         try:
             yield

@@ -8,6 +8,8 @@ from typing import Any, cast
 from mcp_types import Tool as McpTool
 
 from turnwire_contracts.tools import Tool
+from turnwire_tool_runner.mcp_client.schemas import describes_parameters
+from turnwire_tool_runner.tool_servers import Listing
 
 MAX_DESCRIPTION = 4096
 """Characters."""
@@ -17,17 +19,22 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # Control, format (bidirectional, zero-width, tags), surrogates, private use.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co"}
 _KEPT = {"\n", "\t"}
+_LONGEST_NAME = 128
 _TOLD = {"description", "title"}
 _CUT = "…"
 
 
-def offered(tools: Iterable[McpTool]) -> list[Tool]:
-    """Give the tools that can be called by their name: the first of each, in the server's order."""
+def offered(tools: Iterable[McpTool], names: Iterable[str] = ()) -> Listing:
+    """Give the tools that can be called by their name: the first of each, in the server's order.
+
+    `names`: all that stood in the server's list, those of what is no tool, too.
+    """
     found: dict[str, Tool] = {}
     for tool in tools:
-        if _NAME.fullmatch(tool.name):
+        if _NAME.fullmatch(tool.name) and describes_parameters(tool.input_schema):
             found.setdefault(tool.name, _tool(tool))
-    return list(found.values())
+    others = dict.fromkeys(clean(name, _LONGEST_NAME) for name in names if name not in found)
+    return Listing(list(found.values()), tuple(others))
 
 
 def clean(text: str, most: int = MAX_DESCRIPTION) -> str:

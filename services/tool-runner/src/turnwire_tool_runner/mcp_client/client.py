@@ -9,13 +9,12 @@ from typing import TypeVar
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
-from turnwire_contracts.tools import Tool
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
 from turnwire_tool_runner.mcp_client.faults import fault
 from turnwire_tool_runner.mcp_client.results import outcome
 from turnwire_tool_runner.mcp_client.session import Session
 from turnwire_tool_runner.mcp_client.sessions import SessionRules, Sessions, Ways
-from turnwire_tool_runner.tool_servers import Call, Outcome, Signs, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import Call, Listing, Outcome, Signs, ToolServerError, Visit
 
 T = TypeVar("T")
 
@@ -46,8 +45,8 @@ class McpToolServers:
         for name in ("mcp", "client", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    async def list_tools(self, visit: Visit) -> list[Tool]:
-        """Give all tools of a server, in its own order. Raises ToolServerError."""
+    async def list_tools(self, visit: Visit) -> Listing:
+        """Give all tools of a server. Raises ToolServerError."""
         return await self._visit(visit, lambda session: session.tools(), None)
 
     async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
@@ -96,7 +95,7 @@ class McpToolServers:
     async def _check(self, session: Session, name: str, digest: str) -> None:
         """Raise `tool_changed` if a tool is not what the caller relies on."""
         for max_age_s in (self._rules.list_max_age_s, 0.0):
-            tools = await session.tools(max_age_s)
+            tools = (await session.tools(max_age_s)).tools
             # The second time, the list is new: it may have become right since.
             if any(tool.name == name and tool.digest == digest for tool in tools):
                 return

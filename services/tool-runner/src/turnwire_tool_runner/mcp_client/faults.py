@@ -59,6 +59,8 @@ def _told(found: BaseException | None) -> tuple[Code, str] | None:
             told = ("mcp_protocol_error", str(found))
         case httpx2.ProtocolError() | httpx2.DecodingError() | ValidationError():
             told = ("mcp_protocol_error", _NO_MCP)
+        case httpx2.ReadError() | httpx2.WriteError():
+            told = ("mcp_unreachable", "The connection was lost before it had answered.")
         case httpx2.RequestError() | None:
             told = ("mcp_unreachable", "It cannot be reached.")
         case _:
@@ -81,7 +83,8 @@ def _refused(error: MCPError, exchange: Exchange) -> ToolServerError:
         text = f"Http status code: {status} ({responses.get(status, 'unknown')})."
         return ToolServerError("mcp_http_error", text, number=status, unsent=unsent)
     if error.code == CONNECTION_CLOSED and error.message in _BROKEN:
-        return ToolServerError("mcp_unreachable", "It closed the connection.", unsent=unsent)
+        text = "It closed the connection before it had answered."
+        return ToolServerError("mcp_unreachable", text, unsent=unsent)
     if error.code == PARSE_ERROR:
         # The SDK's text quotes all that the server sent.
         text = _NO_MCP

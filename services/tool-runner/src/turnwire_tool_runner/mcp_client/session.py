@@ -16,12 +16,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
-from turnwire_contracts.tools import Tool
 from turnwire_tool_runner.mcp_client.cleaning import clean, offered
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
 from turnwire_tool_runner.mcp_client.faults import fault
+from turnwire_tool_runner.mcp_client.listing import Listings
 from turnwire_tool_runner.mcp_client.wire import Wire
-from turnwire_tool_runner.tool_servers import Call, Signs, Target, ToolServerError
+from turnwire_tool_runner.tool_servers import Call, Listing, Signs, Target, ToolServerError
 
 _WE = types.Implementation(name="turnwire", version=version("turnwire-tool-runner"))
 
@@ -52,7 +52,8 @@ class Session:
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[ClientSession] = loop.create_future()
         self._closing = asyncio.Event()
-        self._tools: list[Tool] = []
+        self._listings = Listings(self._version)
+        self._listed = Listing([])
         self._listed_at = float("-inf")
         self._listing = asyncio.Lock()
         self.is_retired = False
@@ -79,16 +80,16 @@ class Session:
             ended = None if self.owner.cancelled() else self.owner.exception()
             raise fault(ended, self._handshake)
 
-    async def tools(self, max_age_s: float = 0.0) -> list[Tool]:
+    async def tools(self, max_age_s: float = 0.0) -> Listing:
         """Give all tools, by a list that is not older. Raises what `fault` explains."""
         asked_at = _now()
         async with self._listing:
             # Whoever waited here takes what the one before has got meanwhile.
             if self._listed_at < asked_at - max_age_s:
                 listed_at = _now()
-                self._tools = await self._all_tools()
+                self._listed = await self._all_tools()
                 self._listed_at = listed_at
-            return self._tools
+            return self._listed
 
     async def call(self, call: Call, signs: Signs) -> types.CallToolResult:
         """Call a tool. Raises what `fault` explains."""
@@ -122,8 +123,10 @@ class Session:
         try:
             async with asyncio.timeout(_HANDSHAKE_WITHIN_S) as patience, http:
                 # The transport bounds events, and all else that is read.
-                streams = streamable_http_client(
-                    self._target.url, http_client=http, max_sse_event_size=None
+                streams = self._listings.over(
+                    streamable_http_client(
+                        self._target.url, http_client=http, max_sse_event_size=None
+                    )
                 )
                 async with Client(
                     streams, cache=None, message_handler=self._hear, client_info=_WE
@@ -140,8 +143,14 @@ class Session:
         if isinstance(message, types.ToolListChangedNotification):
             self._listed_at = float("-inf")
 
-    async def _all_tools(self) -> list[Tool]:
+    def _version(self) -> str:
+        """Give the protocol that is spoken; nothing is listed before that is known."""
+        told = self._opened.result().protocol_version if self._opened.done() else None
+        return told or types.LATEST_PROTOCOL_VERSION
+
+    async def _all_tools(self) -> Listing:
         session, cursor = self._opened.result(), None
+        self._listings.names.clear()
         tools: list[types.Tool] = []
         cursors: set[str] = set()
         for _ in range(_MAX_PAGES):
@@ -150,7 +159,7 @@ class Session:
             cursor = page.next_cursor
             # Some servers write "" where the protocol wants nothing.
             if not cursor:
-                return offered(tools)
+                return offered(tools, self._listings.names)
             if cursor in cursors:
                 raise _endless("Its list leads back to where it was.")
             if len(tools) > _MAX_TOOLS:

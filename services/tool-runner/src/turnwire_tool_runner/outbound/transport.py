@@ -34,6 +34,10 @@ _ERRORS: dict[type[Exception], type[httpx2.TransportError]] = {
 _CORE_ERRORS = tuple(_ERRORS)
 
 
+class BrokenOffError(httpx2.ReadError):
+    """A server ended the connection before its answer was whole."""
+
+
 class OutboundTransport(httpx2.AsyncBaseTransport):
     """Pools connections by scheme, name and port; each leads to an address that was vetted.
 
@@ -70,6 +74,11 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
         request.headers["Accept-Encoding"] = "identity"
         try:
             response = await self._pools[destination.scheme].handle_async_request(_core(request))
+        except httpcore2.RemoteProtocolError as error:
+            # httpcore2 has one error for "no HTTP", which wraps that of its parser, and "no more".
+            is_http = not isinstance(error.args[0], Exception)
+            told = BrokenOffError if is_http else httpx2.RemoteProtocolError
+            raise told(str(error)) from error
         except _CORE_ERRORS as error:
             raise _translated(error) from error
         body = _Body(response)
@@ -101,6 +110,9 @@ class _Body(httpx2.AsyncByteStream):
         try:
             async for part in self._response.aiter_stream():
                 yield part
+        except httpcore2.RemoteProtocolError as error:
+            # Its head was HTTP: what does not follow is the rest.
+            raise BrokenOffError(str(error)) from error
         except _CORE_ERRORS as error:
             raise _translated(error) from error
 

@@ -49,6 +49,14 @@ COMPACT: tuple[Covered, ...] = (
 )
 """OpenAI: `ResponseCompactParams`."""
 
+CHECK: tuple[Covered, ...] = (
+    supported("application_id", "whose policy applies; without it, the default one"),
+    supported("check_type", "`input`, `tool_output` or `output`"),
+    supported("context", "an object that goes to the guard; no provider of ours reads it"),
+    supported("input", "a text, or items, all text of which is checked"),
+)
+"""`POST /v1/check`, which OpenAI does not have."""
+
 CONVERSATION_CREATE: tuple[Covered, ...] = (
     supported("items", "up to 20"),
     supported("metadata", "16 pairs, keys of 64 and values of 512 characters"),

@@ -3,6 +3,7 @@
 from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import (
     AFTER,
+    APPLICATION,
     CONVERSATION_ID,
     HARD_DELETE,
     INCLUDE,
@@ -20,8 +21,9 @@ _ONE = f"{_PATH}/{{conversation_id}}"
 _ITEMS = f"{_ONE}/items"
 _FOUND = ("conversation_not_found", "store_unavailable")
 _CHANGES = (*_FOUND, "event_log_unavailable")
-_ADMIN = ("invalid_value", "admin_required")
+_ADMIN = ("invalid_value", "admin_required", "audit_log_unavailable")
 _BODY = ("invalid_json", "missing_required_parameter", "invalid_value", "request_too_large")
+_GUARD = ("content_filter", "guard_unavailable")
 _CONVERSATION = Answer(200, "Conversation", "The conversation.")
 
 CONVERSATIONS: tuple[Operation, ...] = (
@@ -31,10 +33,12 @@ CONVERSATIONS: tuple[Operation, ...] = (
         path=_PATH,
         tag=_TAG,
         summary="Begin a conversation.",
+        parameters=(APPLICATION,),
         body=Body("ConversationCreate", required=False),
         answers=(_CONVERSATION,),
         errors=(
             *_BODY,
+            *_GUARD,
             "item_not_found",
             "conversation_locked",
             "store_unavailable",
@@ -126,10 +130,10 @@ ITEMS: tuple[Operation, ...] = (
         path=_ITEMS,
         tag=_TAG,
         summary="Add items without asking a model.",
-        parameters=(CONVERSATION_ID, INCLUDE),
+        parameters=(CONVERSATION_ID, INCLUDE, APPLICATION),
         body=Body("ItemsCreate"),
         answers=(Answer(200, "ItemList", "The items, each with its id."),),
-        errors=(*_BODY, "item_not_found", "conversation_locked", *_CHANGES),
+        errors=(*_BODY, *_GUARD, "item_not_found", "conversation_locked", *_CHANGES),
     ),
     Operation(
         id="listItems",

@@ -10,6 +10,19 @@ from turnwire_gateway.openapi.schemas.components import ref
 
 _EVERY = ("internal_error",)
 _SERVER_ERROR = 500
+_BAD_REQUEST = 400
+_TOO_MANY = 429
+_UNAVAILABLE = 503
+
+LIMIT_HEADERS = {
+    "x-ratelimit-limit-requests": "Requests per minute that the caller may make.",
+    "x-ratelimit-remaining-requests": "Requests that are left in this minute.",
+    "x-ratelimit-reset-requests": "When all of them are, such as `8.26s` or `1m0s`.",
+    "x-ratelimit-limit-tokens": "Tokens per minute that the caller's turns may cost.",
+    "x-ratelimit-remaining-tokens": "Tokens that are left in this minute.",
+    "x-ratelimit-reset-tokens": "When all of them are.",
+}
+"""OpenAI's headers, and what they say."""
 
 
 class Body(Struct, frozen=True):
@@ -47,6 +60,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     """The codes it may answer with, beyond those of a fault."""
     asks_backend: bool = False
     """Whether the backend may refuse it, with a status of its own."""
+    counts: bool = False
+    """Whether it counts as a request where there are limits."""
     open: bool = False
     """Whether it needs no credentials."""
 
@@ -59,7 +74,7 @@ def described(operation: Operation) -> JSON:
         "summary": operation.summary,
         "parameters": list(operation.parameters),
         "responses": {
-            **{str(answer.status): _answer(answer) for answer in operation.answers},
+            **{str(answer.status): _answer(operation, answer) for answer in operation.answers},
             **_errors(operation),
         },
     }
@@ -75,13 +90,13 @@ def described(operation: Operation) -> JSON:
     return said
 
 
-def _answer(answer: Answer) -> JSON:
+def _answer(operation: Operation, answer: Answer) -> JSON:
     content: JSON = {"application/json": {"schema": ref(answer.schema)}}
     if answer.streams:
         content["text/event-stream"] = {"schema": ref("StreamEvent")}
     said: JSON = {
         "description": answer.what,
-        "headers": _headers(answer.status),
+        "headers": _headers(operation, answer.status),
         "content": content,
     }
     if answer.links:
@@ -100,19 +115,19 @@ def _errors(operation: Operation) -> JSON:
             by_status[status].append(code)
     taken = {answer.status for answer in operation.answers}
     said = {
-        str(status): _error(reason(status), status, codes)
+        str(status): _error(operation, reason(status), status, codes)
         for status, codes in sorted(by_status.items())
         if status not in taken
     }
     if operation.asks_backend:
-        said["4XX"] = _error("Another refusal of the backend", 0, [BACKEND_REFUSED])
+        said["4XX"] = _error(operation, "Another refusal of the backend", 0, [BACKEND_REFUSED])
     return said
 
 
-def _error(title: str, status: int, codes: list[ErrorCode]) -> JSON:
+def _error(operation: Operation, title: str, status: int, codes: list[ErrorCode]) -> JSON:
     return {
         "description": f"{title}: " + ", ".join(f"`{code.name}`" for code in codes) + ".",
-        "headers": _headers(status),
+        "headers": _headers(operation, status),
         "content": {
             "application/json": {
                 "schema": ref("ErrorEnvelope"),
@@ -124,12 +139,17 @@ def _error(title: str, status: int, codes: list[ErrorCode]) -> JSON:
 
 def _example(code: ErrorCode, status: int) -> JSON:
     kind = "server_error" if status >= _SERVER_ERROR else "invalid_request_error"
+    kind = "too_many_requests" if status == _TOO_MANY else kind
     error: JSON = {"message": code.what, "type": kind, "param": None, "code": code.name}
     return {"summary": code.what, "value": {"error": error}}
 
 
-def _headers(status: int) -> JSON:
+def _headers(operation: Operation, status: int) -> JSON:
     names = ["x-request-id"]
+    if status in (_TOO_MANY, _UNAVAILABLE):
+        names.append("retry-after")
+    if operation.counts and (0 < status < _BAD_REQUEST or status == _TOO_MANY):
+        names += LIMIT_HEADERS
     if status >= _SERVER_ERROR:
         names.append("x-should-retry")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

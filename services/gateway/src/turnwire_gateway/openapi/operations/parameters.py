@@ -32,6 +32,8 @@ def choice(name: str, values: Sequence[str], default: str, what: str) -> JSON:
     return in_query(name, {"enum": list(values), "default": default}, what)
 
 
+APPLICATION = {"$ref": "#/components/parameters/x-application-id"}
+
 RESPONSE_ID = in_path("response_id", "The id of a response, as `resp_…`.")
 CONVERSATION_ID = in_path("conversation_id", "The id of a conversation, as `conv_…`.")
 ITEM_ID = in_path("item_id", "The id of an item.")

@@ -3,6 +3,7 @@
 from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import (
     AFTER,
+    APPLICATION,
     HARD_DELETE,
     INCLUDE,
     INCLUDE_DELETED,
@@ -16,7 +17,7 @@ from turnwire_gateway.openapi.operations.parameters import (
 
 _TAG = "Responses"
 _STORED = ("response_not_found", "store_unavailable")
-_ADMIN = ("invalid_value", "admin_required")
+_ADMIN = ("invalid_value", "admin_required", "audit_log_unavailable")
 _BODY = ("invalid_json", "missing_required_parameter", "invalid_value", "request_too_large")
 _CONTINUES = (
     "unsupported_parameter",
@@ -29,10 +30,11 @@ _CONTINUES = (
     "context_length_exceeded",
     "store_unavailable",
 )
+_LIMITS = ("rate_limit_exceeded", "rate_limiter_unavailable")
 _BACKEND = (
+    *_LIMITS,
     "unsupported_content",
     "model_not_found",
-    "rate_limit_exceeded",
     "backend_unavailable",
     "backend_refused_credentials",
     "backend_error",
@@ -101,7 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         tag=_TAG,
         summary="Ask a model.",
         description=_CREATE.strip(),
-        parameters=(_IDEMPOTENCY,),
+        parameters=(_IDEMPOTENCY, APPLICATION),
         body=Body("CreateRequest"),
         answers=(
             Answer(200, "Response", "The response, or its stream.", streams=True, links=_LINKS),
@@ -118,6 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "idempotency_key_spent",
         ),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="retrieveResponse",
@@ -142,7 +145,7 @@ OPERATIONS: tuple[Operation, ...] = (
             INCLUDE_DELETED,
         ),
         answers=(Answer(200, "Response", "The response, or its stream.", streams=True),),
-        errors=(*_ADMIN, *_STORED),
+        errors=(*_ADMIN, *_STORED, *_LIMITS),
     ),
     Operation(
         id="deleteResponse",
@@ -198,10 +201,12 @@ OPERATIONS: tuple[Operation, ...] = (
         tag=_TAG,
         summary="Count the tokens of an input.",
         description="The backend counts where it can; elsewhere it is an estimate.",
+        parameters=(APPLICATION,),
         body=Body("InputTokensRequest"),
         answers=(Answer(200, "InputTokens", "The number of tokens."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, "orchestrator_unavailable"),
         asks_backend=True,
+        counts=True,
     ),
     Operation(
         id="compactResponse",
@@ -210,9 +215,11 @@ OPERATIONS: tuple[Operation, ...] = (
         tag=_TAG,
         summary="Make a history short.",
         description="The output is a `compaction` item; send it first in the next input.",
+        parameters=(APPLICATION,),
         body=Body("CompactRequest"),
         answers=(Answer(200, "CompactedResponse", "The short history."),),
         errors=(*_BODY, *_CONTINUES, *_BACKEND, *_TURN, "compaction_failed"),
         asks_backend=True,
+        counts=True,
     ),
 )

@@ -1,6 +1,6 @@
 """Operations beside the responses: models, health, and what this is."""
 
-from turnwire_gateway.openapi.operations.operation import Answer, Operation
+from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import in_path
 
 _BACKEND = (
@@ -37,6 +37,27 @@ OPERATIONS: tuple[Operation, ...] = (
         errors=("model_not_found", *_BACKEND),
     ),
     _models("listModelsWithoutVersion", "/models"),
+    Operation(
+        id="check",
+        method="post",
+        path="/v1/check",
+        tag="Guardrails",
+        summary="Have content checked by the policy of an application.",
+        description="Violations are an answer, not an error. Where the operator has no policy, "
+        "or none for this application and kind of content, everything is safe.",
+        body=Body("CheckRequest"),
+        answers=(Answer(200, "CheckResult", "What the guard says."),),
+        errors=(
+            "invalid_json",
+            "missing_required_parameter",
+            "invalid_value",
+            "request_too_large",
+            "rate_limit_exceeded",
+            "rate_limiter_unavailable",
+            "guard_unavailable",
+        ),
+        counts=True,
+    ),
     Operation(
         id="health",
         method="get",

@@ -43,6 +43,15 @@ Deleted = Annotated[
 ]
 
 
+class CheckResult(Struct, frozen=True):
+    """What the guard says of content."""
+
+    safe: bool
+    violations: Annotated[
+        list[Violation], Meta(description="What the first stage that objects has found.")
+    ]
+
+
 class DeletedResponse(Struct, frozen=True):
     """The response is deleted, or there was none."""
 
@@ -169,5 +178,5 @@ class About(Struct, frozen=True):
 ANSWERS: tuple[type[Struct], ...] = (
     Response, ErrorEnvelope, DeletedResponse, ItemList, InputTokens, CompactedResponse,
     Conversation, ConversationList, DeletedConversation, ResponseTree, Model, ModelList,
-    Health, About,
+    Health, About, CheckResult,
 )  # fmt: skip

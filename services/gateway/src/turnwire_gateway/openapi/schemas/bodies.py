@@ -7,6 +7,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from turnwire_contracts.json_values import JSON, objects
 from turnwire_gateway.openapi.coverage.other_requests import (
+    CHECK,
     COMPACT,
     CONVERSATION_CREATE,
     CONVERSATION_UPDATE,
@@ -17,6 +18,7 @@ from turnwire_gateway.openapi.coverage.request_fields import CREATE, EXTENSIONS
 from turnwire_gateway.openapi.coverage.verdict import Covered
 from turnwire_gateway.requests.create_request import CreateRequest
 from turnwire_gateway.requests.other_requests import (
+    CheckRequest,
     CompactRequest,
     ConversationCreate,
     ConversationUpdate,
@@ -25,6 +27,7 @@ from turnwire_gateway.requests.other_requests import (
 
 _BODIES: dict[type[BaseModel], tuple[Covered, ...]] = {
     CreateRequest: (*CREATE, *EXTENSIONS),
+    CheckRequest: CHECK,
     CompactRequest: COMPACT,
     ConversationCreate: CONVERSATION_CREATE,
     ConversationUpdate: CONVERSATION_UPDATE,
@@ -81,6 +84,7 @@ def _either(*names: str) -> JSON:
 _CONDITIONS: dict[str, JSON] = {
     "CreateRequest": _either("input", "previous_response_id", "conversation", "prompt"),
     "InputTokensRequest": _either("input", "previous_response_id", "conversation"),
+    "CheckRequest": _either("input"),
     "CompactRequest": _either("input", "previous_response_id"),
 }
 """Fields of which one must be there."""

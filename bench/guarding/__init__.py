@@ -1,0 +1,1 @@
+"""What the guard's check adds to a turn: `python -m bench.guarding`."""

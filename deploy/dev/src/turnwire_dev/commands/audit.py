@@ -1,0 +1,81 @@
+"""`turnwire audit`: who did what reaches beyond their own."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import typer
+
+from turnwire_chassis.auditing.audit_log import AuditUnavailableError
+from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
+from turnwire_chassis.settings import SettingsError
+from turnwire_contracts.audit.acts import AnyAuditEvent, audit_kind_of
+from turnwire_contracts.codec import UnreadableEventError
+from turnwire_contracts.ids import TenantId
+from turnwire_dev.commands.operator import NoBrokerError, connected
+from turnwire_dev.screen import Screen
+
+_AGO: Final = re.compile(r"(\d+)([mhd])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+_HEAD: Final = {"v", "tenant", "at", "by"}
+
+
+def audit(tenant: str | None, since: str | None, *, as_json: bool) -> None:
+    """Print the acts in one tenant or all, oldest first. The exit code is 1 if that fails."""
+    screen = Screen()
+    try:
+        since_ms = 0 if since is None else _since(since, datetime.now(UTC))
+        wanted = None if tenant is None else TenantId(tenant)
+        word = _as_json if as_json else _as_line
+        asyncio.run(_tell(wanted, since_ms, lambda event: screen.plain(word(event))))
+    except (
+        NoBrokerError,
+        SettingsError,
+        AuditUnavailableError,
+        UnreadableEventError,
+        ValueError,
+    ) as error:
+        screen.problem(str(error))
+        raise typer.Exit(1) from error
+
+
+async def _tell(
+    tenant: TenantId | None, since_ms: int, tell: Callable[[AnyAuditEvent], None]
+) -> None:
+    async with connected() as client:
+        told: AsyncIterator[AnyAuditEvent] = JetStreamAuditLog(client).told(tenant, since_ms)
+        async for event in told:
+            tell(event)
+
+
+def _as_json(event: AnyAuditEvent) -> str:
+    return msgspec.json.encode(
+        {"kind": audit_kind_of(event), **msgspec.to_builtins(event)}
+    ).decode()
+
+
+def _as_line(event: AnyAuditEvent) -> str:
+    when = datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds")
+    by = " ".join(f"{name} {said}" for name, said in msgspec.to_builtins(event.by).items())
+    facts = [
+        f"{name}={said}" for name, said in msgspec.to_builtins(event).items() if name not in _HEAD
+    ]
+    return "  ".join([when, event.tenant, audit_kind_of(event), *facts, f"by {by}"])
+
+
+def _since(text: str, now: datetime) -> int:
+    """Read a moment, or how long ago it was, as Unix time in milliseconds; raises `ValueError`."""
+    if (ago := _AGO.fullmatch(text)) is not None:
+        moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(
+                f"--since: {text} is no time; write 2026-11-27T08:00, or 30m, 12h, 7d ago"
+            ) from error
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)

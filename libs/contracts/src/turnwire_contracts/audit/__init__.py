@@ -1,0 +1,1 @@
+"""The words of the audit log: who did what reaches beyond their own."""

@@ -1,0 +1,132 @@
+"""What is noted of acts that reach beyond one's own: by whom, on what, when; never content.
+
+The stream `AUDIT` keeps them, one kind per subject: `audit.<tenant>.<kind>`.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from turnwire_contracts import subjects
+from turnwire_contracts.codec import UnreadableEventError
+from turnwire_contracts.ids import TenantId
+
+AUDIT_VERSION: Final = 1
+
+OPERATOR: Final = "operator"
+"""The user of what is done by the `turnwire` command, on the machine itself."""
+
+SYSTEM: Final = "system"
+"""The user of what nobody asked for at that moment: retention."""
+
+Act = Literal["see_deleted", "see_others", "change_others", "restore", "purge"]
+"""What only an admin may do."""
+
+
+class Actor(Struct, frozen=True, omit_defaults=True):
+    """Who did it."""
+
+    user: str
+    key: str | None = None
+    """The id of the API key that was shown."""
+    request_id: str | None = None
+
+
+class AuditEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event says."""
+
+    v: int = AUDIT_VERSION
+    tenant: TenantId
+    at: int
+    """Unix time in milliseconds."""
+    by: Actor
+
+
+class AdminActed(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An admin is about to do what only admins may; whether it came about, the log says."""
+
+    act: Act
+    about: str
+    """The id of the response or conversation; `conversations` for a list of them."""
+
+
+class KeyCreated(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key was made."""
+
+    key_id: str
+    user: str
+    roles: list[str]
+
+
+class KeyRevoked(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An API key is no longer good."""
+
+    key_id: str
+
+
+class ErasureBegun(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """All of a tenant, or of one of its users, is to be erased."""
+
+    user: str | None = None
+    """`None`: everybody."""
+
+
+class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """It is erased."""
+
+    user: str | None = None
+    turns: int
+    conversations: int
+
+
+class RetentionRan(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """What was kept as long as it is to be kept was erased."""
+
+    turns: int
+
+
+AnyAuditEvent = AdminActed | KeyCreated | KeyRevoked | ErasureBegun | ErasureFinished | RetentionRan
+
+AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
+    "admin_acted": AdminActed,
+    "key_created": KeyCreated,
+    "key_revoked": KeyRevoked,
+    "erasure_begun": ErasureBegun,
+    "erasure_finished": ErasureFinished,
+    "retention_ran": RetentionRan,
+}
+"""The last word of the subject, and what the body then says."""
+
+_NAMES: Final = {event: kind for kind, event in AUDIT_KINDS.items()}
+_DECODERS: Final = {kind: msgspec.json.Decoder(event) for kind, event in AUDIT_KINDS.items()}
+
+
+def audit_kind_of(event: AnyAuditEvent) -> str:
+    """Name the kind of an event: the last word of its subject."""
+    return _NAMES[type(event)]
+
+
+def audit_subject_of(event: AnyAuditEvent) -> str:
+    """Name the subject an event is published under."""
+    return subjects.audit_event(event.tenant, audit_kind_of(event))
+
+
+def encode_audit(event: AnyAuditEvent) -> bytes:
+    """Write the body of an event."""
+    return msgspec.json.encode(event)
+
+
+def decode_audit(subject: str, body: bytes) -> AnyAuditEvent:
+    """Read an event; raises `UnreadableEventError` for one that this version does not know."""
+    kind = subject.rpartition(".")[2]
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise UnreadableEventError(f"unknown kind of event: audit {kind}")
+    try:
+        event = decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise UnreadableEventError(f"audit {kind}: {error}") from error
+    if event.v != AUDIT_VERSION:
+        raise UnreadableEventError(f"audit {kind}: version {event.v} is not known here")
+    return event

@@ -1,0 +1,1 @@
+"""One-way messages between services: nobody answers them, nothing keeps them."""

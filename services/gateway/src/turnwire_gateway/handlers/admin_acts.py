@@ -1,0 +1,49 @@
+"""What only admins may do: refused to others, and noted before it is done."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+
+from turnwire_chassis.auditing.audit_log import AuditLog, AuditUnavailableError
+from turnwire_contracts.audit.acts import Act, Actor, AdminActed
+from turnwire_contracts.ids import OwnerId
+from turnwire_gateway.answers.errors import unavailable
+from turnwire_gateway.handlers.exchange import caller, named, request_id
+from turnwire_gateway.identity import require_admin
+
+_WORDS: dict[Act, str] = {
+    "see_deleted": "see what was deleted",
+    "see_others": "see what others made",
+    "change_others": "change what others made",
+    "restore": "restore what was deleted",
+    "purge": "delete for ever",
+}
+
+
+class AdminActs:
+    """The way through which every such act goes."""
+
+    def __init__(self, audit: AuditLog, now_ms: Callable[[], int]) -> None:
+        """Note acts in `audit`."""
+        self._audit = audit
+        self._now_ms = now_ms
+
+    async def allow(self, request: Request, act: Act, about: str) -> None:
+        """Return if the caller is an admin and the act is noted.
+
+        Raises `ApiError`: 403 for whoever is none, 503 when the act cannot be noted.
+        """
+        who = caller(request)
+        require_admin(who, _WORDS[act])
+        by = Actor(who.owner, who.key, request_id(request))
+        event = AdminActed(tenant=who.tenant, at=self._now_ms(), by=by, act=act, about=about)
+        try:
+            await self._audit.note(event)
+        except AuditUnavailableError as error:
+            raise unavailable("audit log") from error
+
+    async def meet(self, request: Request, owner: OwnerId) -> None:
+        """Note that an admin comes upon what another user made; one's own needs no note."""
+        if owner != caller(request).owner:
+            reads = request.method in ("GET", "HEAD")
+            await self.allow(request, "see_others" if reads else "change_others", named(request))

@@ -1,0 +1,1 @@
+"""What is used of the limits of one tenant, at all gateways together."""

@@ -1,0 +1,153 @@
+"""The policy file while the guard runs: read again when it changes, taken only when it is valid.
+
+Polled by content, so it makes no difference how it changes: written over, replaced, or swapped
+behind the symlinks of a Kubernetes ConfigMap.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from turnwire_chassis.settings import SettingsError, read_file
+from turnwire_guard.pipeline import ProviderError, Stage
+from turnwire_guard.policy import Policy, parse_policy
+
+log = structlog.get_logger()
+
+SETTING = "TURNWIRE_GUARD_POLICY"
+_POLL_S = 1.0
+
+
+@dataclass(slots=True)
+class _InForce:
+    """A policy whose providers have started, and how many checks use it."""
+
+    policy: Policy
+    users: int = 0
+    unused: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class PolicyFile:
+    """Whatever the file last said that was valid, from `start` to `stop`."""
+
+    def __init__(self, path: Path | None, first: Policy, poll_s: float = _POLL_S) -> None:
+        """Begin with what was read of the file when the settings were."""
+        self._path = path
+        self._poll_s = poll_s
+        self._current = _InForce(first)
+        self._seen: bytes | None = None
+        self._problem: str | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def policy(self) -> Policy:
+        """What holds now."""
+        return self._current.policy
+
+    @property
+    def detail(self) -> str:
+        """Say what holds and, if the file says something that cannot be, what."""
+        holds = f"version {self.policy.version}"
+        return holds if self._problem is None else f"{holds}; the file is ignored: {self._problem}"
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncGenerator[Policy]:
+        """Use the policy; its providers stay until the last user is done."""
+        used = self._current
+        used.users += 1
+        try:
+            yield used.policy
+        finally:
+            used.users -= 1
+            if not used.users:
+                used.unused.set()
+
+    async def start(self) -> None:
+        """Start the providers. Raises ProviderError."""
+        await _start(self.policy)
+
+    async def watch(self) -> None:
+        """Follow the file until cancelled."""
+        while self._path is not None:
+            await asyncio.sleep(self._poll_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Take what the file says now, if it is new and valid."""
+        if self._path is None:
+            return
+        digest = await asyncio.to_thread(_digest, self._path)
+        if digest == self._seen:
+            return
+        self._seen = digest
+        try:
+            # In a thread: many expressions take long to compile.
+            policy = await asyncio.to_thread(read_file, SETTING, self._path, parse_policy)
+            if policy.version != self.policy.version:
+                await self._take(policy)
+        except (SettingsError, ProviderError) as error:
+            self._problem = str(error)
+            log.error("policy ignored", reason=self._problem, in_force=self.policy.version)  # noqa: TRY400 -- the reason says all
+        else:
+            self._problem = None
+
+    async def stop(self) -> None:
+        """Stop the providers."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await _stop(_enabled(self.policy))
+
+    async def _take(self, policy: Policy) -> None:
+        await _start(policy)
+        before, self._current = self._current, _InForce(policy)
+        log.info("policy changed", version=policy.version, before=before.policy.version)
+        self._retire(before)
+
+    def _retire(self, before: _InForce) -> None:
+        if not before.users:
+            before.unused.set()
+        task = asyncio.create_task(_stop_when_unused(before))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+async def _stop_when_unused(before: _InForce) -> None:
+    # Whoever leaves last before the change sets it, too; only nobody left is the end.
+    while before.users:
+        before.unused.clear()
+        await before.unused.wait()
+    await _stop(_enabled(before.policy))
+
+
+async def _start(policy: Policy) -> None:
+    started: list[Stage] = []
+    try:
+        for stage in _enabled(policy):
+            await stage.provider.start()
+            started.append(stage)
+    except ProviderError:
+        await _stop(started)
+        raise
+
+
+async def _stop(stages: Iterable[Stage]) -> None:
+    for stage in stages:
+        await stage.provider.stop()
+
+
+def _enabled(policy: Policy) -> Iterable[Stage]:
+    return (stage for _, _, stage in policy.stages() if stage.enabled)
+
+
+def _digest(path: Path | None) -> bytes:
+    """Tell contents apart; a file that cannot be read has a digest of its own, too."""
+    try:
+        return hashlib.sha256(path.read_bytes()).digest() if path else b""
+    except OSError as error:
+        return str(error.errno).encode()

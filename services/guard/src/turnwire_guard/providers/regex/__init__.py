@@ -1,0 +1,1 @@
+"""The provider `regex`: expressions, words, hosts and shipped sets, in linear time."""

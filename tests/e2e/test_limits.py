@@ -1,0 +1,129 @@
+"""Limits as users meet them: several gateways, real processes, and some of them killed."""
+
+from collections.abc import Generator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from e2e.conftest import running
+from e2e.rig.conversation import asks
+from e2e.rig.gateway import one_more_gateway
+from e2e.rig.stack import Stack
+from e2e.rig.wire import Api
+from scripted_backend import ScriptedBackend, says
+from turnwire_testing.waiting import eventually
+
+LIMITS = """
+limits:
+  default:
+    requests_per_minute: 1000
+    tokens_per_minute: 1000000
+    concurrent_turns: 3
+    concurrent_streams: 2
+"""
+LEASE_IS_OVER_WITHIN = 20.0
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
+    """A stack with limits."""
+    written = tmp_path_factory.mktemp("written") / "limits.yaml"
+    written.write_text(LIMITS)
+    url = f"http://127.0.0.1:{backend_port}/v1"
+    yield from running(
+        Stack(tmp_path_factory.mktemp("limits"), backend_url=url, limits=str(written))
+    )
+
+
+async def status_of(api: Api, **fields: object) -> int:
+    """Ask for a response, and read it to its end."""
+    async with api.answer(asks("Hello?", **fields)) as response:
+        await response.read()
+        return response.status
+
+
+async def left(api: Api, what: str) -> int:
+    """Ask for a response; gives what the answer says is left of a limit."""
+    async with api.answer(asks("Hello?")) as response:
+        assert response.status == 200
+        return int(response.headers[f"x-ratelimit-remaining-{what}"])
+
+
+async def test_the_tokens_of_a_turn_are_charged_when_it_ends_and_every_gateway_knows(
+    api: Api, stack: Stack, backend: ScriptedBackend
+) -> None:
+    status, first = await api.post(asks("Hello?"))
+    cost = first["usage"]["total_tokens"]
+    assert (status, cost > 0) == (200, True)
+    before = await left(api, "tokens")
+    with one_more_gateway(stack) as url:
+        other = api.under(url)
+        asked = 0
+
+        async def is_charged() -> bool:
+            nonlocal asked
+            asked += 1
+            return before - await left(other, "tokens") >= cost
+
+        await eventually(is_charged)
+        assert before - await left(other, "tokens") <= cost * (asked + 1)
+    assert len(backend.requests) == asked + 3
+
+
+async def test_background_turns_have_their_places_until_they_end(
+    api: Api, backend: ScriptedBackend
+) -> None:
+    backend.script(*(says("Slow", "ly.").paused(after=1) for _ in range(3)))
+    promised = [await api.post(asks("Hello?", background=True)) for _ in range(3)]
+    assert [status for status, _ in promised] == [202] * 3
+    status, refused = await api.post(asks("Hello?", background=True))
+    assert (status, refused["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert await status_of(api) == 429
+    for _ in range(3):
+        await backend.saw_pause()
+    backend.release()
+    for _, response in promised:
+        assert (await api.ended(response["id"]))["status"] == "completed"
+
+    async def is_let_in() -> bool:
+        return await status_of(api) == 200
+
+    await eventually(is_let_in)
+
+
+async def test_the_streams_of_a_gateway_that_is_killed_give_their_places_back(
+    api: Api, stack: Stack, backend: ScriptedBackend
+) -> None:
+    backend.script(*(says("Talk", "ing.").paused(after=1) for _ in range(2)))
+    async with AsyncExitStack() as streams:
+        with one_more_gateway(stack) as url:
+            for _ in range(2):
+                talking = api.under(url).stream(asks("Talk."))
+                stream = await streams.enter_async_context(talking)
+                await stream.until("response.output_text.delta")
+            assert await status_of(api, stream=True) == 429
+            assert await status_of(api) == 200, "there is a place for a turn without a stream"
+        # Leaving the block above was a SIGKILL.
+        assert await status_of(api, stream=True) == 429
+
+        async def is_let_in() -> bool:
+            return await status_of(api, stream=True) == 200
+
+        await eventually(is_let_in, LEASE_IS_OVER_WITHIN)
+        backend.release()
+
+
+async def test_a_broker_that_was_killed_begins_to_count_anew(
+    api: Api, stack: Stack, backend: ScriptedBackend
+) -> None:
+    before = [await left(api, "requests") for _ in range(5)]
+    stack.kill("nats")
+    stack.wait_until_back("nats")
+    await api.until_well()
+
+    async def is_let_in() -> bool:
+        return await status_of(api) == 200
+
+    await eventually(is_let_in, 20.0)
+    assert await left(api, "requests") > before[-1]
+    assert len(backend.requests) == 7

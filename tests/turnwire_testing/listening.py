@@ -1,0 +1,31 @@
+"""An application of ours on a real socket, inside the test's own process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+from turnwire_chassis.http_server import TaskServer
+from turnwire_dev.claims.ports import LOOPBACK
+from turnwire_testing.waiting import eventually
+
+_STOP_S = 10.0
+
+
+@asynccontextmanager
+async def listening(app: object, largest_message: int = 1_000_000) -> AsyncGenerator[str]:
+    """Serve on a free port; gives the base URL, that of `/v1`."""
+    server = TaskServer(app, LOOPBACK, 0, largest_message=largest_message)
+    serving = asyncio.create_task(server.run_until_cancelled())
+
+    async def listens() -> bool:
+        return server.started
+
+    try:
+        await eventually(listens)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://{LOOPBACK}:{port}/v1"
+    finally:
+        serving.cancel()
+        async with asyncio.timeout(_STOP_S):
+            with suppress(asyncio.CancelledError):
+                await serving
