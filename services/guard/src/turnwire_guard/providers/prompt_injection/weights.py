@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import importlib.util
 import io
-import pickle
+import pickle  # nosec B403 -- only for the names of its errors
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
