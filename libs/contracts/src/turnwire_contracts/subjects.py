@@ -56,6 +56,11 @@ STORE_QUEUE = "store"
 ORCHESTRATOR_QUEUE = "orchestrator"
 
 
+def inbox(service: str) -> str:
+    """Name the prefix of the subjects on which a service is answered, and nobody else listens."""
+    return f"_INBOX_{service}"
+
+
 def turn_event(tenant: TenantId, response_id: ResponseId, event: str) -> str:
     """Name the subject of one kind of event of one turn."""
     return f"turn.{tenant}.{response_id}.{event}"

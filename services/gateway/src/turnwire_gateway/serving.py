@@ -17,7 +17,7 @@ from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.jetstream.topology import declare
+from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.turn_ended import TurnEnded
@@ -47,7 +47,7 @@ async def serve(settings: GatewaySettings) -> None:
     async def on_reconnect() -> None:
         reconnected.set()
 
-    client = await connect(settings.nats_url, "gateway", on_reconnect)
+    client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
     identities = Identities(settings, client)
     world = await _world(settings, client, identities)
     await _answer_for_viewers(client, world.turns)
@@ -66,7 +66,7 @@ async def serve(settings: GatewaySettings) -> None:
         while True:
             await reconnected.wait()
             reconnected.clear()
-            await declare(client, settings.stream_replicas)
+            await create_missing(client, settings.stream_replicas)
             world.limiter.forget()
             identities.keys.look_anew()
 
@@ -82,7 +82,7 @@ async def serve(settings: GatewaySettings) -> None:
 
 
 async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:
-    jetstream = await declare(client, settings.stream_replicas)
+    jetstream = await create_missing(client, settings.stream_replicas)
     await identities.begin()
     logs = Logs(JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream))
     return World(
