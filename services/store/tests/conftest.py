@@ -12,6 +12,7 @@ from pymongo import AsyncMongoClient
 from turnwire_chassis.broker import connect, disconnect
 from turnwire_store.memory_views import MemoryGenerations
 from turnwire_store.mongo.generations import MongoGenerations
+from turnwire_store.sealing.view_keys import MemoryViewKeys
 from turnwire_store.views import Generations, Views
 
 
@@ -28,7 +29,7 @@ async def database_url(mongodb_url: str) -> AsyncGenerator[str]:
 @pytest.fixture
 async def generations(database_url: str) -> AsyncGenerator[MongoGenerations]:
     """The views of this test's database."""
-    opened = MongoGenerations(database_url)
+    opened = MongoGenerations(database_url, MemoryViewKeys())
     await opened.reach(10)
     yield opened
     await opened.close()

@@ -53,7 +53,9 @@ def kin(number: int, *, is_response: bool = True) -> Kin:
 
 
 def deletion(number: int, former: int | None, sequence: int) -> Revision:
-    return Revision(turn_id(number), former, sequence, deleted=True, turn='{"deleted":true}')
+    return Revision(
+        turn_id(number), TENANT, former, sequence, deleted=True, turn='{"deleted":true}'
+    )
 
 
 async def test_a_turn_that_was_never_changed_was_last_told_of_when_it_ended(views: Views) -> None:
@@ -82,7 +84,7 @@ async def test_a_deleted_turn_comes_back(views: Views) -> None:
     await views.write([view(1)])
     await views.revise([deletion(1, None, 40)])
 
-    await views.revise([Revision(turn_id(1), 40, 41, deleted=False, turn=view(1).turn)])
+    await views.revise([Revision(turn_id(1), TENANT, 40, 41, deleted=False, turn=view(1).turn)])
 
     assert await views.find(turn_id(1)) == stored(view(1))
 
@@ -94,7 +96,7 @@ async def test_a_change_to_what_a_turn_is_no_longer_is_passed_over(
     await views.write([view(1)])
     await views.revise([deletion(1, None, 40)])
 
-    await views.revise([Revision(turn_id(1), former, 50, deleted=False, turn="{}")])
+    await views.revise([Revision(turn_id(1), TENANT, former, 50, deleted=False, turn="{}")])
 
     found = await views.find(turn_id(1))
     assert found is not None

@@ -38,7 +38,7 @@ def test_a_document_says_what_it_is_without_being_taken_apart() -> None:
             "tenant": "acme",
             "owner": "ada",
             "seq": 7,
-            "schema": 2,
+            "schema": 3,
             "status": "completed",
             "model": "m",
             "parent": None,

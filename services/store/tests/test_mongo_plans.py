@@ -9,7 +9,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
 
 from turnwire_store.mongo.documents import Document
+from turnwire_store.mongo.sealed import Sealing
 from turnwire_store.mongo.turns import MongoViews
+from turnwire_store.sealing.view_keys import MemoryViewKeys
 from turnwire_store.views import Place, Window
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, RESPONSE_ID, TENANT
 
@@ -48,7 +50,7 @@ async def database(database_url: str, finds: Finds) -> AsyncGenerator[AsyncDatab
 async def test_every_question_is_answered_from_an_index(
     database: AsyncDatabase[Document], finds: Finds
 ) -> None:
-    views = MongoViews(database, 0, lambda: None)
+    views = MongoViews(database, 0, lambda: None, Sealing(MemoryViewKeys()))
     await views.declare()
 
     await views.find(RESPONSE_ID)

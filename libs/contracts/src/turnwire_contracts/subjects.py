@@ -6,11 +6,12 @@ TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
 AUDIT_STREAM = "AUDIT"
-VIEW_KEYS_BUCKET = "VIEW_KEYS"
-"""The key of each tenant's views, wrapped. Only the store reads and writes it."""
-VIEW_KEYS_STREAM = f"KV_{VIEW_KEYS_BUCKET}"
+VIEW_KEYS_STREAM = "KV_VIEW_KEYS"
+"""The key-value bucket `VIEW_KEYS`: the key of each tenant's views. Only the store uses it."""
 LIMITS_STREAM = "KV_LIMITS"
 """The key-value bucket `LIMITS`: gateways read and write it."""
+API_KEYS_BUCKET = "API_KEYS"
+API_KEYS_STREAM = f"KV_{API_KEYS_BUCKET}"
 
 TURN_EVENTS = "turn.>"
 CONVERSATION_EVENTS = "conversation.>"
@@ -24,8 +25,11 @@ OUTPUT = "output.*"
 DEAD = "dead.>"
 AUDIT = "audit.>"
 """Gateway, store and operator publish; the operator alone reads the stream."""
-VIEW_KEYS = f"$KV.{VIEW_KEYS_BUCKET}.*"
+VIEW_KEYS = "$KV.VIEW_KEYS.*"
 LIMITS = "$KV.LIMITS.>"
+API_KEYS = f"$KV.{API_KEYS_BUCKET}.>"
+"""Only the operator's tools publish here; gateways subscribe and read."""
+
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
 BACKGROUND_CONSUMER = "orchestrator-background"
@@ -97,6 +101,11 @@ def turn_ended(tenant: TenantId) -> str:
     return f"ended.{tenant}"
 
 
+def api_key(key_id: str) -> str:
+    """Name the subject of one API key in its bucket."""
+    return f"$KV.{API_KEYS_BUCKET}.{key_id}"
+
+
 def tool_progress(call_id: str) -> str:
     """Name the subject on which a tool-runner says that it still works on a call."""
     return f"tools.progress.{call_id}"
@@ -119,7 +128,7 @@ def audit_event(tenant: TenantId, kind: str) -> str:
 
 def view_key(tenant: TenantId) -> str:
     """Name the subject of the key of a tenant's views."""
-    return f"$KV.{VIEW_KEYS_BUCKET}.{tenant}"
+    return f"$KV.VIEW_KEYS.{tenant}"
 
 
 def parse_turn_event(subject: str) -> tuple[TenantId, ResponseId, str]:

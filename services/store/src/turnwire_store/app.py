@@ -30,6 +30,7 @@ from turnwire_store.projecting.projector import Projector
 from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.settings import StoreSettings
 from turnwire_store.views import Generations
 
@@ -99,7 +100,8 @@ async def connected(settings: StoreSettings) -> AsyncGenerator[Connections]:
     client = await connect(settings.nats_url, "store", reconnected)
     jetstream = await topology.declare(client, settings.stream_replicas)
     opened.append(JetStreamFeeds(client, settings.stream_replicas, uuid4().hex))
-    generations = MongoGenerations(settings.mongodb_url)
+    keys = JetStreamViewKeys(client, settings.master_keys)
+    generations = MongoGenerations(settings.mongodb_url, keys)
     try:
         yield Connections(client, JetStreamEventLog(client, jetstream), opened[0], generations)
     finally:

@@ -1,8 +1,12 @@
 """What the store can be told."""
 
-from pydantic import Field
+from functools import cached_property
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.settings import ServiceSettings
+from turnwire_store.sealing.view_key import MasterKeys
 
 
 class StoreSettings(ServiceSettings):
@@ -15,3 +19,20 @@ class StoreSettings(ServiceSettings):
             "With `turnwire up`: set it to use that one, and none is started."
         ),
     )
+    view_key: SecretStr | None = Field(
+        default=None,
+        description="Keys of 32 bytes in base64 or hex, comma-separated: the first wraps the keys "
+        "that the content of views is sealed with, each opens them. Unset, those lie in the "
+        "broker as they are. `turnwire up` makes one.",
+    )
+
+    @cached_property
+    def master_keys(self) -> MasterKeys:
+        """What wraps the keys of views. Raises `SettingsError`."""
+        return MasterKeys.parse(self.view_key.get_secret_value() if self.view_key else "")
+
+    @model_validator(mode="after")
+    def _refuse_what_cannot_be(self) -> Self:
+        # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
+        _ = self.master_keys
+        return self

@@ -76,6 +76,7 @@ class Revision(Struct, frozen=True):
     """What a kept turn becomes."""
 
     response_id: ResponseId
+    tenant: TenantId
     former: int | None
     """Its `revised` so far; a turn that says otherwise is left as it is."""
     sequence: int

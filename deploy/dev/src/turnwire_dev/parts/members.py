@@ -9,13 +9,15 @@ from turnwire_dev.supervision.probe import answers_200, answers_http
 from turnwire_dev.supervision.process import ChildSpec, Layer
 
 GATEWAY = "gateway"
+ORCHESTRATOR = "orchestrator"
+STORE = "store"
 TOOL_RUNNER = "tool-runner"
 MODULES: Mapping[str, str] = {
     GATEWAY: "turnwire_gateway",
-    "orchestrator": "turnwire_orchestrator",
+    ORCHESTRATOR: "turnwire_orchestrator",
     TOOL_RUNNER: "turnwire_tool_runner",
     "guard": "turnwire_guard",
-    "store": "turnwire_store",
+    STORE: "turnwire_store",
 }
 
 

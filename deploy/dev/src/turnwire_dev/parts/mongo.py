@@ -12,6 +12,7 @@ from pathlib import Path
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts import installed
+from turnwire_dev.parts.secrets_of import without_settings
 from turnwire_dev.supervision.probe import accepts_tcp
 from turnwire_dev.supervision.process import ChildSpec, Layer
 from turnwire_dev.supervision.supervisor import running
@@ -38,7 +39,7 @@ def mongo_child(folder: DataFolder, port: int) -> ChildSpec:
     return ChildSpec(
         name=NAME,
         argv=(program, *address, *storage),
-        environment=os.environ,
+        environment=without_settings(os.environ),
         # It opens its storage before it listens.
         is_ready=accepts_tcp(LOOPBACK, port),
         log=folder.log(NAME),

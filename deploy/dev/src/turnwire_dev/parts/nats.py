@@ -9,6 +9,7 @@ from pathlib import Path
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts import installed
+from turnwire_dev.parts.secrets_of import without_settings
 from turnwire_dev.supervision.probe import answers_200
 from turnwire_dev.supervision.process import ChildSpec, Layer
 from turnwire_dev.supervision.supervisor import running
@@ -53,7 +54,7 @@ def nats_child(folder: DataFolder, port: int, monitor_port: int) -> ChildSpec:
     return ChildSpec(
         name=NAME,
         argv=(str(binary), "--config", str(configuration)),
-        environment=os.environ,
+        environment=without_settings(os.environ),
         is_ready=answers_200(health),
         log=folder.log(NAME),
         layer=Layer.GROUND,

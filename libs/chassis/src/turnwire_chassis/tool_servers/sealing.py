@@ -16,13 +16,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from msgspec import Struct
 
-from turnwire_chassis.settings import SettingsError
+from turnwire_chassis.secrecy.secret_keys import secret_keys
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.tools import ToolServer
 
 SETTING = "TURNWIRE_SEAL_KEY"
 
-_KEY_BYTES = 32
 _NONCE_BYTES = 12
 _EXPIRY_BYTES = 8
 # The first byte of what is sealed, and of what its purpose is bound with.
@@ -83,7 +82,7 @@ class Sealer:
         To change the key, put the new one first, and take the old one away once what it sealed has
         expired. Raises SettingsError, which quotes no key.
         """
-        return cls([_key(number, text) for number, text in enumerate(setting.split(","), 1)])
+        return cls(secret_keys(SETTING, setting))
 
     def seal(self, secret: Struct, purpose: Purpose, until_ms: int) -> str:
         """Seal a struct until a time, in Unix milliseconds. ASCII, fit for JSON and URLs."""
@@ -138,21 +137,3 @@ def _decoded(sealed: str) -> bytes:
 
 def _unreadable() -> SealError:
     return SealError("unreadable", "The secret cannot be read.")
-
-
-def _key(number: int, text: str) -> bytes:
-    text = text.strip()
-    for read in (bytes.fromhex, _of_base64):
-        try:
-            key = read(text)
-        except ValueError:
-            continue
-        if len(key) == _KEY_BYTES:
-            return key
-    message = "must be 32 random bytes in base64 or hex, as `openssl rand -base64 32` writes them"
-    raise SettingsError(f"{SETTING}: key {number} {message}")
-
-
-def _of_base64(text: str) -> bytes:
-    standard = text.replace("-", "+").replace("_", "/").rstrip("=")
-    return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)

@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
 from turnwire_store.mongo.documents import Document, from_conversation, to_conversation
 from turnwire_store.mongo.duplicates import refused
+from turnwire_store.mongo.sealed import CONVERSATION, Sealing, seal_all
 from turnwire_store.mongo.timeouts import FIND_TIMEOUT_S, WRITE_TIMEOUT_S, within
 from turnwire_store.views import ConversationView, Window
 
@@ -17,9 +18,13 @@ class MongoConversationViews:
     """`ConversationViews` as one collection."""
 
     def __init__(
-        self, collection: AsyncCollection[Document], require_server: Callable[[], None]
+        self,
+        collection: AsyncCollection[Document],
+        require_server: Callable[[], None],
+        sealing: Sealing,
     ) -> None:
         """Use a collection; `require_server` raises if there is no server."""
+        self._sealing = sealing
         self._kept = collection
         self._require_server = require_server
 
@@ -32,6 +37,10 @@ class MongoConversationViews:
                 [IndexModel(everybodys, name="everybodys"), IndexModel(owned, name="owned")]
             )
 
+    async def seal_old(self) -> None:
+        """Seal what an earlier version wrote in the clear."""
+        await seal_all(self._kept, CONVERSATION, self._sealing)
+
     async def find(
         self, ids: Collection[ConversationId]
     ) -> Mapping[ConversationId, ConversationView]:
@@ -39,7 +48,8 @@ class MongoConversationViews:
         self._require_server()
         with within(FIND_TIMEOUT_S):
             found = await self._kept.find({"_id": {"$in": list(ids)}}).to_list(None)
-        return {document["_id"]: to_conversation(document) for document in found}
+        opened = await self._sealing.opened(found, CONVERSATION)
+        return {document["_id"]: to_conversation(document) for document in opened}
 
     async def created_in(
         self, window: Window, tenant: TenantId, owner: OwnerId | None, limit: int
@@ -55,17 +65,14 @@ class MongoConversationViews:
         order = [("created", DESCENDING if window.newest_first else ASCENDING)]
         with within(FIND_TIMEOUT_S):
             found = await self._kept.find(wanted, sort=order, limit=limit).to_list(None)
-        return list(map(to_conversation, found))
+        return list(map(to_conversation, await self._sealing.opened(found, CONVERSATION)))
 
     async def write(self, views: Sequence[ConversationView]) -> None:
         """See `ConversationViews.write`."""
+        documents = await self._sealing.sealed(list(map(from_conversation, views)), CONVERSATION)
         replacements = [
-            ReplaceOne(
-                {"_id": view.conversation.conversation_id, "seq": {"$lt": view.sequence}},
-                from_conversation(view),
-                upsert=True,
-            )
-            for view in views
+            ReplaceOne({"_id": one["_id"], "seq": {"$lt": one["seq"]}}, one, upsert=True)
+            for one in documents
         ]
         with within(WRITE_TIMEOUT_S):
             try:

@@ -20,7 +20,7 @@ from turnwire_store.views import (
 
 Document = dict[str, Any]
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """A later schema is a new generation: `python -m turnwire_store rebuild`."""
 
 READ_FIELDS: Final = dict.fromkeys(
@@ -32,7 +32,7 @@ KIN_FIELDS: Final = dict.fromkeys(
     ("seq", "parent", "chain", "depth", "fork", "conversation", "model"), 1
 )
 STANDING_FIELDS: Final = dict.fromkeys(("seq", "chain", "depth", "conversation"), 1)
-REVISABLE_FIELDS: Final = dict.fromkeys(("seq", "revised", "turn"), 1)
+REVISABLE_FIELDS: Final = dict.fromkeys(("tenant", "seq", "revised", "turn"), 1)
 
 _SEQUENCE_DIGITS = 20
 
@@ -134,7 +134,6 @@ def from_conversation(view: ConversationView) -> Document:
         "created_at": _time(conversation.created_at),
         "updated_at": _time(conversation.updated_at),
         "deleted": conversation.deleted,
-        "metadata": [{"name": name, "value": said} for name, said in conversation.metadata.items()],
         "conversation": msgspec.json.encode(conversation).decode(),
     }
 

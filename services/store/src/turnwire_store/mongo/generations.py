@@ -8,8 +8,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.write_concern import WriteConcern
 
 from turnwire_store.mongo.documents import Document
+from turnwire_store.mongo.sealed import Sealing
 from turnwire_store.mongo.timeouts import FIND_TIMEOUT_S, WRITE_TIMEOUT_S, within
 from turnwire_store.mongo.turns import MongoViews, conversations_of, turns_of
+from turnwire_store.sealing.view_keys import ViewKeys
 from turnwire_store.views import ViewsUnavailableError
 
 DEFAULT_DATABASE = "turnwire"
@@ -25,8 +27,12 @@ class MongoGenerations:
     Beside each stand its `conversations`.
     """
 
-    def __init__(self, url: str) -> None:
-        """Use the database that `url` names; nothing is connected before the first question."""
+    def __init__(self, url: str, keys: ViewKeys) -> None:
+        """Use the database that `url` names; nothing is connected before the first question.
+
+        `keys` seal the content of all documents.
+        """
+        self._sealing = Sealing(keys)
         self._client: AsyncMongoClient[Document] = AsyncMongoClient(
             url,
             appname="turnwire-store",
@@ -73,12 +79,17 @@ class MongoGenerations:
         """See `Generations.prepare`."""
         views = self.views(generation)
         await views.declare()
+        if await views.seal_old() and generation == await self.serving():
+            # Those before it were written in the clear, too, and nobody reads them.
+            await self.drop_before(generation)
         return views
 
     def views(self, generation: int) -> MongoViews:
         """See `Generations.views`."""
         if generation not in self._views:
-            self._views[generation] = MongoViews(self._database, generation, self._require_server)
+            self._views[generation] = MongoViews(
+                self._database, generation, self._require_server, self._sealing
+            )
         return self._views[generation]
 
     async def drop_before(self, generation: int) -> None:

@@ -26,6 +26,7 @@ from turnwire_store.mongo.documents import (
     to_stored,
 )
 from turnwire_store.mongo.duplicates import refused
+from turnwire_store.mongo.sealed import TURN, Sealing, seal_all
 from turnwire_store.mongo.timeouts import FIND_TIMEOUT_S, WRITE_TIMEOUT_S, within
 from turnwire_store.views import (
     Kin,
@@ -61,14 +62,16 @@ class MongoViews:
         database: AsyncDatabase[Document],
         generation: int,
         require_server: Callable[[], None],
+        sealing: Sealing,
     ) -> None:
         """Use the collections of `generation`; `require_server` raises if there is no server."""
+        self._sealing = sealing
         self._name = turns_of(generation)
         self._turns: AsyncCollection[Document] = database[self._name]
         self._checkpoints: AsyncCollection[Document] = database["checkpoints"]
         self._require_server = require_server
         self.conversations = MongoConversationViews(
-            database[conversations_of(generation)], require_server
+            database[conversations_of(generation)], require_server, sealing
         )
 
     async def declare(self) -> None:
@@ -78,19 +81,35 @@ class MongoViews:
             IndexModel(place, name="place", unique=True),
             IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
         ]
-        start = {"$setOnInsert": {"seq": 0}}
+        start = {"$setOnInsert": {"seq": 0, "sealed": True}}
         with within(WRITE_TIMEOUT_S):
             await self._turns.create_indexes(indexes)
         await self.conversations.declare()
         with within(WRITE_TIMEOUT_S):
             await self._checkpoints.update_one({"_id": self._name}, start, upsert=True)
 
+    async def seal_old(self) -> bool:
+        """Seal what an earlier version wrote in the clear; tells whether there can have been any.
+
+        Done again after a break it goes on where it was.
+        """
+        with within(FIND_TIMEOUT_S):
+            if await self._checkpoints.find_one({"_id": self._name, "sealed": True}):
+                return False
+        await seal_all(self._turns, TURN, self._sealing)
+        await self.conversations.seal_old()
+        with within(WRITE_TIMEOUT_S):
+            done = {"$set": {"sealed": True}}
+            await self._checkpoints.update_one({"_id": self._name}, done)
+        return True
+
     async def find(self, response_id: ResponseId) -> StoredTurn | None:
         """See `Views.find`."""
         self._require_server()
         with within(FIND_TIMEOUT_S):
             found = await self._turns.find_one({"_id": response_id}, READ_FIELDS)
-        return to_stored(found) if found else None
+        opened = await self._sealing.opened([found] if found else [], TURN)
+        return to_stored(opened[0]) if opened else None
 
     async def segment(self, end: Place, length: int) -> list[StoredTurn]:
         """See `Views.segment`."""
@@ -105,7 +124,7 @@ class MongoViews:
                 batch_size=length,
             ) as cursor:
                 while size < _SEGMENT_BYTES and (chunk := await cursor.to_list(_CHUNK)):
-                    turns += map(to_stored, chunk)
+                    turns += map(to_stored, await self._sealing.opened(chunk, TURN))
                     size += sum(len(document["turn"]) for document in chunk)
         return turns
 
@@ -155,8 +174,7 @@ class MongoViews:
         # Small batches are cheap because one journal write covers them: insert, never update.
         with within(WRITE_TIMEOUT_S):
             try:
-                inserts = [InsertOne(to_document(view)) for view in views]
-                await self._turns.bulk_write(inserts, ordered=False)
+                await self._insert(views)
             except BulkWriteError as error:
                 await self._settle([views[index] for index in refused(error)])
 
@@ -164,12 +182,19 @@ class MongoViews:
         """See `Views.revisable`."""
         with within(WRITE_TIMEOUT_S):
             found = await self._turns.find(_among(ids), REVISABLE_FIELDS).to_list(None)
-        return {document["_id"]: to_revisable(document) for document in found}
+        opened = await self._sealing.opened(found, TURN)
+        return {document["_id"]: to_revisable(document) for document in opened}
 
     async def revise(self, revisions: Sequence[Revision]) -> None:
         """See `Views.revise`."""
+        turns = [
+            {"_id": each.response_id, "tenant": each.tenant, "turn": each.turn}
+            for each in revisions
+        ]
+        sealed = await self._sealing.sealed(turns, TURN)
+        updates = [_update(each, to["turn"]) for each, to in zip(revisions, sealed, strict=True)]
         with within(WRITE_TIMEOUT_S):
-            await self._turns.bulk_write(list(map(_update, revisions)), ordered=False)
+            await self._turns.bulk_write(updates, ordered=False)
 
     async def remove(self, ids: Collection[ResponseId]) -> None:
         """See `Views.remove`."""
@@ -206,8 +231,11 @@ class MongoViews:
         there = {document["_id"] for document in found}
         displaced = [beside(view) for view in refused_views if view.response_id not in there]
         if displaced:
-            inserts = [InsertOne(to_document(view)) for view in displaced]
-            await self._turns.bulk_write(inserts, ordered=False)
+            await self._insert(displaced)
+
+    async def _insert(self, views: Sequence[View]) -> None:
+        documents = await self._sealing.sealed(list(map(to_document, views)), TURN)
+        await self._turns.bulk_write(list(map(InsertOne, documents)), ordered=False)
 
 
 def _among(ids: Collection[ResponseId]) -> Document:
@@ -218,8 +246,8 @@ def _segment(end: Place, length: int) -> Document:
     return {"chain": end.chain, "depth": {"$gte": end.depth - length + 1, "$lte": end.depth}}
 
 
-def _update(revision: Revision) -> UpdateOne:
-    becomes: Document = {"$set": {"turn": revision.turn, "revised": revision.sequence}}
+def _update(revision: Revision, turn: bytes) -> UpdateOne:
+    becomes: Document = {"$set": {"turn": turn, "revised": revision.sequence}}
     if revision.deleted:
         becomes["$set"]["deleted"] = True
     else:

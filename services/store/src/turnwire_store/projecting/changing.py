@@ -22,7 +22,8 @@ def revise(response_id: ResponseId, kept: Revisable, changes: Iterable[Change]) 
     for change in news:
         turn = _changed(turn, change)
     written = msgspec.json.encode(turn).decode()
-    return Revision(response_id, kept.revised, news[-1].entry.sequence, turn.deleted, written)
+    tenant, sequence = turn.request.tenant, news[-1].entry.sequence
+    return Revision(response_id, tenant, kept.revised, sequence, turn.deleted, written)
 
 
 def _changed(turn: ClosedTurn, change: Change) -> ClosedTurn:
