@@ -115,6 +115,14 @@ async def test_a_sentence_is_shown_when_the_next_one_begins() -> None:
     assert shown.text == "One is. Two is 3.5!\n"
 
 
+async def test_sentences_that_come_at_once_are_judged_one_by_one() -> None:
+    shown = Shown()
+    tell(shown.back.held, ["All is well. ", "The word is ", WORD, ". ", "Bye."])
+    with pytest.raises(OutputBlockedError):
+        await shown.back.pass_on()
+    assert shown.text == "All is well. "
+
+
 async def test_a_sentence_without_end_is_judged_in_pieces() -> None:
     shown = Shown()
     tell(shown.back.held, ["a" * MOST_HELD_CHARACTERS])

@@ -5,7 +5,9 @@ judges. Text is judged by sentences, calls when they are whole.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Literal
 
 from msgspec import Struct
@@ -89,7 +91,7 @@ class HeldAssembler(Assembler):
         self._take(Step(lambda to: to.end_item(said, status), "item_end", words))
 
     def take(self) -> list[Step]:
-        """Hand over the steps that can be judged now."""
+        """Hand over the first steps that can be judged now, none if there are none."""
         count = judgeable(self._steps)
         steps, self._steps = self._steps[:count], self._steps[count:]
         return steps
@@ -100,27 +102,30 @@ class HeldAssembler(Assembler):
 
 
 def judgeable(steps: Sequence[Step]) -> int:
-    """Count the first steps that can be judged: up to the last end of a sentence, part or call."""
+    """Count the first steps that can be judged: up to the first end of a sentence, part or call.
+
+    So what is shown of a text does not depend on how much of it comes at once.
+    """
     ready = 0
     in_call = False
     lengths: list[int] = []
     text = ""
     for number, step in enumerate(steps, start=1):
-        match step.role:
-            case "delta":
-                lengths.append(len(step.text))
-                text += step.text
-                continue
-            case "call":
-                # Whatever was open before it has ended; it is judged when it is whole.
-                ready, in_call = number - 1, True
-            case "item" | "item_end":
-                in_call = False
-            case "other":
-                pass
+        if step.role == "delta":
+            lengths.append(len(step.text))
+            text += step.text
+            if not in_call and (whole := _whole_deltas(lengths, text)):
+                return ready + whole
+            continue
         lengths, text = [], ""
-        ready = ready if in_call else number
-    return ready if in_call else ready + _whole_deltas(lengths, text)
+        # Whatever was open before a call has ended; the call itself is judged when it is whole.
+        if step.role == "call":
+            ready, in_call = number - 1, True
+        elif not in_call or step.role != "other":
+            ready, in_call = number, False
+        if words(steps[:ready]).strip():
+            return ready
+    return ready
 
 
 def words(steps: Sequence[Step]) -> str:
@@ -133,14 +138,8 @@ def words(steps: Sequence[Step]) -> str:
 
 
 def _whole_deltas(lengths: Sequence[int], text: str) -> int:
-    """Count the deltas that end with a sentence or before the end of one that is complete."""
-    if len(text) > MOST_HELD_CHARACTERS:
-        return len(lengths)
-    end = max((found.end() for found in _SENTENCE_END.finditer(text)), default=0)
-    count = told = 0
-    for length in lengths:
-        told += length
-        if told > end:
-            break
-        count += 1
-    return count
+    """Count the deltas of the first sentence that ends where a delta does."""
+    for found in _SENTENCE_END.finditer(text):
+        if count := bisect_right([*accumulate(lengths)], found.end()):
+            return count
+    return len(lengths) if len(text) > MOST_HELD_CHARACTERS else 0

@@ -143,15 +143,15 @@ class HeldBack:
 
     async def pass_on(self) -> None:
         """Judge and show what can be judged; raises `OutputBlockedError`, `TurnFailedError`."""
-        steps = self.held.take()
-        text = words(steps)
-        if text.strip():
-            overlap = self._passed[-_OVERLAP_CHARACTERS:]
-            if violations := await self._judge(overlap + text, self._passed + text):
-                raise OutputBlockedError(violations)
-        self._passed += text
-        for step in steps:
-            step.tell(self._shown)
+        while steps := self.held.take():
+            text = words(steps)
+            if text.strip():
+                overlap = self._passed[-_OVERLAP_CHARACTERS:]
+                if violations := await self._judge(overlap + text, self._passed + text):
+                    raise OutputBlockedError(violations)
+            self._passed += text
+            for step in steps:
+                step.tell(self._shown)
 
 
 def output_check(turn: Turn) -> OutputCheck:
