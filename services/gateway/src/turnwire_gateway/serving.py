@@ -19,7 +19,7 @@ from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_contracts import subjects
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import World, build
@@ -123,10 +123,10 @@ def _limits(settings: GatewaySettings, client: Client) -> Limits:
     )
 
 
-def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
-    async def is_watched(response_id: ResponseId) -> bool:
+def _asks_viewers(client: Client) -> Callable[[TurnKey], Awaitable[bool]]:
+    async def is_watched(turn: TurnKey) -> bool:
         try:
-            await client.request(subjects.viewers(response_id), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
+            await client.request(subjects.viewers(*turn), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
         except NatsError:
             return False
         return True
@@ -136,8 +136,7 @@ def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
 
 async def _answer_for_viewers(client: Client, turns: Turns) -> None:
     async def on_question(message: Msg) -> None:
-        _, response_id = message.subject.split(".", 1)
-        if turns.watches(ResponseId(response_id)):
+        if turns.watches(subjects.parse_viewers(message.subject)):
             await message.respond(b"yes")
 
     await client.subscribe(subjects.VIEWERS, cb=on_question)
