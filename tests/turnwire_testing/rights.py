@@ -69,7 +69,6 @@ conversation.t.conv_1.purged                   G   -
 output.t.resp_1                                O   G
 answer.t.resp_1                                O   G
 viewers.t.resp_1                               G   G
-output.resp_1                                  -   -
 dead.unprojectable.resp_1                      S   -
 audit.t.key_made                               GSP -
 ended.t                                        O   G/gateway

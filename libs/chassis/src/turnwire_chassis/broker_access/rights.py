@@ -12,7 +12,7 @@ from typing import Any, Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import streams
 from turnwire_contracts import queries, subjects
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import Query
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 
@@ -48,7 +48,7 @@ _LONGEST_CALL_S: Final = 65 * _MINUTES
 _TURNS: Final = subjects.TURNS_STREAM
 _OUTPUT: Final = subjects.OUTPUT_STREAM
 
-_ANY_TURN: Final = TurnKey(TenantId("*"), ResponseId("*"))
+_ANY_RESPONSE: Final = ResponseId("*")
 _ANY_AUDIT: Final = subjects.audit_event(TenantId("*"), "*")
 _ANY_LIMITS: Final = subjects.limits(TenantId("*"))
 _STORE_QUESTIONS: Final = (
@@ -68,7 +68,7 @@ _TURN_CONSUMERS: Final = (
 
 
 def _turn(*kinds: str) -> tuple[str, ...]:
-    return tuple(subjects.turn_event(*_ANY_TURN, kind) for kind in kinds)
+    return tuple(subjects.turn_event(TenantId("*"), _ANY_RESPONSE, kind) for kind in kinds)
 
 
 def _ask(asked: Iterable[Query[Any, Any]]) -> tuple[str, ...]:
@@ -127,8 +127,8 @@ _GATEWAY: Final = Rights(
         api.purge(_OUTPUT),
     ),
     hears=(
-        subjects.output(*_ANY_TURN),
-        subjects.answer(*_ANY_TURN),
+        subjects.OUTPUT,
+        subjects.answer(TenantId("*"), _ANY_RESPONSE),
         subjects.VIEWERS,
         subjects.API_KEYS,
         f"{subjects.TURN_ENDED} {subjects.GATEWAY_QUEUE}",
@@ -140,8 +140,8 @@ _ORCHESTRATOR: Final = Rights(
     says=(
         *_turn("started", "screened", "tools_listed", "sampled", "tool_called", "tool_returned"),
         *_turn("taken_over", "closed"),
-        subjects.output(*_ANY_TURN),
-        subjects.answer(*_ANY_TURN),
+        subjects.OUTPUT,
+        subjects.answer(TenantId("*"), _ANY_RESPONSE),
         *_ask((queries.STORE_HISTORY, queries.GUARD_CHECK, *_TOOL_QUESTIONS)),
         subjects.tool_cancel("*"),
         subjects.TURN_ENDED,
