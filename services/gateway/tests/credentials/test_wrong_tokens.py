@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from fastapi.routing import APIRoute
+from jwt.algorithms import RSAAlgorithm
 from nats.aio.client import Client
 from websockets.exceptions import InvalidStatus
 
@@ -49,7 +50,7 @@ PEM = PRIVATE.public_key().public_bytes(
 
 
 def _public() -> dict[str, Any]:
-    listed: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(PRIVATE.public_key(), as_dict=True)
+    listed: dict[str, Any] = RSAAlgorithm.to_jwk(PRIVATE.public_key(), as_dict=True)
     return {**listed, "kid": KID, "use": "sig", "alg": "RS256"}
 
 
@@ -205,7 +206,7 @@ async def test_every_route_but_the_open_ones_asks_who_is_calling(api: Api) -> No
     routes = [each for each in api.app.routes if isinstance(each, APIRoute)]
     assert len(routes) > 20
     for route in routes:
-        for method in route.methods:
+        for method in route.methods or ():
             status = (await call(api.app, method, route.path, Exchange())).status  # pyright: ignore[reportArgumentType] -- ASGI
             assert (status == 401) == (route.path not in OPEN_PATHS), (method, route.path)
     assert (await call(api.app, "GET", "/v1/no-such-route", Exchange())).status == 401  # pyright: ignore[reportArgumentType] -- ASGI
