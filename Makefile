@@ -9,6 +9,12 @@ LOCKED := uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
 CLIENTS := tests/clients/npm/package-lock.json tests/clients/litellm/uv.lock
 CODE := libs services deploy tests bench examples docs
 
+SHIPPED := $(wildcard libs/*/src services/*/src deploy/*/src)
+# Full of hashes: what package managers lock, and events as they were recorded, with their bodies' fingerprints.
+LOCKS := '(^|/)(uv\.lock|package-lock\.json)$$|^libs/contracts/tests/golden/'
+# Words that stand where a secret would: those of examples and tests, the name of a bucket, an alphabet.
+EXAMPLES := '^(any|key|local|sk-1|s3cret-token|secret|pw|p%40|password|API_KEYS|A-?[B-Z]*[a-z]+[0-9]+-_)$$'
+
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 # The wheels are copied once; what an index or a cache says elsewhere plays no part.
@@ -31,9 +37,11 @@ test-clients: .venv/.ready-clients ## run clients and MCP servers of others agai
 bench: .venv/.ready-dev ## measure the stack beside its backend (BENCH="--quick --record")
 	@$(BIN)/python -m bench $(BENCH)
 
-lint: .venv/.ready-dev ## style: ruff's rules and its formatting
+lint: .venv/.ready-dev ## style: ruff's rules and its formatting; bandit; no secret in any file
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/bandit --quiet --recursive $(SHIPPED) 2>/dev/null
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files $(LOCKS) --exclude-secrets $(EXAMPLES)
 
 format: .venv/.ready-dev ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix $(CODE)

@@ -53,7 +53,7 @@ async def backend(stack: Stack, backend_port: int) -> AsyncGenerator[ScriptedBac
 @pytest.fixture
 async def openai_client(stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
     """OpenAI's SDK as other clients take it; it never tries again by itself."""
-    async with AsyncOpenAI(base_url=stack.url, api_key="any", max_retries=0) as client:
+    async with AsyncOpenAI(base_url=stack.url, api_key=stack.key, max_retries=0) as client:
         yield client
 
 
@@ -68,7 +68,7 @@ async def socket_client(stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
     async with (
         DefaultAsyncHttpx2Client(event_hooks=hooks) as connections,
         AsyncOpenAI(
-            base_url=stack.url, api_key="any", max_retries=0, http_client=connections
+            base_url=stack.url, api_key=stack.key, max_retries=0, http_client=connections
         ) as client,
     ):
         yield client

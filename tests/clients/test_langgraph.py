@@ -52,7 +52,7 @@ async def llm(stack: Stack) -> AsyncGenerator[ChatOpenAI]:
         yield ChatOpenAI(
             model=MODEL,
             base_url=stack.url,
-            api_key=SecretStr("any"),
+            api_key=SecretStr(stack.key),
             use_responses_api=True,
             max_retries=0,
             http_async_client=connections,

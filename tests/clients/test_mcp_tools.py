@@ -116,7 +116,7 @@ async def test_langchain_binds_a_server(stack: Stack, backend: ScriptedBackend, 
         llm = ChatOpenAI(
             model=MODEL,
             base_url=stack.url,
-            api_key=SecretStr("any"),
+            api_key=SecretStr(stack.key),
             use_responses_api=True,
             max_retries=0,
             http_async_client=connections,

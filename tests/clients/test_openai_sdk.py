@@ -55,7 +55,7 @@ async def test_an_answer_comes_whole(stack: Stack, backend: ScriptedBackend) -> 
     backend.script(PARIS)
 
     def ask() -> Response:
-        with OpenAI(base_url=stack.url, api_key="any", max_retries=0) as client:
+        with OpenAI(base_url=stack.url, api_key=stack.key, max_retries=0) as client:
             return client.responses.create(
                 model=MODEL, input=FIRST, instructions="Be brief.", metadata={"of": "a test"}
             )

@@ -31,6 +31,11 @@ class Service:
     sampling: JSON = field(default_factory=dict[str, Any])
     """Fields of every request, so that the model says the same every time."""
 
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The headers that say who is calling."""
+        return {"Authorization": self.session.headers["Authorization"]}
+
     def asking(self, **fields: Any) -> JSON:
         """Give the fields of a request for a response."""
         return {"model": self.model, **self.sampling, **fields}

@@ -44,7 +44,7 @@ def conformance_stack(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Ge
 async def service(kind: str, conformance_stack: Stack) -> AsyncGenerator[Service]:
     """The service, with its backend, for one check."""
     timeout = aiohttp.ClientTimeout(total=100)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    async with aiohttp.ClientSession(timeout=timeout, headers=conformance_stack.bearer) as session:
         if kind == "real":
             # A hundred million parameters read text only, call a tool only when made to, and would
             # now and then not find an end.

@@ -50,6 +50,7 @@ async def _tried(stack: Stack, *options: str) -> str:
     run = await asyncio.create_subprocess_exec(
         *command,
         f"{url}/openapi.json",
+        *("--header", f"Authorization: {stack.bearer['Authorization']}"),
         *options,
         # It keeps notes of its own where it runs.
         cwd=stack.data.parent,

@@ -126,13 +126,13 @@ async def session() -> AsyncGenerator[aiohttp.ClientSession]:
 @pytest.fixture
 async def api(session: aiohttp.ClientSession, stack: Stack) -> Api:
     """The API of `stack`, as bytes."""
-    return Api(session, stack.url)
+    return Api(session, stack.url, stack.bearer)
 
 
 @pytest.fixture
 async def impatient_api(session: aiohttp.ClientSession, impatient_stack: Stack) -> Api:
     """The API of `impatient_stack`, as bytes."""
-    return Api(session, impatient_stack.url)
+    return Api(session, impatient_stack.url, impatient_stack.bearer)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def second_api(impatient_api: Api, second_gateway: str) -> Api:
 @pytest.fixture
 async def client(stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
     """OpenAI's SDK on `stack`; it never tries again by itself."""
-    async with AsyncOpenAI(base_url=stack.url, api_key="any", max_retries=0) as opened:
+    async with AsyncOpenAI(base_url=stack.url, api_key=stack.key, max_retries=0) as opened:
         yield opened
 
 

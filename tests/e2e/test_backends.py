@@ -74,7 +74,7 @@ async def both(ports: tuple[int, int]) -> AsyncGenerator[Both]:
 @pytest.fixture
 async def client(two: Stack) -> AsyncGenerator[AsyncOpenAI]:
     """OpenAI's SDK on that stack."""
-    async with AsyncOpenAI(base_url=two.url, api_key="any", max_retries=0) as opened:
+    async with AsyncOpenAI(base_url=two.url, api_key=two.key, max_retries=0) as opened:
         yield opened
 
 

@@ -29,7 +29,7 @@ async def test_an_example_holds_its_conversation(
     settings = {
         "TURNWIRE_URL": stack.url,
         "TURNWIRE_MODEL": MODEL,
-        "TURNWIRE_TOKEN": "any",
+        "TURNWIRE_TOKEN": stack.key,
     }
     code, printed = await _run(EXAMPLES / program, {**stack.environment, **settings})
     assert (code, printed.split()) == (0, ["Berlin.", "Its", "gate."])
@@ -46,7 +46,8 @@ async def test_the_curl_example_fails_when_an_answer_does(
     stack: Stack, backend: ScriptedBackend, answers: list[Answer]
 ) -> None:
     backend.script(*answers)
-    environment = {**stack.environment, "TURNWIRE_URL": stack.url, "TURNWIRE_MODEL": MODEL}
+    told = {"TURNWIRE_URL": stack.url, "TURNWIRE_MODEL": MODEL, "TURNWIRE_TOKEN": stack.key}
+    environment = {**stack.environment, **told}
     code, _ = await _run(EXAMPLES / "curl.sh", environment)
     assert code != 0
     assert backend.unplayed == 0
@@ -59,11 +60,11 @@ async def test_a_documented_program_runs_as_it_stands(
     backend.script(says("Ber", "lin."))
     text = (DOCUMENTED / f"{program}.txt").read_text(encoding="utf-8")
     filled = text.replace("https://your-deployment-url/v1", stack.url)
-    filled = filled.replace("qwen3-32b-tool", MODEL).replace("=AA_TOKEN", "='any'")
+    filled = filled.replace("qwen3-32b-tool", MODEL).replace("=AA_TOKEN", f"='{stack.key}'")
     # A name of its own: a module called `langgraph` would hide the package.
     file = tmp_path / f"documented_{program}"
     file.write_text(filled, encoding="utf-8")
-    code, printed = await _run(file, {**stack.environment, "AA_TOKEN": "any"})
+    code, printed = await _run(file, {**stack.environment, "AA_TOKEN": stack.key})
     assert (code, "Berlin." in printed) == (0, True), printed
     assert said_in(backend.requests[-1])[-1] == ("user", DOCUMENTED_QUESTION)
 

@@ -176,7 +176,7 @@ async def test_the_sdk_does_not_try_a_failed_turn_again(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(fails(500))
-    async with AsyncOpenAI(base_url=stack.url, api_key="any") as client:
+    async with AsyncOpenAI(base_url=stack.url, api_key=stack.key) as client:
         with pytest.raises(InternalServerError):
             await client.responses.create(model=MODEL, input="Hi.")
     assert len(backend.requests) == 1

@@ -32,7 +32,7 @@ async def own_stack(tmp_path: Path) -> AsyncGenerator[Stack]:
 @pytest.fixture
 async def client(own_stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
     """OpenAI's SDK on that stack."""
-    async with AsyncOpenAI(base_url=own_stack.url, api_key="any", max_retries=0) as opened:
+    async with AsyncOpenAI(base_url=own_stack.url, api_key=own_stack.key, max_retries=0) as opened:
         yield opened
 
 
@@ -70,7 +70,11 @@ async def test_the_model_that_comes_along_holds_a_conversation(client: AsyncOpen
 
 
 async def test_every_example_holds_its_conversation_with_the_real_model(own_stack: Stack) -> None:
-    environment = {**own_stack.environment, "TURNWIRE_URL": own_stack.url}
+    environment = {
+        **own_stack.environment,
+        "TURNWIRE_URL": own_stack.url,
+        "TURNWIRE_TOKEN": own_stack.key,
+    }
     for program in ("curl.sh", "openai_sdk.py", "pydantic_ai_agent.py", "langgraph_chat.py"):
         interpreter = "bash" if program.endswith(".sh") else sys.executable
         process = await asyncio.create_subprocess_exec(

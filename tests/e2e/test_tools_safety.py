@@ -99,7 +99,7 @@ def careful_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -
 @pytest.fixture
 async def careful_api(api: Api, careful_stack: Stack) -> Api:
     """The API of that stack."""
-    return api.under(careful_stack.url)
+    return api.under(careful_stack.url).of(careful_stack.bearer)
 
 
 async def test_secrets_of_a_request_reach_their_server_and_no_sink(

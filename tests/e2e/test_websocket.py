@@ -33,7 +33,7 @@ async def test_a_turn_is_told_in_the_events_of_a_stream(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("Hel", "lo."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         events = await socket.turn(model=MODEL, input="Hello?")
     check_stream(events)
     for event in events:
@@ -46,7 +46,7 @@ async def test_a_stored_turn_is_the_same_by_http(
     stack: Stack, api: Api, backend: ScriptedBackend
 ) -> None:
     backend.script(says("Hel", "lo."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         events = await socket.turn(model=MODEL, input="Hello?")
     response = events[-1]["response"]
     assert await api.get(f"/responses/{response['id']}") == (200, response)
@@ -58,7 +58,7 @@ async def test_turns_of_one_connection_follow_one_another(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("One."), says("Two."), says("Three."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         for number in range(3):
             await socket.create(model=MODEL, input=f"question {number}", store=False)
         turns = [await socket.rest() for _ in range(3)]
@@ -72,7 +72,7 @@ async def test_a_connection_continues_what_is_not_stored(
     stack: Stack, api: Api, backend: ScriptedBackend
 ) -> None:
     backend.script(says("Ahoy."), says("Cobalt."), says("Aye."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         first = await ask(socket, "The word is cobalt.", store=False, instructions="A pirate.")
         second = await ask(socket, "Which word?", first, store=False)
         assert second["previous_response_id"] == first["id"]
@@ -93,7 +93,7 @@ async def test_a_chain_goes_from_stored_to_unstored_and_back(
     stack: Stack, api: Api, backend: ScriptedBackend
 ) -> None:
     backend.script(*(says(f"answer {number}") for number in range(4)))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         stored = await ask(socket, "question 0")
         unstored = await ask(socket, "question 1", stored, store=False)
         again = await ask(socket, "question 2", unstored)
@@ -111,7 +111,7 @@ async def test_a_turn_may_belong_to_a_conversation(
 ) -> None:
     backend.script(says("Hello Ada."), says("Ada."))
     _, conversation = await api.call("POST", "/conversations", {})
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         await ask(socket, "I am Ada.", conversation=conversation["id"])
         await ask(socket, "Who am I?", conversation=conversation["id"])
     assert [said for _, said in heard(backend)] == ["I am Ada.", "Hello Ada.", "Who am I?"]
@@ -121,7 +121,7 @@ async def test_an_item_that_the_connection_remembers_may_be_named_again(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("Cobalt."), says("Aye."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         first = await ask(socket, "Which word?", store=False)
         reference = {"type": "item_reference", "id": first["output"][0]["id"]}
         question = {"role": "user", "content": "Sure?"}
@@ -139,7 +139,7 @@ async def test_the_output_of_a_call_continues_an_unstored_turn(
 ) -> None:
     backend.script(calls("add", {"a": 1}), says("2."))
     tool = {"type": "function", "name": "add", "parameters": {"type": "object"}}
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         first = await ask(socket, "Add.", tools=[tool], store=False)
         (call,) = first["output"]
         output = {"type": "function_call_output", "call_id": call["call_id"], "output": "2"}
@@ -154,9 +154,9 @@ async def test_a_new_connection_does_not_know_what_was_not_stored(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("OK."), says("Fresh."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         lost = await ask(socket, "Remember this.", store=False)
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         error = await socket.error(model=MODEL, input="Go on.", previous_response_id=lost["id"])
         assert code_of(error) == (400, "previous_response_not_found")
         assert error["error"]["param"] == "previous_response_id"
@@ -169,7 +169,7 @@ async def test_a_new_connection_does_not_know_what_was_not_stored(
 async def test_a_response_that_does_not_exist_cannot_be_continued(
     stack: Stack, backend: ScriptedBackend, unknown: str
 ) -> None:
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         error = await socket.error(
             model=MODEL, input="Go on.", previous_response_id=unknown, store=False
         )
@@ -182,7 +182,7 @@ async def test_a_continuation_that_fails_is_not_tried_again_from_memory(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("OK."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         first = await ask(socket, "Remember.", store=False)
         orphan = {"type": "function_call_output", "call_id": "call_nobody_made", "output": "?"}
         after: JSON = {"model": MODEL, "previous_response_id": first["id"], "store": False}
@@ -196,7 +196,7 @@ async def test_a_backend_that_fails_a_continuation_evicts_it_too(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("OK."), fails(500), says("Kept."), says("Bro", "ken.").broken(1))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         first = await ask(socket, "Remember.", store=False)
         after: JSON = {"model": MODEL, "previous_response_id": first["id"], "store": False}
         failed = await socket.error(input="Go on.", **after)
@@ -217,7 +217,7 @@ async def test_lanes_run_side_by_side_and_each_in_order(
 ) -> None:
     backend.script(says("slow ", "end.").paused(after=1), when=lambda body: "slow" in str(body))
     backend.script(says("one."), says("two."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         await socket.create(model=MODEL, input="slow", stream_id="slow")
         await backend.saw_pause()
         await socket.create(model=MODEL, input="first", stream_id='"quick"')
@@ -239,7 +239,7 @@ async def test_lanes_run_side_by_side_and_each_in_order(
 
 async def test_every_event_of_a_lane_says_its_name(stack: Stack, backend: ScriptedBackend) -> None:
     backend.script(says("Hel", "lo."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         events = await socket.turn(model=MODEL, input="Hello?", stream_id="a")
         refused = await socket.error(model=MODEL, input="", stream_id="a")
     check_stream(events)
@@ -250,7 +250,8 @@ async def test_a_warm_up_asks_no_model_and_can_be_continued(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("Warmed."))
-    async with connected(stack.url, {"OpenAI-Beta": "responses_websockets=2026-02-06"}) as socket:
+    beta = {"OpenAI-Beta": "responses_websockets=2026-02-06"}
+    async with connected(stack.url, {**stack.bearer, **beta}) as socket:
         events = await socket.turn(
             model=MODEL, input="Prepare.", generate=False, stream=True, instructions="Be brief."
         )
@@ -271,7 +272,7 @@ async def test_what_http_clients_say_about_streams_and_background_is_no_error(
     stack: Stack, backend: ScriptedBackend
 ) -> None:
     backend.script(says("Fine."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         response = await ask(socket, "Hello?", stream=True, background=True)
     assert (response["status"], response["background"]) == ("completed", False)
 
@@ -283,7 +284,7 @@ async def test_deltas_are_padded_as_on_http(
     stack: Stack, backend: ScriptedBackend, options: JSON, *, padded: bool
 ) -> None:
     backend.script(says("Fine."))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         events = await socket.turn(model=MODEL, input="Hello?", stream_options=options)
     deltas = [event for event in events if event["type"] == "response.output_text.delta"]
     assert [bool(delta.get("obfuscation")) for delta in deltas] == [padded]
@@ -294,7 +295,7 @@ async def test_a_slow_reader_misses_nothing(
 ) -> None:
     words = [f"{number:04d} {'x' * 1000}" for number in range(4000)]
     backend.script(says(*words))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         await socket.create(model=MODEL, input="Talk.")
         events = await socket.until("response.created")
         await backend.became_idle(within=20)
@@ -309,7 +310,7 @@ async def test_a_client_that_leaves_is_waited_for_and_then_its_turn_is_cancelled
     impatient_stack: Stack, impatient_api: Api, backend: ScriptedBackend
 ) -> None:
     backend.script(says(*WORDS).paused(after=2))
-    async with connected(impatient_stack.url) as socket:
+    async with connected(impatient_stack.url, impatient_stack.bearer) as socket:
         await socket.create(model=MODEL, input="Talk.")
         events = await socket.until("response.output_text.delta")
         await socket.create(model=MODEL, input="Nobody will hear this.")
@@ -324,7 +325,7 @@ async def test_a_turn_outlives_its_gateway_and_is_resumed_by_http(
     stack: Stack, api: Api, backend: ScriptedBackend
 ) -> None:
     backend.script(says(*WORDS).paused(after=3))
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         await socket.create(model=MODEL, input="Talk.")
         seen = await socket.until("response.output_text.delta")
         stack.kill("gateway")

@@ -29,7 +29,7 @@ litellm.register_model({MODEL: {"litellm_provider": "openai", "supports_native_s
 FIRST, SECOND = "What is the capital of France?", "What is it known for?"
 HOW_MUCH = "How much is 19 and 23?"
 
-PLACE = {"api_base": os.environ["TURNWIRE_URL"], "api_key": "any"}
+PLACE = {"api_base": os.environ["TURNWIRE_URL"], "api_key": os.environ["TURNWIRE_TOKEN"]}
 CALL = {"model": f"openai/{MODEL}", "max_retries": 0, **PLACE}
 
 ADD = {

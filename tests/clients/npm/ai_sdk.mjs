@@ -6,7 +6,7 @@ import { z } from "zod";
 
 import { first, howMuch, model as name, run, second, url } from "./scenarios.mjs";
 
-const provider = createOpenAI({ baseURL: url, apiKey: "any" });
+const provider = createOpenAI({ baseURL: url, apiKey: process.env.TURNWIRE_TOKEN });
 const model = provider.responses(name);
 
 const add = tool({

@@ -6,7 +6,7 @@ import { z } from "zod";
 
 import { first, howMuch, model, run, second, url } from "./scenarios.mjs";
 
-const client = new OpenAI({ baseURL: url, apiKey: "any", maxRetries: 0 });
+const client = new OpenAI({ baseURL: url, apiKey: process.env.TURNWIRE_TOKEN, maxRetries: 0 });
 
 const add = {
   type: "function",

@@ -38,9 +38,7 @@ class Programs:
         """Run Codex with its settings in `home`; gives the events that it prints."""
         script = NPM / "node_modules" / "@openai" / "codex" / "bin" / "codex.js"
         require_installed(script)
-        printed = await self.run(
-            str(NODE), str(script), *arguments, CODEX_HOME=str(home), TURNWIRE_TOKEN="any"
-        )
+        printed = await self.run(str(NODE), str(script), *arguments, CODEX_HOME=str(home))
         return [json.loads(line) for line in printed.splitlines()]
 
     async def run(self, *command: str, **environment: str) -> str:
@@ -67,7 +65,12 @@ class Programs:
 
 def told_of(stack: Stack) -> dict[str, str]:
     """The environment of a program that is to talk to a stack."""
-    return {**stack.environment, "TURNWIRE_URL": stack.url, "TURNWIRE_MODEL": MODEL}
+    return {
+        **stack.environment,
+        "TURNWIRE_URL": stack.url,
+        "TURNWIRE_MODEL": MODEL,
+        "TURNWIRE_TOKEN": stack.key,
+    }
 
 
 async def released_once(backend: ScriptedBackend, work: Coroutine[Any, Any, T]) -> T:

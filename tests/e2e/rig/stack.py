@@ -23,11 +23,18 @@ _SERVICES = ("gateway", "orchestrator", "tool-runner", "guard", "store")
 class Stack:
     """One data folder and one port, with a runner that can be stopped and started again."""
 
-    def __init__(self, data: Path, **settings: str) -> None:
-        """`settings` are those of Turnwire, without their prefix and in lower case."""
+    def __init__(self, data: Path, *, keyless: bool = False, **settings: str) -> None:
+        """`settings` are those of Turnwire, without their prefix and in lower case.
+
+        The tests' own MCP servers run on this machine.
+        """
         self.data = data
+        self.key = ""
+        """The API key of an admin, from the first start on; empty with `keyless`."""
+        self._keyless = keyless
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}/v1"
+        settings = {"allow_private_urls": "loopback", **settings}
         told = {f"TURNWIRE_{name.upper()}": value for name, value in settings.items()}
         self.environment = {
             **_without_settings(os.environ),
@@ -49,8 +56,30 @@ class Stack:
         )
         self._screen = _Screen()
         self._screen.follow(self._runner)
+        if not self.key and not self._keyless:
+            self._screen.wait_for("nats is ready", UP_WITHIN)
+            # The services start meanwhile.
+            self.key = self.new_key("--user", "local", "--role", "admin")
         self._screen.wait_for("Stop it with ^C", UP_WITHIN)
         return self
+
+    def new_key(self, *options: str, tenant: str = "local") -> str:
+        """Make an API key as a user does; gives the last line that was printed."""
+        made = subprocess.run(
+            self.command("keys", "create", "--tenant", tenant, *options),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise AssertionError(made.stderr)
+        return made.stdout.splitlines()[-1]
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The headers that say who is calling."""
+        return {"Authorization": f"Bearer {self.key or 'any'}"}
 
     def stop(self) -> None:
         """Press ^C, and wait for its end."""
@@ -106,6 +135,7 @@ class Stack:
             "TURNWIRE_MONGODB_URL": run["mongodb_url"],
             # Empty where a file names the backends.
             "TURNWIRE_BACKEND_URL": run["backend_url"],
+            "TURNWIRE_KEY_PEPPER": (self.data / "key.pepper").read_text(encoding="ascii").strip(),
             "TURNWIRE_VIEW_KEY": (self.data / "view.key").read_text(encoding="ascii").strip(),
         }
         return {**self.environment, **{name: value for name, value in told.items() if value}}

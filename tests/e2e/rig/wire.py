@@ -1,7 +1,7 @@
 """The API as bytes: what a client without a library sees, frame by frame and chunk by chunk."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -85,14 +85,19 @@ class Stream:
 class Api:
     """The routes, as bytes."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        """`url` ends in /v1; the session outlives this."""
+    def __init__(self, session: aiohttp.ClientSession, url: str, caller: Mapping[str, str]) -> None:
+        """`url` ends in /v1; the session outlives this; `caller`: headers that say who it is."""
         self._session = session
         self._url = url
+        self._caller = caller
 
     def under(self, url: str) -> "Api":
         """Give the routes below another address."""
-        return Api(self._session, url)
+        return Api(self._session, url, self._caller)
+
+    def of(self, caller: Mapping[str, str]) -> "Api":
+        """Give the routes as somebody else sees them."""
+        return Api(self._session, self._url, caller)
 
     async def post(self, body: Body, **headers: str) -> tuple[int, JSON]:
         """Create a response; gives the status and the body."""
@@ -141,7 +146,7 @@ class Api:
         """Look at an answer in all detail; `_` in the name of a header stands for `-`."""
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         content = {} if body is None else _content(body)
-        everything = {**told, **content.pop("headers", {})}
+        everything = {**self._caller, **told, **content.pop("headers", {})}
         async with self._session.request(
             method, self._url + path, headers=everything, **content
         ) as response:
@@ -165,7 +170,7 @@ class Api:
         """Read the stream of a response that exists, from behind the frame numbered `after`."""
         query = {"stream": "true"} | ({} if after is None else {"starting_after": str(after)})
         url = f"{self._url}/responses/{response_id}"
-        async with self._session.get(url, params=query) as response:
+        async with self._session.get(url, params=query, headers=self._caller) as response:
             yield await _stream(response)
             response.close()
 

@@ -11,7 +11,7 @@ LOOPBACK = "127.0.0.1"
 # calls a dead broker again and again could otherwise be given the broker's own port, connect to
 # itself, and keep the broker out.
 FIRST, COUNT = 20_000, 10_000
-ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104 - named, not bound
+ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1", "": LOOPBACK}  # noqa: S104 # nosec B104 - named, not bound
 
 
 def why_not(host: str, port: int) -> str:

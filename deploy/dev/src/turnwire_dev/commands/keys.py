@@ -95,6 +95,9 @@ def _refuse_impossible(holder: Holder) -> None:
 
 
 async def _create(holder: Holder) -> tuple[KeyRecord, str]:
+    if load(RunnerSettings).nats_url:
+        # Known before anybody is asked.
+        _pepper()
     key = new_key(secrets.token_bytes(ID_BYTES + SECRET_BYTES))
     async with _keys() as keys:
         # Only now: whoever made the first pepper of a folder had it alone.

@@ -22,7 +22,7 @@ def main(argv: list[str]) -> None:
         if os.getppid() != runner:
             sys.exit("the runner is gone")
     try:
-        os.execv(command[0], command)  # noqa: S606 - the command comes from our own plan
+        os.execv(command[0], command)  # noqa: S606 # nosec B606 - the command comes from our own plan
     except OSError as error:
         sys.exit(f"cannot start {command[0]}: {error.strerror}")
 

@@ -1,0 +1,63 @@
+"""`turnwire keys` where nothing runs, and what a start makes of keys that are there or not."""
+
+import asyncio
+import re
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Mapping
+
+from turnwire_chassis.api_keys.key_text import KEY_PATTERN
+from turnwire_dev.testing import WITHIN, Doctor, StartUp
+
+OURS = {"TURNWIRE_NATS_URL": ""}
+EVERYWHERE = {**OURS, "TURNWIRE_HOST": "0.0.0.0"}
+CREATE = ("create", "--tenant", "acme", "--user", "ada", "--role", "admin", "--label", "laptop")
+
+
+async def keys(environment: Mapping[str, str], *arguments: str) -> tuple[int, list[str], str]:
+    """Run `turnwire keys` on a folder that nobody has; gives code, lines, and complaints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "turnwire_dev", "keys", *arguments),
+        env={**environment, **OURS},
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    async with asyncio.timeout(WITHIN):
+        printed, complaints = await process.communicate()
+    return process.returncode or 0, printed.decode().splitlines(), complaints.decode()
+
+
+async def test_where_others_could_ask_nothing_starts_before_there_is_a_key(
+    environment: Mapping[str, str], start_up: StartUp, doctor: Doctor
+) -> None:
+    refused = await start_up(**EVERYWHERE)
+    assert await refused.ends() == 2
+    assert "turnwire keys create" in refused.text
+
+    code, made, _ = await keys(environment, *CREATE)
+    assert code == 0
+    assert re.fullmatch(KEY_PATTERN, made[-1])
+
+    code, listed, _ = await keys(environment, "list")
+    assert code == 0
+    assert "laptop" in listed[-1]
+    assert made[-1] not in "\n".join(listed)
+    assert "keys: are on" in (await doctor(**OURS))[1]
+
+    up = await (await start_up(**EVERYWHERE)).is_up()
+    assert up.process.returncode is None
+
+
+async def test_a_broker_of_ones_own_needs_a_pepper_that_the_gateways_have(
+    environment: Mapping[str, str], nats_url: str
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "turnwire_dev", "keys", *CREATE),
+        env={**environment, "TURNWIRE_NATS_URL": nats_url},
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    async with asyncio.timeout(WITHIN):
+        printed, complaints = await process.communicate()
+    assert (process.returncode, printed) == (2, b"")
+    assert b"TURNWIRE_KEY_PEPPER is missing" in complaints
