@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute
 
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import TenantId
@@ -54,6 +55,18 @@ OF_CONVERSATIONS: list[Route] = [
     _create(conversation="{conv}", stream=True),
     ("POST", "/v1/responses/input_tokens", {"model": "m", "conversation": "{conv}"}),
 ]
+OF_ADMINS: list[Route] = [
+    ("GET", "/v1/responses/{resp}?include_deleted=true", None),
+    ("GET", "/v1/responses/{resp}?include_deleted=true&stream=true", None),
+    ("DELETE", "/v1/responses/{resp}?hard_delete=true", None),
+    ("PATCH", "/v1/responses/{resp}?recovery_from_delete=true", None),
+    ("GET", "/v1/conversations/{conv}?include_deleted=true", None),
+    ("GET", "/v1/conversations/{conv}/responses?include_deleted=true", None),
+    ("DELETE", "/v1/conversations/{conv}?hard_delete=true", None),
+    ("PATCH", "/v1/conversations/{conv}?recovery_from_delete=true", None),
+]
+ROUTES = [*OF_RESPONSES, *OF_CONVERSATIONS, *OF_ADMINS]
+_PARAMETERS = {"resp": "{response_id}", "conv": "{conversation_id}", "item": "{item_id}"}
 
 
 def named(value: Any, names: dict[str, str]) -> Any:
@@ -71,10 +84,12 @@ def named(value: Any, names: dict[str, str]) -> Any:
             return value
 
 
-async def told(api: Api, route: Route, names: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+async def told(
+    api: Api, route: Route, names: dict[str, str], caller: str = ADA
+) -> tuple[int, dict[str, str], bytes]:
     """Take a route; gives the answer with the names of ids in their place."""
     method, target, body = (named(each, names) for each in route)
-    headers = {"authorization": ADA, "x-request-id": "req_1"}
+    headers = {"authorization": caller, "x-request-id": "req_1"}
     exchange: Exchange = await api.call(method, target, body, **headers)
     answer = exchange.body
     for name, written in names.items():
@@ -113,6 +128,27 @@ async def test_what_is_somebody_elses_looks_like_what_never_was(
     assert await told(api, route, names) == await told(api, route, UNKNOWN)
     assert kept(api, owner) == before
     assert len(api.log.requests) == requests
+
+
+async def test_every_route_that_takes_an_id_is_tried_here(api: Api) -> None:
+    taken = {
+        (method, route.path)
+        for route in api.app.routes
+        if isinstance(route, APIRoute) and "_id}" in route.path
+        for method in route.methods or ()
+    }
+    tried = {(method, named(target.partition("?")[0], _PARAMETERS)) for method, target, _ in ROUTES}
+    assert taken
+    assert taken <= tried
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
+async def test_an_admin_of_another_tenant_finds_nothing(api: Api, route: Route) -> None:
+    names = await theirs(api, ADA)
+    before = kept(api, ADA)
+    found = await told(api, route, names, "other/root/admin")
+    assert found == await told(api, route, UNKNOWN, "other/root/admin")
+    assert kept(api, ADA) == before
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
