@@ -53,6 +53,19 @@ def audit(
     tell(tenant, since, as_json=json)
 
 
+@app.command()
+def erase(
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant whose data goes.")],
+    user: Annotated[str | None, typer.Option(help="Only what this user made.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+) -> None:
+    """Erase every turn and conversation of a tenant, or of one of its users, for ever."""
+    from turnwire_dev.commands.erase import erase as run  # noqa: PLC0415 -- as for replay
+
+    run(tenant, user, yes=yes)
+
+
 def main() -> None:
     """Run the command line."""
     app()
