@@ -34,6 +34,8 @@ from turnwire_gateway.limiting.counting.settling import Batch, Verdict, is_same,
 log = structlog.get_logger()
 
 _PATIENCE_S = 5.0
+_LINGER_S = 0.05
+"""How long an end waits for a request that is written with it; nobody waits for an end."""
 
 Asked = tuple[Want, "asyncio.Future[Verdict]"]
 
@@ -55,6 +57,7 @@ class Desk:
         self._ends: list[Ended] = []
         self._written = True
         self._working: asyncio.Task[None] | None = None
+        self._lingering: asyncio.TimerHandle | None = None
 
     def refusal(self, want: Want) -> Refused | None:
         """Refuse what cannot be let in whatever the others do, without asking anybody."""
@@ -86,12 +89,12 @@ class Desk:
         if want.turns or want.streams:
             self._mine = grown(self._mine, want, -1)
             self._written = False
-            self.work()
+            self._work_soon()
 
     def end(self, ended: Ended) -> None:
         """Charge what a turn cost, and set free what it held."""
         self._ends.append(ended)
-        self.work()
+        self._work_soon()
 
     def forget(self) -> None:
         """Trust nothing that was read before: the broker may have lost it."""
@@ -105,30 +108,47 @@ class Desk:
 
     def work(self) -> None:
         """Write down what is new, if nobody does so already."""
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work())
+
+    def _work_soon(self) -> None:
+        if self._lingering is None:
+            loop = asyncio.get_running_loop()
+            self._lingering = loop.call_later(_LINGER_S, self.work)
 
     async def _work(self) -> None:
         while True:
             asked, self._asked = self._asked, []
-            ends, self._ends = self._ends, []
-            self._written = True
-            wants = [want for want, _ in asked]
-            batch = Batch(wants, ends, self._mine.turns, self._mine.streams)
             try:
-                async with asyncio.timeout(_PATIENCE_S):
-                    verdicts = await self._step(batch)
-            except (LedgersUnavailableError, TimeoutError) as error:
-                log.warning("limits not written", tenant=self._tenant, error=repr(error))
-                self._ends = ends + self._ends
-                self._written = False
-                _fail([*asked, *self._asked], error)
-                self._asked = []
-                return
-            for (want, future), verdict in zip(asked, verdicts, strict=True):
-                self._tell(want, future, verdict)
-            if not self._asked and not self._ends and self._written:
-                return
+                written = await self._decide(asked)
+            finally:
+                # Whatever went wrong, nobody waits for ever.
+                _refuse_waiting(asked)
+            if not self._asked:
+                break
+        if written and (self._ends or not self._written):
+            self._work_soon()
+
+    async def _decide(self, asked: list[Asked]) -> bool:
+        """Do one step with all that is there; tells whether it could be written."""
+        ends, self._ends = self._ends, []
+        self._written = True
+        wants = [want for want, _ in asked]
+        batch = Batch(wants, ends, self._mine.turns, self._mine.streams)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                verdicts = await self._step(batch)
+        except (LedgersUnavailableError, TimeoutError) as error:
+            log.warning("limits not written", tenant=self._tenant, error=repr(error))
+            self._ends = ends + self._ends
+            self._written = False
+            return False
+        for (want, future), verdict in zip(asked, verdicts, strict=True):
+            self._tell(want, future, verdict)
+        return True
 
     async def _step(self, batch: Batch) -> list[Verdict]:
         newest = False
@@ -173,7 +193,7 @@ def _may_have_changed(verdict: Verdict) -> bool:
     return isinstance(verdict, Refused) and verdict.retry_ms is None
 
 
-def _fail(asked: list[Asked], error: Exception) -> None:
+def _refuse_waiting(asked: list[Asked]) -> None:
     for _, future in asked:
         if not future.done():
-            future.set_exception(LedgersUnavailableError(str(error)))
+            future.set_exception(LedgersUnavailableError)

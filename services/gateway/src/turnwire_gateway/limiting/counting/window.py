@@ -4,7 +4,11 @@ A use counts for exactly one span. Uses of the same sixtieth of a span are kept 
 time of the last: they may count a sixtieth too long, and never too short.
 """
 
+from operator import itemgetter
+
 PARTS = 60
+
+_AMOUNT = itemgetter(1)
 
 Uses = tuple[tuple[int, int], ...]
 """When, as Unix time in milliseconds, and how much; oldest first, at most one for each part."""
@@ -12,12 +16,17 @@ Uses = tuple[tuple[int, int], ...]
 
 def recent(uses: Uses, now: int, span: int) -> Uses:
     """Give the uses that still count at `now`; `span` in milliseconds."""
-    return tuple(each for each in uses if each[0] > now - span)
+    over = 0
+    for at, _ in uses:
+        if at > now - span:
+            break
+        over += 1
+    return uses[over:]
 
 
 def total(uses: Uses) -> int:
     """Add them up."""
-    return sum(amount for _, amount in uses)
+    return sum(map(_AMOUNT, uses))
 
 
 def added(uses: Uses, now: int, amount: int, span: int) -> Uses:
