@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from turnwire_chassis.secrecy.redaction import harmless
 from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
 from turnwire_chassis.yaml_place import PlaceError
 
@@ -106,4 +107,4 @@ def _unreadable(setting: str, path: Path, reason: str) -> SettingsError:
 
 def _problem(detail: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
-    return f"{name}: {detail['msg']} (it is {detail['input']!r})"
+    return f"{name}: {detail['msg']} (it is {harmless(name, repr(detail['input']))})"

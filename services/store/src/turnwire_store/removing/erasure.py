@@ -6,7 +6,7 @@ so whoever begins again finds only what is left.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -30,11 +30,13 @@ from turnwire_contracts.events import (
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import AskForErasure, ErasureStep
-from turnwire_contracts.turn import ImpossibleEventError, Refused, Sampling, Screening, fold
+from turnwire_contracts.turn import ImpossibleEventError, Refused, Sampling, Screening, Unborn, fold
 from turnwire_store.recalling.currency import Currency
 from turnwire_store.sealing.view_keys import ViewKeys
 
 _CAUSE: Final = "erasure"
+
+Done = Literal["purged", "purged before", "running"]
 
 
 class TurnEntry(Struct, frozen=True):
@@ -104,8 +106,8 @@ class Erasure:
         if not page:
             return ErasureStep(None)
         ids = [entry.response_id for entry in page if _is_of(entry.event, asked)]
-        purged = [await self._turn(asked.tenant, one) for one in dict.fromkeys(ids)]
-        return ErasureStep(page[-1].sequence, sum(purged), len(purged) - sum(purged))
+        done = [await self._turn(asked.tenant, one) for one in dict.fromkeys(ids)]
+        return ErasureStep(page[-1].sequence, done.count("purged"), done.count("running"))
 
     async def _conversations(self, asked: AskForErasure) -> ErasureStep:
         page = await self._ground.tenants.conversations(asked.tenant, asked.after)
@@ -114,12 +116,11 @@ class Erasure:
                 await self._ground.keys.destroy(asked.tenant)
             return ErasureStep(None, gone=(await self._ground.currency.caught_up()).whole)
         ids = [entry.conversation_id for entry in page if _conversation_is_of(entry.event, asked)]
-        for one in dict.fromkeys(ids):
-            await self._conversation(asked.tenant, one)
-        return ErasureStep(page[-1].sequence, len(dict.fromkeys(ids)))
+        purged = [await self._conversation(asked.tenant, one) for one in dict.fromkeys(ids)]
+        return ErasureStep(page[-1].sequence, sum(purged))
 
-    async def _turn(self, tenant: TenantId, response_id: ResponseId) -> bool:
-        """Purge a turn, or cancel it if it runs; tells whether it is purged."""
+    async def _turn(self, tenant: TenantId, response_id: ResponseId) -> Done:
+        """Purge a turn, or cancel it if it runs."""
         log = self._ground.log
         about: JSON = {
             "tenant": tenant,
@@ -129,21 +130,31 @@ class Erasure:
         }
         try:
             events = [each.event for each in await log.read(tenant, response_id)]
-            runs = isinstance(fold(events), Screening | Sampling | Refused)
+            turn = fold(events)
         except (UnreadableEventError, ImpossibleEventError):
-            events, runs = [], False
-        if runs:
+            events, turn = [], Unborn()
+        if any(isinstance(event, Purged) for event in events):
+            # The projection is about to erase it.
+            return "purged before"
+        if isinstance(turn, Screening | Sampling | Refused):
             v = VERSIONS["cancel_requested"]
             await log.append(CancelRequested(v=v, **about, reason="asked"), None)
-            return False
+            return "running"
         parents = [one for one in events if isinstance(one, Requested | ItemsAdded)]
         parent = parents[0].previous_response_id if parents else None
         purged = Purged(v=VERSIONS["purged"], **about, previous_response_id=parent)
         await log.append(purged, None)
         await self._ground.output.forget(response_id)
-        return True
+        return "purged"
 
-    async def _conversation(self, tenant: TenantId, conversation_id: ConversationId) -> None:
+    async def _conversation(self, tenant: TenantId, conversation_id: ConversationId) -> bool:
+        """Purge a conversation; tells whether it was not before."""
+        try:
+            recorded = await self._ground.log.read_conversation(tenant, conversation_id)
+        except UnreadableEventError:
+            recorded = []
+        if any(isinstance(each.event, ConversationPurged) for each in recorded):
+            return False
         purged = ConversationPurged(
             v=CONVERSATION_VERSIONS["purged"],
             tenant=tenant,
@@ -152,6 +163,7 @@ class Erasure:
             cause=_CAUSE,
         )
         await self._ground.log.append(purged, None)
+        return True
 
 
 def _is_of(event: AnyEvent | None, asked: AskForErasure) -> bool:
