@@ -25,8 +25,8 @@ up: .venv/.ready ## set up and run the whole system on 127.0.0.1:8080 (^C stops 
 test: .venv/.ready-dev ## run all tests
 	@$(BIN)/pytest -q
 
-test-clients: .venv/.ready-clients ## run clients of others against the stack, those from npm too
-	@$(BIN)/pytest -q -m clients tests/clients
+test-clients: .venv/.ready-clients ## run clients and MCP servers of others against the stack
+	@$(BIN)/pytest -q -m clients tests/clients tests/tool_servers
 
 bench: .venv/.ready-dev ## measure the stack beside its backend (BENCH="--quick --record")
 	@$(BIN)/python -m bench $(BENCH)

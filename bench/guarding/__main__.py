@@ -47,11 +47,14 @@ async def _turns(*stacks: Stack) -> list[list[float]]:
     body = orjson.dumps(fields)
     connections = [Connection(stack.target) for stack in stacks]
     seconds: list[list[float]] = [[] for _ in stacks]
-    for number in range(_TURNS + 1):
-        for connection, into in zip(connections, seconds, strict=True):
-            answer = await connection.post(body)
-            if number:  # the first warms the connection up
-                into.append(answer.seconds)
+    for connection in connections:
+        await connection.post(body)
+    pairs = list(zip(connections, seconds, strict=True))
+    for _ in range(_TURNS):
+        for connection, into in pairs:
+            into.append((await connection.post(body)).seconds)
+        # What a turn leaves to be done meets the next one: neither is always the next.
+        pairs.reverse()
     for connection in connections:
         connection.close()
     return seconds

@@ -105,3 +105,46 @@ async def test_only_tools_that_change_something_are_asked_about(
     kinds = [item["type"] for item in response["output"]]
     assert kinds == ["mcp_list_tools", "mcp_call", "mcp_approval_request"]
     assert desk.calls("note") == []
+
+
+async def test_a_tool_that_has_changed_since_it_was_approved_is_asked_about_again(
+    api: Api, backend: ScriptedBackend, desk: Desk
+) -> None:
+    first, request = await asked(api, backend, desk)
+    desk.let("poison")
+    backend.script(calls("note", TEXT))
+
+    tools = [desk.tool(require_approval="always")]
+    status, second = await api.post(asks(answers(request, approve=True), first["id"], tools=tools))
+
+    assert status == 200, second
+    call, listing, again = second["output"]
+    assert (call["type"], call["status"]) == ("mcp_call", "failed")
+    assert "is not what it was" in call["error"]["message"]
+    assert listing["type"] == "mcp_list_tools"
+    (note,) = [tool for tool in listing["tools"] if tool["name"] == "note"]
+    assert "every file" in note["description"]
+    assert (again["type"], again["name"]) == ("mcp_approval_request", "note")
+    assert desk.calls("note") == []
+
+    backend.script(says("Noted."))
+    status, third = await api.post(asks(answers(again, approve=True), second["id"], tools=tools))
+    assert (status, text_of(third)) == (200, "Noted."), third
+    assert desk.calls("note") == [TEXT]
+
+
+async def test_a_tool_that_changes_between_list_and_call_is_not_called_unseen(
+    api: Api, backend: ScriptedBackend, desk: Desk
+) -> None:
+    backend.script(says("Hello."), calls("note", TEXT), says("Better not."))
+    tools = [desk.tool(require_approval="always")]
+    _, first = await api.post(asks("Hello.", tools=tools))
+    _, second = await api.post(asks("Note it.", first["id"], tools=tools))
+    (request,) = second["output"]
+    desk.let("poison")
+
+    given = answers(request, approve=False)
+    status, third = await api.post(asks(given, second["id"], tools=tools))
+
+    assert (status, text_of(third)) == (200, "Better not."), third
+    assert desk.calls("note") == []

@@ -1,27 +1,27 @@
-"""Processes killed at each point of a tool call: made at most once, unless once more is the same.
+"""Calls of tools that are lost or no longer wanted: repeated where that is the same, and ended.
 
-The tool's own server counts, on disk.
+`test_tools_struck.py` kills at every point of a call. The tool's own server counts, on disk.
 """
 
 import asyncio
 import uuid
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from e2e.conftest import running
 from e2e.rig.conversation import asks
-from e2e.rig.desk import Desk
-from e2e.rig.stack import Stack
+from e2e.rig.desk import Desk, running_desk
+from e2e.rig.stack import Stack, free_port
 from e2e.rig.wire import JSON, Api, text_of
 from scripted_backend import ScriptedBackend, calls, says
 from turnwire_testing.stream_grammar import check_stream
 
 GOES_ON_WITHIN = 30.0
 VICTIMS = ("orchestrator", "tool-runner")
-SEEDS = range(3)
 
 
 @pytest.fixture(scope="module")
@@ -96,68 +96,6 @@ async def test_killed_during_a_call_that_may_be_repeated_it_is_made_again(
     assert (call["status"], call["output"]) == ("completed", f"did {scene.word}")
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("victim", VICTIMS)
-async def test_killed_before_the_call_it_is_made_once(scene: Scene, victim: str, seed: int) -> None:
-    scene.desk.let(scene.word)
-    call = calls("hold", {"word": scene.word})
-    again = [call] if victim == "orchestrator" else []
-    scene.backend.script(call.paused(after=seed % 2), *again, says("Done."))
-    async with scene.api.stream(talk(scene.desk)) as stream:
-        await stream.until("response.mcp_list_tools.completed")
-        await scene.backend.saw_pause()
-        await killed(scene.stack, victim)
-        if victim != "orchestrator":
-            scene.backend.release()
-        async with asyncio.timeout(GOES_ON_WITHIN):
-            response = ended_once(await stream.to_the_end())
-    assert scene.desk.did(scene.word) == 1
-    assert text_of(response).endswith("Done.")
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("victim", VICTIMS)
-async def test_killed_during_the_call_it_is_not_made_again(
-    scene: Scene, victim: str, seed: int
-) -> None:
-    scene.backend.script(calls("hold", {"word": scene.word}), says(f"Lost {seed}."))
-    async with scene.api.stream(talk(scene.desk)) as stream:
-        await desk_began(
-            stream_read := asyncio.create_task(stream.to_the_end()), scene.desk, scene.word
-        )
-        await killed(scene.stack, victim)
-        async with asyncio.timeout(GOES_ON_WITHIN):
-            response = ended_once(await stream_read)
-    scene.desk.let(scene.word)
-    assert scene.desk.did(scene.word) == 1
-    (call,) = calls_in(response)
-    assert (call["status"], call["output"]) == ("failed", None)
-    assert call["error"]["type"] in {"mcp_protocol_error", "http_error"}
-    assert text_of(response) == f"Lost {seed}."
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("victim", VICTIMS)
-async def test_killed_after_the_call_its_result_is_kept(
-    scene: Scene, victim: str, seed: int
-) -> None:
-    scene.desk.let(scene.word)
-    again = [says("Done.")] if victim == "orchestrator" else []
-    answer = says("Half", ".").paused(after=seed % 2)
-    scene.backend.script(calls("hold", {"word": scene.word}), answer, *again)
-    async with scene.api.stream(talk(scene.desk)) as stream:
-        await stream.until("response.mcp_call.completed")
-        await scene.backend.saw_pause()
-        await killed(scene.stack, victim)
-        if victim != "orchestrator":
-            scene.backend.release()
-        async with asyncio.timeout(GOES_ON_WITHIN):
-            response = ended_once(await stream.to_the_end())
-    assert scene.desk.did(scene.word) == 1
-    (call,) = calls_in(response)
-    assert (call["status"], call["output"]) == ("completed", f"did {scene.word}")
-
-
 async def test_who_cancels_a_turn_cancels_its_call_and_the_chain_goes_on(
     api: Api, backend: ScriptedBackend, desk: Desk, word: str
 ) -> None:
@@ -167,7 +105,7 @@ async def test_who_cancels_a_turn_cancels_its_call_and_the_chain_goes_on(
 
     status, cancelled = await api.call("POST", f"/responses/{queued['id']}/cancel")
     assert (status, cancelled["status"]) == (200, "cancelled"), cancelled
-    desk.let(word)
+    await desk.wrote(gave_up=word)
     backend.script(says("Well."))
     status, after = await api.post(asks("And now?", queued["id"], tools=[desk.tool()]))
 
@@ -175,6 +113,38 @@ async def test_who_cancels_a_turn_cancels_its_call_and_the_chain_goes_on(
     assert desk.did(word) == 1
     (call,) = calls_in(cancelled)
     assert call["status"] == "failed"
+
+
+@pytest.mark.parametrize("way", [{}, {"stream": True}])
+async def test_a_server_is_told_that_the_client_of_its_call_has_left(
+    impatient_api: Api, backend: ScriptedBackend, desk: Desk, word: str, way: JSON
+) -> None:
+    backend.script(calls("hold", {"word": word}))
+    body = talk(desk, **way)
+    leaving = asyncio.create_task(impatient_api.post(body))
+    await desk.began(word)
+    leaving.cancel()
+    await desk.wrote(gave_up=word)
+    assert desk.did(word) == 1
+
+
+async def test_a_server_that_dies_in_mid_call_is_a_lost_connection(
+    api: Api, backend: ScriptedBackend, word: str, tmp_path: Path
+) -> None:
+    backend.script(calls("hold", {"word": word}), says("It is gone."))
+    with running_desk(tmp_path, free_port()) as desk:
+        asking = asyncio.create_task(api.post(talk(desk)))
+        await desk.began(word)
+        desk.stop()
+        status, response = await asking
+        assert desk.did(word) == 1
+    assert (status, text_of(response)) == (200, "It is gone."), response
+    (call,) = calls_in(response)
+    assert call["error"] == {
+        "type": "http_error",
+        "code": 0,
+        "message": "The connection was lost before it had answered.",
+    }
 
 
 async def desk_began(reading: "asyncio.Task[list[JSON]]", desk: Desk, word: str) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from turnwire_contracts.events import OutputCheck
 from turnwire_contracts.queries import (
     GUARD_CHECK,
     AskForCheck,
     NeedsHistory,
-    OutputCheck,
     Refusal,
     Said,
     Verdict,

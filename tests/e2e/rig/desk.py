@@ -95,6 +95,14 @@ class Desk:
 
         await eventually(has_begun, HAPPENS_WITHIN)
 
+    async def wrote(self, **fact: Any) -> None:
+        """Wait until a fact of this kind is in the journal."""
+
+        async def has_written() -> bool:
+            return any(fact.items() <= each.items() for each in self.journal)
+
+        await eventually(has_written, HAPPENS_WITHIN)
+
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0

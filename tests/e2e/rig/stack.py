@@ -80,6 +80,14 @@ class Stack:
         for name in names:
             os.kill(self.pid(name), signal.SIGKILL)
 
+    def freeze(self, name: str) -> None:
+        """Stop a child where it is: what it is sent waits for it."""
+        os.kill(self.pid(name), signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen child go on."""
+        os.kill(self.pid(name), signal.SIGCONT)
+
     def wait_until_back(self, *names: str) -> None:
         """Wait until the runner says that the children that were killed are ready again."""
         for name in names:

@@ -1,12 +1,22 @@
 """The `turnwire` command: what it can do; each command is a module of its own."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_dev.commands.doctor import doctor
 from turnwire_dev.commands.up import up
+
+
+class Role(Enum):
+    """What a key may do."""
+
+    USER = "user"
+    ADMIN = "admin"
+
 
 app = typer.Typer(
     name="turnwire",
@@ -64,6 +74,45 @@ def erase(
     from turnwire_dev.commands.erase import erase as run  # noqa: PLC0415 -- as for replay
 
     run(tenant, user, yes=yes)
+
+
+keys = typer.Typer(
+    name="keys", help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False
+)
+app.add_typer(keys)
+
+
+@keys.command()
+def create(
+    *,
+    tenant: Annotated[str, typer.Option(help="Whose data: nothing leaks from one to another.")],
+    user: Annotated[str, typer.Option(help="Who it speaks for, inside of the tenant.")],
+    role: Annotated[Role, typer.Option(help="An admin sees and deletes all of the tenant.")],
+    label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
+) -> None:
+    """Make a key, and print it on the last line: it is shown only once."""
+    from turnwire_chassis.api_keys.record import Holder  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
+
+    of_keys.create(Holder(TenantId(tenant), OwnerId(user), role.value, label))
+
+
+@keys.command("list")
+def list_keys(
+    *, tenant: Annotated[str | None, typer.Option(help="Only keys of this tenant.")] = None
+) -> None:
+    """List all keys, without their secrets."""
+    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
+
+    of_keys.show(tenant)
+
+
+@keys.command()
+def revoke(key_id: Annotated[str, typer.Argument(help="key_…, as the list has it.")]) -> None:
+    """Make a key useless, for good and within seconds."""
+    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
+
+    of_keys.revoke(key_id)
 
 
 def main() -> None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from turnwire_chassis.settings import PREFIX
+from turnwire_dev.claims.callers import is_for_one
 from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.ports import choose, http_url, is_loopback
+from turnwire_dev.claims.ports import choose, http_url
 from turnwire_dev.claims.seal_key import seal_key
 from turnwire_dev.parts import model, mongo, nats
 from turnwire_dev.parts.members import (
@@ -14,14 +15,14 @@ from turnwire_dev.parts.members import (
     gateway_child,
     service_child,
 )
-from turnwire_dev.parts.secrets_of import SEAL_KEY, VIEW_KEY, told_to
+from turnwire_dev.parts.secrets_of import KEY_PEPPER, SEAL_KEY, VIEW_KEY, told_to
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 
 MONITOR = "nats-monitor"
 _ALLOWED = f"{PREFIX}ALLOW_PRIVATE_URLS"
 _LOOPBACK = "loopback"
-"""Where only this machine can ask, its own MCP servers may be called."""
+"""Where there is but one user, who is on this machine, its own MCP servers may be called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str
         addresses=addresses,
         children=(
             *_ground(settings, folder, ports),
-            *_services(settings, folder, _environment(settings, addresses, environ), ports),
+            *_services(settings, folder, _environment(settings, folder, addresses, environ), ports),
         ),
     )
 
@@ -94,6 +95,7 @@ def _services(
     address = (settings.host, settings.port)
     keys = {
         SEAL_KEY: environment.get(SEAL_KEY) or seal_key(folder.seal_key),
+        KEY_PEPPER: environment.get(KEY_PEPPER) or seal_key(folder.key_pepper),
         VIEW_KEY: environment.get(VIEW_KEY) or seal_key(folder.view_key),
     }
     told = {name: told_to(name, {**environment, **keys}) for name in MODULES}
@@ -106,7 +108,10 @@ def _services(
 
 
 def _environment(
-    settings: RunnerSettings, addresses: Addresses, environ: Mapping[str, str]
+    settings: RunnerSettings,
+    folder: DataFolder,
+    addresses: Addresses,
+    environ: Mapping[str, str],
 ) -> dict[str, str]:
     # An empty setting is an unset one for the runner, so it must be for the services too.
     inherited = {
@@ -116,7 +121,7 @@ def _environment(
         "TURNWIRE_NATS_URL": addresses.nats,
         "TURNWIRE_MONGODB_URL": addresses.mongodb,
         # Set and empty is not unset here: it allows nothing.
-        _ALLOWED: environ.get(_ALLOWED, _LOOPBACK if is_loopback(settings.host) else ""),
+        _ALLOWED: environ.get(_ALLOWED, _LOOPBACK if is_for_one(settings, folder) else ""),
     }
     if settings.backends is not None:
         return {**inherited, **told, "TURNWIRE_BACKENDS": str(settings.backends)}

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from turnwire_dev.backend import BackendAnswers, BackendFails, ask_backend
+from turnwire_dev.claims.callers import NobodyMayCallError, refuse_if_nobody_may_call
 from turnwire_dev.claims.folder import DataFolder, FolderInUseError
 from turnwire_dev.claims.ports import why_not
 from turnwire_dev.claims.run_file import Run, RunFile, read_run
@@ -27,6 +28,7 @@ REMIND_EVERY = 15.0
 READY_WITHIN = 120.0
 WELL_WITHIN = 10.0
 WELL_PAUSE = 0.1
+BAD_SETTINGS = 2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -39,11 +41,15 @@ async def run(settings: RunnerSettings, screen: Screen, environ: Mapping[str, st
     began = time.monotonic()
     folder = DataFolder(settings.data_dir)
     try:
+        await refuse_if_nobody_may_call(settings, folder)
         _claim_port(settings, folder)
         folder.prepare()
         with folder.held():
             plan = make_plan(settings, folder, environ)
             return await Runner(settings, screen, folder, plan).run(began)
+    except NobodyMayCallError as error:
+        screen.problem(str(error))
+        return BAD_SETTINGS
     except FolderInUseError as error:
         screen.problem(_folder_in_use(error, folder))
     except (CannotRunError, PartMissingError) as error:

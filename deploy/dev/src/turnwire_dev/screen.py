@@ -3,7 +3,7 @@
 import contextlib
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -53,6 +53,18 @@ class Screen:
     def __init__(self, console: Console | None = None) -> None:
         """`console`: where to write, standard output if not said."""
         self._console = console or Terminal(highlight=False)
+
+    @classmethod
+    def of_errors(cls) -> "Screen":
+        """Write to standard error: what is printed is for programs to read, too."""
+        return cls(Terminal(highlight=False, stderr=True))
+
+    def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Lines of columns, each as wide as its widest word."""
+        widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+        for row in (titles, *rows):
+            cells = (word.ljust(width) for word, width in zip(row, widths, strict=True))
+            self.plain("  ".join(cells).rstrip())
 
     def starting(self, children: Iterable[ChildSpec], data: Path) -> None:
         """The first line."""

@@ -70,6 +70,14 @@ class RunnerSettings(BaseSettings):
     mongodb_url: str | None = Field(
         default=None, description="A MongoDB to use. Unset: a stand-in is started here."
     )
+    key_pepper: SecretStr | None = Field(
+        default=None,
+        description="The secret that API keys are hashed with. Unset: it is made in the data "
+        "folder.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None, description="The OIDC issuer whose tokens are taken; read by the gateway."
+    )
     log_level: str = Field(
         default="info",
         pattern="^(debug|info|warning|error)$",

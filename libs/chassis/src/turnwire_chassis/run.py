@@ -30,7 +30,12 @@ def run_service(
         sys.stderr.write(f"turnwire {name}: {error}\n")
         sys.exit(_BAD_SETTINGS)
     start_logging(name, settings.log_level)
-    uvloop.run(_until_told(name, serve(settings)))
+    try:
+        uvloop.run(_until_told(name, serve(settings)))
+    except SettingsError as error:
+        # What only turns out to be wrong once the broker has been asked.
+        sys.stderr.write(f"turnwire {name}: {error}\n")
+        sys.exit(_BAD_SETTINGS)
 
 
 async def _until_told(name: str, serving: Awaitable[None]) -> None:

@@ -22,6 +22,7 @@ ItemId = NewType("ItemId", str)
 RESPONSE_PREFIX = "resp_"
 CONVERSATION_PREFIX = "conv_"
 _DIGITS = 32
+_TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEX = frozenset("0123456789abcdef")
 
 ITEM_PREFIXES = {
@@ -44,6 +45,11 @@ _OUR_ITEM = re.compile(
     rf"(?:{'|'.join([*ITEM_PREFIXES.values(), _OTHER_ITEM])})"
     r"_([0-9a-f]{32})([io])(0|[1-9][0-9]{0,5})"
 )
+
+
+def is_tenant_id(text: str) -> bool:
+    """Tell whether `text` can be a tenant's id, and so may stand in a subject."""
+    return _TENANT.fullmatch(text) is not None
 
 
 def new_response_id(now_ms: int, randomness: bytes) -> ResponseId:

@@ -10,6 +10,8 @@ VIEW_KEYS_STREAM = "KV_VIEW_KEYS"
 """The key-value bucket `VIEW_KEYS`: the key of each tenant's views. Only the store uses it."""
 LIMITS_STREAM = "KV_LIMITS"
 """The key-value bucket `LIMITS`: gateways read and write it."""
+API_KEYS_BUCKET = "API_KEYS"
+API_KEYS_STREAM = f"KV_{API_KEYS_BUCKET}"
 
 TURN_EVENTS = "turn.>"
 CONVERSATION_EVENTS = "conversation.>"
@@ -25,6 +27,9 @@ AUDIT = "audit.>"
 """Gateway, store and operator publish; the operator alone reads the stream."""
 VIEW_KEYS = "$KV.VIEW_KEYS.*"
 LIMITS = "$KV.LIMITS.>"
+API_KEYS = f"$KV.{API_KEYS_BUCKET}.>"
+"""Only the operator's tools publish here; gateways subscribe and read."""
+
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
 BACKGROUND_CONSUMER = "orchestrator-background"
@@ -96,6 +101,11 @@ def limits(tenant: TenantId) -> str:
 def turn_ended(tenant: TenantId) -> str:
     """Name the subject on which the end of a metered turn is told to one of the gateways."""
     return f"ended.{tenant}"
+
+
+def api_key(key_id: str) -> str:
+    """Name the subject of one API key in its bucket."""
+    return f"$KV.{API_KEYS_BUCKET}.{key_id}"
 
 
 def tool_progress(call_id: str) -> str:

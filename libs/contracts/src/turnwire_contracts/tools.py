@@ -85,6 +85,8 @@ class AskForCall(Struct, frozen=True):
     """Seconds without an answer or a sign of progress."""
     response_id: ResponseId = ResponseId("")
     """The turn that asks: what is sealed opens for it only."""
+    approved: bool = False
+    """Whether a person has approved it: then the tool must be now what it was then."""
 
 
 class CallError(Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_gateway.answers.errors import ApiError
 from turnwire_gateway.answers.plain import error_response
 
+USER = "user"
 ADMIN = "admin"
 
 
@@ -41,7 +42,7 @@ Identify = Callable[[str | None], Awaitable[Caller]]
 OPEN_PATHS: Final = frozenset({"/", "/health", "/docs", "/openapi.json"})
 """What anybody may ask: whether it runs, and how to talk to it. Everything else needs a caller."""
 
-LOCAL = Caller(TenantId("local"), OwnerId("local"), frozenset({"user", ADMIN}))
+LOCAL = Caller(TenantId("local"), OwnerId("local"), frozenset({USER, ADMIN}))
 
 
 async def caller_of(authorization: str | None) -> Caller:
@@ -64,12 +65,18 @@ class IdentityMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            caller = await self._identify(Headers(scope=scope).get("authorization"))
+            caller = await self._identify(_authorization(scope))
         except ApiError as error:
             await _refuse(error, scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
+
+
+def _authorization(scope: Scope) -> str | None:
+    shown = Headers(scope=scope).getlist("authorization")
+    # Of two it is not clear which one is meant, so it is as if there were none.
+    return shown[0] if len(shown) == 1 else None
 
 
 async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -23,6 +23,7 @@ from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import World, build
+from turnwire_gateway.credentials.identities import Identities
 from turnwire_gateway.limiting.counting.bucket import BucketLedgers
 from turnwire_gateway.limiting.limiter import Limiter
 from turnwire_gateway.requests.validation import Rules, Sealing
@@ -47,7 +48,8 @@ async def serve(settings: GatewaySettings) -> None:
         reconnected.set()
 
     client = await connect(settings.nats_url, "gateway", on_reconnect)
-    world = await _world(settings, client)
+    identities = Identities(settings, client)
+    world = await _world(settings, client, identities)
     await _answer_for_viewers(client, world.turns)
     await _hear_of_ends(client, world.limiter)
     server = TaskServer(
@@ -66,8 +68,9 @@ async def serve(settings: GatewaySettings) -> None:
             reconnected.clear()
             await declare(client, settings.stream_replicas)
             world.limiter.forget()
+            identities.keys.look_anew()
 
-    running = (health.run(), restore(), world.limiter.keep())
+    running = (health.run(), restore(), world.limiter.keep(), identities.keep())
     background = [asyncio.create_task(each) for each in running]
     try:
         await server.run_until_cancelled()
@@ -78,8 +81,9 @@ async def serve(settings: GatewaySettings) -> None:
         await disconnect(client)
 
 
-async def _world(settings: GatewaySettings, client: Client) -> World:
+async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:
     jetstream = await declare(client, settings.stream_replicas)
+    await identities.begin()
     logs = Logs(JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream))
     return World(
         client,
@@ -90,6 +94,7 @@ async def _world(settings: GatewaySettings, client: Client) -> World:
         _now_ms,
         settings.guard_timeout_s,
         settings.inherit_instructions,
+        identities.bearers.identify,
         limiter=Limiter(settings.allowances, BucketLedgers(jetstream), _name(), _now_ms),
         background_timeout_s=settings.background_timeout_s,
     )

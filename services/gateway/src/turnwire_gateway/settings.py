@@ -6,9 +6,11 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from turnwire_chassis.settings import ServiceSettings, read_file
+from turnwire_chassis.api_keys.pepper import parse_pepper
+from turnwire_chassis.settings import ServiceSettings, SettingsError, read_file
 from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
 from turnwire_chassis.tool_servers.sealing import Sealer
+from turnwire_gateway.credentials.oidc.config import Oidc, is_safe_url
 from turnwire_gateway.limiting.allowances import Allowances, parse_allowances
 from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
@@ -62,6 +64,37 @@ class GatewaySettings(ServiceSettings):
         description="The YAML file with the limits of tenants and API keys. Every gateway must "
         "have the same.",
     )
+    key_pepper: SecretStr | None = Field(
+        default=None,
+        description="The secret that API keys are hashed with. All gateways and `turnwire keys` "
+        "must have the same; with another one no key is good any longer. With `turnwire up` it is "
+        "made in the data folder.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="The OIDC issuer whose tokens are taken beside API keys: an https:// URL, as "
+        "its tokens have it in `iss`.",
+    )
+    oidc_audience: str | None = Field(
+        default=None, description="What the issuer's tokens must have in `aud`."
+    )
+    oidc_jwks_url: str | None = Field(
+        default=None,
+        description="Where the issuer's keys are. Unset: its discovery document says where.",
+    )
+    oidc_tenant: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="The tenant of all the issuer's users. Unset: a claim says which one.",
+    )
+    oidc_tenant_claim: str = Field(
+        default="tenant", description="The claim that names the tenant; `a.b` is b inside of a."
+    )
+    oidc_user_claim: str = Field(default="sub", description="The claim that names the user.")
+    oidc_roles_claim: str = Field(
+        default="roles",
+        description="The claim that lists the roles; `admin` among them makes an admin.",
+    )
     inherit_instructions: bool = Field(
         default=True,
         description="Whether instructions carry forward along previous_response_id. "
@@ -95,8 +128,39 @@ class GatewaySettings(ServiceSettings):
         key = self.seal_key.get_secret_value() if self.seal_key else ""
         return Sealer.parse(key) if key else None
 
+    @cached_property
+    def pepper(self) -> bytes:
+        """What API keys are hashed with; empty if it was not told. Raises `SettingsError`."""
+        return parse_pepper(self.key_pepper)
+
+    @cached_property
+    def oidc(self) -> Oidc | None:
+        """The issuer of tokens, if there is one. Raises `SettingsError`."""
+        if self.oidc_issuer is None:
+            return None
+        for name, url in (
+            ("TURNWIRE_OIDC_ISSUER", self.oidc_issuer),
+            ("TURNWIRE_OIDC_JWKS_URL", self.oidc_jwks_url or self.oidc_issuer),
+        ):
+            if not is_safe_url(url):
+                raise SettingsError(f"{name} must be an https:// URL (it is {url!r})")
+        if not self.oidc_audience:
+            raise SettingsError(
+                "TURNWIRE_OIDC_AUDIENCE is missing: without it, tokens that the issuer gave to "
+                "other applications would be good here"
+            )
+        return Oidc(
+            issuer=self.oidc_issuer,
+            audience=self.oidc_audience,
+            jwks_url=self.oidc_jwks_url,
+            tenant=self.oidc_tenant,
+            tenant_claim=self.oidc_tenant_claim,
+            user_claim=self.oidc_user_claim,
+            roles_claim=self.oidc_roles_claim,
+        )
+
     @model_validator(mode="after")
     def _refuse_what_cannot_be(self) -> Self:
         # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
-        _ = self.templates, self.tool_servers, self.allowances, self.sealer
+        _ = self.templates, self.tool_servers, self.allowances, self.sealer, self.pepper, self.oidc
         return self

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from turnwire_chassis.yaml_place import Place, read_yaml
-from turnwire_contracts.queries import CHECK_TYPES, OutputCheck
+from turnwire_contracts.events import OutputCheck
+from turnwire_contracts.queries import CHECK_TYPES
 from turnwire_guard.pipeline import OnError, Pipeline, Stage
 from turnwire_guard.providers import PROVIDERS
 

@@ -89,6 +89,8 @@ class Call:
     arguments: dict[str, Any]
     digest: str | None = None
     """`Tool.digest` that the caller relies on."""
+    approved: bool = False
+    """Whether it is compared with the tool as it is now, and not as it was a moment ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,16 @@ class DataFolder:
         return self.path / "seal.key"
 
     @property
+    def key_pepper(self) -> Path:
+        """What API keys are hashed with, unless the user brings it."""
+        return self.path / "key.pepper"
+
+    @property
+    def closed(self) -> Path:
+        """There once the first API key is made: from then on nobody is let in without one."""
+        return self.path / "closed"
+
+    @property
     def view_key(self) -> Path:
         """The key to the keys of what the views hold, unless the user brings one."""
         return self.path / "view.key"

@@ -4,7 +4,6 @@ import errno
 import socket
 import zlib
 from collections.abc import Collection
-from ipaddress import ip_address
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -53,14 +52,6 @@ def http_url(host: str, port: int) -> str:
     """How a client on this machine reaches what listens on `host`."""
     reachable = ANY_ADDRESS.get(host, host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there, as far as the name tells."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _in_words(error: OSError) -> str:

@@ -10,6 +10,7 @@ from turnwire_chassis.settings import SettingsError, load
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.run_file import Run, read_run
 from turnwire_dev.commands import checks
+from turnwire_dev.commands.check_keys import check_keys
 from turnwire_dev.commands.checks import Finding, Fine, Trouble
 from turnwire_dev.commands.guard_checks import check_guard
 from turnwire_dev.screen import Screen
@@ -67,4 +68,4 @@ async def _outside(settings: RunnerSettings, run: Run | None) -> Sequence[Findin
         *([checks.check_reachable("store", mongodb, "TURNWIRE_MONGODB_URL")] if mongodb else []),
         *([checks.check_backend(settings, backend)] if backend else []),
     ]
-    return [*await asyncio.gather(*questions), *named]
+    return [*await asyncio.gather(*questions), *named, await check_keys(settings, nats)]

@@ -1,4 +1,4 @@
-"""The operator's connection to the broker of a running Turnwire: what its commands stand on."""
+"""The operator's connection to the broker of a Turnwire: what its commands stand on."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -8,13 +8,17 @@ from typing import Final
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import connect
+from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.settings import load
-from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.run_file import read_run
+from turnwire_dev.claims.folder import DataFolder, FolderInUseError
+from turnwire_dev.claims.run_file import Run, read_run
+from turnwire_dev.parts.nats import running_nats
 from turnwire_dev.settings import RunnerSettings
 
 _OPERATOR: Final = "operator"
 _CONNECT_TIMEOUT_S: Final = 5.0
+_STARTS_WITHIN_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.05
 
 
 class NoBrokerError(Exception):
@@ -27,7 +31,51 @@ async def connected() -> AsyncGenerator[Client]:
 
     Raises `NoBrokerError`, `SettingsError`.
     """
-    url = _broker_url()
+    settings = load(RunnerSettings)
+    if settings.nats_url:
+        url = settings.nats_url
+    else:
+        folder = DataFolder(settings.data_dir)
+        run = read_run(folder.run_file) if folder.is_held() else None
+        if run is None:
+            raise NoBrokerError(
+                f"No Turnwire runs on {settings.data_dir}. Start it with: turnwire up, or name its "
+                "broker with TURNWIRE_NATS_URL."
+            )
+        url = run.nats_url
+    async with _connected_to(url) as client:
+        yield client
+
+
+@asynccontextmanager
+async def reached() -> AsyncGenerator[Client]:
+    """Connect likewise, but where no Turnwire runs on the data folder, start its broker meanwhile.
+
+    Raises `NoBrokerError`, `SettingsError`, `OSError`, `PartMissingError`.
+    """
+    settings = load(RunnerSettings)
+    if settings.nats_url:
+        async with _connected_to(settings.nats_url) as client:
+            yield client
+        return
+    folder = DataFolder(settings.data_dir)
+    if (run := await _run_of(folder)) is not None:
+        async with _connected_to(run.nats_url) as client:
+            await create_missing(client, 1)
+            yield client
+        return
+    folder.prepare()
+    try:
+        with folder.held():
+            async with running_nats(folder.path) as url, _connected_to(url) as client:
+                await create_missing(client, 1)
+                yield client
+    except FolderInUseError as error:
+        raise NoBrokerError(f"Another command works on {folder.path}. Try again.") from error
+
+
+@asynccontextmanager
+async def _connected_to(url: str) -> AsyncGenerator[Client]:
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
             client = await connect(url, _OPERATOR)
@@ -39,15 +87,14 @@ async def connected() -> AsyncGenerator[Client]:
         await client.close()
 
 
-def _broker_url() -> str:
-    settings = load(RunnerSettings)
-    if settings.nats_url:
-        return settings.nats_url
-    folder = DataFolder(settings.data_dir)
-    run = read_run(folder.run_file) if folder.is_held() else None
-    if run is None:
-        raise NoBrokerError(
-            f"No Turnwire runs on {settings.data_dir}. Start it with: turnwire up, or name its "
-            "broker with TURNWIRE_NATS_URL."
-        )
-    return run.nats_url
+async def _run_of(folder: DataFolder) -> Run | None:
+    """Give the run that has the folder, waiting for one that just starts; `None` if nobody has."""
+    try:
+        async with asyncio.timeout(_STARTS_WITHIN_S):
+            while folder.is_held():
+                if (run := read_run(folder.run_file)) is not None:
+                    return run
+                await asyncio.sleep(_LOOK_EVERY_S)
+    except TimeoutError as error:
+        raise NoBrokerError(f"Whoever holds {folder.path} does not say where it runs.") from error
+    return None

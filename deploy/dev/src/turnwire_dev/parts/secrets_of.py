@@ -7,11 +7,13 @@ from turnwire_chassis.settings import PREFIX
 from turnwire_dev.parts.members import GATEWAY, ORCHESTRATOR, STORE, TOOL_RUNNER
 
 SEAL_KEY: Final = f"{PREFIX}SEAL_KEY"
+KEY_PEPPER: Final = f"{PREFIX}KEY_PEPPER"
 VIEW_KEY: Final = f"{PREFIX}VIEW_KEY"
 BACKEND_API_KEY: Final = f"{PREFIX}BACKEND_API_KEY"
 
 NEEDED_BY: Final[Mapping[str, frozenset[str]]] = {
     SEAL_KEY: frozenset({GATEWAY, TOOL_RUNNER}),
+    KEY_PEPPER: frozenset({GATEWAY}),
     VIEW_KEY: frozenset({STORE}),
     BACKEND_API_KEY: frozenset({ORCHESTRATOR}),
 }

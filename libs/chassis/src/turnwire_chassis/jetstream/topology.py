@@ -1,6 +1,7 @@
 """The streams and consumers that the broker keeps; declaring them is idempotent."""
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 from nats.aio.client import Client
@@ -98,6 +99,7 @@ def buckets(replicas: int) -> list[StreamConfig]:
             max_age=LIMITS_MAX_AGE_S,
             num_replicas=replicas,
         ),
+        api_keys_stream(replicas),
         StreamConfig(
             name=subjects.VIEW_KEYS_STREAM,
             subjects=[subjects.VIEW_KEYS],
@@ -122,6 +124,23 @@ def audit_stream(replicas: int, days: float) -> StreamConfig:
         allow_direct=True,
         deny_delete=True,
         max_age=days * _DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        num_replicas=replicas,
+    )
+
+
+def api_keys_stream(replicas: int) -> StreamConfig:
+    """Give the KV bucket of the API keys; no message of it can be removed one by one."""
+    return StreamConfig(
+        name=subjects.API_KEYS_STREAM,
+        subjects=[subjects.API_KEYS],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        max_msgs_per_subject=1,
+        allow_direct=True,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
         duplicate_window=DUPLICATE_WINDOW_S,
         num_replicas=replicas,
     )
@@ -160,6 +179,14 @@ async def declare(client: Client, replicas: int) -> JetStreamContext:
             await asyncio.sleep(_RETRY_S)
         else:
             return jetstream
+
+
+async def create_missing(client: Client, replicas: int) -> None:
+    """Create the streams that a broker has not; those that it has stay as they are."""
+    jetstream = client.jetstream(timeout=5)
+    for stream in streams(replicas):
+        with suppress(NatsError):
+            await jetstream.add_stream(stream)
 
 
 async def last_sequence(jetstream: JetStreamContext) -> int:

@@ -5,6 +5,8 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.response import error_envelope
 
+_ISSUER_BACK_S = 5
+
 
 class ApiError(Exception):
     """Ends a request with an error envelope."""
@@ -37,6 +39,33 @@ def invalid(message: str, param: str | None, code: str = "invalid_value") -> Api
             message=message,
             param=param,
         )
+    )
+
+
+def wrong_credentials() -> ApiError:
+    """No token, or one that is not good; why is not told (HTTP 401)."""
+    return ApiError(
+        Failure(
+            http_status=401,
+            type="invalid_request_error",
+            code="invalid_api_key",
+            message="No valid API key was given. Send one as 'Authorization: Bearer <key>'; "
+            "whoever runs this Turnwire makes one with: turnwire keys create",
+        )
+    )
+
+
+def identity_unavailable() -> ApiError:
+    """Nothing is known by which the issuer's tokens could be judged (HTTP 503)."""
+    return ApiError(
+        Failure(
+            http_status=503,
+            type="server_error",
+            code="identity_unavailable",
+            message="The OIDC issuer does not say by which keys its tokens are known. "
+            "Try again later.",
+        ),
+        retry_after_s=_ISSUER_BACK_S,
     )
 
 

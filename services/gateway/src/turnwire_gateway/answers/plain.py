@@ -11,6 +11,7 @@ from turnwire_gateway.answers.errors import ApiError, too_large
 from turnwire_gateway.answers.feed import Answer
 from turnwire_gateway.answers.streaming import send_answer
 
+_UNAUTHORIZED = 401
 _SERVER_ERROR = 500
 
 
@@ -34,6 +35,8 @@ def error_response(error: ApiError) -> Response:
     headers = {"x-should-retry": "false"} if error.accepted and status >= _SERVER_ERROR else {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
+    if status == _UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
     return Response(
         orjson.dumps(error.body), status, headers=headers, media_type="application/json"
     )

@@ -64,7 +64,8 @@ def document() -> JSON:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An API key. While none is configured, any or no token will do.",
+                    "description": "An API key, or a token of the OIDC issuer. While neither is "
+                    "configured, any token or none will do.",
                 }
             },
         },
@@ -106,6 +107,11 @@ def _headers() -> JSON:
         "x-should-retry": {
             "description": "`false`: the turn exists, so sending it again would run it twice.",
             "schema": {"const": "false"},
+        },
+        "www-authenticate": {
+            "description": "How to say who is calling.",
+            "required": True,
+            "schema": {"const": "Bearer"},
         },
         "retry-after": {
             "description": "In how many seconds it may go better.",

@@ -125,6 +125,7 @@ class ToolRounds:
             digest=exposed.tool.digest,
             timeout_s=self._ports.policy.call_timeout_s,
             response_id=request.response_id,
+            approved=item.get("approval_request_id") is not None,
         )
         answer = await self._ports.tools.call(question)
         if answer is None and exposed.tool.may_be_repeated:

@@ -24,7 +24,8 @@ def call_of(question: AskForCall, allowed: frozenset[str] | None) -> Call:
     """Read the arguments as the model wrote them. Raises ToolServerError."""
     if allowed is not None and question.name not in allowed:
         raise _invalid("There is no such tool.")
-    return Call(question.name, _arguments(question.arguments), question.digest)
+    arguments = _arguments(question.arguments)
+    return Call(question.name, arguments, question.digest, approved=question.approved)
 
 
 def _arguments(text: str) -> dict[str, Any]:

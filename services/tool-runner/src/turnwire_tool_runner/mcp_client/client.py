@@ -54,7 +54,7 @@ class McpToolServers:
 
         async def work(session: Session) -> Outcome:
             if call.digest is not None:
-                await self._check(session, call.name, call.digest)
+                await self._check(session, call)
             result = await session.call(call, signs)
             return outcome(result, self._rules.max_output_bytes)
 
@@ -92,14 +92,14 @@ class McpToolServers:
                 self._sessions.give_back(visit, session)
         raise ToolServerError("mcp_unreachable", "It cannot be reached.", unsent=True)
 
-    async def _check(self, session: Session, name: str, digest: str) -> None:
+    async def _check(self, session: Session, call: Call) -> None:
         """Raise `tool_changed` if a tool is not what the caller relies on."""
-        for max_age_s in (self._rules.list_max_age_s, 0.0):
+        for max_age_s in (0.0,) if call.approved else (self._rules.list_max_age_s, 0.0):
             tools = (await session.tools(max_age_s)).tools
             # The second time, the list is new: it may have become right since.
-            if any(tool.name == name and tool.digest == digest for tool in tools):
+            if any(tool.name == call.name and tool.digest == call.digest for tool in tools):
                 return
-        text = f"The tool '{name}' is not what it was when it was chosen."
+        text = f"The tool '{call.name}' is not what it was when it was chosen."
         raise ToolServerError("tool_changed", text, unsent=True)
 
 

@@ -9,8 +9,10 @@ from turnwire_gateway.openapi.error_codes import BACKEND_REFUSED, ERROR_CODES, E
 from turnwire_gateway.openapi.schemas.components import ref
 
 _EVERY = ("internal_error",)
+_OF_CALLERS = ("invalid_api_key", "identity_unavailable")
 _SERVER_ERROR = 500
 _BAD_REQUEST = 400
+_UNAUTHORIZED = 401
 _TOO_MANY = 429
 _UNAVAILABLE = 503
 
@@ -109,7 +111,8 @@ def _answer(operation: Operation, answer: Answer) -> JSON:
 
 def _errors(operation: Operation) -> JSON:
     by_status: defaultdict[int, list[ErrorCode]] = defaultdict(list)
-    for name in (*operation.errors, *_EVERY):
+    of_callers = () if operation.open else _OF_CALLERS
+    for name in (*operation.errors, *of_callers, *_EVERY):
         code = ERROR_CODES[name]
         for status in code.statuses:
             by_status[status].append(code)
@@ -146,6 +149,8 @@ def _example(code: ErrorCode, status: int) -> JSON:
 
 def _headers(operation: Operation, status: int) -> JSON:
     names = ["x-request-id"]
+    if status == _UNAUTHORIZED:
+        names.append("www-authenticate")
     if status in (_TOO_MANY, _UNAVAILABLE):
         names.append("retry-after")
     if operation.counts and (0 < status < _BAD_REQUEST or status == _TOO_MANY):

@@ -1,0 +1,1 @@
+"""Tokens of an OIDC issuer: JWTs, judged by the keys that it publishes."""

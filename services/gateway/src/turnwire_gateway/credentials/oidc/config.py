@@ -1,0 +1,29 @@
+"""What is known of the issuer beforehand. Pure."""
+
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from turnwire_chassis.api_keys.addresses import is_loopback
+
+
+class Oidc(Struct, frozen=True):
+    """Whose tokens are taken, and how they name a caller."""
+
+    issuer: str
+    audience: str
+    jwks_url: str | None = None
+    """Where its keys are; `None`: its discovery document says so."""
+    tenant: str | None = None
+    """The tenant of everybody; `None`: the token says which one."""
+    tenant_claim: str = "tenant"
+    user_claim: str = "sub"
+    roles_claim: str = "roles"
+
+
+def is_safe_url(url: str) -> bool:
+    """Tell whether nobody on the way can change what is read there."""
+    parts = urlsplit(url)
+    if parts.hostname is None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))

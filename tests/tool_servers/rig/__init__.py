@@ -1,0 +1,1 @@
+"""What the tests of other people's MCP servers stand on."""
