@@ -84,7 +84,7 @@ async def test_the_model_of_1b_is_sent_parts_and_what_is_excluded(stub: LlamaGua
     assert stub.asked[0]["chat_template_kwargs"] == {"excluded_category_keys": ["S10"]}
 
 
-async def test_a_threshold_outweighs_the_word_where_probabilities_are_told(
+async def test_a_threshold_counts_more_than_the_word_where_probabilities_are_told(
     stub: LlamaGuardStub,
 ) -> None:
     careful = replace(options(stub), threshold=0.3)

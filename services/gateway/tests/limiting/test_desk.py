@@ -99,6 +99,18 @@ async def test_who_leaves_while_it_is_written_takes_no_place() -> None:
     await eventually(is_let_in)
 
 
+async def test_a_clock_that_was_far_ahead_is_put_right_by_the_next_who_asks() -> None:
+    ledgers, now = WatchedLedgers(), [10_000_000]
+    asked = Want(account(requests_per_minute=1), requests=1)
+    ahead = Desk(ACME, ledgers, "ahead", lambda: Clock(now[0] + 3_600_000, 60_000))
+    here = Desk(ACME, ledgers, "here", lambda: Clock(now[0], 60_000))
+    await ahead.take(asked)
+    assert isinstance(await here.take(asked), Refused)
+    now[0] += 60_000
+    assert here.refusal(asked) is None
+    assert not isinstance(await here.take(asked), Refused)
+
+
 async def test_while_the_broker_is_away_nobody_is_let_in_and_no_end_is_forgotten() -> None:
     ledgers = WatchedLedgers()
     asked = Want(account(requests_per_minute=9, tokens_per_minute=10), requests=1)

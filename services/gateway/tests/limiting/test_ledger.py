@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from turnwire_gateway.limiting.allowances import Account, Allowance
 from turnwire_gateway.limiting.counting.ledger import (
@@ -139,6 +140,18 @@ def test_time_never_goes_back_whichever_clock_is_behind() -> None:
     tenant.now -= 5_000
     assert tenant.step("b", [want(with_key=False)]) == [False]
     assert tenant.ledger.at == 1_000_000
+
+
+def test_a_clock_that_is_far_ahead_locks_nobody_out_for_longer_than_a_minute() -> None:
+    tenant = Tenant()
+    tenant.now += 3_600_000
+    assert tenant.step("a", [want(with_key=False)] * 3) == [True] * 3
+    tenant.here.clear()
+    tenant.ledger = replace(tenant.ledger, leases={})
+    tenant.now -= 3_600_000
+    assert tenant.step("b", [Want((TENANT,), requests=1)] * 3) == [True, True, False]
+    tenant.now += SPAN
+    assert tenant.step("b", [Want((TENANT,), requests=1)] * 5) == [True] * 5
 
 
 def test_the_end_of_a_background_turn_can_be_told_twice() -> None:

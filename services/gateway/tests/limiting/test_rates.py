@@ -135,6 +135,17 @@ async def test_what_one_account_refuses_is_not_counted_in_the_other(nats_url: st
         assert (await gateways.ask(who="a")).status == 200
 
 
+async def test_a_refusal_comes_before_everything_that_a_request_refers_to_is_looked_up(
+    nats_url: str,
+) -> None:
+    async with limited_gateways(nats_url, Allowance(requests_per_minute=1)) as gateways:
+        unknown = "conv_" + "0" * 32
+        assert error_of(await gateways.ask(conversation=unknown)) == (404, "conversation_not_found")
+        for at, background in ((0, True), (1, True), (1, False)):
+            answer = await gateways.ask(at, conversation=unknown, background=background)
+            assert error_of(answer) == REFUSED
+
+
 async def test_other_tenants_are_not_touched(nats_url: str) -> None:
     async with limited_gateways(nats_url, Allowance(requests_per_minute=1)) as gateways:
         assert statuses([await gateways.ask(), await gateways.ask()]) == {200: 1, 429: 1}

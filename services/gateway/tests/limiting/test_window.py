@@ -14,7 +14,8 @@ from turnwire_gateway.limiting.counting.window import (
 )
 
 SPANS = st.sampled_from([60, 600, 6_000, 60_000, 100, 7])
-STEPS = st.lists(st.tuples(st.integers(0, 40_000), st.integers(1, 5)), max_size=60)
+PAUSES = st.one_of(st.integers(0, 900), st.integers(59_000, 60_500), st.integers(0, 40_000))
+STEPS = st.lists(st.tuples(PAUSES, st.integers(1, 5)), max_size=60)
 """Pauses before an attempt, in milliseconds, and how much it asks for."""
 
 
@@ -84,3 +85,10 @@ def test_however_much_is_used_little_is_kept(steps: list[tuple[int, int]], span:
         now += pause % 50 * span // 60_000
         uses = added(recent(uses, now, span), now, amount, span)
         assert len(uses) <= max(PARTS + 1, span + 1)
+
+
+def test_uses_of_the_same_second_count_until_the_last_of_them_is_over() -> None:
+    uses = added(added((), 60_100, 1, 60_000), 60_900, 1, 60_000)
+    assert uses == ((60_900, 2),)
+    assert total(recent(uses, 120_899, 60_000)) == 2
+    assert total(recent(uses, 120_900, 60_000)) == 0

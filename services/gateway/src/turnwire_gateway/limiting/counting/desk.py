@@ -20,6 +20,7 @@ from turnwire_gateway.limiting.counting.ledger import (
     crowd_refusal,
     current,
     grown,
+    is_ahead,
     rate_refusal,
     standing,
 )
@@ -62,7 +63,8 @@ class Desk:
     def refusal(self, want: Want) -> Refused | None:
         """Refuse what cannot be let in whatever the others do, without asking anybody."""
         clock = self._clock()
-        ledger = current(self._known.ledger if self._known else Ledger(), clock)
+        known = self._known.ledger if self._known else Ledger()
+        ledger = Ledger(clock.now) if is_ahead(known, clock) else current(known, clock)
         refused = rate_refusal(ledger, want, clock)
         if refused is None:
             here = Ledger(clock.now, leases={self._gateway: self._mine})

@@ -20,6 +20,9 @@ from turnwire_gateway.limiting.counting.window import (
     total,
 )
 
+_SKEW_MS = 5_000
+"""How far the clocks of gateways may be apart."""
+
 Kind = Literal["requests", "tokens", "turns", "streams"]
 
 
@@ -116,7 +119,7 @@ class Clock(Struct, frozen=True):
 
 def current(ledger: Ledger, clock: Clock) -> Ledger:
     """Leave out what no longer counts."""
-    now = max(clock.now, ledger.at)
+    now = clock.now if is_ahead(ledger, clock) else max(clock.now, ledger.at)
     used = {
         name: Used(recent(each.requests, now, clock.span), recent(each.tokens, now, clock.span))
         for name, each in ledger.used.items()
@@ -127,6 +130,11 @@ def current(ledger: Ledger, clock: Clock) -> Ledger:
         {name: each for name, each in ledger.leases.items() if each.until > now},
         {name: each for name, each in ledger.background.items() if each.until > now},
     )
+
+
+def is_ahead(ledger: Ledger, clock: Clock) -> bool:
+    """Tell whether some clock was far ahead: waiting for its time would lock the tenant out."""
+    return ledger.at > clock.now + _SKEW_MS
 
 
 def rate_refusal(ledger: Ledger, want: Want, clock: Clock) -> Refused | None:

@@ -14,6 +14,7 @@ from turnwire_gateway.limiting.counting.ledger import (
     charged,
     crowd_refusal,
     current,
+    is_ahead,
     let_in,
     rate_refusal,
     standing,
@@ -57,6 +58,8 @@ def settle(
 
 def is_same(settled: Ledger, before: Ledger, clock: Clock) -> bool:
     """Tell whether there is nothing to write down."""
+    if is_ahead(before, clock):
+        return False
     return replace(settled, at=0) == replace(current(before, clock), at=0)
 
 

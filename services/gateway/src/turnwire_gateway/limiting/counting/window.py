@@ -15,7 +15,12 @@ Uses = tuple[tuple[int, int], ...]
 
 
 def recent(uses: Uses, now: int, span: int) -> Uses:
-    """Give the uses that still count at `now`; `span` in milliseconds."""
+    """Give the uses that still count at `now`; `span` in milliseconds.
+
+    Those of a time to come count from now on.
+    """
+    if uses and uses[-1][0] > now:
+        uses = tuple((min(at, now), amount) for at, amount in uses)
     over = 0
     for at, _ in uses:
         if at > now - span:
