@@ -1,4 +1,4 @@
-"""Writes the pages that the code itself tells: clients (a part), coverage, events, settings.
+"""Writes the pages that the code itself tells: coverage, events, settings, parts of others.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit code 1 if they are not what would be written
@@ -9,6 +9,7 @@ import difflib
 import sys
 from pathlib import Path
 
+from broker_page import broker_page
 from clients_page import clients_page
 from coverage_page import coverage_page
 from event_page import event_page
@@ -16,6 +17,7 @@ from settings_page import settings_page
 
 _FOLDER = Path(__file__).parent
 _PAGES = {
+    "broker.md": broker_page,
     "clients.md": clients_page,
     "coverage.md": coverage_page,
     "events.md": event_page,

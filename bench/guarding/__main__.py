@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import uvloop
 
 from bench.guarding.policies import INPUT_BYTES, PATTERNS, content, policy
 from bench.load import quantile
-from bench.processes import cpu_seconds
+from bench.processes import cpu_seconds, ours
 from bench.report import machine, record
 from bench.stack import Stack, running_backend, running_stack
 from bench.wire import Connection
@@ -32,9 +32,16 @@ async def measure() -> str:
             running_stack(backend, Path(folder) / "plain") as plain,
             running_stack(backend, Path(folder) / "guarded", guarded_by) as guarded,
         ):
+            before = [ours(stack.processes.cpu()) for stack in (plain, guarded)]
             turns = await _turns(plain, guarded)
+            after = [ours(stack.processes.cpu()) for stack in (plain, guarded)]
             checks, cpu = await _checks(guarded)
-    return _report(turns, checks, cpu)
+    spent = [now - then for now, then in zip(after, before, strict=True)]
+    costs = {
+        "CPU added to a turn, all services": (spent[1] - spent[0]) / _TURNS,
+        "CPU of the guard, a check": cpu,
+    }
+    return _report(turns, checks, costs)
 
 
 def _write(path: Path) -> None:
@@ -72,7 +79,9 @@ async def _checks(stack: Stack) -> tuple[list[float], float]:
     return seconds, (cpu_seconds(pid) - before) / (_CHECKS + 1)
 
 
-def _report(turns: Sequence[Sequence[float]], checks: Sequence[float], cpu: float) -> str:
+def _report(
+    turns: Sequence[Sequence[float]], checks: Sequence[float], costs: Mapping[str, float]
+) -> str:
     def shown(name: str, seconds: Sequence[float]) -> str:
         half, late = (1000 * quantile(seconds, share) for share in (0.5, 0.99))
         return f"  {name:<34}{half:8.2f} ms p50{late:10.2f} ms p99"
@@ -86,7 +95,7 @@ def _report(turns: Sequence[Sequence[float]], checks: Sequence[float], cpu: floa
         shown("a turn with it", guarded),
         f"  {'added to a turn':<34}{added:8.2f} ms p50   <= {_ADDED_MS:g} {verdict}",
         shown("POST /v1/check", checks),
-        f"  {'CPU of the guard, a check':<34}{1_000_000 * cpu:8.0f} µs",
+        *(f"  {name:<34}{1_000_000 * each:8.0f} µs" for name, each in costs.items()),
     ]
     return "\n".join(lines)
 

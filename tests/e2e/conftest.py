@@ -43,8 +43,9 @@ def backend_port() -> int:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
-    """A stack as it comes, for tests that leave it as it is."""
-    yield from running(Stack(tmp_path_factory.mktemp("stack"), backend_url=_url(backend_port)))
+    """A stack for tests that leave it as it is; its files can be searched for words."""
+    data = tmp_path_factory.mktemp("stack")
+    yield from running(Stack(data, backend_url=_url(backend_port), encrypt_log="false"))
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +67,7 @@ def impatient_stack(
             max_background_turns="1",
             max_body_bytes="20000",
             default_instructions=DEFAULT_INSTRUCTIONS,
+            encrypt_log="false",
             prompts=str(written / "prompts.yaml"),
             guard_policy=str(written / "policy.yaml"),
         )
@@ -82,7 +84,8 @@ def second_gateway(impatient_stack: Stack) -> Generator[str]:
 @pytest.fixture(scope="session")
 def fragile_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
     """A stack whose processes are killed; each test waits until they are back."""
-    yield from running(Stack(tmp_path_factory.mktemp("fragile"), backend_url=_url(backend_port)))
+    data = tmp_path_factory.mktemp("fragile")
+    yield from running(Stack(data, backend_url=_url(backend_port), encrypt_log="false"))
 
 
 @pytest.fixture(scope="session")

@@ -240,7 +240,7 @@ async def back(stack: Stack, *names: str) -> None:
 async def _one_more_orchestrator(stack: Stack) -> AsyncGenerator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *stack.python("turnwire_orchestrator"),
-        env=stack.service_environment(),
+        env=stack.service_environment("orchestrator"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

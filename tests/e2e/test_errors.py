@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator
 from typing import Any
 
-import nats
 import orjson
 import pytest
 from openai import AsyncOpenAI, BadRequestError, InternalServerError
 
+from e2e.rig.broker import connected_as
 from e2e.rig.conversation import MODEL, asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api, text_of
@@ -21,6 +21,8 @@ from scripted_backend import (
     says,
     sends_events,
 )
+from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.jetstream.event_log import read_batch
 from turnwire_testing.open_responses import problems_of_response
 from turnwire_testing.stream_grammar import check_stream
 
@@ -272,9 +274,6 @@ async def _pieces(body: bytes) -> AsyncGenerator[bytes]:
 
 
 async def _newest_event(stack: Stack, kind: str) -> JSON:
-    client = await nats.connect(stack.run()["nats_url"])
-    try:
-        message = await client.jetstream().get_last_msg("TURNS", f"turn.*.*.{kind}")
-    finally:
-        await client.close()
-    return orjson.loads(message.data or b"")
+    async with connected_as(User.OPERATOR, stack) as client:
+        events = await read_batch(client, "TURNS", f"turn.*.*.{kind}")
+    return orjson.loads(events[-1].data)

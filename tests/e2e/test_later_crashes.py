@@ -6,15 +6,16 @@ import time
 from collections.abc import Awaitable, Callable
 
 import aiohttp
-import nats
 import pytest
 
+from e2e.rig.broker import connected_as
 from e2e.rig.conversation import asks, heard
 from e2e.rig.remains import nothing_says, somebody_says
 from e2e.rig.spoken import begin, say_in, texts_in
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api, Stream, text_of
 from scripted_backend import ScriptedBackend, says
+from turnwire_chassis.broker_access.rights import User
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts.conversation_events import CONVERSATION_VERSIONS, TurnAdded
 from turnwire_contracts.ids import ConversationId, ResponseId
@@ -178,9 +179,8 @@ async def test_a_conversation_is_free_again_when_a_gateway_died_with_its_place(
         response_id=ResponseId("resp_" + "0" * 32),
         base=ResponseId(first["id"]),
     )
-    broker = await nats.connect(stack.run()["nats_url"])
-    await JetStreamEventLog(broker, broker.jetstream()).append(left, None)
-    await broker.close()
+    async with connected_as(User.GATEWAY, stack) as broker:
+        await JetStreamEventLog(broker, broker.jetstream()).append(left, None)
     body = asks("two?", conversation=begun["id"])
     status, refused = await api.post(body)
     assert (status, refused["error"]["code"]) == (409, "conversation_locked")

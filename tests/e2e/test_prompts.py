@@ -101,7 +101,7 @@ def test_a_gateway_with_a_bad_file_does_not_start_and_says_where_it_is_bad(
     file.write_text("prompts:\n  a:\n    version: {}\n")
     ended = subprocess.run(
         stack.python("turnwire_gateway"),
-        env={**stack.service_environment(), "TURNWIRE_PROMPTS": str(file)},
+        env={**stack.service_environment("gateway"), "TURNWIRE_PROMPTS": str(file)},
         capture_output=True,
         text=True,
         timeout=UP_WITHIN,

@@ -3,11 +3,12 @@
 import asyncio
 from pathlib import Path
 
+from e2e.rig.broker import connected_as
 from e2e.rig.conversation import asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, calls, says
-from turnwire_chassis.broker import connect
+from turnwire_chassis.broker_access.rights import User
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.ids import ConversationId, TenantId
@@ -72,14 +73,11 @@ async def test_a_turn_that_nobody_stored_is_told_without_its_words(
 
 async def record(stack: Stack, *events: AnyConversationEvent) -> None:
     """Put the events of a conversation into the log of a stack that runs."""
-    client = await connect(stack.run()["nats_url"], "test")
-    try:
+    async with connected_as(User.GATEWAY, stack) as client:
         log = JetStreamEventLog(client, client.jetstream())
         last = 0
         for event in events:
             last = await log.append(event, last)
-    finally:
-        await client.close()
 
 
 def called(conversation_id: ConversationId) -> dict[str, str]:

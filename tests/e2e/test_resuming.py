@@ -8,13 +8,14 @@ import os
 import random
 from itertools import accumulate
 
-import nats
 import pytest
 
+from e2e.rig.broker import connected_as
 from e2e.rig.conversation import asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import DONE, JSON, Api
 from scripted_backend import Reply, ScriptedBackend, calls, refuses, says, thinks
+from turnwire_chassis.broker_access.rights import User
 from turnwire_testing.stream_grammar import check_stream
 
 CUTS = int(os.environ.get("TURNWIRE_TEST_CUTS", "200"))
@@ -158,9 +159,8 @@ async def test_a_place_in_a_stream_is_a_whole_number(
 
 async def _forget_frames(stack: Stack) -> None:
     """Have the broker forget all frames, as it does in time; the log has to tell them again."""
-    broker = await nats.connect(stack.run()["nats_url"])
-    await broker.jetstream().purge_stream("OUTPUT")
-    await broker.close()
+    async with connected_as(User.GATEWAY, stack) as broker:
+        await broker.jetstream().purge_stream("OUTPUT")
 
 
 async def _cut_up(api: Api, response_id: str, dice: random.Random) -> tuple[list[bytes], int]:

@@ -52,7 +52,7 @@ def one_more_runner(stack: Stack, name: str, health_port: int) -> Generator[None
     told = {"OWN_NAME": name, "TURNWIRE_HEALTH_PORT": str(health_port)}
     process = subprocess.Popen(
         stack.python("turnwire_tool_runner"),
-        env={**stack.service_environment(), **told},
+        env={**stack.service_environment("tool-runner"), **told},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

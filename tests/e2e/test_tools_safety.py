@@ -93,7 +93,7 @@ def careful_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -
     """A stack that logs all it can."""
     url = f"http://127.0.0.1:{backend_port}/v1"
     data: Path = tmp_path_factory.mktemp("careful")
-    yield from running(Stack(data, backend_url=url, log_level="debug"))
+    yield from running(Stack(data, backend_url=url, log_level="debug", encrypt_log="false"))
 
 
 @pytest.fixture

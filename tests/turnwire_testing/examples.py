@@ -35,6 +35,7 @@ from turnwire_contracts.ids import (
     OwnerId,
     ResponseId,
     TenantId,
+    TurnKey,
     input_item_id,
     new_conversation_id,
     new_response_id,
@@ -43,6 +44,7 @@ from turnwire_contracts.ids import (
 TENANT = TenantId("acme")
 OWNER = OwnerId("ada")
 RESPONSE_ID = ResponseId("resp_019a0000000000000000000000000001")
+TURN = TurnKey(TENANT, RESPONSE_ID)
 OTHER_ID = ResponseId("resp_019a0000000000000000000000000002")
 CONVERSATION_ID = ConversationId("conv_019a0000000000000000000000000003")
 AT = 1_700_000_000_123

@@ -12,7 +12,14 @@ from nats.aio.msg import Msg
 from turnwire_chassis.auditing.memory_audit_log import MemoryAuditLog
 from turnwire_chassis.memory.event_log import Event
 from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
-from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId, output_item_id
+from turnwire_contracts.ids import (
+    ConversationId,
+    OwnerId,
+    ResponseId,
+    TenantId,
+    TurnKey,
+    output_item_id,
+)
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.compaction import compaction_object
@@ -82,17 +89,17 @@ class OrchestratedLog(ReadableLog):
                 "A", 1, self.failure.http_status, self.failure.retry_after_s or 0, body
             )
             say = self._output.publish if request.watched else self._output.answer
-            await say(request.response_id, answer)
+            await say(request.turn_key, answer)
         elif request.watched:
             frames = stream_of(turn)
             await self._output.publish(
-                request.response_id, FrameMessage("E", 1, 0, len(frames), b"".join(frames))
+                request.turn_key, FrameMessage("E", 1, 0, len(frames), b"".join(frames))
             )
         else:
             body = orjson.dumps(
                 compaction_object(turn) if request.compact else closed_response(turn)
             )
-            await self._output.answer(request.response_id, FrameMessage("A", 1, 200, 0, body))
+            await self._output.answer(request.turn_key, FrameMessage("A", 1, 200, 0, body))
 
 
 class Api:
@@ -131,8 +138,8 @@ class Api:
     def _now_ms(self) -> int:
         return self.now
 
-    async def _is_watched(self, response_id: ResponseId) -> bool:
-        return self.world.turns.watches(response_id)
+    async def _is_watched(self, turn: TurnKey) -> bool:
+        return self.world.turns.watches(turn)
 
     async def with_store(self) -> "Api":
         """Let a store answer from the log."""

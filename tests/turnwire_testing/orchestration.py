@@ -232,7 +232,7 @@ class World:
     async def request(self, **changes: Any) -> Requested:
         """Request a turn as the gateway does, listening for its answer."""
         request = requested(**changes)
-        await self.output.await_answer(request.response_id, self.answers.append)
+        await self.output.await_answer(request.turn_key, self.answers.append)
         await self.log.append(request, None)
         return request
 
@@ -265,7 +265,7 @@ class World:
     async def frames(self, request: Requested) -> list[bytes]:
         """Give the published frames, which must follow one another without gap or repetition."""
         frames: list[bytes] = []
-        for message in await self.output.read(request.response_id):
+        for message in await self.output.read(request.turn_key):
             assert message.kind != "A", message
             assert message.first == len(frames), (message, len(frames))
             frames += split(message.body)

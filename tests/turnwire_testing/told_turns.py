@@ -5,7 +5,7 @@ from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog, MemoryWatch
 from turnwire_chassis.output_log import Watcher
 from turnwire_contracts.events import Requested
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameMessage
@@ -25,14 +25,14 @@ class LossyOutput(MemoryOutputLog):
         self.unheard: set[int] = set()
         """Numbers of the first frames of messages that no watcher hears."""
 
-    async def watch(self, response_id: ResponseId, watcher: Watcher) -> MemoryWatch:
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> MemoryWatch:
         """See `OutputLog.watch`."""
 
         def hear(message: FrameMessage) -> None:
             if message.first not in self.unheard:
                 watcher(message)
 
-        return await super().watch(response_id, hear)
+        return await super().watch(turn, hear)
 
 
 class ToldTurn:
@@ -65,7 +65,7 @@ class ToldTurn:
 
     async def say(self, first: int, end: int, epoch: int = 1) -> None:
         """Publish some frames."""
-        await self.output.publish(self.request.response_id, self.message(first, end, epoch))
+        await self.output.publish(self.request.turn_key, self.message(first, end, epoch))
 
     async def end(self) -> None:
         """Put the whole turn into the log."""

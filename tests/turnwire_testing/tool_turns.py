@@ -13,7 +13,7 @@ from scripted_backend import Reply
 from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import Item
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import AskForCall, Called, Tool
@@ -102,23 +102,23 @@ class MortalOutput(MemoryOutputLog):
         super().__init__()
         self._life = life
 
-    async def publish(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.publish`."""
         if self._life.instead is None:
             await self._life.effect()
-            await super().publish(response_id, message)
+            await super().publish(turn, message)
         else:
-            await super().publish(response_id, message)
+            await super().publish(turn, message)
             await self._life.effect()
 
-    async def answer(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def answer(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.answer`."""
         await self._life.effect()
-        await super().answer(response_id, message)
+        await super().answer(turn, message)
 
-    def keep(self, response_id: ResponseId, messages: int) -> None:
+    def keep(self, turn: TurnKey, messages: int) -> None:
         """Forget all but the first so many: the broker keeps them in memory only."""
-        self._kept[response_id] = self._kept[response_id][:messages]
+        self._kept[turn] = self._kept[turn][:messages]
 
 
 class MortalTools(ScriptedTools):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from turnwire_dev.claims.folder import DataFolder, FolderInUseError
+from turnwire_dev.claims.made_once import seal_key
 from turnwire_dev.claims.ports import FIRST, LOOPBACK, choose, http_url, why_not
-from turnwire_dev.claims.seal_key import seal_key
 
 
 def test_one_runner_at_a_time_has_a_folder(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from nats.js import JetStreamContext
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_chassis.output_log import OutputLog
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TenantId, TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
-from turnwire_testing.examples import fresh_id
+from turnwire_testing.examples import TENANT, fresh_id
 from turnwire_testing.waiting import eventually
 
 WITHIN_S = 5.0
@@ -30,8 +30,8 @@ async def jetstream_output(client: Client, jetstream: JetStreamContext) -> JetSt
 
 
 @pytest.fixture
-def response_id() -> ResponseId:
-    return fresh_id()
+def turn() -> TurnKey:
+    return TurnKey(TENANT, fresh_id())
 
 
 class Ear:
@@ -59,111 +59,118 @@ def frames(first: int, count: int = 1, kind: str = "F") -> FrameMessage:
     return FrameMessage(kind, 1, first, count, b"data: x\n\n" * count)
 
 
-async def kept(output: OutputLog, response_id: ResponseId, count: int) -> list[FrameMessage]:
+async def kept(output: OutputLog, turn: TurnKey, count: int) -> list[FrameMessage]:
     """Wait until so many messages are kept."""
 
     async def are_there() -> bool:
-        return len(await output.read(response_id)) == count
+        return len(await output.read(turn)) == count
 
     await eventually(are_there)
-    return await output.read(response_id)
+    return await output.read(turn)
 
 
-async def test_frames_are_heard_by_all_who_watch_in_order(
-    output: OutputLog, response_id: ResponseId
-) -> None:
+async def test_frames_are_heard_by_all_who_watch_in_order(output: OutputLog, turn: TurnKey) -> None:
     ears = Ear(), Ear()
     for ear in ears:
-        await output.watch(response_id, ear)
+        await output.watch(turn, ear)
     told = [frames(0, 2), frames(2), frames(3, 1, "E")]
     for message in told:
-        await output.publish(response_id, message)
+        await output.publish(turn, message)
     for ear in ears:
         assert [await ear.next() for _ in told] == told
 
 
 async def test_frames_are_kept_in_the_order_they_were_written(
-    output: OutputLog, response_id: ResponseId
+    output: OutputLog, turn: TurnKey
 ) -> None:
     told = [frames(number) for number in range(20)]
     for message in told:
-        await output.publish(response_id, message)
-    assert await kept(output, response_id, 20) == told
+        await output.publish(turn, message)
+    assert await kept(output, turn, 20) == told
 
 
-async def test_who_comes_late_hears_what_follows(
-    output: OutputLog, response_id: ResponseId
-) -> None:
-    await output.publish(response_id, frames(0))
-    await kept(output, response_id, 1)
+async def test_who_comes_late_hears_what_follows(output: OutputLog, turn: TurnKey) -> None:
+    await output.publish(turn, frames(0))
+    await kept(output, turn, 1)
     ear = Ear()
-    await output.watch(response_id, ear)
-    await output.publish(response_id, frames(1))
+    await output.watch(turn, ear)
+    await output.publish(turn, frames(1))
     assert await ear.next() == frames(1)
     assert ear.heard == [frames(1)]
 
 
-async def test_who_stopped_watching_hears_nothing_more(
-    output: OutputLog, response_id: ResponseId
-) -> None:
+async def test_who_stopped_watching_hears_nothing_more(output: OutputLog, turn: TurnKey) -> None:
     leaver, stayer = Ear(), Ear()
-    watch = await output.watch(response_id, leaver)
-    await output.watch(response_id, stayer)
+    watch = await output.watch(turn, leaver)
+    await output.watch(turn, stayer)
     await watch.stop()
     await watch.stop()
-    await output.publish(response_id, frames(0))
+    await output.publish(turn, frames(0))
     await stayer.next()
     assert leaver.heard == []
 
 
 async def test_an_answer_reaches_who_waits_for_it_and_is_kept_nowhere(
-    output: OutputLog, response_id: ResponseId
+    output: OutputLog, turn: TurnKey
 ) -> None:
     waiting, watching = Ear(), Ear()
-    await output.await_answer(response_id, waiting)
-    await output.watch(response_id, watching)
+    await output.await_answer(turn, waiting)
+    await output.watch(turn, watching)
     answer = FrameMessage("A", 1, 200, 0, b"{}")
-    await output.answer(response_id, answer)
-    await output.publish(response_id, frames(0))
+    await output.answer(turn, answer)
+    await output.publish(turn, frames(0))
     assert await waiting.next() == answer
     assert await watching.next() == frames(0)
-    assert await kept(output, response_id, 1) == [frames(0)]
+    assert await kept(output, turn, 1) == [frames(0)]
     assert waiting.heard == [answer]
 
 
-async def test_each_response_has_its_own_frames(output: OutputLog, response_id: ResponseId) -> None:
-    other, ear = fresh_id(), Ear()
-    await output.watch(response_id, ear)
-    await output.publish(other, frames(0))
-    await output.publish(response_id, frames(1))
+async def test_the_same_id_in_another_tenant_is_another_response(
+    output: OutputLog, turn: TurnKey
+) -> None:
+    others, ear = TurnKey(TenantId("globex"), turn.response_id), Ear()
+    await output.watch(turn, ear)
+    await output.publish(others, frames(0))
+    await output.publish(turn, frames(1))
     assert await ear.next() == frames(1)
-    assert await kept(output, response_id, 1) == [frames(1)]
+    await output.forget(others)
+    assert await kept(output, turn, 1) == [frames(1)]
+    assert await output.read(others) == []
+
+
+async def test_each_response_has_its_own_frames(output: OutputLog, turn: TurnKey) -> None:
+    other, ear = TurnKey(TENANT, fresh_id()), Ear()
+    await output.watch(turn, ear)
+    await output.publish(other, frames(0))
+    await output.publish(turn, frames(1))
+    assert await ear.next() == frames(1)
+    assert await kept(output, turn, 1) == [frames(1)]
     assert await kept(output, other, 1) == [frames(0)]
 
 
 async def test_what_was_forgotten_is_gone_and_the_others_stay(
-    output: OutputLog, response_id: ResponseId
+    output: OutputLog, turn: TurnKey
 ) -> None:
-    other = fresh_id()
-    for name in (response_id, other):
+    other = TurnKey(TENANT, fresh_id())
+    for name in (turn, other):
         await output.publish(name, frames(0))
         await kept(output, name, 1)
-    await output.forget(response_id)
-    await output.forget(response_id)
-    assert await output.read(response_id) == []
+    await output.forget(turn)
+    await output.forget(turn)
+    assert await output.read(turn) == []
     assert await output.read(other) == [frames(0)]
 
 
 async def test_nothing_is_kept_of_a_response_that_said_nothing(
-    output: OutputLog, response_id: ResponseId
+    output: OutputLog, turn: TurnKey
 ) -> None:
-    assert await output.read(response_id) == []
+    assert await output.read(turn) == []
 
 
 async def test_a_message_that_the_broker_does_not_take_leaves_a_gap(
-    jetstream_output: JetStreamOutputLog, client: Client, response_id: ResponseId
+    jetstream_output: JetStreamOutputLog, client: Client, turn: TurnKey
 ) -> None:
     huge = FrameMessage("F", 1, 0, 1, b"x" * client.max_payload)
-    await jetstream_output.publish(response_id, huge)
-    await jetstream_output.publish(response_id, frames(1))
-    assert await kept(jetstream_output, response_id, 1) == [frames(1)]
+    await jetstream_output.publish(turn, huge)
+    await jetstream_output.publish(turn, frames(1))
+    assert await kept(jetstream_output, turn, 1) == [frames(1)]

@@ -29,7 +29,7 @@ def test_what_looks_like_a_secret_is_taken_out_wherever_it_stands(secret: str) -
 
 
 def test_a_url_keeps_its_host_and_loses_its_credentials() -> None:
-    credentials = ":".join(("ann", "pass"))
+    credentials = "ann:pass"
     line = scrubbed(f"nats://{credentials}@host:4222 is gone")
     assert line == f"nats://{REDACTED}@host:4222 is gone"
 

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import Field
 
+from turnwire_chassis.broker_access.access import Access
+from turnwire_chassis.broker_access.nkey import new_seed
 from turnwire_chassis.settings import ServiceSettings, SettingsError, load, refuse_misspelt
 
 
@@ -96,3 +99,34 @@ def test_a_service_with_bad_settings_says_so_and_does_not_start(setting: tuple[s
     )
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"turnwire example: {setting[0]}")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "cannot be read: No such file or directory"), ("hunter2", "holds no seed of an nkey")],
+)
+def test_a_seed_that_cannot_be_is_told_without_what_is_in_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, problem: str
+) -> None:
+    file = tmp_path / "gateway.seed"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("TURNWIRE_NATS_NKEY_SEED_FILE", str(file))
+    with pytest.raises(SettingsError, match=f"^TURNWIRE_NATS_NKEY_SEED_FILE: .*{problem}") as told:
+        load(Settings)
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_process_is_one_user_of_the_broker(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seed, credentials = tmp_path / "a.seed", tmp_path / "a.creds"
+    seed.write_text(new_seed())
+    credentials.write_text("a JWT and its seed")
+    monkeypatch.setenv("TURNWIRE_NATS_NKEY_SEED_FILE", str(seed))
+    assert load(Settings).broker_access == Access(seed_file=seed)
+    monkeypatch.setenv("TURNWIRE_NATS_CREDENTIALS", str(credentials))
+    with pytest.raises(SettingsError, match=r"^TURNWIRE_NATS_CREDENTIALS: .*only one of them"):
+        load(Settings)
+    monkeypatch.delenv("TURNWIRE_NATS_NKEY_SEED_FILE")
+    assert load(Settings).broker_access == Access(credentials_file=credentials)

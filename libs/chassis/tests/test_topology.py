@@ -9,17 +9,21 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import connect
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import (
     background_consumer,
     declare,
     orchestrator_consumer,
 )
-from turnwire_contracts.subjects import TURN_EVENTS, TURNS_STREAM
+from turnwire_contracts.subjects import OUTPUT_STREAM, TURN_EVENTS, TURNS_STREAM
+from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_testing.brokers import KillableBroker
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
+    RESPONSE_ID,
     TENANT,
+    TURN,
     closed,
     conversation_created,
     requested,
@@ -71,3 +75,19 @@ async def test_what_runs_in_the_background_has_a_queue_of_its_own(own_client: Cl
     await log.append(conversation_created(), 0)
     assert await waiting_for(jetstream, "orchestrator") == 1
     assert await waiting_for(jetstream, "orchestrator-background") == 1
+
+
+async def test_frames_of_a_tenant_are_kept_where_an_earlier_version_kept_those_of_all(
+    own_client: Client,
+) -> None:
+    jetstream = await declare(own_client, 1)
+    earlier = (await jetstream.stream_info(OUTPUT_STREAM)).config
+    earlier.subjects = ["output.*"]
+    await jetstream.update_stream(earlier)
+    await jetstream.publish(f"output.{RESPONSE_ID}", b"F 1 0 1\nan old frame")
+    await declare(own_client, 1)
+    output = JetStreamOutputLog(own_client, jetstream)
+    await output.publish(TURN, FrameMessage("F", 1, 0, 1, b"data: x\n\n"))
+    await own_client.flush()
+    assert [message.body for message in await output.read(TURN)] == [b"data: x\n\n"]
+    assert (await jetstream.stream_info(OUTPUT_STREAM)).state.messages == 2

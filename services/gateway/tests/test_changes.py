@@ -71,7 +71,7 @@ class Answering(MemoryEventLog):
             await super().append(closed(**self._end), None)
             if self.output is not None:
                 message = FrameMessage("E", 1, 0, 1, b"event: x\ndata: {}\n\n")
-                await self.output.publish(event.response_id, message)
+                await self.output.publish(event.turn_key, message)
         return sequence
 
 
@@ -183,7 +183,7 @@ async def test_a_turn_that_is_taken_in_that_moment_is_asked_instead_of_closed() 
 async def test_nobody_listens_any_more_when_it_is_over() -> None:
     gateway = await Gateway().happened(WAITING)
     await gateway.changes.cancel(WAITING, "req_2")
-    assert gateway.output._watchers[RESPONSE_ID] == []  # pyright: ignore[reportPrivateUsage]
+    assert gateway.output._watchers[WAITING.turn_key] == []  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("away", ["read", "append"])

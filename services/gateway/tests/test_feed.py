@@ -19,7 +19,7 @@ WITHIN_S = 5.0
 def feed_of(turn: ToldTurn, joins_at: int | None = None) -> Feed:
     """A reader of a turn."""
     logs = Logs(turn.log, turn.output)
-    return Feed(logs, turn.request.tenant, turn.request.response_id, joins_at)
+    return Feed(logs, turn.request.turn_key, joins_at)
 
 
 async def rest(feed: Feed) -> bytes:
@@ -79,10 +79,10 @@ async def test_a_gap_in_front_of_the_end_is_filled_from_the_log(turn: ToldTurn) 
     await feed.start()
     await turn.say(0, 3)
     await turn.end()
-    await turn.output.forget(turn.request.response_id)
+    await turn.output.forget(turn.request.turn_key)
     turn.output.unheard = {3}
     await turn.say(turn.count - 1, turn.count)
-    await turn.output.forget(turn.request.response_id)
+    await turn.output.forget(turn.request.turn_key)
     assert await rest(feed) == whole(turn)
 
 
@@ -140,7 +140,7 @@ async def test_an_owner_that_lost_the_turn_is_not_listened_to(turn: ToldTurn) ->
     await turn.say(0, 4, epoch=1)
     await turn.say(4, 5, epoch=2)
     stale = FrameMessage("F", 1, 5, 1, b'data: {"type":"stale"}\n\n')
-    await turn.output.publish(turn.request.response_id, stale)
+    await turn.output.publish(turn.request.turn_key, stale)
     await turn.say(5, turn.count, epoch=2)
     assert await rest(feed) == whole(turn)
 
@@ -180,14 +180,14 @@ async def test_a_turn_that_ended_before_its_stream_began_is_a_plain_answer(turn:
     feed = feed_of(turn)
     await feed.start()
     refusal = FrameMessage("A", 1, 400, 0, b"{}")
-    await turn.output.publish(turn.request.response_id, refusal)
+    await turn.output.publish(turn.request.turn_key, refusal)
     assert await feed.read() == Answer(400, b"{}")
     await feed.stop()
 
 
 async def test_who_asks_again_for_such_a_turn_gets_the_same_answer(turn: ToldTurn) -> None:
     refusal = FrameMessage("A", 1, 400, 0, b"{}")
-    await turn.output.publish(turn.request.response_id, refusal)
+    await turn.output.publish(turn.request.turn_key, refusal)
     await turn.end()
     feed = feed_of(turn)
     await feed.start()

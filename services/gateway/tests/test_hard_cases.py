@@ -21,9 +21,8 @@ REFUSAL = FrameMessage("A", 2, 500, 0, b'{"error":{"code":"turn_abandoned"}}')
 @pytest.mark.parametrize("joins_at", [None, 0], ids=["in mid-stream", "joined before the opening"])
 async def test_a_stream_that_began_ends_as_a_stream(joins_at: int | None) -> None:
     turn, exchange = ToldTurn(), Exchange()
-    name = turn.request.response_id
     await turn.log.append(turn.request, None)
-    feed = Feed(Logs(turn.log, turn.output), turn.request.tenant, name, joins_at)
+    feed = Feed(Logs(turn.log, turn.output), turn.request.turn_key, joins_at)
     await feed.start()
 
     async def ended(reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- the callback's shape
@@ -35,7 +34,7 @@ async def test_a_stream_that_began_ends_as_a_stream(joins_at: int | None) -> Non
     if joins_at is None:
         await turn.say(0, 3)
     await exchange.said(turn.frames[2] if joins_at is None else KEEP_ALIVE)
-    await turn.output.publish(name, REFUSAL)
+    await turn.output.publish(turn.request.turn_key, REFUSAL)
     await sending
     assert [each["type"] for each in exchange.sent].count("http.response.start") == 1
     assert b"turn_abandoned" in exchange.body

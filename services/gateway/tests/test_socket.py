@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import CancelRequested, Requested
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.frames import FrameMessage
@@ -97,7 +98,7 @@ class Stage:
         failure = unavailable("store").failure
         body = orjson.dumps(error_envelope(failure))
         answer = FrameMessage("A", 1, failure.http_status, 0, body)
-        await self.output.publish(request.response_id, answer)
+        await self.output.publish(request.turn_key, answer)
 
     async def _tell(
         self, request: Requested, first: int, end: int | None, text: str = "Hi.", **closing: object
@@ -107,7 +108,7 @@ class Stage:
         frames = stream_of(turn)[first:end]
         kind = "E" if end is None else "F"
         told = FrameMessage(kind, 1, first, len(frames), b"".join(frames))
-        await self.output.publish(request.response_id, told)
+        await self.output.publish(request.turn_key, told)
 
     def _read(
         self, fields: JSON, caller: Caller, request_id: str, application: str | None
@@ -128,7 +129,7 @@ class Stage:
         del caller
         return request
 
-    async def _nobody(self, _: str) -> bool:
+    async def _nobody(self, _: TurnKey) -> bool:
         return False
 
 

@@ -21,11 +21,7 @@ class Streaming:
     def __init__(self) -> None:
         """Nothing was sent yet."""
         self.turn = ToldTurn()
-        self.feed = Feed(
-            Logs(self.turn.log, self.turn.output),
-            self.turn.request.tenant,
-            self.turn.request.response_id,
-        )
+        self.feed = Feed(Logs(self.turn.log, self.turn.output), self.turn.request.turn_key)
         self.ends: list[tuple[bool, bool]] = []
         self.exchange = Exchange()
 
@@ -89,7 +85,7 @@ async def test_a_turn_that_failed_before_its_stream_is_a_plain_error(
 ) -> None:
     sending = await streaming.start()
     refusal = FrameMessage("A", 1, status, 0, b'{"error":{}}')
-    await streaming.turn.output.publish(streaming.turn.request.response_id, refusal)
+    await streaming.turn.output.publish(streaming.turn.request.turn_key, refusal)
     async with asyncio.timeout(WITHIN_S):
         exchange = await sending
     assert (exchange.status, exchange.json) == (status, {"error": {}})

@@ -9,12 +9,12 @@ from turnwire_chassis.event_log import EventLog, LogUnavailableError, TooLargeEr
 from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import CancelRequested, Requested
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_gateway.answers.errors import ApiError
 from turnwire_gateway.answers.feed import Answer, Logs
 from turnwire_gateway.turns import Limits, Turns
-from turnwire_testing.examples import AT, RESPONSE_ID, TENANT, closed, requested
+from turnwire_testing.examples import AT, RESPONSE_ID, TENANT, TURN, closed, requested
 from turnwire_testing.waiting import eventually
 
 WITHIN_S = 5.0
@@ -29,14 +29,14 @@ class Gateway:
         self.log = log or MemoryEventLog()
         self.output = MemoryOutputLog()
         self.watched_elsewhere = False
-        self.asked_about: list[ResponseId] = []
+        self.asked_about: list[TurnKey] = []
         self.left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         limits = Limits(turn_timeout_s=60, stream_grace_s=grace_s, max_body_bytes=1000)
         self.turns = Turns(Logs(self.log, self.output), limits, self._is_watched, lambda: AT)
 
-    async def _is_watched(self, response_id: ResponseId) -> bool:
-        self.asked_about.append(response_id)
-        return self.watched_elsewhere or self.turns.watches(response_id)
+    async def _is_watched(self, turn: TurnKey) -> bool:
+        self.asked_about.append(turn)
+        return self.watched_elsewhere or self.turns.watches(turn)
 
     async def wishes(self) -> list[CancelRequested]:
         """The wishes to cancel that are in the log."""
@@ -69,7 +69,7 @@ class AnsweringLog(MemoryEventLog):
         """See `EventLog.append`."""
         sequence = await super().append(event, expected)
         if self.output is not None and isinstance(event, Requested):
-            await self.output.answer(event.response_id, ANSWER)
+            await self.output.answer(event.turn_key, ANSWER)
         return sequence
 
 
@@ -127,14 +127,14 @@ async def test_a_turn_that_does_not_come_to_be_is_refused(
         await (begun or gateway.turns.answer(request, gateway.left))
     assert raised.value.failure.http_status == status
     assert not raised.value.accepted
-    assert not gateway.turns.watches(RESPONSE_ID)
+    assert not gateway.turns.watches(TURN)
 
 
 async def test_a_stream_is_watched_from_its_request_to_its_end(gateway: Gateway) -> None:
     feed = await gateway.turns.begin_stream(requested(stream=True))
-    assert gateway.turns.watches(RESPONSE_ID)
+    assert gateway.turns.watches(TURN)
     await gateway.turns.end_stream(feed, ended=True, begun=True)
-    assert not gateway.turns.watches(RESPONSE_ID)
+    assert not gateway.turns.watches(TURN)
     await gateway.decided()
     assert gateway.asked_about == []
     assert await gateway.wishes() == []
@@ -142,10 +142,10 @@ async def test_a_stream_is_watched_from_its_request_to_its_end(gateway: Gateway)
 
 async def test_two_readers_watch_one_turn(gateway: Gateway) -> None:
     first = await gateway.turns.begin_stream(requested(stream=True))
-    second = await gateway.turns.join_stream(TENANT, RESPONSE_ID, 0)
+    second = await gateway.turns.join_stream(TURN, 0)
     await gateway.turns.end_stream(first, ended=False, begun=True)
     await gateway.decided()
-    assert gateway.turns.watches(RESPONSE_ID)
+    assert gateway.turns.watches(TURN)
     assert await gateway.wishes() == []
     await gateway.turns.end_stream(second, ended=False, begun=True)
     await gateway.was_cancelled()
@@ -170,9 +170,9 @@ async def test_a_stream_waits_a_while_for_its_reader_to_come_back() -> None:
     gateway = Gateway(grace_s=0.05)
     feed = await gateway.turns.begin_stream(requested(stream=True))
     await gateway.turns.end_stream(feed, ended=False, begun=True)
-    again = await gateway.turns.join_stream(TENANT, RESPONSE_ID, 0)
+    again = await gateway.turns.join_stream(TURN, 0)
     await gateway.decided()
-    assert gateway.asked_about == [RESPONSE_ID]
+    assert gateway.asked_about == [TURN]
     assert await gateway.wishes() == []
     await gateway.turns.end_stream(again, ended=True, begun=True)
 
@@ -220,5 +220,5 @@ async def test_a_client_that_leaves_a_turn_with_a_key_gives_it_time(gateway: Gat
     async with asyncio.timeout(WITHIN_S):
         assert await answering is None
     await gateway.decided()
-    assert gateway.asked_about == [RESPONSE_ID]
+    assert gateway.asked_about == [TURN]
     assert await gateway.wishes() == []

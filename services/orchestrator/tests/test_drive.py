@@ -15,7 +15,7 @@ from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.ports import Policy
-from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, user
+from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, user
 from turnwire_testing.openai_types import check_response
 from turnwire_testing.orchestration import Hold, World
 from turnwire_testing.samples import events_of
@@ -71,7 +71,7 @@ async def test_the_end_is_told_only_when_it_is_durable(world: World) -> None:
         happened.append(message.kind)
 
     world.log = Watched()
-    await world.output.watch(RESPONSE_ID, on_frames)
+    await world.output.watch(TURN, on_frames)
     world.backend.plays(*events_of(says("Hi")))
     await world.run(await world.request(stream=True))
     assert happened[0] == "Requested"
@@ -85,7 +85,7 @@ async def test_a_refusal_of_the_backend_is_a_plain_error(world: World, *, stream
     request = await world.request(stream=stream)
     await world.run(request)
     if stream:
-        (message,) = await world.output.read(RESPONSE_ID)
+        (message,) = await world.output.read(TURN)
         assert (message.kind, message.first) == ("A", 400)
         assert b'"code":"context_length_exceeded"' in message.body
     else:
@@ -130,7 +130,7 @@ async def test_a_slow_backend_is_trusted_to_accept_and_its_stream_opens(world: W
         assert message.count == 2
         opened.set()
 
-    watch = await world.output.watch(RESPONSE_ID, on_frames)
+    watch = await world.output.watch(TURN, on_frames)
     world.backend.plays(before=hold)
     request = await world.request(stream=True)
     driving = asyncio.create_task(world.run(request))
@@ -179,7 +179,7 @@ async def test_a_blocked_input_is_refused_before_the_model_is_asked(
     assert isinstance(verdict, Closed)
     assert b"secret" not in codec.encode(verdict)
     if stream:
-        (message,) = await world.output.read(RESPONSE_ID)
+        (message,) = await world.output.read(TURN)
         assert (message.kind, message.first) == ("A", 400)
     else:
         status, body = world.answer

@@ -29,6 +29,7 @@ from turnwire_testing.examples import (
     OTHER_ID,
     RESPONSE_ID,
     TENANT,
+    TURN,
     cancel_requested,
     closed,
     requested,
@@ -85,7 +86,7 @@ async def test_an_unstored_stream_whose_end_was_lost_ends_as_a_stream(world: Wor
     await lose_owner(world, request)
     await world.log.append(closed(stored=False, output=[]), None)
     await world.run(request, attempt=2, claim="second")
-    assert (await world.output.read(RESPONSE_ID))[-1].kind == "E"
+    assert (await world.output.read(TURN))[-1].kind == "E"
 
 
 async def test_erasing_that_was_broken_off_is_finished_by_the_next_owner(world: World) -> None:

@@ -11,7 +11,7 @@ from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import Requested, TakenOver
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, closed, user
+from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, closed, user
 from turnwire_testing.orchestration import Hold, Step, World
 from turnwire_testing.samples import events_of
 from turnwire_testing.stream_grammar import check_stream
@@ -143,7 +143,7 @@ async def test_an_owner_that_lost_its_turn_in_mid_stream_never_ends_it(world: Wo
         hold.release()
         with pytest.raises(DisownedError):
             await stale
-    messages = await world.output.read(RESPONSE_ID)
+    messages = await world.output.read(TURN)
     assert [message.epoch for message in messages if message.kind == "E"] == [2]
 
 
@@ -176,12 +176,12 @@ async def test_an_end_that_was_not_told_is_told_by_the_next_owner(
     world.backend.plays(*events_of(says("Hel", "lo")))
     request = await world.request(stream=stream)
     await world.run(request)
-    told, log = await world.output.read(RESPONSE_ID), await world.events(request)
+    told, log = await world.output.read(TURN), await world.events(request)
     world.output, first_answers = MemoryOutputLog(), list(world.answers)
     world.answers.clear()
-    await world.output.await_answer(RESPONSE_ID, world.answers.append)
+    await world.output.await_answer(TURN, world.answers.append)
     for message in told[:-1]:
-        await world.output.publish(RESPONSE_ID, message)
+        await world.output.publish(TURN, message)
     await world.run(request, attempt=2, claim="second")
     assert [answer.body for answer in world.answers] == [answer.body for answer in first_answers]
     assert len(world.backend.bodies) == 1
@@ -194,9 +194,9 @@ async def test_an_end_that_was_told_is_not_told_again(world: World) -> None:
     world.backend.plays(*events_of(says("Hel", "lo")))
     request = await world.request(stream=True)
     await world.run(request)
-    told = await world.output.read(RESPONSE_ID)
+    told = await world.output.read(TURN)
     await world.run(request, attempt=2, claim="second")
-    assert await world.output.read(RESPONSE_ID) == told
+    assert await world.output.read(TURN) == told
 
 
 async def test_an_answer_that_was_not_to_be_kept_and_was_not_told_is_lost(world: World) -> None:

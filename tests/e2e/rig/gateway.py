@@ -15,7 +15,7 @@ def one_more_gateway(stack: Stack) -> Generator[str]:
     port = free_port()
     process = subprocess.Popen(
         stack.python("turnwire_gateway"),
-        env={**stack.service_environment(), "TURNWIRE_PORT": str(port)},
+        env={**stack.service_environment("gateway"), "TURNWIRE_PORT": str(port)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

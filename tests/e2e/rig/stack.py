@@ -93,11 +93,16 @@ class Stack:
         for name in names:
             self._screen.wait_for(f"{name} is back", BACK_WITHIN)
 
-    def service_environment(self) -> dict[str, str]:
-        """What one more process of a service is told, so that it works with the others."""
+    def seed_of(self, user: str) -> Path:
+        """The file with what proves to the broker who that is."""
+        return self.data / "nats-users" / f"{user}.seed"
+
+    def service_environment(self, service: str) -> dict[str, str]:
+        """What one more process of that service is told, so that it works with the others."""
         run = self.run()
         told = {
             "TURNWIRE_NATS_URL": run["nats_url"],
+            "TURNWIRE_NATS_NKEY_SEED_FILE": str(self.seed_of(service)),
             "TURNWIRE_MONGODB_URL": run["mongodb_url"],
             # Empty where a file names the backends.
             "TURNWIRE_BACKEND_URL": run["backend_url"],

@@ -48,6 +48,24 @@ def replay(
     tell(response_or_conversation, from_file, export, tenant)
 
 
+@app.command("broker-config")
+def broker_config(
+    *,
+    seeds: Annotated[
+        Path | None,
+        typer.Option(help="A folder with <user>.seed for each user; what is missing is made."),
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(help="A public key: gateway=U…; once for each user.")
+    ] = None,
+) -> None:
+    """Print what a nats-server of your own is told: each service's nkey, and what it may do."""
+    # As above: not every command needs what describes the broker.
+    from turnwire_dev.commands.broker_config import broker_config as tell  # noqa: PLC0415
+
+    tell(seeds, key or [])
+
+
 @app.command()
 def audit(
     *,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from turnwire_chassis.settings import PREFIX
 from turnwire_dev.claims.callers import is_for_one
 from turnwire_dev.claims.folder import DataFolder
+from turnwire_dev.claims.made_once import seal_key
 from turnwire_dev.claims.ports import choose, http_url
-from turnwire_dev.claims.seal_key import seal_key
 from turnwire_dev.parts import model, mongo, nats
 from turnwire_dev.parts.members import (
     GATEWAY,
@@ -15,11 +15,15 @@ from turnwire_dev.parts.members import (
     gateway_child,
     service_child,
 )
+from turnwire_dev.parts.nats_security import secure
 from turnwire_dev.parts.secrets_of import KEY_PEPPER, SEAL_KEY, VIEW_KEY, told_to
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 
 MONITOR = "nats-monitor"
+_SEED = f"{PREFIX}NATS_NKEY_SEED_FILE"
+_FOREIGN = (_SEED, f"{PREFIX}NATS_CREDENTIALS", f"{PREFIX}NATS_CA")
+"""Who one is at a broker of one's own."""
 _ALLOWED = f"{PREFIX}ALLOW_PRIVATE_URLS"
 _LOOPBACK = "loopback"
 """Where there is but one user, who is on this machine, its own MCP servers may be called."""
@@ -45,7 +49,10 @@ class Plan:
 
 
 def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str, str]) -> Plan:
-    """Decide what to start. Raises PartMissingError, and OSError when there is no free port."""
+    """Decide what to start; makes the secrets that are missing.
+
+    Raises PartMissingError, LogKeyError, and OSError when there is no free port.
+    """
     names = (nats.NAME, MONITOR, mongo.NAME, model.NAME, *MODULES)
     ports = choose(names, folder.path, taken=settings.port)
     addresses = _addresses(settings, ports)
@@ -78,7 +85,8 @@ def _ground(
 ) -> tuple[ChildSpec, ...]:
     ground: list[ChildSpec] = []
     if settings.nats_url is None:
-        ground.append(nats.nats_child(folder, ports[nats.NAME], ports[MONITOR]))
+        security = secure(folder, encrypted=settings.encrypt_log)
+        ground.append(nats.nats_child(folder, ports[nats.NAME], ports[MONITOR], security))
     if settings.mongodb_url is None:
         ground.append(mongo.mongo_child(folder, ports[mongo.NAME]))
     if settings.brings_no_backend:
@@ -98,13 +106,24 @@ def _services(
         KEY_PEPPER: environment.get(KEY_PEPPER) or seal_key(folder.key_pepper),
         VIEW_KEY: environment.get(VIEW_KEY) or seal_key(folder.view_key),
     }
-    told = {name: told_to(name, {**environment, **keys}) for name in MODULES}
+    told = {
+        name: {
+            **told_to(name, {**environment, **keys}),
+            **_broker_user(settings, folder, name),
+        }
+        for name in MODULES
+    }
     return tuple(
         gateway_child(folder, told[name], address, ports[name])
         if name == GATEWAY
         else service_child(name, folder, told[name], ports[name])
         for name in MODULES
     )
+
+
+def _broker_user(settings: RunnerSettings, folder: DataFolder, name: str) -> dict[str, str]:
+    """Who a service is at the broker that is started here; another is told by the user."""
+    return {} if settings.nats_url else {_SEED: str(folder.seed(name))}
 
 
 def _environment(
@@ -115,7 +134,9 @@ def _environment(
 ) -> dict[str, str]:
     # An empty setting is an unset one for the runner, so it must be for the services too.
     inherited = {
-        name: value for name, value in environ.items() if value or not name.startswith(PREFIX)
+        name: value
+        for name, value in environ.items()
+        if (value or not name.startswith(PREFIX)) and (settings.nats_url or name not in _FOREIGN)
     }
     told = {
         "TURNWIRE_NATS_URL": addresses.nats,

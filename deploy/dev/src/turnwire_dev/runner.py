@@ -16,6 +16,7 @@ from turnwire_dev.claims.ports import why_not
 from turnwire_dev.claims.run_file import Run, RunFile, read_run
 from turnwire_dev.parts.installed import PartMissingError
 from turnwire_dev.parts.model import MODEL_ID
+from turnwire_dev.parts.nats_security import LogKeyError
 from turnwire_dev.plan import Plan, make_plan
 from turnwire_dev.screen import Screen, Welcome
 from turnwire_dev.settings import RunnerSettings
@@ -52,7 +53,7 @@ async def run(settings: RunnerSettings, screen: Screen, environ: Mapping[str, st
         return BAD_SETTINGS
     except FolderInUseError as error:
         screen.problem(_folder_in_use(error, folder))
-    except (CannotRunError, PartMissingError) as error:
+    except (CannotRunError, PartMissingError, LogKeyError) as error:
         screen.problem(str(error))
     except OSError as error:
         screen.problem(f"Cannot work in {folder.path}: {error}. TURNWIRE_DATA_DIR names another.")

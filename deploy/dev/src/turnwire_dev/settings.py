@@ -5,9 +5,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from turnwire_chassis.settings import PREFIX
+from turnwire_chassis.settings import PREFIX, BrokerSettings
 
 
 def _absolute(path: Path) -> Path:
@@ -21,7 +21,7 @@ def _http_base(url: str) -> str:
     return url.rstrip("/")
 
 
-class RunnerSettings(BaseSettings):
+class RunnerSettings(BrokerSettings):
     """The runner's own settings; every other TURNWIRE_ variable reaches the services unread."""
 
     # An empty variable is an unset one, as in a compose file.
@@ -66,6 +66,11 @@ class RunnerSettings(BaseSettings):
     )
     nats_url: str | None = Field(
         default=None, description="A broker to use. Unset: one is started here."
+    )
+    encrypt_log: bool = Field(
+        default=True,
+        description="Whether the broker that is started here encrypts its files, with a key that "
+        "is made in the data folder. What is encrypted once stays so.",
     )
     mongodb_url: str | None = Field(
         default=None, description="A MongoDB to use. Unset: a stand-in is started here."

@@ -1,6 +1,8 @@
 """The connection to the broker: made once, kept for ever, and loud when something is refused."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -11,6 +13,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.errors import SlowConsumerError
 
+from turnwire_chassis.broker_access.access import NO_ACCESS, Access
+from turnwire_chassis.broker_access.refusals import Refusals
+from turnwire_contracts import subjects
 from turnwire_contracts.queries import Query
 
 log = structlog.get_logger()
@@ -32,21 +37,66 @@ class NobodyAnswersError(Exception):
     """A question found no service that answers, or none that did so in time."""
 
 
+class Connection(Client):
+    """A client that knows what it was refused, and whether it was closed by us."""
+
+    def __init__(self, refusals: Refusals) -> None:
+        """Connect nowhere yet."""
+        super().__init__()
+        self.refusals = refusals
+        self.parting = False
+
+    async def close(self) -> None:
+        """Close, for good."""
+        self.parting = True
+        await super().close()
+
+    async def drain(self) -> None:
+        """Close once everything that was received is handled."""
+        self.parting = True
+        await super().drain()
+
+    async def on_disconnected(self) -> None:
+        """Say so, unless we wanted it."""
+        if not self.is_closed:
+            log.warning("broker lost")
+
+    async def on_error(self, error: Exception) -> None:
+        """Say what is told here and nowhere else: a denied subject, or a full buffer."""
+        if isinstance(error, SlowConsumerError):
+            log.warning("broker dropped messages", subject=error.subject)
+        elif not self.refusals.note(str(error)):
+            log.warning("broker error", error=str(error), kind=type(error).__name__)
+
+    async def on_closed(self) -> None:
+        """End the process when it was the broker that ended the connection.
+
+        nats-py gives up for good when a user is taken away or its JWT ends; whoever keeps the
+        process running starts it again, and it then waits for the broker to know it.
+        """
+        if not self.parting:
+            log.error("broker ended the connection", error=str(self.last_error))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
 async def connect(
-    url: str, service: str, reconnected: Callable[[], Awaitable[None]] | None = None
+    url: str,
+    service: str,
+    reconnected: Callable[[], Awaitable[None]] | None = None,
+    access: Access = NO_ACCESS,
+    refusals: Refusals | None = None,
 ) -> Client:
     """Connect as `service`, waiting for the broker as long as it takes.
 
     `reconnected` runs after every reconnection: a broker that lost its memory needs its streams.
+    A broker that does not know us is asked again and again, too, and complained about; `refusals`
+    tells of it meanwhile.
     """
-    client = Client()
-
-    async def on_disconnect() -> None:
-        if not client.is_closed:
-            log.warning("broker lost")
+    client = Connection(refusals or Refusals())
 
     async def on_reconnect() -> None:
         log.info("broker found again")
+        client.refusals.connected()
         if reconnected is not None:
             await reconnected()
 
@@ -54,17 +104,26 @@ async def connect(
     await client.connect(
         url,
         name=service,
-        inbox_prefix=f"_INBOX_{service}".encode(),
+        inbox_prefix=subjects.inbox(service).encode(),
         max_reconnect_attempts=-1,
         reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType] -- fractions work
         connect_timeout=2,
         ping_interval=_PING_INTERVAL_S,
         pending_size=_PENDING_BYTES,
-        error_cb=_on_error,
-        disconnected_cb=on_disconnect,
+        error_cb=client.on_error,
+        disconnected_cb=client.on_disconnected,
         reconnected_cb=on_reconnect,
+        closed_cb=client.on_closed,
+        **access.options(),
     )
+    client.refusals.connected()
     return client
+
+
+def trouble(client: Client) -> str | None:
+    """What keeps a connection from being used, for people; `None` when nothing does."""
+    refused = client.refusals.trouble if isinstance(client, Connection) else None
+    return refused or (None if client.is_connected else "not connected to the broker")
 
 
 async def disconnect(client: Client) -> None:
@@ -75,14 +134,6 @@ async def disconnect(client: Client) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_WITHIN_S):
             await client.close()
-
-
-async def _on_error(error: Exception) -> None:
-    # A denied subject or a full buffer is told here and nowhere else.
-    if isinstance(error, SlowConsumerError):
-        log.warning("broker dropped messages", subject=error.subject)
-    else:
-        log.warning("broker error", error=str(error), kind=type(error).__name__)
 
 
 async def ask(

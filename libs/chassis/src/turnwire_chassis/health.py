@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from nats.aio.client import Client
 
+from turnwire_chassis.broker import trouble
 from turnwire_chassis.http_server import TaskServer
 
 Check = Callable[[], Awaitable[str | None]]
@@ -23,10 +24,10 @@ _CHECK_TIMEOUT_S = 2.0
 
 
 def broker_check(client: Client) -> Check:
-    """Check that the broker is connected."""
+    """Check that the broker is connected, and refuses nothing."""
 
     async def check() -> str | None:
-        return None if client.is_connected else "not connected to the broker"
+        return trouble(client)
 
     return check
 

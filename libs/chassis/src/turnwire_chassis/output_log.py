@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 
 Watcher = Callable[[FrameMessage], None]
@@ -21,26 +21,26 @@ class Watch(Protocol):
 class OutputLog(Protocol):
     """Frames as they come, and for a while those that came."""
 
-    async def publish(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
         """Send frames to all who watch and keep them; not confirmed, a gap shows in the numbers."""
         ...
 
-    async def answer(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def answer(self, turn: TurnKey, message: FrameMessage) -> None:
         """Send the answer of a plain turn to who waits for it; nothing keeps it."""
         ...
 
-    async def watch(self, response_id: ResponseId, watcher: Watcher) -> Watch:
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> Watch:
         """Listen to the frames of a response from now on."""
         ...
 
-    async def await_answer(self, response_id: ResponseId, watcher: Watcher) -> Watch:
+    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> Watch:
         """Listen for the answer of a plain turn."""
         ...
 
-    async def read(self, response_id: ResponseId) -> list[FrameMessage]:
+    async def read(self, turn: TurnKey) -> list[FrameMessage]:
         """Give the messages that are still kept, in the order they were written."""
         ...
 
-    async def forget(self, response_id: ResponseId) -> None:
+    async def forget(self, turn: TurnKey) -> None:
         """Drop what is kept of a response."""
         ...

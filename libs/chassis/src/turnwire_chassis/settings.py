@@ -4,11 +4,13 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from turnwire_chassis.broker_access.access import Access
+from turnwire_chassis.broker_access.nkey import NoSeedError, public_key
 from turnwire_chassis.secrecy.redaction import harmless
 from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
 from turnwire_chassis.yaml_place import PlaceError
@@ -21,10 +23,65 @@ class SettingsError(Exception):
     """A setting is misspelt or has a value that cannot be; the text says which and what to do."""
 
 
-class ServiceSettings(BaseSettings):
-    """What every service can be told."""
+def _readable(path: Path) -> Path:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    return path
+
+
+def _with_seed(path: Path) -> Path:
+    try:
+        public_key(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    except (NoSeedError, UnicodeDecodeError):
+        # Whatever is in there, it may be a secret.
+        raise ValueError("holds no seed of an nkey, which looks like SU…") from None
+    return path
+
+
+Existing = Annotated[Path, AfterValidator(_readable)]
+Seed = Annotated[Path, AfterValidator(_with_seed)]
+
+
+class BrokerSettings(BaseSettings):
+    """Who a process is at the broker; the files are read when it connects."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    nats_nkey_seed_file: Seed | None = Field(
+        default=None,
+        description="A file with the seed of the nkey that the broker knows this process by. "
+        "`turnwire up` makes one for each process.",
+    )
+    nats_credentials: Existing | None = Field(
+        default=None,
+        description="A credentials file (JWT and seed) instead of an nkey, for brokers with "
+        "accounts.",
+    )
+    nats_ca: Existing | None = Field(
+        default=None,
+        description="A file with the certificates that a broker with `tls://` is checked by, "
+        "instead of the system's.",
+    )
+
+    @field_validator("nats_credentials")
+    @classmethod
+    def _is_alone(cls, path: Path | None, info: ValidationInfo) -> Path | None:
+        if path is not None and info.data.get("nats_nkey_seed_file") is not None:
+            raise ValueError("stands beside TURNWIRE_NATS_NKEY_SEED_FILE; only one of them can be")
+        return path
+
+    @property
+    def broker_access(self) -> Access:
+        """What a connection shows the broker."""
+        return Access(self.nats_nkey_seed_file, self.nats_credentials, self.nats_ca)
+
+
+class ServiceSettings(BrokerSettings):
+    """What every service can be told."""
 
     nats_url: str = Field(
         default="nats://127.0.0.1:4222",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from turnwire_contracts import subjects
-from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId, TurnKey
 
 Item = dict[str, Any]
 """One item as the Responses API writes it."""
@@ -58,6 +58,11 @@ class TurnEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it happened: Unix time in milliseconds."""
     cause: str
     """The id of what led to it: a request's `x-request-id`, or `<stream sequence>` of an event."""
+
+    @property
+    def turn_key(self) -> TurnKey:
+        """What finds the turn that it is about."""
+        return TurnKey(self.tenant, self.response_id)
 
 
 class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):

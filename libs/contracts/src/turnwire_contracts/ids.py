@@ -2,7 +2,7 @@
 
 import re
 from hashlib import blake2b
-from typing import NewType
+from typing import NamedTuple, NewType
 
 TenantId = NewType("TenantId", str)
 """One customer of a deployment; the unit that nothing leaks across."""
@@ -18,6 +18,14 @@ ConversationId = NewType("ConversationId", str)
 
 ItemId = NewType("ItemId", str)
 """A prefix that tells the kind of item, the response's 32 digits, `i` or `o`, and its index."""
+
+
+class TurnKey(NamedTuple):
+    """What finds a turn: an id alone finds nothing, so nothing is found across tenants."""
+
+    tenant: TenantId
+    response_id: ResponseId
+
 
 RESPONSE_PREFIX = "resp_"
 CONVERSATION_PREFIX = "conv_"

@@ -1,6 +1,6 @@
 """Every subject, stream and consumer name, written once."""
 
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
 
 TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
@@ -21,10 +21,10 @@ TURN_CHANGES = ("turn.*.*.deleted", "turn.*.*.restored", "turn.*.*.purged", "tur
 """What changes a turn after its end: whoever remembers turns must hear of it."""
 
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
-OUTPUT = "output.*"
+OUTPUT = "output.>"
 DEAD = "dead.>"
 AUDIT = "audit.>"
-"""Gateway, store and operator publish; the operator alone reads the stream."""
+"""Gateway and operator publish; the operator alone reads the stream."""
 VIEW_KEYS = "$KV.VIEW_KEYS.*"
 LIMITS = "$KV.LIMITS.>"
 API_KEYS = f"$KV.{API_KEYS_BUCKET}.>"
@@ -47,7 +47,7 @@ STORE_ERASURE = "store.erasure"
 """Only the operator asks. The store then publishes what erases turns and conversations."""
 BACKEND_MODELS = "backend.models"
 BACKEND_INPUT_TOKENS = "backend.input_tokens"
-VIEWERS = "viewers.*"
+VIEWERS = "viewers.*.*"
 TURN_ENDED = "ended.*"
 """Orchestrators tell the end of turns that are metered; one gateway hears of each."""
 
@@ -56,6 +56,11 @@ GUARD_QUEUE = "guard"
 TOOL_RUNNER_QUEUE = "tool-runner"
 STORE_QUEUE = "store"
 ORCHESTRATOR_QUEUE = "orchestrator"
+
+
+def inbox(service: str) -> str:
+    """Name the prefix of the subjects on which a service is answered, and nobody else listens."""
+    return f"_INBOX_{service}"
 
 
 def turn_event(tenant: TenantId, response_id: ResponseId, event: str) -> str:
@@ -78,19 +83,19 @@ def conversation(tenant: TenantId, conversation_id: ConversationId) -> str:
     return f"conversation.{tenant}.{conversation_id}.>"
 
 
-def output(response_id: ResponseId) -> str:
+def output(tenant: TenantId, response_id: ResponseId) -> str:
     """Name the subject on which the frames of one response travel; `OUTPUT` keeps them."""
-    return f"output.{response_id}"
+    return f"output.{tenant}.{response_id}"
 
 
-def answer(response_id: ResponseId) -> str:
+def answer(tenant: TenantId, response_id: ResponseId) -> str:
     """Name the subject of a plain turn's answer; nothing keeps it, the log can rebuild it."""
-    return f"answer.{response_id}"
+    return f"answer.{tenant}.{response_id}"
 
 
-def viewers(response_id: ResponseId) -> str:
+def viewers(tenant: TenantId, response_id: ResponseId) -> str:
     """Name the subject that asks every gateway whether somebody still watches a response."""
-    return f"viewers.{response_id}"
+    return f"viewers.{tenant}.{response_id}"
 
 
 def limits(tenant: TenantId) -> str:
@@ -143,6 +148,14 @@ def parse_turn_event(subject: str) -> tuple[TenantId, ResponseId, str]:
     if root != "turn":
         raise ValueError(f"no subject of a turn: {subject}")
     return TenantId(tenant), ResponseId(response_id), event
+
+
+def parse_viewers(subject: str) -> TurnKey:
+    """Split `viewers.<tenant>.<response_id>`; raises `ValueError` for any other subject."""
+    root, tenant, response_id = subject.split(".")
+    if root != "viewers":
+        raise ValueError(f"no question for viewers: {subject}")
+    return TurnKey(TenantId(tenant), ResponseId(response_id))
 
 
 def parse_conversation_event(subject: str) -> tuple[TenantId, ConversationId, str]:

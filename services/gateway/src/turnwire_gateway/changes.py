@@ -17,7 +17,7 @@ from turnwire_contracts.events import (
     Requested,
     Restored,
 )
-from turnwire_contracts.ids import ItemId, ResponseId, TenantId
+from turnwire_contracts.ids import ItemId, ResponseId, TenantId, TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, Sampling, Screening, fold
 from turnwire_contracts.wire.frames import FrameMessage
@@ -68,7 +68,7 @@ class Changes:
         """
         about = self._about(tenant, response_id, cause, "purged")
         await self._append(Purged(**about, previous_response_id=parent))
-        await self._logs.output.forget(response_id)
+        await self._logs.output.forget(TurnKey(tenant, response_id))
 
     async def remove_item(
         self, tenant: TenantId, response_id: ResponseId, item_id: ItemId, cause: str
@@ -88,7 +88,7 @@ class Changes:
             if message.kind != "F":
                 ended.set()
 
-        watch = await self._logs.output.watch(request.response_id, heard)
+        watch = await self._logs.output.watch(request.turn_key, heard)
         try:
             if (turn := await self._close_unless_started(request, cause)) is not None:
                 return turn

@@ -17,9 +17,9 @@ from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.jetstream.topology import declare
+from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_contracts import subjects
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_gateway.answers.feed import Logs
 from turnwire_gateway.app import World, build
@@ -47,7 +47,7 @@ async def serve(settings: GatewaySettings) -> None:
     async def on_reconnect() -> None:
         reconnected.set()
 
-    client = await connect(settings.nats_url, "gateway", on_reconnect)
+    client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
     identities = Identities(settings, client)
     world = await _world(settings, client, identities)
     await _answer_for_viewers(client, world.turns)
@@ -66,7 +66,7 @@ async def serve(settings: GatewaySettings) -> None:
         while True:
             await reconnected.wait()
             reconnected.clear()
-            await declare(client, settings.stream_replicas)
+            await create_missing(client, settings.stream_replicas)
             world.limiter.forget()
             identities.keys.look_anew()
 
@@ -82,7 +82,7 @@ async def serve(settings: GatewaySettings) -> None:
 
 
 async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:
-    jetstream = await declare(client, settings.stream_replicas)
+    jetstream = await create_missing(client, settings.stream_replicas)
     await identities.begin()
     logs = Logs(JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream))
     return World(
@@ -123,10 +123,10 @@ def _limits(settings: GatewaySettings, client: Client) -> Limits:
     )
 
 
-def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
-    async def is_watched(response_id: ResponseId) -> bool:
+def _asks_viewers(client: Client) -> Callable[[TurnKey], Awaitable[bool]]:
+    async def is_watched(turn: TurnKey) -> bool:
         try:
-            await client.request(subjects.viewers(response_id), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
+            await client.request(subjects.viewers(*turn), b"", timeout=_ASK_VIEWERS_TIMEOUT_S)
         except NatsError:
             return False
         return True
@@ -136,8 +136,7 @@ def _asks_viewers(client: Client) -> Callable[[ResponseId], Awaitable[bool]]:
 
 async def _answer_for_viewers(client: Client, turns: Turns) -> None:
     async def on_question(message: Msg) -> None:
-        _, response_id = message.subject.split(".", 1)
-        if turns.watches(ResponseId(response_id)):
+        if turns.watches(subjects.parse_viewers(message.subject)):
             await message.respond(b"yes")
 
     await client.subscribe(subjects.VIEWERS, cb=on_question)

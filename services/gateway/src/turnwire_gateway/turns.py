@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import FencedError, LogUnavailableError, TooLargeError
 from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
 from turnwire_contracts.wire.compaction import answer_object
 from turnwire_contracts.wire.frames import FrameMessage
@@ -43,7 +43,7 @@ class Turns:
         self,
         logs: Logs,
         limits: Limits,
-        is_watched: Callable[[ResponseId], Awaitable[bool]],
+        is_watched: Callable[[TurnKey], Awaitable[bool]],
         now_ms: Callable[[], int],
     ) -> None:
         """`is_watched` asks all gateways whether a stream has a reader."""
@@ -51,7 +51,7 @@ class Turns:
         self._limits = limits
         self._is_watched = is_watched
         self._now_ms = now_ms
-        self._watched: dict[ResponseId, int] = {}
+        self._watched: dict[TurnKey, int] = {}
         self._graces: set[asyncio.Task[None]] = set()
 
     @property
@@ -59,9 +59,9 @@ class Turns:
         """What the operator allows."""
         return self._limits
 
-    def watches(self, response_id: ResponseId) -> bool:
+    def watches(self, turn: TurnKey) -> bool:
         """Tell whether a reader of this gateway watches a response."""
-        return response_id in self._watched
+        return turn in self._watched
 
     async def answer(
         self, request: Requested, gone: Awaitable[None], *, known: bool = False
@@ -77,14 +77,14 @@ class Turns:
             if not heard.done():
                 heard.set_result(message)
 
-        watch = await self._logs.output.await_answer(request.response_id, on_answer)
+        watch = await self._logs.output.await_answer(request.turn_key, on_answer)
         leaving = asyncio.ensure_future(gone)
-        self._watch(request.response_id)
+        self._watch(request.turn_key)
         try:
             known = known or await self._publish(request)
             return await self._wait(request, heard, leaving, known=known)
         finally:
-            self._unwatch(request.response_id)
+            self._unwatch(request.turn_key)
             leaving.cancel()
             await watch.stop()
 
@@ -93,9 +93,7 @@ class Turns:
 
         One that is `known` was requested before, with the same key. Raises `ApiError`.
         """
-        feed = Feed(
-            self._logs, request.tenant, request.response_id, 0 if request.background else None
-        )
+        feed = Feed(self._logs, request.turn_key, 0 if request.background else None)
         await feed.start()
         try:
             known = known or await self._publish(request)
@@ -104,18 +102,18 @@ class Turns:
             raise
         if known:
             feed.look()
-        self._watch(request.response_id)
+        self._watch(request.turn_key)
         return feed
 
     async def queue(self, request: Requested) -> bool:
         """Request a background turn; tells whether it was requested before, with the same key."""
         return await self._publish(request)
 
-    async def join_stream(self, tenant: TenantId, response_id: ResponseId, start: int) -> Feed:
+    async def join_stream(self, turn: TurnKey, start: int) -> Feed:
         """Listen to a turn that was requested before, from the frame numbered `start`."""
-        feed = Feed(self._logs, tenant, response_id, start)
+        feed = Feed(self._logs, turn, start)
         await feed.start()
-        self._watch(response_id)
+        self._watch(turn)
         return feed
 
     async def end_stream(
@@ -127,29 +125,29 @@ class Turns:
         turns need no reader.
         """
         await feed.stop()
-        self._unwatch(feed.response_id)
+        self._unwatch(feed.turn)
         if not ended and not background:
-            self._leave(feed.tenant, feed.response_id, findable=begun)
+            self._leave(feed.turn, findable=begun)
 
-    def _watch(self, response_id: ResponseId) -> None:
-        self._watched[response_id] = self._watched.get(response_id, 0) + 1
+    def _watch(self, turn: TurnKey) -> None:
+        self._watched[turn] = self._watched.get(turn, 0) + 1
 
-    def _unwatch(self, response_id: ResponseId) -> None:
-        self._watched[response_id] -= 1
-        if not self._watched[response_id]:
-            del self._watched[response_id]
+    def _unwatch(self, turn: TurnKey) -> None:
+        self._watched[turn] -= 1
+        if not self._watched[turn]:
+            del self._watched[turn]
 
-    def _leave(self, tenant: TenantId, response_id: ResponseId, *, findable: bool) -> None:
+    def _leave(self, turn: TurnKey, *, findable: bool) -> None:
         """Cancel a turn that lost its reader; one that is `findable` may get another."""
         leaving = self._cancel_unwatched if findable else self._cancel
-        task = asyncio.create_task(leaving(tenant, response_id))
+        task = asyncio.create_task(leaving(turn))
         self._graces.add(task)
         task.add_done_callback(self._graces.discard)
 
-    async def _cancel_unwatched(self, tenant: TenantId, response_id: ResponseId) -> None:
+    async def _cancel_unwatched(self, turn: TurnKey) -> None:
         await asyncio.sleep(self._limits.stream_grace_s)
-        if not await self._is_watched(response_id):
-            await self._cancel(tenant, response_id)
+        if not await self._is_watched(turn):
+            await self._cancel(turn)
 
     async def _publish(self, request: Requested) -> bool:
         """Append the request; tells whether it was there already, by its `Idempotency-Key`."""
@@ -201,35 +199,35 @@ class Turns:
     async def _left(self, request: Requested) -> None:
         """End a plain turn whose client has gone; one with a key may be asked for again."""
         if request.fingerprint is None:
-            await self._cancel(request.tenant, request.response_id)
+            await self._cancel(request.turn_key)
         else:
-            self._leave(request.tenant, request.response_id, findable=True)
+            self._leave(request.turn_key, findable=True)
 
     async def _look(self, request: Requested) -> object:
         try:
-            return await self._fold(request.tenant, request.response_id)
+            return await self._fold(request.turn_key)
         except LogUnavailableError:
             return None
 
-    async def _cancel(self, tenant: TenantId, response_id: ResponseId) -> None:
+    async def _cancel(self, turn: TurnKey) -> None:
         """Say that nobody wants the turn any more, unless it has ended."""
         try:
-            if isinstance(await self._fold(tenant, response_id), ClosedTurn | Erased | Unborn):
+            if isinstance(await self._fold(turn), ClosedTurn | Erased | Unborn):
                 return
             wish = CancelRequested(
                 v=VERSIONS["cancel_requested"],
-                tenant=tenant,
-                response_id=response_id,
+                tenant=turn.tenant,
+                response_id=turn.response_id,
                 at=self._now_ms(),
-                cause=response_id,
+                cause=turn.response_id,
                 reason="client_left",
             )
             await self._logs.events.append(wish, None)
         except LogUnavailableError as error:
-            log.warning("turn not cancelled", response_id=response_id, error=str(error))
+            log.warning("turn not cancelled", response_id=turn.response_id, error=str(error))
 
-    async def _fold(self, tenant: TenantId, response_id: ResponseId) -> object:
-        recorded = await self._logs.events.read(tenant, response_id)
+    async def _fold(self, turn: TurnKey) -> object:
+        recorded = await self._logs.events.read(*turn)
         return fold([each.event for each in recorded])
 
 

@@ -25,7 +25,8 @@ async def serve(settings: GuardSettings) -> None:
     """Answer until cancelled."""
     at_once, waiting = settings.guard_max_checks, settings.guard_max_waiting
     policies = PolicyFile(settings.guard_policy, settings.policy)
-    answering = Answering(settings.nats_url, SERVICE, at_once + waiting + _TO_REFUSE)
+    side_by_side = at_once + waiting + _TO_REFUSE
+    answering = Answering(settings.nats_url, SERVICE, side_by_side, settings.broker_access)
     handlers = Handlers(
         policies,
         Admission(at_once, waiting),

@@ -50,7 +50,7 @@ async def serve(settings: OrchestratorSettings) -> None:
     async def on_reconnect() -> None:
         reconnected.set()
 
-    client = await connect(settings.nats_url, "orchestrator", on_reconnect)
+    client = await connect(settings.nats_url, "orchestrator", on_reconnect, settings.broker_access)
     jetstream = await declare(client, settings.stream_replicas)
     backends = _backends(settings)
     ports = _ports(settings, client, jetstream, backends)

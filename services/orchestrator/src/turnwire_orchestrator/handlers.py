@@ -128,7 +128,7 @@ class TurnHandlers:
 
         async def forget() -> None:
             await asyncio.sleep(_FORGET_AFTER_S)
-            await self._ports.output.forget(request.response_id)
+            await self._ports.output.forget(request.turn_key)
 
         task = asyncio.create_task(forget())
         self._forgetting.add(task)

@@ -13,7 +13,7 @@ from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import Called, CallError, Tool
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_testing.examples import RESPONSE_ID, cancel_requested
+from turnwire_testing.examples import RESPONSE_ID, TURN, cancel_requested
 from turnwire_testing.orchestration import POLICY, Hold, World
 from turnwire_testing.samples import events_of
 from turnwire_testing.tool_turns import LOOK, PAY, SCHEMA, SEAL, check_whole, mcp
@@ -117,7 +117,7 @@ async def test_a_server_that_is_not_there_fails_the_turn_before_anything_is_told
 ) -> None:
     request = await asked(world, mcp("elsewhere"))
     await world.run(request)
-    (message,) = await world.output.read(RESPONSE_ID)
+    (message,) = await world.output.read(TURN)
     assert (message.kind, message.first) == ("A", 424)
     assert orjson.loads(message.body)["error"]["code"] == "mcp_unreachable"
 

@@ -14,7 +14,7 @@ from turnwire_contracts import subjects
 from turnwire_contracts.events import Closed, Item, Requested
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_orchestrator.handlers import TurnHandlers
-from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, cancel_requested, user
+from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, cancel_requested, user
 from turnwire_testing.tool_turns import (
     SEAL,
     LostError,
@@ -177,7 +177,7 @@ async def test_it_does_not_matter_how_many_are_lost_or_what_the_broker_forgets(
         try:
             await world.run(request, attempt=number + 1, claim=f"owner {number}")
         except LostError:
-            world.mortal_output.keep(RESPONSE_ID, kept)
+            world.mortal_output.keep(TURN, kept)
     world.life.left = None
     await world.orchestrator("last").requested(again)
     await check_end(world, request)

@@ -60,7 +60,9 @@ async def serve(settings: StoreSettings) -> None:
     """Project and answer until cancelled."""
     async with connected(settings) as to:
         recent = RecentTurns(_RECENT_BYTES)
-        answering = Answering(settings.nats_url, "store", _QUESTIONS_AT_ONCE)
+        answering = Answering(
+            settings.nats_url, "store", _QUESTIONS_AT_ONCE, settings.broker_access
+        )
         handlers = bind(answering, to, recent)
         projector = Projector(ProjectorPorts(to.event_log, to.feeds, to.generations, recent))
         checks = {"broker": answering.reachable, "mongodb": handlers.check_database}
@@ -113,7 +115,7 @@ async def connected(settings: StoreSettings) -> AsyncGenerator[Connections]:
         for feeds in opened:
             feeds.interrupt()
 
-    client = await connect(settings.nats_url, "store", reconnected)
+    client = await connect(settings.nats_url, "store", reconnected, settings.broker_access)
     jetstream = await topology.declare(client, settings.stream_replicas)
     opened.append(JetStreamFeeds(client, settings.stream_replicas, uuid4().hex))
     keys = JetStreamViewKeys(client, settings.master_keys)

@@ -28,7 +28,9 @@ async def serve(settings: ToolRunnerSettings) -> None:
     ways = OutboundWays(settings.outbound, resolver)
     servers = McpToolServers(ways, settings.mcp_rules)
     # The gate turns away what is too much, and whoever is turned away is told at once.
-    answering = Answering(settings.nats_url, SERVICE, 2 * settings.max_tool_calls)
+    answering = Answering(
+        settings.nats_url, SERVICE, 2 * settings.max_tool_calls, settings.broker_access
+    )
     ports = Ports(servers, settings.targets, answering.tell, lambda: answering.largest_answer)
     handlers = Handlers(ports, Gate(settings.gate_rules), settings.tool_call_limit_s)
     answering.to(TOOLS_LIST, handlers.list_tools)

@@ -3,6 +3,7 @@
 import asyncio
 
 from turnwire_chassis.api_keys.addresses import is_loopback
+from turnwire_chassis.broker_access.access import Access
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.settings import RunnerSettings
 
@@ -35,12 +36,12 @@ async def refuse_if_nobody_may_call(settings: RunnerSettings, folder: DataFolder
     if settings.nats_url is None:
         known = folder.closed.exists()
     else:
-        known = await _has_keys(settings.nats_url)
+        known = await _has_keys(settings.nats_url, settings.broker_access)
     if not known:
         raise NobodyMayCallError(settings.host)
 
 
-async def _has_keys(url: str) -> bool:
+async def _has_keys(url: str, access: Access) -> bool:
     """Ask a broker of the user's; one that does not answer is left to the gateway, which waits."""
     # Loads the broker's client, which would make every `turnwire up` wait.
     from turnwire_chassis.api_keys.bucket import KeyBucket  # noqa: PLC0415 -- see above
@@ -49,7 +50,7 @@ async def _has_keys(url: str) -> bool:
 
     try:
         async with asyncio.timeout(_WITHIN_S):
-            client = await connect(url, "operator")
+            client = await connect(url, "operator", access=access)
     except TimeoutError:
         return True
     try:

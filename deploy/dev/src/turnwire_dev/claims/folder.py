@@ -50,6 +50,20 @@ class DataFolder:
         return self.path / "seal.key"
 
     @property
+    def log_key(self) -> Path:
+        """The key to the broker's files; without it nobody reads them again."""
+        return self.path / "nats.key"
+
+    @property
+    def seeds(self) -> Path:
+        """Who is who at the broker: a secret for each of its users."""
+        return self.path / "nats-users"
+
+    def seed(self, user: str) -> Path:
+        """The secret of one user of the broker."""
+        return self.seeds / f"{user}.seed"
+
+    @property
     def key_pepper(self) -> Path:
         """What API keys are hashed with, unless the user brings it."""
         return self.path / "key.pepper"
@@ -77,6 +91,8 @@ class DataFolder:
         """Create it, readable by its owner only: it holds conversations. Raises OSError."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
+        self.nats.mkdir(exist_ok=True)
+        self.seeds.mkdir(mode=0o700, exist_ok=True)
 
     def is_held(self) -> bool:
         """Whether a runner has it now."""

@@ -22,7 +22,7 @@ from turnwire_chassis.settings import SettingsError, load
 from turnwire_contracts.audit.acts import OPERATOR, Actor, AnyAuditEvent, KeyCreated, KeyRevoked
 from turnwire_contracts.ids import is_tenant_id
 from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.seal_key import seal_key
+from turnwire_dev.claims.made_once import seal_key
 from turnwire_dev.commands.operator import NoBrokerError, reached
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings

@@ -8,14 +8,16 @@ from typing import Final
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import connect
+from turnwire_chassis.broker_access.access import Access
+from turnwire_chassis.broker_access.rights import User
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.settings import load
 from turnwire_dev.claims.folder import DataFolder, FolderInUseError
 from turnwire_dev.claims.run_file import Run, read_run
 from turnwire_dev.parts.nats import running_nats
+from turnwire_dev.parts.nats_security import LogKeyError, secure
 from turnwire_dev.settings import RunnerSettings
 
-_OPERATOR: Final = "operator"
 _CONNECT_TIMEOUT_S: Final = 5.0
 _STARTS_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.05
@@ -33,7 +35,7 @@ async def connected() -> AsyncGenerator[Client]:
     """
     settings = load(RunnerSettings)
     if settings.nats_url:
-        url = settings.nats_url
+        url, access = settings.nats_url, settings.broker_access
     else:
         folder = DataFolder(settings.data_dir)
         run = read_run(folder.run_file) if folder.is_held() else None
@@ -42,8 +44,8 @@ async def connected() -> AsyncGenerator[Client]:
                 f"No Turnwire runs on {settings.data_dir}. Start it with: turnwire up, or name its "
                 "broker with TURNWIRE_NATS_URL."
             )
-        url = run.nats_url
-    async with _connected_to(url) as client:
+        url, access = run.nats_url, _ours(folder)
+    async with _connected_to(url, access) as client:
         yield client
 
 
@@ -55,30 +57,41 @@ async def reached() -> AsyncGenerator[Client]:
     """
     settings = load(RunnerSettings)
     if settings.nats_url:
-        async with _connected_to(settings.nats_url) as client:
+        async with _connected_to(settings.nats_url, settings.broker_access) as client:
             yield client
         return
     folder = DataFolder(settings.data_dir)
     if (run := await _run_of(folder)) is not None:
-        async with _connected_to(run.nats_url) as client:
+        async with _connected_to(run.nats_url, _ours(folder)) as client:
             await create_missing(client, 1)
             yield client
         return
     folder.prepare()
     try:
         with folder.held():
-            async with running_nats(folder.path) as url, _connected_to(url) as client:
+            security = secure(folder, encrypted=settings.encrypt_log)
+            async with (
+                running_nats(folder.path, security) as url,
+                _connected_to(url, _ours(folder)) as client,
+            ):
                 await create_missing(client, 1)
                 yield client
     except FolderInUseError as error:
         raise NoBrokerError(f"Another command works on {folder.path}. Try again.") from error
+    except LogKeyError as error:
+        raise NoBrokerError(str(error)) from error
+
+
+def _ours(folder: DataFolder) -> Access:
+    """Who we are at the broker of a data folder."""
+    return Access(seed_file=folder.seed(User.OPERATOR))
 
 
 @asynccontextmanager
-async def _connected_to(url: str) -> AsyncGenerator[Client]:
+async def _connected_to(url: str, access: Access) -> AsyncGenerator[Client]:
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            client = await connect(url, _OPERATOR)
+            client = await connect(url, User.OPERATOR, access=access)
     except TimeoutError as error:
         raise NoBrokerError(f"The broker at {url} does not answer.") from error
     try:

@@ -17,6 +17,7 @@ from turnwire_chassis.event_log import (
     RecordedConversation,
     TooLargeError,
 )
+from turnwire_chassis.jetstream import api
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.conversation_events import (
     AnyConversationEvent,
@@ -180,7 +181,7 @@ async def _direct_get(client: Client, stream: str, question: bytes) -> tuple[lis
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox, cb=on_message)
     try:
-        await client.publish(f"$JS.API.DIRECT.GET.{stream}", question, reply=inbox)
+        await client.publish(api.direct_get(stream), question, reply=inbox)
         async with asyncio.timeout(_READ_TIMEOUT_S):
             return batch, await ended
     except (NatsError, TimeoutError) as error:

@@ -18,6 +18,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 
+from turnwire_chassis.jetstream import api
+
 log = structlog.get_logger()
 
 # Shorter than a lost owner's grace: the pulls of a process that hangs with its connection open are
@@ -104,7 +106,7 @@ class Inbox:
         if free <= 0 or not self._client.is_connected:
             return
         question = {"batch": free, "expires": int(_PULL_EXPIRES_S * 1e9)}
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer.durable_name}"
+        subject = api.next_messages(self._stream, self._consumer.durable_name or "")
         self._asked += free
         self._asked_at = now
         await self._client.publish(subject, orjson.dumps(question), reply=self._reply)

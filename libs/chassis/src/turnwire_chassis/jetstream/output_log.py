@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from turnwire_chassis.jetstream.event_log import read_batch
 from turnwire_chassis.output_log import Watcher
 from turnwire_contracts import subjects
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage, pack, unpack
 
 log = structlog.get_logger()
@@ -27,36 +27,36 @@ class JetStreamOutputLog:
         self._client = client
         self._jetstream = jetstream
 
-    async def publish(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.publish`."""
-        await self._send(subjects.output(response_id), message)
+        await self._send(subjects.output(*turn), message)
 
-    async def answer(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def answer(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.answer`."""
-        await self._send(subjects.answer(response_id), message)
+        await self._send(subjects.answer(*turn), message)
 
-    async def watch(self, response_id: ResponseId, watcher: Watcher) -> "NatsWatch":
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> "NatsWatch":
         """See `OutputLog.watch`."""
-        return await self._listen(subjects.output(response_id), watcher)
+        return await self._listen(subjects.output(*turn), watcher)
 
-    async def await_answer(self, response_id: ResponseId, watcher: Watcher) -> "NatsWatch":
+    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> "NatsWatch":
         """See `OutputLog.await_answer`."""
-        return await self._listen(subjects.answer(response_id), watcher)
+        return await self._listen(subjects.answer(*turn), watcher)
 
-    async def read(self, response_id: ResponseId) -> list[FrameMessage]:
+    async def read(self, turn: TurnKey) -> list[FrameMessage]:
         """See `OutputLog.read`; raises `LogUnavailableError`."""
-        kept = await read_batch(self._client, subjects.OUTPUT_STREAM, subjects.output(response_id))
+        kept = await read_batch(self._client, subjects.OUTPUT_STREAM, subjects.output(*turn))
         return [unpack(message.data) for message in kept]
 
-    async def forget(self, response_id: ResponseId) -> None:
+    async def forget(self, turn: TurnKey) -> None:
         """See `OutputLog.forget`."""
         try:
             await self._jetstream.purge_stream(
-                subjects.OUTPUT_STREAM, subject=subjects.output(response_id)
+                subjects.OUTPUT_STREAM, subject=subjects.output(*turn)
             )
         except NatsError as error:
             # They age out anyway.
-            log.warning("frames not dropped", response_id=response_id, error=str(error))
+            log.warning("frames not dropped", response_id=turn.response_id, error=str(error))
 
     async def _send(self, subject: str, message: FrameMessage) -> None:
         try:

@@ -1,7 +1,7 @@
 """The streams and consumers that the broker keeps; declaring them is idempotent."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 
 import structlog
 from nats.aio.client import Client
@@ -15,6 +15,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
+from nats.js.errors import APIError
 
 from turnwire_contracts import subjects
 
@@ -40,6 +41,8 @@ MAX_DELIVERIES = 6
 _MAX_CONSUMERS = 1000
 _MAX_ACK_PENDING = 50_000
 _RETRY_S = 0.25
+_IS_OTHERWISE = 10058
+"""The broker's word for a stream of that name with another configuration."""
 _DAY_S = 86_400.0
 
 
@@ -153,6 +156,8 @@ def background_consumer() -> ConsumerConfig:
 
 def _consumer(name: str, subject: str) -> ConsumerConfig:
     return ConsumerConfig(
+        # With the name said twice, the filter stands in the subject too, and so in the permissions.
+        name=name,
         durable_name=name,
         filter_subject=subject,
         ack_policy=AckPolicy.EXPLICIT,
@@ -164,24 +169,32 @@ def _consumer(name: str, subject: str) -> ConsumerConfig:
 
 async def declare(client: Client, replicas: int) -> JetStreamContext:
     """Create or update all streams, waiting for JetStream as long as it takes."""
+    return await _each_stream(client, replicas, _create_or_update)
+
+
+async def create_missing(client: Client, replicas: int) -> JetStreamContext:
+    """Create the streams that a broker has not, waiting for JetStream as long as it takes.
+
+    Those that it has stay as they are: for who may not change what all depend on.
+    """
+    return await _each_stream(client, replicas, _create)
+
+
+async def _each_stream(
+    client: Client,
+    replicas: int,
+    settle: Callable[[JetStreamContext, StreamConfig], Awaitable[None]],
+) -> JetStreamContext:
     jetstream = client.jetstream(timeout=5)
     while True:
         try:
             for stream in streams(replicas):
-                await _declare_stream(jetstream, stream)
+                await settle(jetstream, stream)
         except NatsError as error:
             log.info("waiting for JetStream", error=str(error))
             await asyncio.sleep(_RETRY_S)
         else:
             return jetstream
-
-
-async def create_missing(client: Client, replicas: int) -> None:
-    """Create the streams that a broker has not; those that it has stay as they are."""
-    jetstream = client.jetstream(timeout=5)
-    for stream in streams(replicas):
-        with suppress(NatsError):
-            await jetstream.add_stream(stream)
 
 
 async def last_sequence(jetstream: JetStreamContext) -> int:
@@ -194,7 +207,15 @@ async def last_sequence(jetstream: JetStreamContext) -> int:
             await asyncio.sleep(_RETRY_S)
 
 
-async def _declare_stream(jetstream: JetStreamContext, stream: StreamConfig) -> None:
+async def _create(jetstream: JetStreamContext, stream: StreamConfig) -> None:
+    try:
+        await jetstream.add_stream(stream)
+    except APIError as error:
+        if error.err_code != _IS_OTHERWISE:
+            raise
+
+
+async def _create_or_update(jetstream: JetStreamContext, stream: StreamConfig) -> None:
     try:
         await jetstream.add_stream(stream)
     except NatsError:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from turnwire_chassis.output_log import Watcher
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 
 
@@ -12,36 +12,36 @@ class MemoryOutputLog:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._kept: dict[ResponseId, list[FrameMessage]] = defaultdict(list)
-        self._watchers: dict[ResponseId, list[Watcher]] = defaultdict(list)
-        self._waiting: dict[ResponseId, list[Watcher]] = defaultdict(list)
+        self._kept: dict[TurnKey, list[FrameMessage]] = defaultdict(list)
+        self._watchers: dict[TurnKey, list[Watcher]] = defaultdict(list)
+        self._waiting: dict[TurnKey, list[Watcher]] = defaultdict(list)
 
-    async def publish(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.publish`."""
-        self._kept[response_id].append(message)
-        for watcher in list(self._watchers[response_id]):
+        self._kept[turn].append(message)
+        for watcher in list(self._watchers[turn]):
             watcher(message)
 
-    async def answer(self, response_id: ResponseId, message: FrameMessage) -> None:
+    async def answer(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.answer`."""
-        for watcher in list(self._waiting[response_id]):
+        for watcher in list(self._waiting[turn]):
             watcher(message)
 
-    async def watch(self, response_id: ResponseId, watcher: Watcher) -> "MemoryWatch":
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> "MemoryWatch":
         """See `OutputLog.watch`."""
-        return MemoryWatch(self._watchers[response_id], watcher)
+        return MemoryWatch(self._watchers[turn], watcher)
 
-    async def await_answer(self, response_id: ResponseId, watcher: Watcher) -> "MemoryWatch":
+    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> "MemoryWatch":
         """See `OutputLog.await_answer`."""
-        return MemoryWatch(self._waiting[response_id], watcher)
+        return MemoryWatch(self._waiting[turn], watcher)
 
-    async def read(self, response_id: ResponseId) -> list[FrameMessage]:
+    async def read(self, turn: TurnKey) -> list[FrameMessage]:
         """See `OutputLog.read`."""
-        return list(self._kept[response_id])
+        return list(self._kept[turn])
 
-    async def forget(self, response_id: ResponseId) -> None:
+    async def forget(self, turn: TurnKey) -> None:
         """See `OutputLog.forget`."""
-        self._kept.pop(response_id, None)
+        self._kept.pop(turn, None)
 
 
 class MemoryWatch:

@@ -18,7 +18,9 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from turnwire_chassis.broker import connect
+from turnwire_chassis.broker import connect, trouble
+from turnwire_chassis.broker_access.access import NO_ACCESS, Access
+from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts.queries import Query
 
@@ -37,9 +39,11 @@ _STOP_WITHIN_S = 0.25
 class Answering:
     """One service in its queue groups, from `start` to `stop`."""
 
-    def __init__(self, url: str, service: str, most_at_once: int) -> None:
+    def __init__(
+        self, url: str, service: str, most_at_once: int, access: Access = NO_ACCESS
+    ) -> None:
         """Answer at most `most_at_once` questions side by side; what is above that waits here."""
-        self._broker = _Broker(url, service)
+        self._broker = _Broker(url, service, access)
         self._running = BoundedTasks(most_at_once)
         self._subscribers: list[Any] = []
         self._subscribed = False
@@ -94,8 +98,8 @@ class Answering:
     async def reachable(self) -> str | None:
         """Tell what keeps questions from arriving here, as a health check."""
         if not self._subscribed:
-            return "not subscribed yet"
-        return None if self._broker.connection.is_connected else "not connected to the broker"
+            return self._broker.refusals.trouble or "not subscribed yet"
+        return trouble(self._broker.connection)
 
     async def stop(self) -> None:
         """Leave the queue groups, then finish what was asked; ends within half a second."""
@@ -120,13 +124,17 @@ class Answering:
 class _Broker(NatsBroker):
     """FastStream on our own connection, which waits for the broker and reconnects for ever."""
 
-    def __init__(self, url: str, service: str) -> None:
+    def __init__(self, url: str, service: str, access: Access) -> None:
         super().__init__(url, apply_types=False, logger=logging.getLogger(__name__))
         self._url = url
         self._service = service
+        self._access = access
+        self.refusals = Refusals()
 
     async def _connect(self) -> Client:
-        connection = await connect(self._url, self._service)
+        connection = await connect(
+            self._url, self._service, access=self._access, refusals=self.refusals
+        )
         self.config.connect(connection)
         return connection
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.output_log import OutputLog, Watch
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import mapping
 from turnwire_contracts.turn import ClosedTurn, Erased, fold
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, FrameWriter, tail
@@ -48,14 +48,11 @@ class Logs(Struct, frozen=True):
 class Feed:
     """Puts live frames and kept ones together."""
 
-    def __init__(
-        self, logs: Logs, tenant: TenantId, response_id: ResponseId, joins_at: int | None = None
-    ) -> None:
+    def __init__(self, logs: Logs, turn: TurnKey, joins_at: int | None = None) -> None:
         """Read a stream that has yet to begin, or join one at the `sequence_number` `joins_at`."""
         self._output = logs.output
         self._log = logs.events
-        self.tenant = tenant
-        self.response_id = response_id
+        self.turn = turn
         self._next = joins_at or 0
         self._epoch = 0
         self._queue: deque[FrameMessage] = deque()
@@ -70,7 +67,7 @@ class Feed:
 
     async def start(self) -> None:
         """Listen; frames are complete from here on."""
-        self._watch = await self._output.watch(self.response_id, self._heard)
+        self._watch = await self._output.watch(self.turn, self._heard)
         self._tick_later()
 
     async def stop(self) -> None:
@@ -178,7 +175,7 @@ class Feed:
     async def _look(self) -> Chunk | Answer | None:
         """Fetch what was missed: from kept frames, else from the log once the turn has ended."""
         try:
-            kept = await self._output.read(self.response_id)
+            kept = await self._output.read(self.turn)
             if kept and kept[-1].kind == "A" and not self._begun:
                 return Answer(kept[-1].first, kept[-1].body, kept[-1].count)
             wanted = [
@@ -194,7 +191,7 @@ class Feed:
             return None
 
     async def _from_log(self) -> Chunk | None:
-        recorded = await self._log.read(self.tenant, self.response_id)
+        recorded = await self._log.read(*self.turn)
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
             frames = stream_of(turn)[self._next :]

@@ -30,7 +30,7 @@ class FrameStream(Response):
         self._feed = feed
         self._ended = ended
         # A background stream's first frame may be long in coming; who is cut off needs the id.
-        self._name = (b"x-response-id", feed.response_id.encode())
+        self._name = (b"x-response-id", feed.turn.response_id.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send (ASGI)."""

@@ -105,10 +105,8 @@ class ResponseHandlers:
         start = _starting_after(request)
         if flag(query, "stream"):
             await visit(request).watch()
-            wanted = found.request
-            turns = self._ports.turns
-            feed = await turns.join_stream(wanted.tenant, wanted.response_id, start)
-            return self._stream(feed, wanted)
+            feed = await self._ports.turns.join_stream(found.request.turn_key, start)
+            return self._stream(feed, found.request)
         return answered(_object(found))
 
     async def delete(self, request: Request) -> Response:

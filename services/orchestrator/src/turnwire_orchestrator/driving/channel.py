@@ -35,6 +35,7 @@ class Channel:
         """`epoch` counts the owners; readers trust the newest."""
         self._output = output
         self._request = request
+        self._key = request.turn_key
         self._epoch = epoch
         self._frames = frame_writer(request) if request.watched else None
         self._opened = False
@@ -126,7 +127,7 @@ class Channel:
     async def say_again(self) -> None:
         """Publish everything once more: the broker has lost its memory."""
         for message in list(self.sent):
-            await self._output.publish(self._request.response_id, message)
+            await self._output.publish(self._key, message)
 
     async def _publish(self, first: int, frames: list[bytes], *, last: bool = False) -> None:
         if not frames:
@@ -141,7 +142,7 @@ class Channel:
             "E" if last else "F", self._epoch, first, len(frames), b"".join(frames)
         )
         self.sent.append(message)
-        await self._output.publish(self._request.response_id, message)
+        await self._output.publish(self._key, message)
 
     async def _refuse(self, failure: Failure) -> None:
         body = orjson.dumps(error_envelope(failure))
@@ -150,6 +151,6 @@ class Channel:
     async def _answer(self, status: int, body: bytes, retry_after_s: int = 0) -> None:
         message = FrameMessage("A", self._epoch, status, retry_after_s, body)
         if self._request.watched:
-            await self._output.publish(self._request.response_id, message)
+            await self._output.publish(self._key, message)
         else:
-            await self._output.answer(self._request.response_id, message)
+            await self._output.answer(self._key, message)

@@ -260,7 +260,7 @@ class Drive:
         if not self._request.watched:
             return []
         frames: list[bytes] = []
-        for message in await self._ports.output.read(self._request.response_id):
+        for message in await self._ports.output.read(self._request.turn_key):
             if message.kind != "A" and message.first <= len(frames) < message.end:
                 frames += split(message.body)[len(frames) - message.first :]
         return frames

@@ -13,7 +13,7 @@ each.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -26,14 +26,13 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
-from turnwire_chassis.jetstream import topology
+from turnwire_chassis.jetstream import api, topology
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import ResponseId
 from turnwire_store.feeding.feed import DeadLetter, Entry, FeedLostError
 
 log = structlog.get_logger()
 
-_API: Final = "$JS.API.CONSUMER"
 _API_TIMEOUT_S: Final = 5.0
 _EXISTS: Final = 10148
 _STAND_BY_S: Final = 1.0
@@ -93,7 +92,7 @@ class JetStreamFeeds:
             # Not awaited: who stops has no time, and the broker forgets the consumer anyway.
             with suppress(NatsError):
                 await feed.stop()
-                await self._client.publish(f"{_API}.DELETE.{subjects.TURNS_STREAM}.{name}")
+                await self._client.publish(api.delete_consumer(subjects.TURNS_STREAM, name))
 
     async def end(self) -> int:
         """See `Feeds.end`."""
@@ -116,14 +115,14 @@ class JetStreamFeeds:
         """Create the consumer, waiting while another process has it; gives how much is behind."""
         waiting = False
         while True:
-            answer = await self._ask("CREATE", name, self._wish(name, start))
+            answer = await self._ask(api.create_consumer, name, self._wish(name, start))
             error = answer.get("error")
             if error is None:
                 return answer["num_pending"]
             if error.get("err_code") != _EXISTS:
                 raise FeedLostError(error["description"])
             if await self._is_own(name):
-                await self._ask("DELETE", name, {})
+                await self._ask(api.delete_consumer, name, {})
                 continue
             if not waiting:
                 log.info("another store projects; standing by", consumer=name)
@@ -141,12 +140,14 @@ class JetStreamFeeds:
             )
 
     async def _is_own(self, name: str) -> bool:
-        answer = await self._ask("INFO", name, {})
+        answer = await self._ask(api.consumer_info, name, {})
         metadata = answer.get("config", {}).get("metadata", {})
         return metadata.get("holder") == self._holder
 
-    async def _ask(self, verb: str, name: str, question: dict[str, Any]) -> dict[str, Any]:
-        subject = f"{_API}.{verb}.{subjects.TURNS_STREAM}.{name}"
+    async def _ask(
+        self, about: Callable[[str, str], str], name: str, question: dict[str, Any]
+    ) -> dict[str, Any]:
+        subject = about(subjects.TURNS_STREAM, name)
         body = orjson.dumps(question) if question else b""
         try:
             reply = await self._client.request(subject, body, timeout=_API_TIMEOUT_S)
@@ -177,7 +178,7 @@ class JetStreamFeed:
         """Read from the consumer `name`, which has `behind` entries to give."""
         self.behind = behind
         self._client = client
-        self._next = f"{_API}.MSG.NEXT.{subjects.TURNS_STREAM}.{name}"
+        self._next = api.next_messages(subjects.TURNS_STREAM, name)
         self._inbox = client.new_inbox()
         self._entries: list[Entry] = []
         self._ended = asyncio.Event()

@@ -27,7 +27,7 @@ from turnwire_contracts.events import (
     Purged,
     Requested,
 )
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import AskForErasure, ErasureStep
 from turnwire_contracts.turn import ImpossibleEventError, Refused, Sampling, Screening, Unborn, fold
@@ -144,7 +144,7 @@ class Erasure:
         parent = parents[0].previous_response_id if parents else None
         purged = Purged(v=VERSIONS["purged"], **about, previous_response_id=parent)
         await log.append(purged, None)
-        await self._ground.output.forget(response_id)
+        await self._ground.output.forget(TurnKey(tenant, response_id))
         return "purged"
 
     async def _conversation(self, tenant: TenantId, conversation_id: ConversationId) -> bool:

@@ -1,0 +1,40 @@
+"""The tables in `docs/broker.md`: who may say and hear what, from the rights themselves.
+
+The prose around them is kept as it is.
+"""
+
+from pathlib import Path
+
+from source import Row, code, table
+
+from turnwire_chassis.broker_access.rights import RIGHTS, Rights, User, heard_by
+
+_PAGE = Path(__file__).parent / "broker.md"
+
+_BEGIN = "<!-- Written by docs/generate.py from the table of rights. -->"
+_END = "<!-- The end of what is written. -->"
+
+
+def broker_page() -> str:
+    """Write the whole page."""
+    before, begin, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not (begin and end):
+        raise ValueError(f"{_PAGE} does not say where the tables are to stand")
+    tables = "\n\n".join(f"### {user}\n\n{_rights(user, RIGHTS[user])}" for user in User)
+    return f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}"
+
+
+def _rights(user: User, rights: Rights) -> str:
+    within = rights.answers_within_s
+    rows: list[Row] = [
+        ("says", _subjects(rights.says)),
+        ("but never", _subjects(rights.never)),
+        ("hears", _subjects(heard_by(user))),
+        ("answers", f"each question once, within {within // 60} minutes" if within else ""),
+    ]
+    return table(("", ""), [row for row in rows if row[1]])
+
+
+def _subjects(subjects: tuple[str, ...]) -> str:
+    return ", ".join(map(code, subjects))

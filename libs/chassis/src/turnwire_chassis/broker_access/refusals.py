@@ -1,0 +1,74 @@
+"""What the broker refused a connection: told at once as an error, counted, shown by health.
+
+The client of nats-py raises nothing for a subject that is denied: a publish is gone, a question
+times out. It hands over the broker's own words, in lower case, and they are all there is to read.
+"""
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger()
+
+UNWELL_FOR_S = 60.0
+"""How long health tells of a subject that was denied."""
+
+_SAY_AGAIN_S = 5.0
+_UNKNOWN_USER = ("authorization violation", "authentication")
+_DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
+
+
+class Refusals:
+    """Those of one connection."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        """`now_s`: a clock that never goes back."""
+        self.counts: Counter[str] = Counter()
+        self._now_s = now_s
+        self._denied_at = float("-inf")
+        self._said_at = float("-inf")
+        self._unknown = False
+
+    def note(self, text: str) -> bool:
+        """Take the broker's words; gives whether they refuse anything."""
+        if denied := _DENIED.search(text.lower()):
+            self._deny(*denied.groups())
+            return True
+        if any(words in text.lower() for words in _UNKNOWN_USER):
+            self._know_nobody(text)
+            return True
+        return False
+
+    def connected(self) -> None:
+        """The broker knows who this is."""
+        self._unknown = False
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong now, for people; `None` when nothing is."""
+        if self._unknown:
+            return "the broker refuses our credentials"
+        if self._now_s() - self._denied_at < UNWELL_FOR_S:
+            denied = ", ".join(f"{what} ({times})" for what, times in self.counts.most_common(5))
+            return f"the broker refused: {denied}"
+        return None
+
+    def _deny(self, verb: str, subject: str) -> None:
+        self._denied_at = self._now_s()
+        what = f"{verb} to {subject}"
+        self.counts[what] += 1
+        log.error("broker refused", verb=verb, subject=subject, times=self.counts[what])
+
+    def _know_nobody(self, text: str) -> None:
+        self._unknown = True
+        # Tried again four times a second.
+        if self._now_s() - self._said_at >= _SAY_AGAIN_S:
+            self._said_at = self._now_s()
+            log.error(
+                "broker refuses our credentials",
+                said=text,
+                way_out="TURNWIRE_NATS_NKEY_SEED_FILE or TURNWIRE_NATS_CREDENTIALS",
+            )

@@ -1,0 +1,169 @@
+"""Who may say and hear what at the broker, written down a second time, one line a subject.
+
+`G`ateway, `O`rchestrator, `T`ool-runner, g`U`ard, `S`tore, o`P`erator. What no line names is for
+nobody, and is tried nevertheless where it could do harm.
+"""
+
+from dataclasses import dataclass
+
+from turnwire_chassis.broker_access.rights import User
+
+_LETTERS = dict(
+    zip(
+        "GOTUSP",
+        (User.GATEWAY, User.ORCHESTRATOR, User.TOOL_RUNNER, User.GUARD, User.STORE, User.OPERATOR),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Of one subject: by whom it is said and heard; behind a `/` stands the queue group."""
+
+    subject: str
+    says: frozenset[User]
+    hears: frozenset[User]
+    queue: str
+
+
+def expectations() -> tuple[Expected, ...]:
+    """Read the lines: subject, who says, who hears; `-` is nobody."""
+    return tuple(_read(*line.split()) for line in _LINES.strip().splitlines())
+
+
+def _read(subject: str, says: str, hears: str) -> Expected:
+    hearers, _, queue = hears.partition("/")
+    return Expected(subject, _users(says), _users(hearers), queue)
+
+
+def _users(letters: str) -> frozenset[User]:
+    return frozenset(_LETTERS[letter] for letter in letters if letter != "-")
+
+
+_LINES = """
+turn.t.resp_1.requested                        G   -
+turn.t.resp_1.requested.background             G   -
+turn.t.resp_1.items_added                      G   -
+turn.t.resp_1.started                          O   -
+turn.t.resp_1.screened                         O   -
+turn.t.resp_1.tools_listed                     O   -
+turn.t.resp_1.sampled                          O   -
+turn.t.resp_1.tool_called                      O   -
+turn.t.resp_1.tool_returned                    O   -
+turn.t.resp_1.taken_over                       O   -
+turn.t.resp_1.cancel_requested                 GS  O
+turn.t.resp_1.closed                           GO  -
+turn.t.resp_1.deleted                          G   OS
+turn.t.resp_1.restored                         G   OS
+turn.t.resp_1.item_removed                     G   OS
+turn.t.resp_1.purged                           GS  OS
+turn.t.resp_1.anything                         -   -
+turn.t.resp_1.>                                -   -
+conversation.t.conv_1.created                  G   -
+conversation.t.conv_1.updated                  G   -
+conversation.t.conv_1.turn_added               G   -
+conversation.t.conv_1.deleted                  G   -
+conversation.t.conv_1.restored                 G   -
+conversation.t.conv_1.purged                   GS  -
+output.resp_1                                  O   G
+answer.resp_1                                  O   G
+viewers.resp_1                                 G   G
+dead.unprojectable.resp_1                      S   -
+audit.t.key_made                               GP  -
+ended.t                                        O   G/gateway
+$KV.API_KEYS.k                                 P   G
+$JS.API.STREAM.INFO.KV_API_KEYS                GP  -
+$JS.API.DIRECT.GET.KV_API_KEYS                 GP  -
+$JS.API.STREAM.CREATE.KV_API_KEYS              GOSP -
+$JS.API.STREAM.UPDATE.KV_API_KEYS              OS  -
+$KV.LIMITS.t                                   G   -
+$JS.API.DIRECT.GET.KV_LIMITS.$KV.LIMITS.t      G   -
+$JS.API.STREAM.CREATE.KV_LIMITS                GOSP -
+$JS.API.STREAM.UPDATE.KV_LIMITS                OS  -
+$KV.VIEW_KEYS.t                                S   -
+$JS.API.DIRECT.GET.KV_VIEW_KEYS                S   -
+$JS.API.STREAM.MSG.DELETE.KV_VIEW_KEYS         S   -
+$JS.API.STREAM.CREATE.KV_VIEW_KEYS             GOSP -
+$JS.API.STREAM.UPDATE.KV_VIEW_KEYS             OS  -
+$JS.API.DIRECT.GET.AUDIT                       P   -
+$JS.API.STREAM.CREATE.AUDIT                    GOSP -
+$JS.API.STREAM.UPDATE.AUDIT                    OS  -
+guard.check                                    GO  U/guard
+tools.list                                     O   T/tool-runner
+tools.call                                     O   T/tool-runner
+tools.progress.call_1                          T   O
+tools.cancel.call_1                            O   T
+backend.models                                 G   O/orchestrator
+backend.input_tokens                           G   O/orchestrator
+store.response                                 G   S/store
+store.history                                  GO  S/store
+store.conversation                             G   S/store
+store.conversations                            G   S/store
+store.tree                                     G   S/store
+store.health                                   G   S/store
+store.erasure                                  P   S/store
+guard.>                                        -   -
+store.>                                        -   -
+_INBOX_gateway.x.y                             -   G
+_INBOX_orchestrator.x.y                        -   O
+_INBOX_tool-runner.x.y                         -   T
+_INBOX_guard.x.y                               -   U
+_INBOX_store.x.y                               -   S
+_INBOX_operator.x.y                            -   P
+_INBOX.x.y                                     -   -
+>                                              -   -
+*.>                                            -   -
+$SYS.>                                         -   -
+$SYS.REQ.SERVER.PING                           -   -
+$JS.>                                          -   -
+$JS.EVENT.ADVISORY.>                           -   -
+$KV.>                                          -   -
+$JS.API.INFO                                   -   -
+$JS.API.STREAM.LIST                            -   -
+$JS.API.STREAM.NAMES                           -   -
+$JS.API.STREAM.CREATE.MINE                     -   -
+$JS.API.STREAM.CREATE.TURNS                    GOSP -
+$JS.API.STREAM.CREATE.OUTPUT                   GOSP -
+$JS.API.STREAM.CREATE.DEAD                     GOSP -
+$JS.API.STREAM.UPDATE.TURNS                    OS  -
+$JS.API.STREAM.UPDATE.OUTPUT                   OS  -
+$JS.API.STREAM.UPDATE.DEAD                     OS  -
+$JS.API.STREAM.INFO.TURNS                      OSP -
+$JS.API.STREAM.PURGE.OUTPUT                    GOS -
+$JS.API.STREAM.MSG.DELETE.TURNS                OS  -
+$JS.API.DIRECT.GET.TURNS                       GOSP -
+$JS.API.DIRECT.GET.OUTPUT                      GO  -
+$JS.API.DIRECT.GET.TURNS.turn.t.resp_1.closed  -   -
+$JS.API.STREAM.MSG.GET.TURNS                   -   -
+$JS.API.STREAM.DELETE.TURNS                    -   -
+$JS.API.STREAM.SNAPSHOT.TURNS                  -   -
+$JS.API.STREAM.RESTORE.TURNS                   -   -
+$JS.API.CONSUMER.LIST.TURNS                    -   -
+$JS.API.CONSUMER.NAMES.TURNS                   -   -
+$JS.API.CONSUMER.CREATE.TURNS                  -   -
+$JS.API.CONSUMER.CREATE.TURNS.store-1          S   -
+$JS.API.CONSUMER.DELETE.TURNS.store-1          S   -
+$JS.API.CONSUMER.INFO.TURNS.store-1            S   -
+$JS.API.CONSUMER.MSG.NEXT.TURNS.store-1        S   -
+$JS.API.CONSUMER.CREATE.TURNS.store-1.turn.>   -   -
+$JS.API.CONSUMER.DURABLE.CREATE.TURNS.store-1  -   -
+$JS.API.CONSUMER.PAUSE.TURNS.orchestrator      -   -
+$JS.API.CONSUMER.CREATE.OUTPUT.mine            -   -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator     -   -
+$JS.API.CONSUMER.DELETE.TURNS.orchestrator     -   -
+$JS.API.CONSUMER.INFO.TURNS.orchestrator       -   -
+$JS.API.CONSUMER.MSG.NEXT.TURNS.orchestrator   O   -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator-background   - -
+$JS.API.CONSUMER.DELETE.TURNS.orchestrator-background   - -
+$JS.API.CONSUMER.MSG.NEXT.TURNS.orchestrator-background O -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator.turn.*.*.requested                       O -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator.turn.*.*.closed                          - -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator.turn.>                                   - -
+$JS.API.CONSUMER.CREATE.TURNS.mine.turn.*.*.requested                               - -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator-background.turn.*.*.requested.background O -
+$JS.API.CONSUMER.CREATE.TURNS.orchestrator-background.turn.>                        - -
+$JS.ACK.TURNS.orchestrator.1.2.3.4.5                                                O -
+$JS.ACK.TURNS.orchestrator-background.1.2.3.4.5                                     O -
+$JS.ACK.TURNS.store-1.1.2.3.4.5                                                     - -
+"""
