@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -26,6 +26,8 @@ class Target:
     host: str
     port: int
     path: str
+    token: str = field(default="", repr=False)
+    """An API key; without one there is one local user."""
 
     @classmethod
     def parse(cls, base_url: str) -> "Target":
@@ -37,8 +39,9 @@ class Target:
         """Make the bytes of one create request."""
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         )
+        head += f"Authorization: Bearer {self.token}\r\n\r\n" if self.token else "\r\n"
         return head.encode() + body
 
 

@@ -19,6 +19,9 @@ def check_compaction(compacted: JSON) -> None:
     CompactedResponse.model_validate(compacted, strict=True)
 
 
+_OURS = ("max_tool_rounds", "max_tool_time")
+
+
 def check_event(event: JSON) -> None:
     """Raise `KeyError` or `pydantic.ValidationError` unless it is a valid stream event."""
     if "response" in event:
@@ -28,7 +31,7 @@ def check_event(event: JSON) -> None:
 
 def _with_known_code(response: JSON) -> JSON:
     """OpenAI lists codes of errors and reasons, its client takes any: ours say more."""
-    if mapping(response.get("incomplete_details")).get("reason") == "max_tool_rounds":
+    if mapping(response.get("incomplete_details")).get("reason") in _OURS:
         response = {**response, "incomplete_details": {"reason": "max_output_tokens"}}
     if not mapping(response.get("error")):
         return response

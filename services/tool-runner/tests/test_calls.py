@@ -150,7 +150,7 @@ async def test_a_runner_that_is_killed_in_a_call_answers_nothing_and_says_no_mor
     assert office.begun == ["0"]
 
 
-async def test_signs_of_life_come_at_once_and_go_on_while_a_silent_tool_works(
+async def test_signs_of_life_go_on_while_a_silent_tool_works(
     nats_url: str, client: Client, start_runner: StartRunner, serve_mcp: ServeMcp
 ) -> None:
     office = Office()

@@ -78,6 +78,7 @@ async def serve(settings: GatewaySettings) -> None:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await world.limiter.leave()
         await disconnect(client)
 
 

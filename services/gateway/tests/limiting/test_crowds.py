@@ -176,6 +176,13 @@ async def test_what_runs_at_a_gateway_counts_until_it_is_silent_too_long(nats_ur
             await finish(gateways.apis[0], turn)
 
 
+async def test_a_gateway_that_ends_gives_its_places_back_at_once(nats_url: str) -> None:
+    async with limited_gateways(nats_url, Allowance(concurrent_turns=1)) as gateways:
+        await finish(gateways.apis[0], await begin(gateways, 0))
+        await gateways.apis[0].world.limiter.leave()
+        assert (await gateways.ask(1)).status == 200
+
+
 async def test_a_gateway_that_goes_on_working_keeps_its_places(nats_url: str) -> None:
     async with limited_gateways(nats_url, TWO_TURNS) as gateways:
         turns = [await begin(gateways, 0), await begin(gateways, 0)]

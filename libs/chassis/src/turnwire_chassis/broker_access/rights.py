@@ -128,7 +128,7 @@ _GATEWAY: Final = Rights(
     ),
     hears=(
         subjects.OUTPUT,
-        subjects.answer(_ANY_RESPONSE),
+        subjects.answer(TenantId("*"), _ANY_RESPONSE),
         subjects.VIEWERS,
         subjects.API_KEYS,
         f"{subjects.TURN_ENDED} {subjects.GATEWAY_QUEUE}",
@@ -141,7 +141,7 @@ _ORCHESTRATOR: Final = Rights(
         *_turn("started", "screened", "tools_listed", "sampled", "tool_called", "tool_returned"),
         *_turn("taken_over", "closed"),
         subjects.OUTPUT,
-        subjects.answer(_ANY_RESPONSE),
+        subjects.answer(TenantId("*"), _ANY_RESPONSE),
         *_ask((queries.STORE_HISTORY, queries.GUARD_CHECK, *_TOOL_QUESTIONS)),
         subjects.tool_cancel("*"),
         subjects.TURN_ENDED,

@@ -166,7 +166,7 @@ class Drive:
     async def _stoppable(
         self,
         work: Coroutine[None, None, DoneT],
-        stopped: Callable[[Status, Failure | None], DoneT | Finish],
+        stopped: Callable[[Status, Failure | None], Finish],
     ) -> DoneT | Finish:
         """Do work that may take long; a wish to cancel, or the turn's limit, stops it."""
         limit, left = self._time()
@@ -178,6 +178,10 @@ class Drive:
             async with asyncio.timeout(left):
                 return await work
         except TimeoutError:
+            turn = self._owned.turn
+            if isinstance(turn, Sampling) and turn.samples:
+                # In the middle of its tools: what was done and said stays.
+                return replace(stopped("incomplete", None), incomplete_reason="max_tool_time")
             return stopped("failed", failures.turn_too_long(limit))
         except asyncio.CancelledError:
             if not self._cancelled or self._working is None:

@@ -35,6 +35,7 @@ from turnwire_gateway.limiting.counting.settling import Batch, Verdict, is_same,
 log = structlog.get_logger()
 
 _PATIENCE_S = 5.0
+_FINISH_S = 0.5
 _LINGER_S = 0.05
 """How long an end waits for a request that is written with it; nobody waits for an end."""
 
@@ -107,6 +108,13 @@ class Desk:
         """Renew the lease, and try again what could not be written."""
         if self._mine.turns or self._mine.streams or self._ends or not self._written:
             self.work()
+
+    async def finish(self) -> None:
+        """Write down at once what is new, if that is possible within a moment."""
+        if self._ends or not self._written:
+            self.work()
+        if self._working is not None:
+            await asyncio.wait({self._working}, timeout=_FINISH_S)
 
     def work(self) -> None:
         """Write down what is new, if nobody does so already."""
