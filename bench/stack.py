@@ -59,7 +59,7 @@ class Stack:
     mongodb_url: str = ""
     data_dir: Path = field(default_factory=Path)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What one more process of a service is told."""
+    """What one more tool-runner is told."""
 
     @property
     def target(self) -> Target:
@@ -147,6 +147,7 @@ def read_run_file(data_dir: Path, environ: Mapping[str, str]) -> Stack:
         environment={
             **environ,
             "TURNWIRE_NATS_URL": told["nats_url"],
+            "TURNWIRE_NATS_NKEY_SEED_FILE": str(data_dir / "nats-users" / "tool-runner.seed"),
             "TURNWIRE_ALLOW_PRIVATE_URLS": "loopback",
         },
     )

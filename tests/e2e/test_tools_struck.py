@@ -10,21 +10,23 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import nats
 import pytest
-from nats.aio.msg import Msg
+from nats.aio.client import Client
 
 from e2e.conftest import running
+from e2e.rig.broker import connected_as
 from e2e.rig.conversation import asks
 from e2e.rig.desk import Desk
 from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api, text_of
 from scripted_backend import ScriptedBackend, calls, says
+from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.jetstream.event_log import read_batch
 from turnwire_contracts import subjects
+from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_testing.stream_grammar import check_stream
 from turnwire_testing.waiting import eventually
 
@@ -52,42 +54,34 @@ def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Genera
     yield from running(Stack(tmp_path_factory.mktemp("struck"), backend_url=url))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Log:
-    """What was appended, by event, for each response."""
+    """What was appended for a response."""
 
-    seen: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    broker: Client
+
+    async def events(self, response_id: str) -> Counter[str]:
+        """Count its events by their kind."""
+        everything = subjects.turn(TenantId("*"), ResponseId(response_id))
+        found = await read_batch(self.broker, subjects.TURNS_STREAM, everything)
+        told = [message.headers or {} for message in found]
+        names = [headers["Nats-Subject"] for headers in told if "Nats-Subject" in headers]
+        return Counter(subjects.parse_turn_event(name)[2] for name in names)
 
     async def has(self, event: str, response_id: str) -> None:
         """Wait until an event is durable."""
 
         async def is_there() -> bool:
-            return self.seen[event, response_id] > 0
+            return (await self.events(response_id))[event] > 0
 
         await eventually(is_there, SEEN_WITHIN)
 
 
 @pytest.fixture
 async def log(stack: Stack) -> AsyncGenerator[Log]:
-    """The stack's log, from now on."""
-    found = Log()
-
-    async def note(message: Msg) -> None:
-        _, response_id, event = subjects.parse_turn_event(message.subject)
-        found.seen[event, response_id] += 1
-
-    async with watching(stack, note):
-        yield found
-
-
-@asynccontextmanager
-async def watching(stack: Stack, note: Callable[[Msg], Any]) -> AsyncGenerator[None]:
-    """Hear all that is appended."""
-    broker = await nats.connect(stack.run()["nats_url"])
-    await broker.subscribe("turn.>", cb=note)
-    await broker.flush()
-    yield
-    await broker.close()
+    """The stack's log, read as the gateway reads it."""
+    async with connected_as(User.GATEWAY, stack) as broker:
+        yield Log(broker)
 
 
 @dataclass
@@ -212,9 +206,8 @@ async def test_killed_at_any_point_of_a_call_no_turn_repeats_it_or_ends_twice(
     responses = await scene.ends()
     for point, response in responses.items():
         check(scene, point, response)
-    closed = {key: count for key, count in scene.log.seen.items() if key[0] == "closed"}
-    assert {response["id"] for response in responses.values()} <= {key[1] for key in closed}
-    assert set(closed.values()) == {1}
+        events = await scene.log.events(response["id"])
+        assert events["closed"] == 1, (point, events)
 
 
 async def parked(scene: Scene) -> None:

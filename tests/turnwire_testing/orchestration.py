@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
 import orjson
 
 from turnwire_chassis.jetstream.inbox import Delivery
 from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_chassis.memory.output_log import MemoryOutputLog
+from turnwire_chassis.questions.verdicts import Earlier
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import AnyEvent, Failure, Item, Requested, kind_of
+from turnwire_contracts.events import AnyEvent, Failure, OutputCheck, Requested, kind_of
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.notices.turn_ended import TurnEnded
-from turnwire_contracts.queries import Refusal
+from turnwire_contracts.queries import AskForCheck, Refusal, Said, Verdict, Violation
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool, Tools
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
@@ -133,6 +135,9 @@ class MemoryHistories:
         """See `Histories.forget`; there is nowhere to read again from."""
 
 
+FORBIDDEN: JSON = {"category": "secret", "provider": "regex", "stage": "words", "step": 1}
+
+
 class ScriptedGuard:
     """`Guard` that finds what it is told to find."""
 
@@ -142,14 +147,35 @@ class ScriptedGuard:
         self.violations_of: dict[str, list[dict[str, Any]]] = {}
         """By type of check, where that finds something else."""
         self.failure: Failure | None = None
-        self.checked: list[list[Item]] = []
+        self.failure_of: dict[str, Failure] = {}
+        self.output: OutputCheck = "unchecked"
+        self.forbidden: str | None = None
+        """A word that no output may have."""
+        self.wants: int = 0
+        """How many earlier turns it wants to know."""
+        self.holds: dict[str, Hold] = {}
+        self.asked: list[AskForCheck] = []
+        self.earlier: list[Said] = []
 
-    async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
+    def asked_about(self, check_type: str) -> list[str]:
+        """Give the texts that checks of a type were asked about."""
+        return [each.input for each in self.asked if each.check_type == check_type]
+
+    async def check(self, question: AskForCheck, earlier: Earlier) -> Verdict:
         """See `Guard.check`."""
-        self.checked.append(items)
-        if self.failure is not None:
-            raise TurnFailedError(self.failure)
-        return self.violations_of.get(check_type, self.violations)
+        self.asked.append(question)
+        kind = question.check_type
+        if kind in self.holds:
+            await self.holds[kind].wait()
+        if self.wants and not question.whole:
+            self.earlier, _ = await earlier(self.wants)
+        if failure := self.failure_of.get(kind, self.failure):
+            raise TurnFailedError(failure)
+        found = self.violations_of.get(kind, [] if kind == "output" else self.violations)
+        if kind == "output" and self.forbidden and self.forbidden in question.input:
+            found = [FORBIDDEN]
+        violations = msgspec.convert(found, list[Violation])
+        return Verdict(safe=not found, violations=violations, output=self.output)
 
 
 UNREACHABLE = Failure(424, "external_connector_error", "mcp_unreachable", "It is not there.")

@@ -66,9 +66,9 @@ conversation.t.conv_1.turn_added               G   -
 conversation.t.conv_1.deleted                  G   -
 conversation.t.conv_1.restored                 G   -
 conversation.t.conv_1.purged                   GS  -
-output.resp_1                                  O   G
-answer.resp_1                                  O   G
-viewers.resp_1                                 G   G
+output.t.resp_1                                O   G
+answer.t.resp_1                                O   G
+viewers.t.resp_1                               G   G
 dead.unprojectable.resp_1                      S   -
 audit.t.key_made                               GP  -
 ended.t                                        O   G/gateway

@@ -59,7 +59,7 @@ class Settling:
         store = StoreInMemory(self.log)
         self.register = Register(self.log, store, self._now_ms)
         references = References(store, most_bytes)
-        self.admission = Admission(self.log, references, self.register, self._now_ms)
+        self.admission = Admission(self.log, references, self.register, store, self._now_ms)
 
     def _now_ms(self) -> int:
         return self.now

@@ -8,14 +8,28 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from turnwire_chassis.questions.verdicts import input_question
 from turnwire_contracts.events import Failure
+from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
 from turnwire_gateway.admitting.input_check import InputCheck
 from turnwire_gateway.answers.errors import ApiError
+from turnwire_gateway.identity import LOCAL
+from turnwire_gateway.store_client import StoreClient
 from turnwire_testing.examples import requested, user
 
 REQUEST = requested(background=True, screen=True, input=[user("one"), user("two")])
 VIOLATION = Violation("pii", "regex", "emails", 0)
+
+
+def check_with(client: Client, timeout_s: float = 2.0) -> InputCheck:
+    """Give what is tested."""
+    return InputCheck(client, StoreClient(client), timeout_s, on=True)
+
+
+async def nowhere() -> ResponseId | None:
+    """Continue nothing."""
+    return None
 
 
 class Guard:
@@ -39,20 +53,22 @@ class Guard:
 async def refusal_of(check: InputCheck) -> Failure:
     """Check the request, which must be refused."""
     with pytest.raises(ApiError) as raised:
-        await check.passed(REQUEST)
+        await check.passed(LOCAL, REQUEST, nowhere)
     return raised.value.failure
 
 
 async def test_what_passes_is_not_checked_again(client: Client) -> None:
-    guard = Guard(Verdict(safe=True))
+    guard = Guard(Verdict(safe=True, output="at_end"))
     await guard.start(client)
-    assert await InputCheck(client, 2.0).passed(REQUEST) == replace(REQUEST, screen=False)
-    assert guard.asked == [AskForCheck("input", "one\ntwo")]
+    passed = await check_with(client).passed(LOCAL, REQUEST, nowhere)
+    assert passed == replace(REQUEST, screened="at_end")
+    assert guard.asked == [input_question(REQUEST)]
+    assert guard.asked[0].input == "one\ntwo"
 
 
 async def test_what_breaks_the_policy_is_refused_with_its_violations(client: Client) -> None:
     await Guard(Verdict(safe=False, violations=[VIOLATION])).start(client)
-    failure = await refusal_of(InputCheck(client, 2.0))
+    failure = await refusal_of(check_with(client))
     assert (failure.http_status, failure.code, failure.param) == (400, "content_filter", "input")
     assert failure.violations == [msgspec.to_builtins(VIOLATION)]
 
@@ -61,7 +77,7 @@ async def test_what_breaks_the_policy_is_refused_with_its_violations(client: Cli
 async def test_without_a_verdict_nothing_passes(client: Client, *, refuses: bool) -> None:
     if refuses:
         await Guard(Refusal(Failure(503, "server_error", "down", "Down."))).start(client)
-    failure = await refusal_of(InputCheck(client, 2.0))
+    failure = await refusal_of(check_with(client))
     assert (failure.http_status, failure.code) == (503, "guard_unavailable")
 
 
@@ -73,10 +89,10 @@ async def test_a_guard_that_takes_too_long_gives_no_verdict(client: Client) -> N
 
     await client.subscribe(GUARD_CHECK.subject, cb=on_question)
     await client.flush()
-    assert (await refusal_of(InputCheck(client, 0.05))).code == "guard_unavailable"
+    assert (await refusal_of(check_with(client, 0.05))).code == "guard_unavailable"
     assert asked.is_set()
 
 
 async def test_without_a_policy_nobody_is_asked(client: Client) -> None:
     request = requested(background=True)
-    assert await InputCheck(client, 2.0).passed(request) is request
+    assert await check_with(client).passed(LOCAL, request, nowhere) is request

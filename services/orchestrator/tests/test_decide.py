@@ -133,7 +133,8 @@ def test_only_what_a_turn_is_beyond_leads_to_no_event(
         case Start():
             beyond = isinstance(turn, Refused) or any(isinstance(each, Started) for each in life)
         case Judge():
-            beyond = not isinstance(turn, Screening)
+            new = isinstance(turn, Sampling) and turn.is_new
+            beyond = not isinstance(turn, Screening) and not new
         case _:
             beyond = False
     assert len(decide(command, turn)) == (0 if beyond else 1)
@@ -192,7 +193,7 @@ def test_a_closing_command_closes_every_running_turn(
     assert isinstance(event, Closed)
     ended = evolve(turn, event)
     assert isinstance(ended, ClosedTurn)
-    assert event.stored == ended.request.store
+    assert event.stored == (ended.request.store and not isinstance(turn, Screening))
     assert react(ended) == (None if event.stored else Erase())
 
 

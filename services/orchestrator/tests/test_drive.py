@@ -191,7 +191,7 @@ async def test_an_input_that_passes_the_guard_is_sampled(world: World) -> None:
     world.backend.plays(*events_of(says("Hi")))
     request = await world.request(screen=True)
     await world.run(request)
-    assert world.guard.checked == [request.input]
+    assert world.guard.asked_about("input") == ["Hello?"]
     assert await world.kinds(request) == ["requested", "screened", "closed"]
     assert world.answer[0] == 200
 
@@ -205,7 +205,7 @@ async def test_a_guard_that_cannot_judge_blocks(world: World) -> None:
 async def test_an_unscreened_turn_does_not_ask_the_guard(world: World) -> None:
     world.backend.plays(*events_of(says("Hi")))
     await world.run(await world.request())
-    assert world.guard.checked == []
+    assert world.guard.asked == []
 
 
 async def test_a_turn_continues_the_one_before_it(world: World) -> None:

@@ -4,15 +4,25 @@ from collections.abc import AsyncGenerator
 
 import nats
 import pytest
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from turnwire_chassis.questions.verdicts import Before, input_question
 from turnwire_contracts.events import Failure, Item
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, Refusal, Verdict, Violation
+from turnwire_contracts.queries import (
+    GUARD_CHECK,
+    AskForCheck,
+    NeedsHistory,
+    Refusal,
+    Said,
+    Verdict,
+    Violation,
+)
 from turnwire_contracts.wire.texts import texts
 from turnwire_orchestrator.asking.guard_client import GuardService
 from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_testing.examples import user
+from turnwire_testing.examples import OTHER_ID, requested, user
 
 ITEMS: list[Item] = [
     user("plain"),
@@ -32,6 +42,13 @@ ITEMS: list[Item] = [
         "output": [{"type": "input_text", "text": "rich"}],
     },
 ]
+
+
+QUESTION = input_question(requested(input=ITEMS, previous_response_id=OTHER_ID))
+
+
+async def nothing_before(_: int) -> Before:
+    return [], True
 
 
 @pytest.fixture
@@ -55,20 +72,37 @@ async def guard_says(client: Client, answer: Verdict | Refusal) -> list[AskForCh
 
 
 def test_every_text_of_the_input_is_found() -> None:
-    assert texts(ITEMS) == ["plain", "part", '{"a":1}', "result", "rich"]
+    assert texts(ITEMS) == ["plain", "part", "f", '{"a":1}', "result", "rich"]
 
 
 async def test_the_whole_input_is_checked(client: Client) -> None:
     asked = await guard_says(client, Verdict(safe=True))
-    assert await GuardService(client, 5.0).check(ITEMS) == []
-    assert asked == [AskForCheck("input", 'plain\npart\n{"a":1}\nresult\nrich')]
+    assert await GuardService(client, 5.0).check(QUESTION, nothing_before) == Verdict(safe=True)
+    assert asked == [QUESTION]
 
 
-async def test_violations_are_given_as_the_client_will_see_them(client: Client) -> None:
-    await guard_says(client, Verdict(safe=False, violations=[Violation("pii", "regex", "mail", 0)]))
-    assert await GuardService(client, 5.0).check(ITEMS) == [
-        {"category": "pii", "provider": "regex", "stage": "mail", "step": 0}
-    ]
+async def test_a_guard_that_wants_more_of_the_conversation_is_told_it(client: Client) -> None:
+    asked: list[AskForCheck] = []
+
+    async def on_question(message: Msg) -> None:
+        asked.append(GUARD_CHECK.asked(message.data))
+        told = Verdict(safe=True) if len(asked) > 1 else NeedsHistory(3)
+        await message.respond(GUARD_CHECK.answer(told))
+
+    async def earlier(turns: int) -> Before:
+        return [Said("user", f"{turns} turns ago")], False
+
+    await client.subscribe(GUARD_CHECK.subject, cb=on_question)
+    await client.flush()
+    await GuardService(client, 5.0).check(QUESTION, earlier)
+    conversation = [Said("user", "3 turns ago"), *QUESTION.conversation]
+    assert asked == [QUESTION, replace(QUESTION, conversation=conversation, whole=False)]
+
+
+async def test_violations_are_given_as_the_guard_says_them(client: Client) -> None:
+    unsafe = Verdict(safe=False, violations=[Violation("pii", "regex", "mail", 0)])
+    await guard_says(client, unsafe)
+    assert await GuardService(client, 5.0).check(QUESTION, nothing_before) == unsafe
 
 
 @pytest.mark.parametrize("answers", [False, True], ids=["silent", "refuses"])
@@ -76,7 +110,7 @@ async def test_a_guard_without_a_verdict_blocks(client: Client, *, answers: bool
     if answers:
         await guard_says(client, Refusal(Failure(503, "server_error", "broken", "No model.")))
     with pytest.raises(TurnFailedError) as raised:
-        await GuardService(client, 5.0).check(ITEMS)
+        await GuardService(client, 5.0).check(QUESTION, nothing_before)
     assert (raised.value.failure.http_status, raised.value.failure.code) == (
         503,
         "guard_unavailable",

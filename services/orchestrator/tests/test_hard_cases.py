@@ -1,7 +1,6 @@
 """Hard cases that were faults once: what they taught stays true."""
 
 import asyncio
-from typing import Any
 
 import nats
 import pytest
@@ -11,7 +10,7 @@ from turnwire_chassis.event_log import Recorded, RecordedConversation
 from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
 from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import Closed, Failure, Item, Requested
+from turnwire_contracts.events import Closed, Failure, Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.assembly import Assembler
@@ -113,11 +112,6 @@ async def test_erasing_that_was_broken_off_is_finished_by_the_next_owner(world: 
 async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> None:
     hold = Hold()
 
-    async def check(items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
-        del items, check_type
-        await hold.wait()
-        return []
-
     class Slow(MemoryEventLog):
         async def append(self, event: Event, expected: int | None) -> int:
             if isinstance(event, Closed):
@@ -125,7 +119,7 @@ async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> N
             return await super().append(event, expected)
 
     if during == "the check":
-        world.guard.check = check
+        world.guard.holds["input"] = hold
     else:
         world.log = Slow()
         world.backend.plays(*events_of(says("Hi")))
@@ -138,7 +132,9 @@ async def test_a_wish_is_heard_during_every_step(world: World, during: str) -> N
         orchestrator.cancel_requested(subjects.turn_event(TENANT, RESPONSE_ID, "cancel_requested"))
         hold.release()
         await driving
-    assert (await world.closed(request)).closed.status == "cancelled"
+    (*_, last) = await world.events(request)
+    assert isinstance(last, Closed)
+    assert last.status == "cancelled"
 
 
 async def test_a_summary_that_comes_after_the_thought_is_told_again_byte_for_byte(

@@ -64,12 +64,14 @@ def build(world: World) -> FastAPI:
     changes = Changes(world.logs, world.now_ms)
     register = Register(world.logs.events, store, world.now_ms)
     acts = AdminActs(world.audit, world.now_ms)
+    on = world.rules.screen
+    check = InputCheck(world.client, store, world.guard_timeout_s, on=on)
     ports = ResponsePorts(
         turns=world.turns,
         changes=changes,
         store=store,
-        admission=Admission(world.logs.events, references, register, world.now_ms),
-        check=InputCheck(world.client, world.guard_timeout_s),
+        admission=Admission(world.logs.events, references, register, store, world.now_ms),
+        check=check,
         acts=acts,
         rules=world.rules,
         now_ms=world.now_ms,
@@ -79,7 +81,9 @@ def build(world: World) -> FastAPI:
     sockets = _socket_ports(world, ports)
     _add_socket(app, SocketHandlers(sockets))
     contents = Contents(world.logs.events, store, register, changes)
-    about = ConversationPorts(register, contents, references, store, acts, limit, world.now_ms)
+    about = ConversationPorts(
+        register, contents, references, store, check, acts, limit, world.now_ms
+    )
     _add_conversations(app, ConversationHandlers(about))
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
     app.add_api_route("/v1/check", checks.check, methods=["POST"])

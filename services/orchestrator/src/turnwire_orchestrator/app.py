@@ -171,4 +171,5 @@ def _policy(settings: OrchestratorSettings) -> Policy:
         most_rounds=settings.max_tool_rounds,
         calls_at_once=settings.max_parallel_calls,
         call_timeout_s=settings.tool_call_timeout_s,
+        guarded=settings.guard_policy is not None,
     )

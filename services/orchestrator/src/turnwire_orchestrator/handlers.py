@@ -112,7 +112,7 @@ class TurnHandlers:
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
             await self._tell_meter(owned.turn, tokens=_tokens(owned.turn))
-            if not owned.turn.closed.stored:
+            if owned.turn.closed.withheld or not owned.turn.closed.stored:
                 self._forget_later(owned.turn.request)
 
     async def _tell_meter(self, turn: ClosedTurn, tokens: int) -> None:
@@ -122,7 +122,7 @@ class TurnHandlers:
             await self._ports.meter.ended(told)
 
     def _forget_later(self, request: Requested) -> None:
-        """Drop the frames of a turn that is not stored, once slow readers had their time."""
+        """Drop the frames of what is not stored, once slow readers had their time."""
         if not request.watched:
             return
 

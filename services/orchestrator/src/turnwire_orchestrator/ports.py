@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
-from turnwire_contracts.events import Failure, Item
+from turnwire_chassis.questions.verdicts import Earlier
+from turnwire_contracts.events import Failure
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.notices.turn_ended import TurnEnded
-from turnwire_contracts.queries import Refusal
+from turnwire_contracts.queries import AskForCheck, Refusal, Verdict
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tools
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
@@ -101,8 +102,8 @@ class Histories(Protocol):
 class Guard(Protocol):
     """Judges content."""
 
-    async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
-        """Give the violations of a turn's input, or of what a tool answered (`tool_output`).
+    async def check(self, question: AskForCheck, earlier: Earlier) -> Verdict:
+        """Judge; `earlier` gives what was said before, if the guard wants to know.
 
         Raises `TurnFailedError` when there is no verdict: a check is never skipped.
         """
@@ -143,6 +144,8 @@ class Policy(Struct, frozen=True):
     """How often the model is asked again with what tools answered."""
     calls_at_once: int = 8
     """Calls of one turn that run side by side."""
+    guarded: bool = False
+    """Whether every turn is judged, also those whose gateway does not ask for it."""
     call_timeout_s: float = 60.0
     """Seconds that a call may be silent."""
 

@@ -89,6 +89,11 @@ class OrchestratorSettings(ServiceSettings):
     tool_list_timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds to wait for what an MCP server offers."
     )
+    guard_policy: str | None = Field(
+        default=None,
+        description="The YAML file with the guard's policy. Set: every turn is judged, also those "
+        "whose gateway does not ask for it.",
+    )
     guard_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
     )

@@ -14,7 +14,7 @@ from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import Called, CallError, Tool
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_testing.examples import RESPONSE_ID, TURN, cancel_requested
-from turnwire_testing.orchestration import POLICY, Hold, World
+from turnwire_testing.orchestration import FORBIDDEN, POLICY, Hold, World
 from turnwire_testing.samples import events_of
 from turnwire_testing.tool_turns import LOOK, PAY, SCHEMA, SEAL, check_whole, mcp
 from turnwire_testing.waiting import eventually
@@ -182,7 +182,7 @@ async def test_a_tool_that_changed_is_not_called_and_is_listed_again(world: Worl
 
 
 async def test_the_guard_may_block_what_a_tool_answered(world: World) -> None:
-    world.guard.violations_of["tool_output"] = [{"category": "pii"}]
+    world.guard.violations_of["tool_output"] = [{**FORBIDDEN, "category": "pii"}]
     plays(world, calls("pay"), says("Hm."))
     request = await world.request(stream=True, screen=True, params={"tools": [mcp()]})
     await world.run(request)

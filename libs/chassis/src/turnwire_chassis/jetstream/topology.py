@@ -81,20 +81,25 @@ def streams(replicas: int) -> list[StreamConfig]:
             max_bytes=OUTPUT_MAX_BYTES,
             num_replicas=replicas,
         ),
-        StreamConfig(
-            name=subjects.AUDIT_STREAM,
-            subjects=[subjects.AUDIT],
-            storage=StorageType.FILE,
-            retention=RetentionPolicy.LIMITS,
-            discard=DiscardPolicy.OLD,
-            allow_direct=True,
-            deny_delete=True,
-            max_age=AUDIT_DAYS * _DAY_S,
-            duplicate_window=DUPLICATE_WINDOW_S,
-            num_replicas=replicas,
-        ),
+        _audit(replicas),
         *buckets(replicas),
     ]
+
+
+def _audit(replicas: int) -> StreamConfig:
+    """Keep what admins and operators did; nothing is deleted from it but by age."""
+    return StreamConfig(
+        name=subjects.AUDIT_STREAM,
+        subjects=[subjects.AUDIT],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        allow_direct=True,
+        deny_delete=True,
+        max_age=AUDIT_DAYS * _DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        num_replicas=replicas,
+    )
 
 
 def buckets(replicas: int) -> list[StreamConfig]:

@@ -1,11 +1,28 @@
 """The guard's verdict, asked over the broker by whichever service needs it."""
 
+from collections.abc import Awaitable, Callable
+
+from msgspec.structs import replace
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask
-from turnwire_contracts.events import Item
-from turnwire_contracts.queries import GUARD_CHECK, AskForCheck, NeedsHistory, Verdict
-from turnwire_contracts.wire.texts import texts
+from turnwire_contracts.events import Item, Requested
+from turnwire_contracts.json_values import mapping, objects
+from turnwire_contracts.queries import (
+    GUARD_CHECK,
+    AskForCheck,
+    NeedsHistory,
+    Refusal,
+    Said,
+    Verdict,
+)
+from turnwire_contracts.wire.texts import spoken, texts
+
+Before = tuple[list[Said], bool]
+"""What was said in some turns before, oldest first, and whether that is all there was."""
+
+Earlier = Callable[[int], Awaitable[Before]]
+"""Gives what was said in so many turns before the one that is judged."""
 
 
 class NoVerdictError(Exception):
@@ -13,16 +30,83 @@ class NoVerdictError(Exception):
 
 
 async def verdict_on(
-    client: Client, items: list[Item], check_type: str, timeout_s: float
+    client: Client, question: AskForCheck, timeout_s: float, earlier: Earlier
 ) -> Verdict:
-    """Have all text of `items` judged; raises `NoVerdictError`."""
-    question = AskForCheck(check_type=check_type, input="\n".join(texts(items)))
+    """Ask, and once more with what was said before if the guard wants it.
+
+    Raises `NoVerdictError`, and whatever `earlier` raises.
+    """
+    answer = await _answer(client, question, timeout_s)
+    if isinstance(answer, NeedsHistory) and not question.whole:
+        said, whole = await earlier(answer.turns)
+        conversation = [*said, *question.conversation]
+        question = replace(question, conversation=conversation, whole=whole)
+        answer = await _answer(client, question, timeout_s)
+    match answer:
+        case Verdict():
+            return answer
+        case NeedsHistory():
+            raise NoVerdictError("needs_history")
+        case Refusal():
+            raise NoVerdictError(answer.failure.code)
+
+
+async def _answer(
+    client: Client, question: AskForCheck, timeout_s: float
+) -> Verdict | NeedsHistory | Refusal:
     try:
-        verdict = await ask(client, GUARD_CHECK, question, timeout_s)
+        return await ask(client, GUARD_CHECK, question, timeout_s)
     except NobodyAnswersError as error:
-        raise NoVerdictError(check_type) from error
-    if isinstance(verdict, NeedsHistory):
-        raise NoVerdictError("needs_history")
-    if not isinstance(verdict, Verdict):
-        raise NoVerdictError(verdict.failure.code)
-    return verdict
+        raise NoVerdictError(question.check_type) from error
+
+
+def input_question(request: Requested) -> AskForCheck:
+    """Ask about all that a request brings and its model will read.
+
+    What an earlier turn brought was judged then; a guard that wants to read it asks for it.
+    """
+    items = [*_instructions(request), *request.input]
+    form = mapping(request.params.get("text"))
+    read = [*items, *objects(request.params.get("tools")), form]
+    return AskForCheck(
+        check_type="input",
+        input="\n".join(texts(read)),
+        application_id=request.application,
+        conversation=spoken(items),
+        whole=request.previous_response_id is None,
+    )
+
+
+def items_question(items: list[Item], application: str | None, *, whole: bool) -> AskForCheck:
+    """Ask about items that are put into a conversation; `whole`: nothing came before them."""
+    return AskForCheck(
+        check_type="input",
+        input="\n".join(texts(items)),
+        application_id=application,
+        conversation=spoken(items),
+        whole=whole,
+    )
+
+
+def tool_question(request: Requested, output: str) -> AskForCheck:
+    """Ask about what a tool answered."""
+    said = [Said("user", output)]
+    return AskForCheck("tool_output", output, request.application, conversation=said)
+
+
+def output_question(request: Requested, text: str, shown: str) -> AskForCheck:
+    """Ask about `text`, the newest part of what a model answers; `shown` is all of it so far."""
+    asked = spoken([*_instructions(request), *request.input])
+    return AskForCheck(
+        check_type="output",
+        input=text,
+        application_id=request.application,
+        conversation=[*asked, Said("assistant", shown)],
+        whole=request.previous_response_id is None,
+    )
+
+
+def _instructions(request: Requested) -> list[Item]:
+    if not request.instructions:
+        return []
+    return [{"type": "message", "role": "developer", "content": request.instructions}]

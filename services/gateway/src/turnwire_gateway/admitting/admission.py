@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_contracts.events import Requested
-from turnwire_contracts.ids import named_response_id
+from turnwire_contracts.ids import ResponseId, named_response_id
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
 from turnwire_gateway.admitting.references import References
 from turnwire_gateway.answers.errors import conflict, unavailable
 from turnwire_gateway.conversations.register import Register, locked
 from turnwire_gateway.identity import Caller
+from turnwire_gateway.store_client import StoreClient
 
 _PLACE_HELD_MS = 5_000
 """Shorter than the time after which a place that nobody used is given to another turn."""
@@ -30,12 +31,14 @@ class Admission:
         log: EventLog,
         references: References,
         register: Register,
+        store: StoreClient,
         now_ms: Callable[[], int],
     ) -> None:
         """Ask these."""
         self._log = log
         self._references = references
         self._register = register
+        self._store = store
         self._now_ms = now_ms
 
     async def repeated(self, request: Requested) -> Requested | None:
@@ -92,6 +95,16 @@ class Admission:
         if self._now_ms() - began > _PLACE_HELD_MS:
             raise locked(request.conversation)
         return replace(request, previous_response_id=base)
+
+    async def head(self, caller: Caller, request: Requested) -> ResponseId | None:
+        """Give the response that a request continues, as far as the caller may see it."""
+        if request.conversation is not None:
+            found = await self._register.find(caller, request.conversation, param="conversation")
+            return await self._register.ended_head(found)
+        previous = request.previous_response_id
+        if previous is None or await self._store.turn(caller, previous) is None:
+            return None
+        return previous
 
     async def peek(self, caller: Caller, request: Requested) -> Requested:
         """Settle a request that only asks what would be: it takes no place."""

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -11,6 +12,7 @@ from turnwire_chassis.event_log import TooLargeError
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId, new_conversation_id
 from turnwire_contracts.queries import AskForConversations, AskForTree, FoundConversation
+from turnwire_gateway.admitting.input_check import InputCheck
 from turnwire_gateway.admitting.references import References
 from turnwire_gateway.answers.errors import ApiError, too_large
 from turnwire_gateway.conversations.contents import Contents
@@ -19,6 +21,7 @@ from turnwire_gateway.conversations.shapes import conversation_object
 from turnwire_gateway.handlers.admin_acts import AdminActs
 from turnwire_gateway.handlers.exchange import (
     answered,
+    application,
     caller,
     conversation_id,
     fields,
@@ -47,6 +50,7 @@ class ConversationPorts(Struct, frozen=True):
     contents: Contents
     references: References
     store: StoreClient
+    check: InputCheck
     acts: AdminActs
     max_body_bytes: int
     now_ms: Callable[[], int]
@@ -66,6 +70,7 @@ class ConversationHandlers:
         given = read(ConversationCreate, body)
         items = items_of(given.items, "items") if given.items else []
         items = await self._ports.references.all_resolved(who, items)
+        await self._ports.check.items(who, items, application(request.headers))
         made = new_conversation_id(now, os.urandom(10))
         cause = request_id(request)
         found = await self._ports.register.begin(who, made, given.metadata or {}, cause)
@@ -166,7 +171,10 @@ class ConversationHandlers:
         found = await self._find(request)
         given = read(ItemsCreate, await fields(request, self._ports.max_body_bytes))
         items = items_of(given.items, "items")
-        items = await self._ports.references.all_resolved(caller(request), items)
+        who = caller(request)
+        items = await self._ports.references.all_resolved(who, items)
+        head = partial(self._ports.register.ended_head, found)
+        await self._ports.check.items(who, items, application(request.headers), head)
         added = await self._add(request, found, items)
         return answered(listed(added, has_more=False))
 

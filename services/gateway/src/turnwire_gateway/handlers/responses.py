@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -172,7 +173,8 @@ class ResponseHandlers:
         wanted = await self._ports.admission.resolved(who, wanted)
         check_pairs(wanted)
         if wanted.background:
-            wanted = await self._ports.check.passed(wanted)
+            head = partial(self._ports.admission.head, who, wanted)
+            wanted = await self._ports.check.passed(who, wanted, head)
         return await self._ports.admission.placed(who, wanted)
 
     async def _queued(self, who: Caller, wanted: Requested, *, known: bool) -> Response:

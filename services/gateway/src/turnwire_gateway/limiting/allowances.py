@@ -11,20 +11,18 @@ What a tenant's own entry does not say is as in `default`. A key has only what i
 counts for its tenant as well.
 """
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from turnwire_chassis.yaml_place import Place, read_yaml
-from turnwire_contracts.ids import TenantId
+from turnwire_contracts.ids import TenantId, is_tenant_id
 from turnwire_gateway.identity import Caller
 
 SETTING = "TURNWIRE_LIMITS"
 TENANT = "tenant"
 _UNLIMITED = "unlimited"
-_TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Allowance(Struct, frozen=True):
@@ -83,7 +81,7 @@ def parse_allowances(text: str, file: str) -> Allowances:
     default = _allowance(fields["default"], Allowance()) if "default" in fields else Allowance()
     tenants = fields["tenants"].entries() if "tenants" in fields else {}
     for name, place in tenants.items():
-        if not _TENANT_ID.fullmatch(name):
+        if not is_tenant_id(name):
             raise place.error("is no tenant: 1 to 64 letters, digits, '_' and '-'")
     keys = fields["keys"].entries() if "keys" in fields else {}
     return Allowances(

@@ -1,12 +1,9 @@
 """The guard, asked over the broker."""
 
-from typing import Any
-
-import msgspec
 from nats.aio.client import Client
 
-from turnwire_chassis.questions.verdicts import NoVerdictError, verdict_on
-from turnwire_contracts.events import Item
+from turnwire_chassis.questions.verdicts import Earlier, NoVerdictError, verdict_on
+from turnwire_contracts.queries import AskForCheck, Verdict
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_orchestrator.ports import TurnFailedError
 
@@ -19,10 +16,9 @@ class GuardService:
         self._client = client
         self._timeout_s = timeout_s
 
-    async def check(self, items: list[Item], check_type: str = "input") -> list[dict[str, Any]]:
+    async def check(self, question: AskForCheck, earlier: Earlier) -> Verdict:
         """See `Guard.check`."""
         try:
-            verdict = await verdict_on(self._client, items, check_type, self._timeout_s)
+            return await verdict_on(self._client, question, self._timeout_s, earlier)
         except NoVerdictError as error:
             raise TurnFailedError(guard_unavailable()) from error
-        return [msgspec.to_builtins(violation) for violation in verdict.violations]

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Failure, Item, Status, Usage
+from turnwire_contracts.events import Failure, Item, OutputCheck, Status, Usage
 from turnwire_contracts.ids import ItemId
 
 
@@ -19,6 +19,7 @@ class Judge(Struct, frozen=True):
 
     at: int
     violations: list[dict[str, Any]]
+    output: OutputCheck = "unchecked"
 
 
 class Prepare(Struct, frozen=True):
@@ -56,6 +57,10 @@ class Finish(Struct, frozen=True):
     usage: Usage | None = None
     incomplete_reason: str | None = None
     failure: Failure | None = None
+    violations: list[dict[str, Any]] = []
+    """What the guard found in it."""
+    withheld: bool = False
+    """Whether `items` were shown and then blocked: they come without their text."""
     fields: dict[str, Any] = {}
 
 

@@ -68,7 +68,7 @@ def _is_past(command: Command, turn: Running) -> bool:
         case Start():
             return isinstance(turn, Refused) or turn.started
         case Judge():
-            return not isinstance(turn, Screening)
+            return not (isinstance(turn, Screening) or (isinstance(turn, Sampling) and turn.is_new))
         case Prepare():
             return not isinstance(turn, Sampling) or (turn.listed and not command.items)
         case Call():
@@ -87,7 +87,8 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
         case Start():
             return Started(**_about(turn, "started", command.at))
         case Judge():
-            return Screened(**_about(turn, "screened", command.at), violations=command.violations)
+            about = _about(turn, "screened", command.at)
+            return Screened(**about, violations=command.violations, output=command.output)
         case Prepare():
             return ToolsListed(**_about(turn, "tools_listed", command.at), items=command.items)
         case Call():
@@ -109,7 +110,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
                 failure=command.failure,
                 usage=_usage(turn),
                 instructions=_inherited(turn, command.instructions),
-                stored=turn.request.store and command.keep_content,
+                stored=_may_be_kept(turn) and command.keep_content,
             )
         case Cancel():
             return Closed(
@@ -117,7 +118,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
                 status="cancelled",
                 usage=_usage(turn),
                 instructions=_inherited(turn, command.instructions),
-                stored=turn.request.store,
+                stored=_may_be_kept(turn),
             )
         case TakeOver():
             about: JSON = {**_about(turn, "taken_over", command.at), "cause": command.claim}
@@ -147,9 +148,16 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
         instructions=instructions,
         incomplete_reason=None if cancelled else command.incomplete_reason,
         failure=None if cancelled else command.failure,
-        stored=turn.request.store,
+        violations=command.violations,
+        withheld=command.withheld,
+        stored=_may_be_kept(turn),
         fields=command.fields,
     )
+
+
+def _may_be_kept(turn: Running) -> bool:
+    """Tell whether content may stay: what nobody judged must not, or later turns would read it."""
+    return turn.request.store and not isinstance(turn, Screening)
 
 
 def _inherited(turn: Running, told: str | None) -> str | None:
@@ -173,6 +181,7 @@ def without_content(closed: Closed) -> Closed:
         usage=closed.usage,
         incomplete_reason=closed.incomplete_reason,
         failure=closed.failure,
+        violations=closed.violations,
         stored=False,
     )
 

@@ -10,7 +10,7 @@ from turnwire_contracts.rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler, write_call_ends
 from turnwire_contracts.wire.compaction import answer_object
-from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_contracts.wire.frames import FrameMessage, split
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_contracts.wire.stream import (
     frame_writer,
@@ -46,11 +46,24 @@ class Channel:
         """Whether anybody may have seen a frame."""
         return self._opened
 
-    def assembler(self, first_index: int, box: Toolbox | None = None) -> Assembler:
-        """Give what gathers the next output and writes its frames."""
+    def assembler(
+        self, first_index: int, box: Toolbox | None = None, *, shown: bool = True
+    ) -> Assembler:
+        """Give what gathers the next output, and writes its frames if it is `shown`."""
+        frames = self._frames if shown else None
         if box is None:
-            return Assembler(self._request.response_id, self._frames, first_index)
-        return ToolAssembler(self._request.response_id, self._frames, first_index, box)
+            return Assembler(self._request.response_id, frames, first_index)
+        return ToolAssembler(self._request.response_id, frames, first_index, box)
+
+    async def published(self) -> list[bytes]:
+        """Give the frames that are out, as far as they follow one another."""
+        if not self._request.watched:
+            return []
+        frames: list[bytes] = []
+        for message in await self._output.read(self._key):
+            if message.kind != "A" and message.first <= len(frames) < message.end:
+                frames += split(message.body)[len(frames) - message.first :]
+        return frames
 
     def end_calls(self, told: Told) -> None:
         """Write the ends of the calls of the last round."""

@@ -5,15 +5,15 @@ Recovery is not a case of its own: a redelivered turn starts the same loop furth
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from turnwire_contracts.events import Failure, Requested, Status
+from turnwire_contracts.events import Failure, Item, Requested, Status
 from turnwire_contracts.rounds.told import Told
 from turnwire_contracts.rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn import ClosedTurn, Sampling
-from turnwire_contracts.wire.frames import split
 from turnwire_contracts.wire.refusals import answer_lost, content_policy_failure
 from turnwire_contracts.wire.stream import count_frames
 from turnwire_orchestrator import failures
@@ -22,7 +22,6 @@ from turnwire_orchestrator.deciding.commands import (
     Command,
     Fail,
     Finish,
-    Judge,
     Start,
     TakeOver,
 )
@@ -45,6 +44,8 @@ from turnwire_orchestrator.driving.owned_turn import OwnedTurn
 from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_orchestrator.driving.sampling import Sampler
 from turnwire_orchestrator.driving.tool_rounds import ToolRounds
+from turnwire_orchestrator.guarding.holding import HeldAssembler
+from turnwire_orchestrator.guarding.judging import HeldBack, Judging, output_check
 from turnwire_orchestrator.ports import Ports, TurnFailedError
 from turnwire_orchestrator.prompting.compacting import asking_for_summary, compacted
 from turnwire_orchestrator.prompting.history import Past
@@ -66,6 +67,7 @@ class Drive:
         self._owned = owned
         self._request = request
         self._first_owner = first_owner
+        self._judging = Judging(ports, request)
         self._rounds = ToolRounds(ports, owned, self.channel)
         self._began = asyncio.get_running_loop().time()
         self._known: Context | None = None
@@ -102,7 +104,7 @@ class Drive:
         turn = self._owned.closed
         if turn is None:
             return
-        published = len(await self._published())
+        published = len(await self.channel.published())
         if turn.closed.stored:
             await self.channel.end_again(turn, published)
             return
@@ -122,8 +124,8 @@ class Drive:
             case Leave():
                 return Start(at=now())
             case Screen():
-                violations = await self._ports.guard.check(step.request.input)
-                return Judge(at=now(), violations=violations)
+                judged = self._judging.input(self._context)
+                return await self._stoppable(judged, self._stopped)
             case ListTools():
                 return await self._stoppable(self._list_tools(), self._stopped)
             case CallTools():
@@ -161,6 +163,8 @@ class Drive:
             return replace(self._stopped("incomplete"), incomplete_reason="max_tool_rounds")
         sampler = self._sampler(past)
         finish = await self._stoppable(sampler.run(past, instructions), sampler.stopped)
+        if self._is_checked_at_end:
+            finish = await self._judging.finished(finish, past)
         return compacted(finish, self._request) if self._request.compact else finish
 
     async def _stoppable(
@@ -203,13 +207,27 @@ class Drive:
         told = turn.told if isinstance(turn, Sampling) else Told()
         if request.compact:
             request = asking_for_summary(request)
-        if not uses_mcp(request):
-            assembler = self.channel.assembler(len(told.items))
-            return Sampler(self._ports, request, self.channel, (), assembler)
-        box = self._rounds.box(request, past)
+        box = self._rounds.box(request, past) if uses_mcp(request) else None
         assembler = self.channel.assembler(len(told.items), box)
-        offered = offering(request, box, told.said)
-        return Sampler(self._ports, offered, self.channel, told.said, assembler)
+        said = () if box is None else told.said
+        asked = request if box is None else offering(request, box, told.said)
+        sampler = Sampler(self._ports, asked, self.channel, said, assembler)
+        if self._is_held:
+            unseen = self.channel.assembler(len(told.items), box, shown=False)
+            held = HeldAssembler(request.response_id, unseen)
+            judge = partial(self._judging.output, past=past)
+            sampler.hold_back(HeldBack(held, assembler, judge))
+        return sampler
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether what the model says is judged before it is shown."""
+        return output_check(self._owned.turn) == "held" and self._request.watched
+
+    @property
+    def _is_checked_at_end(self) -> bool:
+        """Whether it is judged when it is whole; so is what nobody sees before."""
+        return output_check(self._owned.turn) != "unchecked" and not self._is_held
 
     @property
     def _instructions(self) -> str | None:
@@ -236,18 +254,27 @@ class Drive:
 
     async def _take_over(self) -> None:
         """Claim the turn, keep what was seen of the lost sample, and finish its open item."""
-        frames = await self._published()
+        frames = await self.channel.published()
         turn = self._owned.turn
         known = 0
         if isinstance(turn, Sampling) and frames:
             known = count_frames(turn.request, turn.told)
         items, cuts = seen_items(self._request.response_id, frames[known:], _told(turn))
+        if items and self._is_checked_at_end:
+            items = await self._judged(items)
         claim = self._owned.claim
         at = self._ports.now_ms()
         await self._owned.carry_out(TakeOver(at=at, claim=claim, abandoned=items, cuts=cuts))
         turn = self._owned.turn
         if isinstance(turn, Sampling) and (frames or turn.told.items):
             await self._resume(turn, len(frames))
+
+    async def _judged(self, items: list[Item]) -> list[Item]:
+        try:
+            past, _ = await self._context()
+        except TurnFailedError:
+            past = None
+        return await self._judging.seen(items, past)
 
     async def _resume(self, turn: Sampling, published: int) -> None:
         failure = None
@@ -258,16 +285,6 @@ class Drive:
         await self.channel.resume(self._instructions, turn.told, published)
         if failure is not None:
             await self._owned.carry_out(self._failed(failure))
-
-    async def _published(self) -> list[bytes]:
-        """Give the frames that are out, as far as they follow one another."""
-        if not self._request.watched:
-            return []
-        frames: list[bytes] = []
-        for message in await self._ports.output.read(self._request.turn_key):
-            if message.kind != "A" and message.first <= len(frames) < message.end:
-                frames += split(message.body)[len(frames) - message.first :]
-        return frames
 
     async def _tell_end(self) -> None:
         turn = self._owned.turn

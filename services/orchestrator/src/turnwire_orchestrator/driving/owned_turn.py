@@ -16,6 +16,7 @@ from turnwire_contracts.turn import ClosedTurn, Turn, evolve, fold
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Command, Fail
 from turnwire_orchestrator.deciding.decide import decide, without_content
+from turnwire_orchestrator.guarding.judging import to_be_judged
 from turnwire_orchestrator.ports import Ports
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ class OwnedTurn:
         self.claim = claim
         self._last = recorded[-1].sequence if recorded else 0
         self.events = recorded
-        self.turn: Turn = fold([each.event for each in recorded])
+        self.turn: Turn = self._folded(recorded)
 
     async def carry_out(self, command: Command) -> None:
         """Decide and append, until the events are in the log and in `turn`.
@@ -82,7 +83,11 @@ class OwnedTurn:
                 raise DisownedError(first.response_id)
         self.events = recorded
         self._last = recorded[-1].sequence
-        self.turn = fold([each.event for each in recorded])
+        self.turn = self._folded(recorded)
+
+    def _folded(self, recorded: list[Recorded]) -> Turn:
+        turn = fold([each.event for each in recorded])
+        return to_be_judged(turn) if self._ports.policy.guarded else turn
 
     def _is_foreign(self, event: AnyEvent) -> bool:
         if isinstance(event, TakenOver):

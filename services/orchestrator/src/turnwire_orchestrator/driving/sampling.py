@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from turnwire_contracts.events import Failure, Item, Requested, Status
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.driving.channel import Channel
+from turnwire_orchestrator.guarding.judging import HeldBack, OutputBlockedError
 from turnwire_orchestrator.inference.ending import CONTEXT_LENGTH, Outcome
 from turnwire_orchestrator.ports import Ports, PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.prompting.history import Past
@@ -40,6 +43,11 @@ class Sampler:
         self._rounds = rounds
         self._instructions: str | None = None
         self._assembler = channel.assembler(0) if assembler is None else assembler
+        self._held: HeldBack | None = None
+
+    def hold_back(self, held: HeldBack) -> None:
+        """Show only what has passed."""
+        self._held = held
 
     async def run(self, past: Past | None, instructions: str | None) -> Finish:
         """Sample to the end, good or bad; only being cancelled raises."""
@@ -49,6 +57,9 @@ class Sampler:
             outcome = await self._sample_what_fits(self._prompt(past))
         except TurnFailedError as error:
             return self.stopped("failed", error.failure)
+        except OutputBlockedError as error:
+            blocked = replace(self.stopped("incomplete"), violations=error.violations)
+            return replace(blocked, incomplete_reason="content_filter")
         except ValueError as error:
             return self.stopped("failed", failures.backend_broke_off(str(error)))
         finally:
@@ -76,18 +87,23 @@ class Sampler:
 
     async def _sample(self, prompt: Prompt) -> Outcome:
         async with self._ports.backend.sample(prompt) as answering:
-            reader = answering.reader(self._assembler)
+            told = self._assembler if self._held is None else self._held.held
+            reader = answering.reader(told)
             await self._channel.open(self._instructions)
             async for events in answering.reads:
                 for data in events:
                     reader.take(data)
+                if self._held is not None:
+                    await self._held.pass_on()
                 await self._channel.flush()
                 if reader.outcome is not None:
                     break
         outcome = reader.end()
         failure = outcome.failure
-        if failure is not None and failure.code == CONTEXT_LENGTH and not self._assembler.items:
+        if failure is not None and failure.code == CONTEXT_LENGTH and not told.items:
             raise PromptTooLongError(failure)
+        if self._held is not None:
+            await self._held.pass_on()
         return outcome
 
     def _prompt(self, past: Past | None) -> Prompt:

@@ -14,6 +14,7 @@ from turnwire_orchestrator.deciding.commands import Call, Prepare, Return
 from turnwire_orchestrator.deciding.react import CallTools
 from turnwire_orchestrator.driving.channel import Channel
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
+from turnwire_orchestrator.guarding.judging import Judging
 from turnwire_orchestrator.ports import Ports, TurnFailedError
 from turnwire_orchestrator.prompting.history import Past, remembered
 from turnwire_orchestrator.prompting.toolbox import (
@@ -108,10 +109,8 @@ class ToolRounds:
                 return item, None, protocol_error(_UNKNOWN_OUTCOME)
             case Refusal():
                 return item, None, self._refused(exposed.server, answer)
-            case Called(error=None):
-                return await self._checked(item, request, answer.output or "")
             case Called():
-                return item, None, _error(answer)
+                return await self._checked(item, request, answer)
 
     async def _asked(
         self, item: Item, request: Requested, exposed: Exposed
@@ -133,20 +132,22 @@ class ToolRounds:
         return answer
 
     async def _checked(
-        self, item: Item, request: Requested, output: str
+        self, item: Item, request: Requested, called: Called
     ) -> tuple[Item, str | None, dict[str, object] | None]:
         """Have the guard judge what a tool answered, where it judges anything."""
-        if request.screen:
-            told: list[Item] = [{"type": "function_call_output", "output": output}]
+        error = _error(called)
+        told = (called.output or "") if called.error is None else called.error.message
+        judging = Judging(self._ports, request)
+        if judging.is_wanted:
             try:
-                violations = await self._ports.guard.check(told, "tool_output")
-            except TurnFailedError as error:
-                return item, None, protocol_error(error.failure.message)
+                violations = await judging.tool_output(told)
+            except TurnFailedError as failed:
+                return item, None, protocol_error(failed.failure.message)
             if violations:
                 broken = ", ".join(str(each["category"]) for each in violations)
                 blocked = f"The tool's answer was blocked by the content policy ({broken})."
                 return item, None, protocol_error(blocked)
-        return item, output, None
+        return item, told if error is None else None, error
 
     async def _within_limit(self, ready: list[Item], request: Requested) -> list[Item]:
         """Refuse calls beyond `max_tool_calls`; gives those that may be made."""

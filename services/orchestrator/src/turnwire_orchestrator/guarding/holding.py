@@ -1,0 +1,145 @@
+"""What a model says, held back until it is judged, and then told on as it was told.
+
+What is told on is the same sequence of calls, so frames and cuts are those of a turn that nobody
+judges. Text is judged by sentences, calls when they are whole.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Literal
+
+from msgspec import Struct
+
+from turnwire_contracts.events import Item
+from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.json_values import JSON
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.items import ARGUMENT_FIELDS
+from turnwire_contracts.wire.texts import texts
+
+MOST_HELD_CHARACTERS = 1000
+"""A sentence that is longer is judged in pieces, or a model that makes none would show nothing."""
+
+_SENTENCE_END = re.compile(
+    r"[.!?\u2026]+[\"')\]\u201d\u2019]*\s+|[\u3002\uff01\uff1f]+[\"')\]\u201d\u2019\u300d\u300f]*|\n"
+)
+"""The ends of sentences, in Latin and in Chinese and Japanese writing."""
+
+_SAYS_NOTHING = frozenset({"message", "reasoning"})
+"""Items whose head has no words of the model."""
+
+Role = Literal["delta", "call", "item", "item_end", "other"]
+
+
+class Step(Struct, frozen=True):
+    """One call of an assembler."""
+
+    tell: Callable[[Assembler], None]
+    """Makes the call again."""
+    role: Role
+    text: str = ""
+    """What it says, to be judged."""
+
+
+class HeldAssembler(Assembler):
+    """Takes what the model says, and keeps each call until `take`."""
+
+    def __init__(self, response_id: ResponseId, said: Assembler) -> None:
+        """Let `said` follow all that is told: it knows what is open and what there is."""
+        super().__init__(response_id)
+        self.items, self.cuts = said.items, said.cuts
+        self._said = said
+        self._steps: list[Step] = []
+
+    @property
+    def in_part(self) -> str | None:
+        """See `Assembler.in_part`."""
+        return self._said.in_part
+
+    @property
+    def in_item(self) -> str | None:
+        """See `Assembler.in_item`."""
+        return self._said.in_item
+
+    def add_item(self, head: Item) -> None:
+        """See `Assembler.add_item`."""
+        kind = head["type"]
+        words = [] if kind in _SAYS_NOTHING else texts([head])
+        role: Role = "call" if kind in ARGUMENT_FIELDS else "item"
+        self._take(Step(lambda to: to.add_item(head), role, "\n".join(words)))
+
+    def add_part(self, kind: str) -> None:
+        """See `Assembler.add_part`."""
+        self._take(Step(lambda to: to.add_part(kind), "other"))
+
+    def delta(self, text: str, logprobs: list[JSON] | None = None) -> None:
+        """See `Assembler.delta`."""
+        self._take(Step(lambda to: to.delta(text, logprobs), "delta", text))
+
+    def end_part(
+        self, annotations: list[JSON] | None = None, logprobs: list[JSON] | None = None
+    ) -> None:
+        """See `Assembler.end_part`."""
+        words = "\n".join(texts(annotations or []))
+        self._take(Step(lambda to: to.end_part(annotations, logprobs), "other", words))
+
+    def end_item(self, said: JSON | None = None, status: str = "completed") -> None:
+        """See `Assembler.end_item`."""
+        words = "\n".join(texts([said])) if said else ""
+        self._take(Step(lambda to: to.end_item(said, status), "item_end", words))
+
+    def take(self) -> list[Step]:
+        """Hand over the first steps that can be judged now, none if there are none."""
+        count = judgeable(self._steps)
+        steps, self._steps = self._steps[:count], self._steps[count:]
+        return steps
+
+    def _take(self, step: Step) -> None:
+        step.tell(self._said)
+        self._steps.append(step)
+
+
+def judgeable(steps: Sequence[Step]) -> int:
+    """Count the first steps that can be judged: up to the first end of a sentence, part or call.
+
+    So what is shown of a text does not depend on how much of it comes at once.
+    """
+    ready = 0
+    in_call = False
+    lengths: list[int] = []
+    text = ""
+    for number, step in enumerate(steps, start=1):
+        if step.role == "delta":
+            lengths.append(len(step.text))
+            text += step.text
+            if not in_call and (whole := _whole_deltas(lengths, text)):
+                return ready + whole
+            continue
+        lengths, text = [], ""
+        # Whatever was open before a call has ended; the call itself is judged when it is whole.
+        if step.role == "call":
+            ready, in_call = number - 1, True
+        elif not in_call or step.role != "other":
+            ready, in_call = number, False
+        if words(steps[:ready]).strip():
+            return ready
+    return ready
+
+
+def words(steps: Sequence[Step]) -> str:
+    """Give what steps say; deltas of one text follow one another, all else has its own line."""
+    said = (
+        step.text if step.role == "delta" else f"\n{step.text}\n" if step.text else "\n"
+        for step in steps
+    )
+    return "".join(said)
+
+
+def _whole_deltas(lengths: Sequence[int], text: str) -> int:
+    """Count the deltas of the first sentence that ends where a delta does."""
+    for found in _SENTENCE_END.finditer(text):
+        if count := bisect_right([*accumulate(lengths)], found.end()):
+            return count
+    return len(lengths) if len(text) > MOST_HELD_CHARACTERS else 0
