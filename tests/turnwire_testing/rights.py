@@ -52,12 +52,12 @@ turn.t.resp_1.sampled                          O   -
 turn.t.resp_1.tool_called                      O   -
 turn.t.resp_1.tool_returned                    O   -
 turn.t.resp_1.taken_over                       O   -
-turn.t.resp_1.cancel_requested                 G   O
+turn.t.resp_1.cancel_requested                 GS  O
 turn.t.resp_1.closed                           GO  -
 turn.t.resp_1.deleted                          G   OS
 turn.t.resp_1.restored                         G   OS
 turn.t.resp_1.item_removed                     G   OS
-turn.t.resp_1.purged                           G   OS
+turn.t.resp_1.purged                           GS  OS
 turn.t.resp_1.anything                         -   -
 turn.t.resp_1.>                                -   -
 conversation.t.conv_1.created                  G   -
@@ -65,12 +65,12 @@ conversation.t.conv_1.updated                  G   -
 conversation.t.conv_1.turn_added               G   -
 conversation.t.conv_1.deleted                  G   -
 conversation.t.conv_1.restored                 G   -
-conversation.t.conv_1.purged                   G   -
+conversation.t.conv_1.purged                   GS  -
 output.t.resp_1                                O   G
 answer.t.resp_1                                O   G
 viewers.t.resp_1                               G   G
 dead.unprojectable.resp_1                      S   -
-audit.t.key_made                               GSP -
+audit.t.key_made                               GP  -
 ended.t                                        O   G/gateway
 $KV.API_KEYS.k                                 P   G
 $JS.API.STREAM.INFO.KV_API_KEYS                GP  -
@@ -102,6 +102,7 @@ store.conversation                             G   S/store
 store.conversations                            G   S/store
 store.tree                                     G   S/store
 store.health                                   G   S/store
+store.erasure                                  P   S/store
 guard.>                                        -   -
 store.>                                        -   -
 _INBOX_gateway.x.y                             -   G
@@ -129,7 +130,7 @@ $JS.API.STREAM.UPDATE.TURNS                    OS  -
 $JS.API.STREAM.UPDATE.OUTPUT                   OS  -
 $JS.API.STREAM.UPDATE.DEAD                     OS  -
 $JS.API.STREAM.INFO.TURNS                      OSP -
-$JS.API.STREAM.PURGE.OUTPUT                    GO  -
+$JS.API.STREAM.PURGE.OUTPUT                    GOS -
 $JS.API.STREAM.MSG.DELETE.TURNS                OS  -
 $JS.API.DIRECT.GET.TURNS                       GOSP -
 $JS.API.DIRECT.GET.OUTPUT                      GO  -

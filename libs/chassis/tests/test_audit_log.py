@@ -9,7 +9,6 @@ from turnwire_chassis.auditing.audit_log import AuditLog, AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.auditing.memory_audit_log import MemoryAuditLog
 from turnwire_chassis.broker import connect
-from turnwire_chassis.jetstream.topology import AUDIT_DAYS, declare, keep_audit
 from turnwire_contracts.audit.acts import (
     OPERATOR,
     Actor,
@@ -19,7 +18,6 @@ from turnwire_contracts.audit.acts import (
     ErasureFinished,
     KeyCreated,
     KeyRevoked,
-    RetentionRan,
     audit_kind_of,
     audit_subject_of,
     decode_audit,
@@ -41,7 +39,6 @@ def every_kind(tenant: str, at: int) -> list[AnyAuditEvent]:
         KeyRevoked(**about, key_id="k1"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureBegun(**about, user="ann"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureFinished(**about, turns=3, conversations=1),  # pyright: ignore[reportArgumentType] -- as above
-        RetentionRan(**about, turns=2),  # pyright: ignore[reportArgumentType] -- as above
     ]
 
 
@@ -70,18 +67,6 @@ async def test_nothing_is_deleted_from_the_log_by_hand(
     await JetStreamAuditLog(client).note(every_kind("kept", 1)[0])
     with pytest.raises(APIError):
         await jetstream.delete_msg(AUDIT_STREAM, 1)
-
-
-async def test_whoever_declares_the_streams_leaves_the_age_of_acts_as_it_is(
-    client: Client, jetstream: JetStreamContext
-) -> None:
-    try:
-        await keep_audit(jetstream, 1, days=7)
-        await declare(client, 1)
-        info = await jetstream.stream_info(AUDIT_STREAM)
-        assert info.config.max_age == 7 * 86_400
-    finally:
-        await keep_audit(jetstream, 1, AUDIT_DAYS)
 
 
 async def test_a_broker_that_is_gone_did_not_note_it(nats_url: str) -> None:

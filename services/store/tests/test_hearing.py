@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from turnwire_chassis.broker import ask
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.ids import ResponseId
@@ -32,6 +33,8 @@ from turnwire_store.memory_views import MemoryGenerations
 from turnwire_store.projecting.projection import Projection
 from turnwire_store.projecting.reading import Ended
 from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
+from turnwire_store.sealing.view_key import MasterKeys
 from turnwire_testing import examples
 from turnwire_testing.examples import TENANT, fresh_conversation_id, fresh_id
 
@@ -67,13 +70,16 @@ async def turns() -> list[ResponseId]:
 @pytest.fixture
 async def stores(client: Client, nats_url: str, turns: list[ResponseId]) -> AsyncGenerator[Stores]:
     """Stores that know these turns as they were at their end."""
-    log = JetStreamEventLog(client, await topology.declare(client, 1))
+    jetstream = await topology.declare(client, 1)
+    log, output = JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream)
+    keys = JetStreamViewKeys(client, MasterKeys([]))
     generations = await written(log, turns)
     started: list[Answering] = []
     for number in range(STORES):
         answering = Answering(nats_url, f"store-{number}", 64)
         feeds = JetStreamFeeds(client, 1, "nobody")
-        bind(answering, Connections(client, log, feeds, generations), RecentTurns(LARGE))
+        to = Connections(client, log, output, keys, feeds, generations)
+        bind(answering, to, RecentTurns(LARGE))
         await answering.start()
         started.append(answering)
     await generations.views(0).advance(await JetStreamFeeds(client, 1, "nobody").end())

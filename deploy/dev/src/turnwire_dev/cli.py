@@ -76,9 +76,22 @@ def audit(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print who did what only admins and operators may: to what, and when."""
-    from turnwire_dev.commands.audit import audit as tell  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.custody.audit import audit as tell  # noqa: PLC0415 -- as for replay
 
     tell(tenant, since, as_json=json)
+
+
+@app.command()
+def erase(
+    *,
+    tenant: Annotated[str, typer.Option(help="The tenant whose data goes.")],
+    user: Annotated[str | None, typer.Option(help="Only what this user made.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+) -> None:
+    """Erase every turn and conversation of a tenant, or of one of its users, for ever."""
+    from turnwire_dev.commands.custody.erase import erase as run  # noqa: PLC0415 -- as for replay
+
+    run(tenant, user, yes=yes)
 
 
 keys = typer.Typer(

@@ -1,9 +1,19 @@
-"""Logs: one line of JSON for one fact, to standard error."""
+"""Logs: one line of JSON for one fact, to standard error, without secrets and content.
+
+Libraries log and crash in their own words; their lines go the same way, as far as they can be told
+without what they were about.
+"""
 
 import logging
 import sys
+import threading
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import Any, Final, cast
 
 import structlog
+
+from turnwire_chassis.secrecy.redaction import scrubbed, told, where
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -11,19 +21,20 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+_OMITTED: Final = "…"
 
 
 def start_logging(service: str, level: str) -> None:
     """Send every log line of this process, libraries' included, to standard error."""
-    logging.basicConfig(
-        stream=sys.stderr, level=max(_LEVELS[level], logging.WARNING), format="%(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LibraryLines())
+    logging.basicConfig(handlers=[handler], level=max(_LEVELS[level], logging.WARNING))
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            redact,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -31,3 +42,63 @@ def start_logging(service: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    sys.excepthook = _crashed
+    threading.excepthook = _thread_crashed
+
+
+def redact(logger: object, method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
+    """Leave of a line what may be logged (a processor of structlog)."""
+    del logger, method
+    event, given = line.pop("event", ""), line.pop("exc_info", None)
+    exception = _exception(given)
+    known = {} if exception is None else {"exception": where(exception)}
+    return {"event": scrubbed(str(event)), **told(line), **known}
+
+
+class LibraryLines(logging.Formatter):
+    """Lines of libraries: their template, without the values that were put in."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a line of JSON."""
+        line: dict[str, Any] = {
+            "event": _said(record),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception"] = where(record.exc_info[1])
+        # The time and the service as on every other line.
+        stamped = structlog.contextvars.merge_contextvars(None, "", line)
+        stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", stamped)
+        return str(structlog.processors.JSONRenderer()(None, "", stamped))
+
+
+def _said(record: logging.LogRecord) -> str:
+    """Give the first line of what a library says; the others are where it shows what it has."""
+    template = str(record.msg)
+    args = record.args if isinstance(record.args, tuple) else ()
+    kept = tuple(each if isinstance(each, int | float) else _OMITTED for each in args)
+    try:
+        text = template % kept if kept else template
+    except (TypeError, ValueError):
+        text = template
+    return scrubbed(text.partition("\n")[0])
+
+
+def _exception(given: object) -> BaseException | None:
+    if isinstance(given, BaseException):
+        return given
+    if isinstance(given, tuple):
+        # As `sys.exc_info` gives it.
+        return cast("tuple[object, BaseException | None, object]", given)[1]
+    return sys.exc_info()[1] if given else None
+
+
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    del kind, trace
+    structlog.get_logger().critical("the process ends", exc_info=error)
+
+
+def _thread_crashed(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        structlog.get_logger().error("a thread ended", exc_info=args.exc_value)

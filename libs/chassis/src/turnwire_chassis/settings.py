@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.nkey import NoSeedError, public_key
+from turnwire_chassis.secrecy.redaction import harmless
 from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
 from turnwire_chassis.yaml_place import PlaceError
 
@@ -163,4 +164,4 @@ def _unreadable(setting: str, path: Path, reason: str) -> SettingsError:
 
 def _problem(detail: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
-    return f"{name}: {detail['msg']} (it is {detail['input']!r})"
+    return f"{name}: {detail['msg']} (it is {harmless(name, repr(detail['input']))})"

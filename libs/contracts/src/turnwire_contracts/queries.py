@@ -153,6 +153,29 @@ class Tree(Struct, frozen=True, tag=True):
     has_more: bool = False
 
 
+class AskForErasure(Struct, frozen=True):
+    """One step of erasing all that a tenant, or one of its users, has."""
+
+    tenant: TenantId
+    owner: OwnerId | None = None
+    """`None`: everybody's."""
+    of: Literal["turns", "conversations"] = "turns"
+    after: int = 0
+    """Up to where in the log it was done before; 0: begin."""
+
+
+class ErasureStep(Struct, frozen=True, tag=True):
+    """What one step did."""
+
+    after: int | None
+    """From where to go on; `None`: the log is done to its end."""
+    purged: int = 0
+    running: int = 0
+    """Turns that still run: they are being cancelled; begin again for them."""
+    gone: bool = False
+    """At the end of the log: whether nothing of what was found is left anywhere."""
+
+
 class AskForModels(Struct, frozen=True):
     """Which models the backend serves."""
 
@@ -255,6 +278,9 @@ STORE_TREE: Query[AskForTree, Tree | Refusal] = Query(
 )
 STORE_HEALTH: Query[AskForHealth, Health] = Query(
     subjects.STORE_HEALTH, subjects.STORE_QUEUE, AskForHealth, Health
+)
+STORE_ERASURE: Query[AskForErasure, ErasureStep | Refusal] = Query(
+    subjects.STORE_ERASURE, subjects.STORE_QUEUE, AskForErasure, ErasureStep | Refusal
 )
 BACKEND_MODELS: Query[AskForModels, Models | Refusal] = Query(
     subjects.BACKEND_MODELS, subjects.ORCHESTRATOR_QUEUE, AskForModels, Models | Refusal

@@ -1,6 +1,7 @@
 """The store as a process: which subject is answered by what, and what runs beside that."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,24 +13,28 @@ from turnwire_chassis.broker import connect
 from turnwire_chassis.health import HealthServer
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
+    STORE_ERASURE,
     STORE_HEALTH,
     STORE_HISTORY,
     STORE_RESPONSE,
     STORE_TREE,
 )
 from turnwire_store.feeding.jetstream_feed import JetStreamFeeds
-from turnwire_store.handlers import Handlers
+from turnwire_store.handlers import ErasureHandlers, Handlers
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import Projector
 from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.removing.erasure import Erasure, Ground
+from turnwire_store.removing.jetstream_tenant_log import JetStreamTenantLog
 from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.settings import StoreSettings
 from turnwire_store.views import Generations
@@ -45,6 +50,8 @@ class Connections:
 
     client: Client
     event_log: JetStreamEventLog
+    output_log: JetStreamOutputLog
+    keys: JetStreamViewKeys
     feeds: JetStreamFeeds
     generations: Generations
 
@@ -69,6 +76,11 @@ async def serve(settings: StoreSettings) -> None:
             await answering.stop()
 
 
+def now_ms() -> int:
+    """Tell the time: Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 def bind(answering: Answering, to: Connections, recent: RecentTurns) -> Handlers:
     """Say what is answered, and from what; changes of turns are heard before questions are."""
 
@@ -80,12 +92,16 @@ def bind(answering: Answering, to: Connections, recent: RecentTurns) -> Handlers
         answering.hear(subject, changed)
     currency = Currency(to.feeds, to.generations, recent, lambda: answering.connections)
     recall = Recall(to.event_log, to.generations, recent, currency)
+    ground = Ground(
+        JetStreamTenantLog(to.client), to.event_log, to.output_log, to.keys, currency, now_ms
+    )
     handlers = Handlers(recall, to.event_log, to.generations, currency)
     answering.to(STORE_RESPONSE, handlers.response)
     answering.to(STORE_HISTORY, handlers.history)
     answering.to(STORE_CONVERSATION, handlers.conversation)
     answering.to(STORE_CONVERSATIONS, handlers.conversations)
     answering.to(STORE_TREE, handlers.tree)
+    answering.to(STORE_ERASURE, ErasureHandlers(Erasure(ground)).erasure)
     answering.to(STORE_HEALTH, handlers.health)
     return handlers
 
@@ -105,7 +121,14 @@ async def connected(settings: StoreSettings) -> AsyncGenerator[Connections]:
     keys = JetStreamViewKeys(client, settings.master_keys)
     generations = MongoGenerations(settings.mongodb_url, keys)
     try:
-        yield Connections(client, JetStreamEventLog(client, jetstream), opened[0], generations)
+        yield Connections(
+            client,
+            JetStreamEventLog(client, jetstream),
+            JetStreamOutputLog(client, jetstream),
+            keys,
+            opened[0],
+            generations,
+        )
     finally:
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_S):

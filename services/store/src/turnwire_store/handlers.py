@@ -7,6 +7,7 @@ from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
+    STORE_ERASURE,
     STORE_HEALTH,
     STORE_HISTORY,
     STORE_RESPONSE,
@@ -23,6 +24,7 @@ from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.history import read_history
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.tree import read_tree
+from turnwire_store.removing.erasure import Erasure
 from turnwire_store.views import Generations, StoredTurn, Views, ViewsUnavailableError
 
 _ASKED_WITHIN_S = 1.5
@@ -123,3 +125,18 @@ class Handlers:
         except ViewsUnavailableError as error:
             return f"MongoDB does not answer: {error}"
         return None
+
+
+@dataclass(frozen=True)
+class ErasureHandlers:
+    """What the operator alone may ask."""
+
+    erasing: Erasure
+
+    async def erasure(self, body: bytes) -> bytes:
+        """Answer `STORE_ERASURE`; raises `LogUnavailableError`."""
+        asked = STORE_ERASURE.asked(body)
+        try:
+            return STORE_ERASURE.answer(await self.erasing.step(asked))
+        except ViewsUnavailableError:
+            return STORE_ERASURE.answer(_UNAVAILABLE)

@@ -165,7 +165,9 @@ _ORCHESTRATOR: Final = Rights(
 _STORE: Final = Rights(
     says=(
         subjects.DEAD,
-        _ANY_AUDIT,
+        *_turn("purged", "cancel_requested"),
+        subjects.conversation_event(TenantId("*"), ConversationId("*"), "purged"),
+        api.purge(_OUTPUT),
         subjects.VIEW_KEYS,
         api.direct_get(subjects.VIEW_KEYS_STREAM),
         api.erase_message(subjects.VIEW_KEYS_STREAM),
@@ -175,7 +177,7 @@ _STORE: Final = Rights(
         api.erase_message(_TURNS),
         *_project(),
     ),
-    hears=(*_answer(_STORE_QUESTIONS), *subjects.TURN_CHANGES),
+    hears=(*_answer((*_STORE_QUESTIONS, queries.STORE_ERASURE)), *subjects.TURN_CHANGES),
     answers_within_s=5 * _MINUTES,
     never=tuple(
         about(_TURNS, consumer) for about in _ABOUT_CONSUMERS for consumer, _ in _TURN_CONSUMERS
@@ -195,6 +197,7 @@ RIGHTS: Final[Mapping[User, Rights]] = {
     User.OPERATOR: Rights(
         says=(
             _ANY_AUDIT,
+            *_ask((queries.STORE_ERASURE,)),
             api.stream_info(_TURNS),
             api.direct_get(_TURNS),
             api.direct_get(subjects.AUDIT_STREAM),

@@ -151,13 +151,18 @@ async def pages(
 
     `subject` may be a pattern.
     """
-    pending = 1
-    while pending:
-        question = {"seq": after + 1, "next_by_subj": subject, "batch": _BATCH}
-        batch, pending = await _direct_get(client, stream, orjson.dumps(question))
-        if batch:
-            after = _sequence(batch[-1])
-            yield batch
+    while found := await page(client, stream, subject, after):
+        after = _sequence(found[-1])
+        yield found
+
+
+async def page(
+    client: Client, stream: str, subject: str, after: int, most: int = _BATCH
+) -> list[Msg]:
+    """Read the next `most` messages of `subject`; none at the end. Raises `LogUnavailableError`."""
+    question = {"seq": after + 1, "next_by_subj": subject, "batch": most}
+    found, _ = await _direct_get(client, stream, orjson.dumps(question))
+    return found
 
 
 async def _direct_get(client: Client, stream: str, question: bytes) -> tuple[list[Msg], int]:

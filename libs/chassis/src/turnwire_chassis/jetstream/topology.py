@@ -25,7 +25,7 @@ DUPLICATE_WINDOW_S = 120
 OUTPUT_MAX_BYTES = 256 * 1024 * 1024
 OUTPUT_MAX_AGE_S = 3600
 AUDIT_DAYS = 400.0
-"""How long acts stay noted, unless the store was told otherwise (`keep_audit`)."""
+"""How long acts stay noted."""
 LIMITS_MAX_AGE_S = 86_400
 """A tenant that did nothing for so long has used nothing."""
 
@@ -81,9 +81,25 @@ def streams(replicas: int) -> list[StreamConfig]:
             max_bytes=OUTPUT_MAX_BYTES,
             num_replicas=replicas,
         ),
-        audit_stream(replicas, AUDIT_DAYS),
+        _audit(replicas),
         *buckets(replicas),
     ]
+
+
+def _audit(replicas: int) -> StreamConfig:
+    """Keep what admins and operators did; nothing is deleted from it but by age."""
+    return StreamConfig(
+        name=subjects.AUDIT_STREAM,
+        subjects=[subjects.AUDIT],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        allow_direct=True,
+        deny_delete=True,
+        max_age=AUDIT_DAYS * _DAY_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        num_replicas=replicas,
+    )
 
 
 def buckets(replicas: int) -> list[StreamConfig]:
@@ -114,22 +130,6 @@ def buckets(replicas: int) -> list[StreamConfig]:
             num_replicas=replicas,
         ),
     ]
-
-
-def audit_stream(replicas: int, days: float) -> StreamConfig:
-    """Give the stream of what admins and operators did; nothing is deleted from it but by age."""
-    return StreamConfig(
-        name=subjects.AUDIT_STREAM,
-        subjects=[subjects.AUDIT],
-        storage=StorageType.FILE,
-        retention=RetentionPolicy.LIMITS,
-        discard=DiscardPolicy.OLD,
-        allow_direct=True,
-        deny_delete=True,
-        max_age=days * _DAY_S,
-        duplicate_window=DUPLICATE_WINDOW_S,
-        num_replicas=replicas,
-    )
 
 
 def api_keys_stream(replicas: int) -> StreamConfig:
@@ -212,11 +212,6 @@ async def last_sequence(jetstream: JetStreamContext) -> int:
             await asyncio.sleep(_RETRY_S)
 
 
-async def keep_audit(jetstream: JetStreamContext, replicas: int, days: float) -> None:
-    """Say how long acts stay noted; raises `NatsError`."""
-    await jetstream.update_stream(audit_stream(replicas, days))
-
-
 async def _create(jetstream: JetStreamContext, stream: StreamConfig) -> None:
     try:
         await jetstream.add_stream(stream)
@@ -229,6 +224,4 @@ async def _create_or_update(jetstream: JetStreamContext, stream: StreamConfig) -
     try:
         await jetstream.add_stream(stream)
     except NatsError:
-        # How long acts stay noted is the store's to say, whoever declares the streams.
-        if stream.name != subjects.AUDIT_STREAM:
-            await jetstream.update_stream(stream)
+        await jetstream.update_stream(stream)

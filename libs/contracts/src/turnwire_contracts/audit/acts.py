@@ -17,9 +17,6 @@ AUDIT_VERSION: Final = 1
 OPERATOR: Final = "operator"
 """The user of what is done by the `turnwire` command, on the machine itself."""
 
-SYSTEM: Final = "system"
-"""The user of what nobody asked for at that moment: retention."""
-
 Act = Literal["see_deleted", "see_others", "change_others", "restore", "purge"]
 """What only an admin may do."""
 
@@ -80,13 +77,7 @@ class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True)
     conversations: int
 
 
-class RetentionRan(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """What was kept as long as it is to be kept was erased."""
-
-    turns: int
-
-
-AnyAuditEvent = AdminActed | KeyCreated | KeyRevoked | ErasureBegun | ErasureFinished | RetentionRan
+AnyAuditEvent = AdminActed | KeyCreated | KeyRevoked | ErasureBegun | ErasureFinished
 
 AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
     "admin_acted": AdminActed,
@@ -94,7 +85,6 @@ AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
     "key_revoked": KeyRevoked,
     "erasure_begun": ErasureBegun,
     "erasure_finished": ErasureFinished,
-    "retention_ran": RetentionRan,
 }
 """The last word of the subject, and what the body then says."""
 
