@@ -37,7 +37,7 @@ async def backend(backend_port: int) -> AsyncGenerator[ScriptedBackend]:
 async def api(stack: Stack) -> AsyncGenerator[Api]:
     """The API of the stack."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
-        yield Api(session, stack.url)
+        yield Api(session, stack.url, stack.bearer)
 
 
 @pytest.fixture
