@@ -1,7 +1,7 @@
 """Which processes one `turnwire up` starts, and what each is told; nothing runs yet."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turnwire_chassis.settings import PREFIX
 from turnwire_dev.claims.callers import is_for_one
@@ -15,6 +15,7 @@ from turnwire_dev.parts.members import (
     gateway_child,
     service_child,
 )
+from turnwire_dev.parts.named_secrets import named_in_files
 from turnwire_dev.parts.nats_security import secure
 from turnwire_dev.parts.secrets_of import KEY_PEPPER, SEAL_KEY, VIEW_KEY, told_to
 from turnwire_dev.settings import RunnerSettings
@@ -53,14 +54,19 @@ def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str
 
     Raises PartMissingError, LogKeyError, and OSError when there is no free port.
     """
+    named = named_in_files(environ)
     names = (nats.NAME, MONITOR, mongo.NAME, model.NAME, *MODULES)
     ports = choose(names, folder.path, taken=settings.port)
     addresses = _addresses(settings, ports)
+    children = (
+        *_ground(settings, folder, ports),
+        *_services(settings, folder, _environment(settings, folder, addresses, environ), ports),
+    )
     return Plan(
         addresses=addresses,
-        children=(
-            *_ground(settings, folder, ports),
-            *_services(settings, folder, _environment(settings, folder, addresses, environ), ports),
+        children=tuple(
+            replace(child, environment=told_to(child.name, child.environment, named))
+            for child in children
         ),
     )
 
@@ -108,7 +114,8 @@ def _services(
     }
     told = {
         name: {
-            **told_to(name, {**environment, **keys}),
+            **environment,
+            **keys,
             **_broker_user(settings, folder, name),
         }
         for name in MODULES

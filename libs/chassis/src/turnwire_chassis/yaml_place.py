@@ -52,6 +52,10 @@ class Place:
         """Whether it has keys."""
         return isinstance(self.node, yaml.MappingNode)
 
+    def is_list(self) -> bool:
+        """Whether it has elements."""
+        return isinstance(self.node, yaml.SequenceNode)
+
     def fields(self, known: Collection[str], required: Collection[str]) -> dict[str, "Place"]:
         """The values of a mapping whose keys we choose."""
         found = self.entries()

@@ -10,13 +10,14 @@ from turnwire_dev.supervision.process import ChildSpec, Layer
 
 GATEWAY = "gateway"
 ORCHESTRATOR = "orchestrator"
+GUARD = "guard"
 STORE = "store"
 TOOL_RUNNER = "tool-runner"
 MODULES: Mapping[str, str] = {
     GATEWAY: "turnwire_gateway",
     ORCHESTRATOR: "turnwire_orchestrator",
     TOOL_RUNNER: "turnwire_tool_runner",
-    "guard": "turnwire_guard",
+    GUARD: "turnwire_guard",
     STORE: "turnwire_store",
 }
 

@@ -19,12 +19,15 @@ NEEDED_BY: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
-def told_to(service: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out the secrets that a service does not need."""
+def told_to(
+    service: str, environment: Mapping[str, str], named: Mapping[str, frozenset[str]]
+) -> dict[str, str]:
+    """Leave out the secrets that a part does not need; `named`: those of the operator's files."""
     return {
         name: value
         for name, value in environment.items()
-        if service in NEEDED_BY.get(name, (service,))
+        if service in NEEDED_BY.get(name, frozenset()) | named.get(name, frozenset())
+        or not (name in NEEDED_BY or name in named)
     }
 
 
