@@ -23,6 +23,7 @@ from turnwire_gateway.admitting.references import References
 from turnwire_gateway.answers.errors import ApiError
 from turnwire_gateway.conversations.register import Register
 from turnwire_gateway.identity import Caller
+from turnwire_gateway.requests.validation import Origin
 from turnwire_testing.examples import (
     AT,
     CONVERSATION_ID,
@@ -47,6 +48,13 @@ ASKED = input_item_id(RESPONSE_ID, 0, "message")
 SAID = output_item_id(RESPONSE_ID, 0, "message")
 owners = st.text(max_size=9)
 keys = st.text(st.characters(min_codepoint=1, max_codepoint=255), min_size=1, max_size=9)
+
+
+def with_key(request: Requested, key: str, body: bytes) -> Requested:
+    """Give a request as it is with that `Idempotency-Key`."""
+    where = Origin(request.tenant, request.owner, request.cause, request.response_id, request.at)
+    told = keyed(where, key, body)
+    return replace(request, response_id=told.response_id, fingerprint=told.fingerprint)
 
 
 class Settling:
@@ -166,7 +174,7 @@ async def test_there_is_an_end_to_what_one_request_makes_the_store_do() -> None:
 @given(owners, owners, keys)
 def test_a_key_names_one_turn_of_one_user(first: str, second: str, key: str) -> None:
     names = {
-        (tenant, owner, each): keyed(
+        (tenant, owner, each): with_key(
             requested(tenant=TenantId(tenant), owner=OwnerId(owner)), each, b"{}"
         )
         for tenant in ("acme", "other")
@@ -176,13 +184,13 @@ def test_a_key_names_one_turn_of_one_user(first: str, second: str, key: str) -> 
     assert len({request.response_id for request in names.values()}) == len(names)
     for (tenant, owner, each), request in names.items():
         again = requested(tenant=TenantId(tenant), owner=OwnerId(owner), response_id=OTHER_ID)
-        assert keyed(again, each, b"other").response_id == request.response_id
+        assert with_key(again, each, b"other").response_id == request.response_id
         assert is_response_id(request.response_id)
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
 def test_a_fingerprint_tells_bodies_apart(first: bytes, second: bytes) -> None:
-    prints = {keyed(requested(), "k", body).fingerprint for body in (first, second)}
+    prints = {with_key(requested(), "k", body).fingerprint for body in (first, second)}
     assert len(prints) == len({first, second})
 
 
@@ -195,18 +203,18 @@ async def test_a_request_without_a_key_never_came_before() -> None:
 @pytest.mark.parametrize("over", [False, True], ids=["running", "over"])
 async def test_a_request_that_comes_again_is_the_one_that_came_before(*, over: bool) -> None:
     settling = Settling()
-    before = keyed(requested(), "k", b"{}")
+    before = with_key(requested(), "k", b"{}")
     await settling.happened(before)
     if over:
         await settling.happened(closed(response_id=before.response_id))
-    again = keyed(requested(at=AT + 60_000, cause="req_2"), "k", b"{}")
+    again = with_key(requested(at=AT + 60_000, cause="req_2"), "k", b"{}")
     assert await settling.admission.repeated(again) == before
 
 
 async def test_a_key_with_another_body_is_refused() -> None:
     settling = Settling()
-    await settling.happened(keyed(requested(), "k", b"{}"))
-    other = keyed(requested(), "k", b"{ }")
+    await settling.happened(with_key(requested(), "k", b"{}"))
+    other = with_key(requested(), "k", b"{ }")
     refused = await failure_of(settling.admission.repeated(other))
     assert refused == (409, "idempotency_key_reused", None)
 
@@ -216,7 +224,7 @@ async def test_a_key_with_another_body_is_refused() -> None:
 )
 async def test_a_key_whose_answer_is_gone_is_spent(end: list[Any] | None) -> None:
     settling = Settling()
-    request = keyed(requested(store=end is not None), "k", b"{}")
+    request = with_key(requested(store=end is not None), "k", b"{}")
     of_it = {"response_id": request.response_id}
     if end is None:
         await settling.happened(closed(**of_it, stored=False))
@@ -232,7 +240,7 @@ async def test_without_a_log_nobody_knows_what_came_before() -> None:
             del tenant, response_id
             raise LogUnavailableError("away")
 
-    asked = keyed(requested(), "k", b"{}")
+    asked = with_key(requested(), "k", b"{}")
     refused = await failure_of(Settling(Away()).admission.repeated(asked))
     assert refused == (503, "event_log_unavailable", None)
 
@@ -291,7 +299,7 @@ async def test_a_place_that_came_late_is_not_used() -> None:
 async def test_a_keyed_turn_that_is_asked_for_again_keeps_its_place() -> None:
     settling = Settling()
     await settling.happened(conversation_created())
-    request: Requested = keyed(requested(conversation=CONVERSATION_ID), "k", b"{}")
+    request: Requested = with_key(requested(conversation=CONVERSATION_ID), "k", b"{}")
     await settling.admission.admit(CALLER, request)
     # Its gateway died before it requested the turn, and its client tries again.
     assert await settling.admission.repeated(request) is None

@@ -17,6 +17,7 @@ from turnwire_gateway.admitting.references import References
 from turnwire_gateway.answers.errors import conflict, unavailable
 from turnwire_gateway.conversations.register import Register, locked
 from turnwire_gateway.identity import Caller
+from turnwire_gateway.requests.validation import Origin
 from turnwire_gateway.store_client import StoreClient
 
 _PLACE_HELD_MS = 5_000
@@ -115,8 +116,11 @@ class Admission:
         return replace(request, previous_response_id=await self._register.ended_head(found))
 
 
-def keyed(request: Requested, key: str, body: bytes) -> Requested:
-    """Give a request the id that its `Idempotency-Key` stands for, and what must match it."""
-    name = f"idempotency\0{request.tenant}\0{request.owner}\0{key}".encode()
+def keyed(origin: Origin, key: str, body: bytes) -> Origin:
+    """Give a request the id that its `Idempotency-Key` stands for, and what must match it.
+
+    It comes before the request is read: secrets are sealed for the turn of that id.
+    """
+    name = f"idempotency\0{origin.tenant}\0{origin.owner}\0{key}".encode()
     fingerprint = blake2b(body, digest_size=16).hexdigest()
-    return replace(request, response_id=named_response_id(name), fingerprint=fingerprint)
+    return replace(origin, response_id=named_response_id(name), fingerprint=fingerprint)

@@ -71,13 +71,10 @@ class ResponseHandlers:
         who, limits = caller(request), visit(request)
         limits.knock()
         body = await limits.sizes.body_of(request, self._ports.turns.limits.max_body_bytes)
-        wanted = requested(
-            limits.sizes.object_of(body),
-            origin_of(self._ports, request),
-            self._ports.rules,
-        )
+        where = origin_of(self._ports, request)
         if (key := _idempotency_key(request)) is not None:
-            wanted = keyed(wanted, key, body)
+            where = keyed(where, key, body)
+        wanted = requested(limits.sizes.object_of(body), where, self._ports.rules)
         before = await self._ports.admission.repeated(wanted)
         known = before is not None
         wanted = await limits.create(before or wanted, known=known)

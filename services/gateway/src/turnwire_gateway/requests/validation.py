@@ -63,6 +63,8 @@ class Origin(Struct, frozen=True):
     at: int
     application: str | None = None
     """Whose policy the guard judges by."""
+    fingerprint: str | None = None
+    """What the body must match when the same `Idempotency-Key` comes again."""
 
 
 class Sealing(Struct, frozen=True):
@@ -116,6 +118,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         background=bool(given.background),
         conversation=_conversation(given),
         obfuscate=_obfuscate(given),
+        fingerprint=origin.fingerprint,
     )
     if given.prompt is not None:
         rendered = render(rules.prompts, given.prompt)
