@@ -10,7 +10,7 @@ POLICY = """
 policies:
   default:
     input:
-      - {stage: model, provider: llama-guard, settings: {base_url: u, model: m, api_key_env: ONE}}
+      - {stage: model, provider: llama-guard-3, settings: {base_url: u, model: m, api_key_env: ONE}}
       - {stage: words, provider: regex, settings: {patterns: {at: ['PATH']}}}
 """
 SERVERS = """

@@ -32,12 +32,12 @@ async def somebody_says(stack: Stack, words: str) -> set[str]:
 
 def places(stack: Stack, words: str) -> set[str]:
     """Name the files that say these words in any of the ways in which programs write."""
-    wanted = set(_written(words))
+    wanted = set(written(words))
     files = [path for path in stack.data.rglob("*") if path.is_file()]
     return {
         str(path.relative_to(stack.data))
         for path in files
-        if any(way in content for content in _contents(path) for way in wanted)
+        if any(way in said for said in contents(path) for way in wanted)
     }
 
 
@@ -50,7 +50,7 @@ async def _until(fact: Callable[[], bool], otherwise: Callable[[], str], within:
         raise AssertionError(otherwise()) from None
 
 
-def _written(words: str) -> Iterator[bytes]:
+def written(words: str) -> Iterator[bytes]:
     """Write words in each encoding, and in base64 at each offset, without its ragged ends."""
     for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
         plain = words.encode(encoding)
@@ -65,7 +65,7 @@ def _written(words: str) -> Iterator[bytes]:
     yield "".join(f"\\u{ord(letter):04x}" for letter in words).encode()
 
 
-def _contents(path: Path) -> Iterator[bytes]:
+def contents(path: Path) -> Iterator[bytes]:
     """Give a file as it is, and whatever in it was deflated."""
     try:
         raw = path.read_bytes()

@@ -1,0 +1,1 @@
+"""Secrets that are told to a stack, and the search for them in every place."""
