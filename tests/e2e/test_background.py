@@ -88,14 +88,13 @@ async def test_what_a_background_turn_fails_with_is_told_by_its_response(
     assert problems_of_response(response) == []
 
 
-async def test_a_background_turn_that_continues_nothing_fails(
-    api: Api, backend: ScriptedBackend
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_background_turn_that_continues_nothing_is_refused_at_once(
+    api: Api, backend: ScriptedBackend, *, stream: bool
 ) -> None:
-    response = await api.ended(await queued(api, later("Hi.", NO_SUCH_ID)))
-    assert (response["status"], response["error"]["code"]) == (
-        "failed",
-        "previous_response_not_found",
-    )
+    status, refused = await api.post(later("Hi.", NO_SUCH_ID, stream=stream))
+    assert (status, refused["error"]["code"]) == (404, "previous_response_not_found")
+    assert (await api.post(asks("Hi.", NO_SUCH_ID))) == (status, refused)
     assert len(backend.requests) == 0
 
 

@@ -57,6 +57,20 @@ async def test_an_admin_who_meets_anothers_conversation_is_noted(api: Api) -> No
     ]
 
 
+@pytest.mark.parametrize("route", ["", "?stream=true", "/input_items"])
+async def test_an_admin_who_reads_anothers_response_is_noted_or_reads_nothing(
+    api: Api, route: str
+) -> None:
+    body = {"model": "m", "input": "Hello?"}
+    said = (await api.call("POST", "/v1/responses", body, authorization=USER)).json["id"]
+    one = f"/v1/responses/{said}{route}"
+    assert (await api.get(one, authorization=ADMIN)).status == 200
+    assert (await api.get(one, authorization=USER)).status == 200
+    assert acts(api) == [("see_others", said)]
+    api.audit.refuses = True
+    assert error_of(await api.get(one, authorization=ADMIN)) == (503, "audit_log_unavailable")
+
+
 async def test_what_users_do_with_their_own_is_nobodys_business(api: Api) -> None:
     begun = await api.call("POST", "/v1/conversations", {}, authorization=USER)
     one = f"/v1/conversations/{begun.json['id']}"

@@ -260,6 +260,36 @@ async def test_a_turn_that_is_not_stored_reads_a_conversation_and_takes_no_place
     assert conversation.last == RESPONSE_ID
 
 
+@pytest.mark.parametrize(
+    ("life", "whose", "refused"),
+    [
+        ([], OWNER, (404, "previous_response_not_found")),
+        ([requested()], OWNER, (425, "response_in_progress")),
+        ([requested()], "somebody else", (404, "previous_response_not_found")),
+        ([requested(), closed()], "somebody else", (404, "previous_response_not_found")),
+        ([requested(), closed(), deleted()], OWNER, (404, "previous_response_not_found")),
+        ([requested(), closed(), purged()], OWNER, (404, "previous_response_not_found")),
+    ],
+    ids=["never was", "runs", "another's that runs", "another's", "deleted", "purged"],
+)
+async def test_what_cannot_be_continued_is_refused(
+    life: list[Any], whose: str, refused: tuple[int, str]
+) -> None:
+    settling = Settling()
+    await settling.happened(*life)
+    asked = requested(response_id=OTHER_ID, previous_response_id=RESPONSE_ID)
+    checked = settling.admission.check_previous(Caller(TENANT, OwnerId(whose)), asked)
+    assert await failure_of(checked) == (*refused, "previous_response_id")
+
+
+async def test_ones_own_that_has_ended_can_be_continued_and_what_continues_nothing_too() -> None:
+    settling = Settling()
+    await settling.happened(requested(), closed())
+    for previous in (RESPONSE_ID, None):
+        asked = requested(response_id=OTHER_ID, previous_response_id=previous)
+        await settling.admission.check_previous(CALLER, asked)
+
+
 @pytest.mark.parametrize("store", [True, False], ids=["stored", "not stored"])
 async def test_while_a_turn_runs_its_conversation_is_locked_and_can_be_counted(
     *, store: bool

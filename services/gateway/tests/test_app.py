@@ -152,7 +152,7 @@ async def test_what_is_not_there_and_what_is_not_yours_look_the_same(
     api: Api, answer: Missing | Running | Found
 ) -> None:
     await api.answers(STORE_RESPONSE.subject, STORE_RESPONSE.answer(answer))
-    exchange = await api.get(f"/v1/responses/{RESPONSE_ID}")
+    exchange = await api.get(f"/v1/responses/{RESPONSE_ID}", authorization="local/local")
     assert error_of(exchange) == (404, "response_not_found")
     assert exchange.json["error"]["message"] == f"Response with ID '{RESPONSE_ID}' not found."
 

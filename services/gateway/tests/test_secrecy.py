@@ -8,15 +8,17 @@ from fastapi.routing import APIRoute
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import TenantId
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokens
 from turnwire_gateway.identity import LOCAL
 from turnwire_testing.asgi import Exchange
 from turnwire_testing.gateway import Api
 
 ADA = "local/ada"
+ADMIN = "local/root/admin"
 UNKNOWN = {"resp": "resp_" + "0" * 32, "conv": "conv_" + "0" * 32, "item": f"msg_{'0' * 32}o0"}
 OWNERS = {
     "another user's": "local/bob",
-    "an admin's": "local/root/admin",
+    "an admin's": ADMIN,
     "another tenant's": "other/ada",
 }
 
@@ -27,14 +29,19 @@ def _create(**fields: Any) -> Route:
     return "POST", "/v1/responses", {"model": "m", "input": "Hello?", **fields}
 
 
-_REFERENCE = [{"type": "item_reference", "id": "{item}"}]
-OF_RESPONSES: list[Route] = [
+READS: list[Route] = [
     ("GET", "/v1/responses/{resp}", None),
     ("GET", "/v1/responses/{resp}?stream=true", None),
     ("GET", "/v1/responses/{resp}?stream=true&starting_after=1", None),
+    ("GET", "/v1/responses/{resp}/input_items", None),
+]
+_REFERENCE = [{"type": "item_reference", "id": "{item}"}]
+OF_RESPONSES: list[Route] = [
+    *READS,
     ("DELETE", "/v1/responses/{resp}", None),
     ("POST", "/v1/responses/{resp}/cancel", None),
-    ("GET", "/v1/responses/{resp}/input_items", None),
+    _create(previous_response_id="{resp}", background=True),
+    _create(previous_response_id="{resp}", background=True, stream=True),
     _create(input=_REFERENCE),
     _create(input=_REFERENCE, background=True),
     ("POST", "/v1/responses/input_tokens", {"model": "m", "input": _REFERENCE}),
@@ -149,6 +156,38 @@ async def test_an_admin_of_another_tenant_finds_nothing(api: Api, route: Route) 
     found = await told(api, route, names, "other/root/admin")
     assert found == await told(api, route, UNKNOWN, "other/root/admin")
     assert kept(api, ADA) == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
+async def test_the_admin_of_the_tenant_finds_what_admins_may_see(api: Api, route: Route) -> None:
+    """Others' responses are read, and not spoken for; conversations are there for admins."""
+    counted = BACKEND_INPUT_TOKENS.answer(InputTokens(7, estimated=False))
+    await api.answers(BACKEND_INPUT_TOKENS.subject, counted)
+    names = await theirs(api, ADA)
+    found = await told(api, route, names, ADMIN)
+    if route in OF_RESPONSES and route not in READS:
+        before = kept(api, ADA)
+        assert found == await told(api, route, UNKNOWN, ADMIN)
+        assert kept(api, ADA) == before
+        assert api.audit.events == []
+    else:
+        assert found[0] == 200
+        if "/responses/input_tokens" not in route[1] and route[1] != "/v1/responses":
+            assert api.audit.events
+
+
+@pytest.mark.parametrize("route", READS, ids=lambda route: f"{route[0]} {route[1]}")
+async def test_what_another_deleted_is_there_for_an_admin_who_asks_for_deleted_things(
+    api: Api, route: Route
+) -> None:
+    names = await theirs(api, ADA)
+    await api.call("DELETE", f"/v1/responses/{names['resp']}", authorization=ADA)
+    assert await told(api, route, names, ADMIN) == await told(api, route, UNKNOWN, ADMIN)
+    assert api.audit.events == []
+    shown = await told(
+        api, ("GET", "/v1/responses/{resp}?include_deleted=true", None), names, ADMIN
+    )
+    assert shown[0] == 200
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])

@@ -64,13 +64,20 @@ class StoreClient:
         return found if owner == caller.owner or (others and caller.is_admin) else None
 
     async def response(
-        self, caller: Caller, response_id: ResponseId, *, deleted: bool = False
+        self,
+        caller: Caller,
+        response_id: ResponseId,
+        *,
+        others: bool = False,
+        deleted: bool = False,
     ) -> ClosedTurn | Running:
-        """Give a response of the caller; `deleted`: also what was deleted, also another user's.
+        """Give a response of the caller, or to an admin with `others` anybody's of the tenant.
+
+        One that was deleted only if `deleted`.
 
         Raises `ApiError` (404), which says the same of what is not there, deleted, or another's.
         """
-        found = await self.turn(caller, response_id, others=deleted)
+        found = await self.turn(caller, response_id, others=others)
         gone = isinstance(found, ClosedTurn) and (
             not found.is_response or (found.deleted and not deleted)
         )

@@ -1,21 +1,8 @@
 """The ways in which a turn can fail, each with a stable code and a way out in its text."""
 
 from turnwire_contracts.events import Failure
-from turnwire_contracts.ids import ResponseId
 
 _MOST_NAMES = 20
-
-
-def previous_in_progress(response_id: ResponseId) -> Failure:
-    """The turn continues a response that has not ended."""
-    return Failure(
-        http_status=425,
-        type="too_early_error",
-        code="response_in_progress",
-        message=f"Response '{response_id}' is still in progress. Wait for its end,"
-        " then continue it.",
-        param="previous_response_id",
-    )
 
 
 def store_unavailable() -> Failure:

@@ -16,7 +16,7 @@ from turnwire_contracts.queries import (
     Running,
 )
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_contracts.wire.refusals import previous_not_found
+from turnwire_contracts.wire.refusals import previous_in_progress, previous_not_found
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.history import Past, past_of
@@ -127,7 +127,7 @@ class StoreHistories:
             case History():
                 return answer
             case Running(request) if reader in (None, request.owner):
-                raise TurnFailedError(failures.previous_in_progress(response_id))
+                raise TurnFailedError(previous_in_progress(response_id))
             case Running() | Missing():
                 raise TurnFailedError(previous_not_found(response_id))
 

@@ -19,6 +19,18 @@ def previous_not_found(response_id: str) -> Failure:
     )
 
 
+def previous_in_progress(response_id: str) -> Failure:
+    """Refuse a turn that continues a response which has not ended."""
+    return Failure(
+        http_status=425,
+        type="too_early_error",
+        code="response_in_progress",
+        message=f"Response '{response_id}' is still in progress. Wait for its end,"
+        " then continue it.",
+        param="previous_response_id",
+    )
+
+
 def item_not_found(item_id: str) -> Failure:
     """Refuse a turn whose input refers to an item that nothing in reach has."""
     return Failure(

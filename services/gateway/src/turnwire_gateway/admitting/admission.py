@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId, named_response_id
+from turnwire_contracts.queries import Running
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
+from turnwire_contracts.wire.refusals import previous_in_progress, previous_not_found
 from turnwire_gateway.admitting.references import References
 from turnwire_gateway.answers.errors import ApiError, conflict, unavailable
 from turnwire_gateway.conversations.register import Register, locked
@@ -92,15 +94,29 @@ class Admission:
             raise locked(request.conversation)
         return replace(request, previous_response_id=base)
 
+    async def check_previous(self, caller: Caller, request: Requested) -> None:
+        """Return if what a request continues is the caller's, and has ended.
+
+        For those whose client is answered before the orchestrator has read the history. Raises
+        `ApiError` (404, 425) with the orchestrator's words.
+        """
+        previous = request.previous_response_id
+        if previous is None:
+            return
+        match await self._store.turn(caller, previous):
+            case Running():
+                raise ApiError(previous_in_progress(previous))
+            case ClosedTurn(deleted=False):
+                return
+            case _:
+                raise ApiError(previous_not_found(previous))
+
     async def head(self, caller: Caller, request: Requested) -> ResponseId | None:
-        """Give the response that a request continues, as far as the caller may see it."""
+        """Give the response that a request continues, which `check_previous` has let through."""
         if request.conversation is not None:
             found = await self._register.find(caller, request.conversation, param="conversation")
             return await self._register.ended_head(found)
-        previous = request.previous_response_id
-        if previous is None or await self._store.turn(caller, previous) is None:
-            return None
-        return previous
+        return request.previous_response_id
 
     async def peek(self, caller: Caller, request: Requested) -> Requested:
         """Settle a request that only asks what would be: it takes no place."""

@@ -98,11 +98,11 @@ class ResponseHandlers:
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}`, as an object or as a stream."""
-        who, query = caller(request), request.query_params
+        query = request.query_params
         deleted = flag(query, "include_deleted")
         if deleted:
             await self._ports.acts.allow(request, "see_deleted", named(request))
-        found = await self._ports.store.response(who, response_id(request), deleted=deleted)
+        found = await self._seen(request, deleted=deleted)
         flag(query, "include_obfuscation")
         start = _starting_after(request)
         if flag(query, "stream"):
@@ -119,7 +119,9 @@ class ResponseHandlers:
         if for_ever:
             await self._ports.acts.allow(request, "purge", named(request))
         try:
-            found = await self._ports.store.response(who, response_id(request), deleted=for_ever)
+            found = await self._ports.store.response(
+                who, response_id(request), others=for_ever, deleted=for_ever
+            )
         except ApiError as error:
             if error.failure.code != "response_not_found":
                 raise
@@ -135,7 +137,9 @@ class ResponseHandlers:
         if not flag(request.query_params, "recovery_from_delete"):
             raise nothing_to_update()
         await self._ports.acts.allow(request, "restore", named(request))
-        found = await self._ports.store.response(who, response_id(request), deleted=True)
+        found = await self._ports.store.response(
+            who, response_id(request), others=True, deleted=True
+        )
         if isinstance(found, ClosedTurn) and found.deleted:
             wanted = found.request
             cause = request_id(request)
@@ -159,8 +163,17 @@ class ResponseHandlers:
     async def input_items(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}/input_items`."""
         wanted = paging(request.query_params)
-        found = await self._ports.store.response(caller(request), response_id(request))
+        found = await self._seen(request)
         return answered(page_of(asked_items(found.request), wanted))
+
+    async def _seen(self, request: Request, *, deleted: bool = False) -> ClosedTurn | Running:
+        """Give a response to read: one's own, or to an admin anybody's of the tenant."""
+        about = response_id(request)
+        found = await self._ports.store.response(
+            caller(request), about, others=True, deleted=deleted
+        )
+        await self._ports.acts.meet(request, found.request.owner)
+        return found
 
     async def _delete(self, of: Requested, cause: str, *, for_ever: bool) -> None:
         changes, parent = self._ports.changes, of.previous_response_id
@@ -181,6 +194,7 @@ class ResponseHandlers:
         wanted = await self._ports.admission.resolved(who, wanted)
         check_pairs(wanted)
         if wanted.background:
+            await self._ports.admission.check_previous(who, wanted)
             head = partial(self._ports.admission.head, who, wanted)
             wanted = await self._ports.check.passed(who, wanted, head)
         return await self._ports.admission.placed(who, wanted)
