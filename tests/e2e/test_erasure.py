@@ -28,7 +28,7 @@ def open_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> G
 @pytest.fixture
 async def open_api(api: Api, open_stack: Stack) -> Api:
     """The API of that stack."""
-    return api.under(open_stack.url)
+    return api.under(open_stack.url).of(open_stack.bearer)
 
 
 async def test_the_database_never_has_what_was_said_and_after_a_purge_nobody_has(
