@@ -11,6 +11,7 @@ from turnwire_chassis.broker import ask
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
+from turnwire_chassis.keeping.retention import KEEPS_ALL
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.ids import ResponseId
@@ -79,7 +80,7 @@ async def stores(client: Client, nats_url: str, turns: list[ResponseId]) -> Asyn
         answering = Answering(nats_url, f"store-{number}", 64)
         feeds = JetStreamFeeds(client, 1, "nobody")
         to = Connections(client, log, output, keys, feeds, generations)
-        bind(answering, to, RecentTurns(LARGE))
+        bind(answering, to, RecentTurns(LARGE), KEEPS_ALL)
         await answering.start()
         started.append(answering)
     await generations.views(0).advance(await JetStreamFeeds(client, 1, "nobody").end())

@@ -64,6 +64,7 @@ class Machine:
             **{name: value for name, value in os.environ.items() if "TURNWIRE_" not in name},
             "TURNWIRE_NATS_URL": self.nats_url,
             "TURNWIRE_MONGODB_URL": self.mongodb_url,
+            "TURNWIRE_RETENTION_DAYS": "0",
             # Only the first one reports its health.
             "TURNWIRE_HEALTH_PORT": str(0 if self.stores else self.health_port),
         }
@@ -76,10 +77,9 @@ class Machine:
     async def health(self) -> int:
         """Give the status of the health check; 0 when nothing answers."""
         try:
-            answer = await get(f"http://{LOOPBACK}:{self.health_port}/healthz")
+            return (await get(f"http://{LOOPBACK}:{self.health_port}/healthz")).status
         except NoAnswerError:
             return 0
-        return answer.status
 
     async def append(self, *events: AnyEvent | AnyConversationEvent) -> None:
         """Append events, and know of them."""

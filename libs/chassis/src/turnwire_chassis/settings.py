@@ -109,6 +109,18 @@ class ServiceSettings(BrokerSettings):
     )
 
 
+class RetentionSettings(ServiceSettings):
+    """What the services can be told that keep or read responses; all must be told the same."""
+
+    retention_days: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Days that a response is kept from its `created_at` on, fractions allowed; 0: "
+        "for ever. What is in a conversation stays until that is deleted.",
+    )
+
+
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 ReadT = TypeVar("ReadT")
 

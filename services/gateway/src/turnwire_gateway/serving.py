@@ -18,6 +18,7 @@ from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
+from turnwire_chassis.keeping.retention import retention_of
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.turn_ended import TurnEnded
@@ -112,6 +113,7 @@ def _rules(settings: GatewaySettings) -> Rules:
         prompts=settings.templates,
         servers=settings.tool_servers,
         sealing=sealing,
+        retention=retention_of(settings.retention_days, _now_ms),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.api_keys.pepper import parse_pepper
-from turnwire_chassis.settings import ServiceSettings, SettingsError, read_file
+from turnwire_chassis.settings import RetentionSettings, SettingsError, read_file
 from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
 from turnwire_chassis.tool_servers.sealing import Sealer
 from turnwire_gateway.credentials.oidc.config import Oidc, is_safe_url
@@ -15,7 +15,7 @@ from turnwire_gateway.limiting.allowances import Allowances, parse_allowances
 from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(RetentionSettings):
     """Settings of the gateway."""
 
     host: str = Field(default="127.0.0.1", description="The address the API listens on.")

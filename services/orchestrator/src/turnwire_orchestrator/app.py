@@ -23,6 +23,7 @@ from turnwire_chassis.jetstream.topology import (
     last_sequence,
     orchestrator_consumer,
 )
+from turnwire_chassis.keeping.retention import retention_of
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
@@ -105,14 +106,22 @@ def _ports(
         log=JetStreamEventLog(client, jetstream),
         output=JetStreamOutputLog(client, jetstream),
         backend=backends,
-        histories=StoreHistories(client, settings.history_cache_bytes),
+        histories=StoreHistories(
+            client,
+            settings.history_cache_bytes,
+            retention_of(settings.retention_days, _now_ms),
+        ),
         guard=GuardService(client, settings.guard_timeout_s),
         tools=ToolRunners(client, settings.tool_list_timeout_s),
         meter=Gateways(client),
         policy=_policy(settings),
-        now_ms=lambda: time.time_ns() // 1_000_000,
+        now_ms=_now_ms,
         claim=f"{os.getpid()}-{uuid.uuid4().hex}",
     )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 async def _listen(client: Client, handlers: TurnHandlers) -> None:

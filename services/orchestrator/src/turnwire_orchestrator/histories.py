@@ -5,6 +5,7 @@ from collections import OrderedDict
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
+from turnwire_chassis.keeping.retention import KEEPS_ALL, Retention
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import (
@@ -32,9 +33,10 @@ class StoreHistories:
     request that was made after it.
     """
 
-    def __init__(self, client: Client, most_bytes: int) -> None:
-        """Keep at most `most_bytes` of encoded items."""
+    def __init__(self, client: Client, most_bytes: int, retention: Retention = KEEPS_ALL) -> None:
+        """Keep at most `most_bytes` of encoded items, and nothing that `retention` does not."""
         self._client = client
+        self._retention = retention
         self._most_bytes = most_bytes
         self._bytes = 0
         self._changes = 0
@@ -45,7 +47,7 @@ class StoreHistories:
         """See `Histories.past`."""
         self._forget_what_changed_unheard()
         past = self._recent.get((tenant, response_id))
-        if past is None:
+        if past is None or self._retention.is_over(past.oldest):
             past = await self._from_store(tenant, response_id, reader)
         else:
             self._recent.move_to_end((tenant, response_id))

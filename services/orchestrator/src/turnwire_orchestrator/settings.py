@@ -6,11 +6,11 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from turnwire_chassis.settings import ServiceSettings, read_file
+from turnwire_chassis.settings import RetentionSettings, read_file
 from turnwire_orchestrator.servers import APIS, Server, read_servers
 
 
-class OrchestratorSettings(ServiceSettings):
+class OrchestratorSettings(RetentionSettings):
     """Settings of the orchestrator; whoever holds them has valid backends."""
 
     backend_url: str = Field(

@@ -14,6 +14,7 @@ from turnwire_chassis.health import HealthServer
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
+from turnwire_chassis.keeping.retention import Retention, retention_of
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import (
@@ -34,7 +35,10 @@ from turnwire_store.recalling.currency import Currency
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.recalling.recent import RecentTurns
 from turnwire_store.removing.erasure import Erasure, Ground
+from turnwire_store.removing.expiry import CAUSE, Expiry
+from turnwire_store.removing.jetstream_request_log import JetStreamRequestLog
 from turnwire_store.removing.jetstream_tenant_log import JetStreamTenantLog
+from turnwire_store.removing.purge import Purge
 from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.settings import StoreSettings
 from turnwire_store.views import Generations
@@ -63,13 +67,17 @@ async def serve(settings: StoreSettings) -> None:
         answering = Answering(
             settings.nats_url, "store", _QUESTIONS_AT_ONCE, settings.broker_access
         )
-        handlers = bind(answering, to, recent)
+        retention = retention_of(settings.retention_days, now_ms)
+        handlers = bind(answering, to, recent, retention)
+        purge = Purge(to.event_log, to.output_log, now_ms, CAUSE)
+        expiry = Expiry(JetStreamRequestLog(to.client), purge, retention)
         projector = Projector(ProjectorPorts(to.event_log, to.feeds, to.generations, recent))
         checks = {"broker": answering.reachable, "mongodb": handlers.check_database}
         health = HealthServer(settings.health_host, settings.health_port, checks)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(projector.run())
+                tasks.create_task(expiry.run())
                 tasks.create_task(health.run())
                 await answering.start()
         finally:
@@ -81,7 +89,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def bind(answering: Answering, to: Connections, recent: RecentTurns) -> Handlers:
+def bind(
+    answering: Answering, to: Connections, recent: RecentTurns, retention: Retention
+) -> Handlers:
     """Say what is answered, and from what; changes of turns are heard before questions are."""
 
     def changed(subject: str) -> None:
@@ -91,7 +101,7 @@ def bind(answering: Answering, to: Connections, recent: RecentTurns) -> Handlers
     for subject in subjects.TURN_CHANGES:
         answering.hear(subject, changed)
     currency = Currency(to.feeds, to.generations, recent, lambda: answering.connections)
-    recall = Recall(to.event_log, to.generations, recent, currency)
+    recall = Recall(to.event_log, to.generations, recent, currency, retention)
     ground = Ground(
         JetStreamTenantLog(to.client), to.event_log, to.output_log, to.keys, currency, now_ms
     )

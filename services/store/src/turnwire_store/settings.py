@@ -5,11 +5,11 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from turnwire_chassis.settings import ServiceSettings
+from turnwire_chassis.settings import RetentionSettings
 from turnwire_store.sealing.view_key import MasterKeys
 
 
-class StoreSettings(ServiceSettings):
+class StoreSettings(RetentionSettings):
     """The settings of the store."""
 
     mongodb_url: str = Field(

@@ -95,8 +95,10 @@ class StoredTurn(Struct, frozen=True):
     parent_place: Place | None
     """Where the parent probably stands; `None`: look it up by its id."""
     turn: bytes
-    """`ClosedTurn` as JSON; nothing, of a turn that was deleted for ever."""
+    """`ClosedTurn` as JSON; nothing, of a turn that is gone for ever."""
     deleted: bool = False
+    created_at: int = 0
+    """Unix time in milliseconds."""
 
 
 class Kin(Struct, frozen=True):
@@ -137,7 +139,9 @@ def stored(view: View) -> StoredTurn:
     """Give what a reader would find after `view` was written."""
     place = parent_place(view.place, view.fork)
     turn = view.turn.encode()
-    return StoredTurn(view.response_id, view.tenant, view.parent, place, turn, view.deleted)
+    return StoredTurn(
+        view.response_id, view.tenant, view.parent, place, turn, view.deleted, view.created_at
+    )
 
 
 class ConversationViews(Protocol):

@@ -59,11 +59,7 @@ class Admission:
             case Unborn():
                 return None
             case Erased() | ClosedTurn(deleted=True):
-                raise conflict(
-                    "idempotency_key_spent",
-                    "The response to this Idempotency-Key was not stored, or was deleted. Use a "
-                    "new key to ask again.",
-                )
+                raise key_spent()
             case _ if turn.request.fingerprint != request.fingerprint:
                 raise conflict(
                     "idempotency_key_reused",
@@ -129,6 +125,15 @@ class Admission:
             return request
         found = await self._register.find(caller, request.conversation, param="conversation")
         return replace(request, previous_response_id=await self._register.ended_head(found))
+
+
+def key_spent() -> ApiError:
+    """A request comes again whose answer is gone (HTTP 409)."""
+    return conflict(
+        "idempotency_key_spent",
+        "The response to this Idempotency-Key was not stored, or is no longer kept. Use a new key "
+        "to ask again.",
+    )
 
 
 def keyed(request: Requested, key: str, body: bytes) -> Requested:

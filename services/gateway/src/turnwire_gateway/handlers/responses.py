@@ -9,13 +9,14 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from turnwire_chassis.keeping.retention import counted_from
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import new_response_id
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.response import closed_response, running_response
-from turnwire_gateway.admitting.admission import Admission, keyed
+from turnwire_gateway.admitting.admission import Admission, key_spent, keyed
 from turnwire_gateway.admitting.input_check import InputCheck
 from turnwire_gateway.answers.errors import ApiError, in_progress, invalid
 from turnwire_gateway.answers.feed import Feed
@@ -78,7 +79,7 @@ class ResponseHandlers:
         )
         if (key := _idempotency_key(request)) is not None:
             wanted = keyed(wanted, key, body)
-        before = await self._ports.admission.repeated(wanted)
+        before = await self._before(wanted)
         known = before is not None
         wanted = await limits.create(before or wanted, known=known)
         wanted = wanted if known else await self._settled(who, wanted)
@@ -180,6 +181,13 @@ class ResponseHandlers:
             await changes.purge(of.tenant, of.response_id, cause, parent=parent)
         else:
             await changes.delete(of.tenant, of.response_id, cause)
+
+    async def _before(self, wanted: Requested) -> Requested | None:
+        """Give the same request that came before; raises `ApiError` (409)."""
+        before = await self._ports.admission.repeated(wanted)
+        if before is not None and self._ports.rules.retention.is_over(counted_from(before)):
+            raise key_spent()
+        return before
 
     async def _settled(self, who: Caller, wanted: Requested) -> Requested:
         """Give the request as it is to be appended."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
+from turnwire_chassis.keeping.retention import KEEPS_ALL, Retention
 from turnwire_chassis.tool_servers.registry import Registry
 from turnwire_chassis.tool_servers.sealing import Purpose, Sealer
 from turnwire_contracts.events import VERSIONS, Item, Requested
@@ -83,6 +84,8 @@ class Rules(Struct, frozen=True):
     """The MCP servers that requests may name by their label alone."""
     sealing: Sealing | None = None
     """Without it, requests cannot bring secrets of MCP servers."""
+    retention: Retention = KEEPS_ALL
+    """How long what was asked is kept."""
 
 
 def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:

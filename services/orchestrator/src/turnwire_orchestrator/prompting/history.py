@@ -50,6 +50,8 @@ class Past(msgspec.Struct, frozen=True):
     """For each of its calls that nobody has answered yet, the answer that it was cancelled."""
     plain: bool = True
     """Whether every known backend takes all of its items."""
+    oldest: int | None = None
+    """When the first turn among them was made whose time ends, in Unix milliseconds."""
 
     def lineage(self) -> Iterator["Past"]:
         """Walk from this turn to the first."""
@@ -87,7 +89,16 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         tuple(map(_kept, filter(_is_remembered, turn.said))),
         _unanswered(items),
         all(map(is_plain, items)),
+        _oldest(turn.request, parent),
     )
+
+
+def _oldest(request: Requested, parent: Past | None) -> int | None:
+    """What is in a conversation has no end."""
+    before = parent.oldest if parent else None
+    if request.conversation is not None:
+        return before
+    return request.at if before is None else min(before, request.at)
 
 
 def _answering(parent: Past | None, items: list[Item]) -> list[Item]:

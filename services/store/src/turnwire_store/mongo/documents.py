@@ -24,7 +24,7 @@ SCHEMA: Final = 3
 """A later schema is a new generation: `python -m turnwire_store rebuild`."""
 
 READ_FIELDS: Final = dict.fromkeys(
-    ("tenant", "parent", "chain", "depth", "fork", "turn", "deleted"), 1
+    ("tenant", "parent", "chain", "depth", "fork", "turn", "deleted", "created_at"), 1
 )
 """What a reader needs of a document, beside its `_id`."""
 
@@ -84,6 +84,7 @@ def to_stored(document: Document) -> StoredTurn:
         _parent_place(document),
         document["turn"].encode(),
         document.get("deleted", False),
+        _milliseconds(document["created_at"]),
     )
 
 
@@ -153,3 +154,8 @@ def _parent_place(document: Document) -> Place | None:
 
 def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _milliseconds(time: datetime) -> int:
+    # MongoDB keeps UTC, and the driver tells it without a zone.
+    return round(time.replace(tzinfo=UTC).timestamp() * 1000)

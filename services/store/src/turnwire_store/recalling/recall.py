@@ -10,9 +10,10 @@ import msgspec
 import structlog
 
 from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.keeping.retention import KEEPS_ALL, Retention
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import Purged
-from turnwire_contracts.ids import ResponseId, TenantId, is_response_id
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, is_response_id
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn import (
     ClosedTurn,
@@ -32,6 +33,18 @@ from turnwire_store.views import Generations, Place, StoredTurn, ViewsUnavailabl
 log = structlog.get_logger()
 
 
+class _Asked(msgspec.Struct):
+    conversation: ConversationId | None = None
+
+
+class _Times(msgspec.Struct):
+    request: _Asked
+
+
+_TIMES = msgspec.json.Decoder(_Times)
+"""Of a `ClosedTurn`, what tells whether its time ends at all."""
+
+
 class Recall:
     """Knows where turns are kept."""
 
@@ -41,12 +54,17 @@ class Recall:
         generations: Generations,
         recent: RecentTurns,
         currency: Currency,
+        retention: Retention = KEEPS_ALL,
     ) -> None:
-        """Read from the first three; `currency` tells whether the middle ones can be believed."""
+        """Read from the first three; `currency` tells whether the middle ones can be believed.
+
+        What `retention` keeps no longer is told as purged, whether or not it is already.
+        """
         self._log = event_log
         self._generations = generations
         self._recent = recent
         self._currency = currency
+        self._retention = retention
 
     async def turn(self, tenant: TenantId, response_id: ResponseId) -> StoredTurn | Running | None:
         """Give a turn that has ended, deleted or not; or that it runs; or nothing.
@@ -58,12 +76,14 @@ class Recall:
             return None
         known = await self._known(response_id)
         if known is None:
-            return await self._from_log(tenant, response_id)
-        return known if known.tenant == tenant else None
+            told = await self._from_log(tenant, response_id)
+            return self._kept(told) if isinstance(told, StoredTurn) else told
+        return self._kept(known) if known.tenant == tenant else None
 
     async def recent(self, response_id: ResponseId) -> StoredTurn | None:
         """Give a turn that is in memory, whosever it is."""
-        return self._recent.get(response_id) if await self._currency.holds() else None
+        turn = self._recent.get(response_id) if await self._currency.holds() else None
+        return self._kept(turn) if turn is not None else None
 
     async def segment(self, end: Place, length: int) -> list[StoredTurn]:
         """Give views of one chain up to `end`, newest first; none if they cannot be reached.
@@ -82,7 +102,17 @@ class Recall:
         right = [turn for turn in turns if not self._recent.is_outdated(turn.response_id)]
         for turn in reversed(right):
             self._recent.put(turn, mark)
-        return right
+        return [self._kept(turn) for turn in right]
+
+    def _kept(self, turn: StoredTurn) -> StoredTurn:
+        """Give a turn as it is told now: one whose time is over has no content."""
+        if not turn.turn or not self._retention.is_over(turn.created_at):
+            return turn
+        # Most are not so old, and need not be looked into.
+        request = _TIMES.decode(turn.turn).request
+        if request.conversation is not None:
+            return turn
+        return msgspec.structs.replace(turn, turn=b"", deleted=True)
 
     async def _known(self, response_id: ResponseId) -> StoredTurn | None:
         if not await self._currency.holds():
@@ -152,4 +182,5 @@ def _stored(turn: ClosedTurn) -> StoredTurn:
         parent_place=None,
         turn=msgspec.json.encode(turn),
         deleted=turn.deleted,
+        created_at=request.at,
     )

@@ -69,7 +69,9 @@ async def _visible(recall: Recall, kin: Kin, asked: AskForTree) -> StoredTurn | 
         return None
     # Not from the view alone: it may have been deleted, restored or purged just now.
     turn = await recall.turn(asked.tenant, kin.response_id)
-    if not isinstance(turn, StoredTurn) or (turn.deleted and not asked.include_deleted):
+    if not isinstance(turn, StoredTurn) or not turn.turn:
+        return None
+    if turn.deleted and not asked.include_deleted:
         return None
     return turn
 

@@ -6,7 +6,7 @@ so whoever begins again finds only what is left.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -20,23 +20,18 @@ from turnwire_contracts.conversation_events import (
     ConversationPurged,
 )
 from turnwire_contracts.events import (
-    VERSIONS,
     AnyEvent,
-    CancelRequested,
     ItemsAdded,
     Purged,
     Requested,
 )
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
-from turnwire_contracts.json_values import JSON
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import AskForErasure, ErasureStep
-from turnwire_contracts.turn import ImpossibleEventError, Refused, Sampling, Screening, Unborn, fold
 from turnwire_store.recalling.currency import Currency
+from turnwire_store.removing.purge import Purge
 from turnwire_store.sealing.view_keys import ViewKeys
 
 _CAUSE: Final = "erasure"
-
-Done = Literal["purged", "purged before", "running"]
 
 
 class TurnEntry(Struct, frozen=True):
@@ -88,6 +83,7 @@ class Erasure:
     def __init__(self, ground: Ground) -> None:
         """Stand on `ground`."""
         self._ground = ground
+        self._purge = Purge(ground.log, ground.output, ground.now_ms, _CAUSE)
 
     async def step(self, asked: AskForErasure) -> ErasureStep:
         """Purge what stands on the next page of the log, and cancel what runs.
@@ -106,7 +102,7 @@ class Erasure:
         if not page:
             return ErasureStep(None)
         ids = [entry.response_id for entry in page if _is_of(entry.event, asked)]
-        done = [await self._turn(asked.tenant, one) for one in dict.fromkeys(ids)]
+        done = [await self._purge.turn(asked.tenant, one) for one in dict.fromkeys(ids)]
         return ErasureStep(page[-1].sequence, done.count("purged"), done.count("running"))
 
     async def _conversations(self, asked: AskForErasure) -> ErasureStep:
@@ -118,34 +114,6 @@ class Erasure:
         ids = [entry.conversation_id for entry in page if _conversation_is_of(entry.event, asked)]
         purged = [await self._conversation(asked.tenant, one) for one in dict.fromkeys(ids)]
         return ErasureStep(page[-1].sequence, sum(purged))
-
-    async def _turn(self, tenant: TenantId, response_id: ResponseId) -> Done:
-        """Purge a turn, or cancel it if it runs."""
-        log = self._ground.log
-        about: JSON = {
-            "tenant": tenant,
-            "response_id": response_id,
-            "at": self._ground.now_ms(),
-            "cause": _CAUSE,
-        }
-        try:
-            events = [each.event for each in await log.read(tenant, response_id)]
-            turn = fold(events)
-        except (UnreadableEventError, ImpossibleEventError):
-            events, turn = [], Unborn()
-        if any(isinstance(event, Purged) for event in events):
-            # The projection is about to erase it.
-            return "purged before"
-        if isinstance(turn, Screening | Sampling | Refused):
-            v = VERSIONS["cancel_requested"]
-            await log.append(CancelRequested(v=v, **about, reason="asked"), None)
-            return "running"
-        parents = [one for one in events if isinstance(one, Requested | ItemsAdded)]
-        parent = parents[0].previous_response_id if parents else None
-        purged = Purged(v=VERSIONS["purged"], **about, previous_response_id=parent)
-        await log.append(purged, None)
-        await self._ground.output.forget(TurnKey(tenant, response_id))
-        return "purged"
 
     async def _conversation(self, tenant: TenantId, conversation_id: ConversationId) -> bool:
         """Purge a conversation; tells whether it was not before."""
