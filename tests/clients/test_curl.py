@@ -110,5 +110,6 @@ async def _post(programs: Programs, body: dict[str, Any], *options: str) -> str:
 
 
 async def _curl(programs: Programs, path: str, *options: str) -> str:
-    url = programs.environment["TURNWIRE_URL"]
-    return await programs.run("curl", "--silent", "--no-buffer", *options, f"{url}{path}")
+    url, key = programs.environment["TURNWIRE_URL"], programs.environment["TURNWIRE_TOKEN"]
+    shown = ("--header", f"Authorization: Bearer {key}")
+    return await programs.run("curl", "--silent", "--no-buffer", *shown, *options, f"{url}{path}")

@@ -108,7 +108,7 @@ async def test_sdks_and_sockets_are_refused_alike(
         with pytest.raises(BadRequestError) as raised:
             await client.responses.create(model=MODEL, input="zz-input", stream=stream)
         assert raised.value.code == "content_filter"
-    async with connected(stack.url) as socket:
+    async with connected(stack.url, stack.bearer) as socket:
         (event,) = await socket.turn(model=MODEL, input="zz-input")
     assert (event["type"], event["status"]) == ("error", 400)
     check_refusal(event["error"])

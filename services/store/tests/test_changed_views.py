@@ -128,7 +128,8 @@ async def test_a_removed_turn_is_gone_and_its_place_is_free(views: Views) -> Non
 
     assert await views.find(turn_id(1)) is None
     standings = await views.standings([turn_id(0), turn_id(1)])
-    assert standings == {turn_id(0): Standing(1, Place(turn_id(0), 0), None, CONVERSATION_ID)}
+    left = Standing(1, Place(turn_id(0), 0), None, CONVERSATION_ID, OWNER)
+    assert standings == {turn_id(0): left}
     await views.write([view(1)])
     assert await views.find(turn_id(1)) == stored(view(1))
 

@@ -131,6 +131,22 @@ def test_batches_crashes_redelivery_and_lost_memory_change_nothing(
     assert shaken == calm
 
 
+async def test_a_purge_further_on_in_the_log_does_nothing_before_it_is_told() -> None:
+    # A change that comes before its turn's end finds no view, and looks into the log.
+    first, second = {"response_id": turn_id(0)}, {"response_id": turn_id(1)}
+    log: Log = [
+        examples.requested(**first),
+        examples.deleted(**first),
+        examples.closed(**first),
+        examples.requested(**second, previous_response_id=turn_id(0)),
+        examples.closed(**second),
+        examples.purged(**first),
+    ]
+    at_once = (await project(await appended(log))).only
+    in_parts = (await project(await appended(log, repeat(2)))).only
+    assert told(in_parts) == told(at_once)
+
+
 @given(logs())
 def test_views_say_what_the_log_says(log: Log) -> None:
     views, _ = asyncio.run(projected(log))

@@ -5,7 +5,7 @@ import pytest
 
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
@@ -205,6 +205,42 @@ async def test_a_history_with_a_missing_turn_is_missing(
     await append(log, orphan, closed())
 
     assert await history(handlers, orphan.response_id) == Missing()
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "deleted for ever"])
+async def test_nobody_comes_to_anothers_turns_by_a_turn_of_ones_own_that_was_refused(
+    log: MemoryFeeds, handlers: Handlers, *, kept: bool
+) -> None:
+    ids = await conversation(log, 2)
+    refused, after = fresh_id(), fresh_id()
+    bob = OwnerId("bob")
+    for one, previous in ((refused, ids[1]), (after, refused)):
+        asked = requested(response_id=one, owner=bob, previous_response_id=previous)
+        await append(log, asked, closed(response_id=one))
+    if kept:
+        assert await history(handlers, refused) == Missing()
+    else:
+        await append(log, purged(response_id=refused, previous_response_id=ids[1]))
+    assert await history(handlers, after) == Missing()
+
+
+async def test_a_turn_of_an_admin_in_a_users_conversation_is_part_of_its_history(
+    log: MemoryFeeds, handlers: Handlers
+) -> None:
+    places: list[ResponseId] = []
+    for owner in ("ada", "root", "ada"):
+        one, previous = fresh_id(), places[-1] if places else None
+        asked = requested(
+            response_id=one,
+            owner=OwnerId(owner),
+            conversation=CONVERSATION_ID,
+            previous_response_id=previous,
+        )
+        await append(log, asked, closed(response_id=one))
+        places.append(one)
+    told = await history(handlers, places[-1])
+    assert isinstance(told, History)
+    assert [turn.request.response_id for turn in told.turns] == places
 
 
 async def test_without_a_database_the_log_answers_everything(log: MemoryFeeds) -> None:

@@ -1,6 +1,6 @@
 """Where turns stand."""
 
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import OwnerId, ResponseId
 from turnwire_store.projecting.placement import Placed, Placement
 from turnwire_store.views import Place, Standing
 from turnwire_testing.examples import CONVERSATION_ID, fresh_conversation_id
@@ -60,6 +60,16 @@ def test_a_branch_belongs_to_the_conversation_of_its_parent() -> None:
 
     assert branch.conversation == CONVERSATION_ID
     assert placement.place(THIRD, SECOND, 3).conversation == CONVERSATION_ID
+
+
+def test_only_in_a_conversation_a_turn_stands_below_another_users() -> None:
+    placement = Placement(limit=10)
+    placement.learn({FIRST: Standing(1, Place(FIRST, 0), None, CONVERSATION_ID, OwnerId("ada"))})
+    bob = OwnerId("bob")
+
+    assert placement.place(SECOND, FIRST, 2, None, bob) == Placed(Place(SECOND, 0))
+    inside = placement.place(THIRD, FIRST, 3, CONVERSATION_ID, bob)
+    assert inside == Placed(Place(FIRST, 1), None, CONVERSATION_ID)
 
 
 def test_a_turn_made_in_another_conversation_belongs_to_that_one() -> None:

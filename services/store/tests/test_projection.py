@@ -32,14 +32,15 @@ def turn_id(number: int) -> ResponseId:
 
 @st.composite
 def logs(draw: st.DrawFn) -> Log:
-    """Turns whose events mix; a parent may be any turn, ended or not, or one that never was."""
+    """Turns whose events mix; a parent may be any turn, ended or not, another's, or a stray one."""
     waiting: list[Log] = []
     for number in range(draw(st.integers(1, 10))):
         parent = draw(st.none() | st.integers(0, number - 1) if number else st.none())
         stray = draw(st.integers(0, 9)) == 0
         about = {"response_id": turn_id(number), "cause": f"c{number}"}
         previous = turn_id(999) if stray else None if parent is None else turn_id(parent)
-        events: Log = [requested(**about, previous_response_id=previous)]
+        owner = draw(st.sampled_from(["ada", "ada", "ada", "bob"]))
+        events: Log = [requested(**about, owner=owner, previous_response_id=previous)]
         if draw(st.booleans()):
             abandoned = {"abandoned": [message("lost")], "cuts": [["B"]]}
             events.append(taken_over(**about, **abandoned))
@@ -107,7 +108,7 @@ def test_the_first_child_continues_the_chain_of_its_parent_and_others_start_thei
         before = {one.request.response_id for one in ended_turns(log)[:number]}
         parent = views[view.parent] if view.parent is not None and view.parent in before else None
         own = Place(view.response_id, 0)
-        if parent is None:
+        if parent is None or parent.owner != view.owner:
             assert (view.place, view.fork) == (own, None)
         elif parent.response_id in heirs:
             assert (view.place, view.fork) == (own, parent.place)
@@ -155,6 +156,8 @@ def naive_history(
     turns: list[ClosedTurn] = []
     while wanted is not None:
         if wanted not in known:
+            return None
+        if turns and turns[0].request.owner != known[wanted].request.owner:
             return None
         turns.insert(0, known[wanted])
         wanted = known[wanted].request.previous_response_id

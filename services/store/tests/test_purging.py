@@ -103,7 +103,7 @@ async def test_the_chain_goes_on_where_a_purged_turn_was(standings: int, size: i
     views = (await project(feeds, limits=Limits(standings=standings))).only
 
     assert await views.standings([turn_id(1)]) == {
-        turn_id(1): Standing(2, Place(turn_id(1), 0), turn_id(3))
+        turn_id(1): Standing(2, Place(turn_id(1), 0), turn_id(3), owner=examples.OWNER)
     }
 
 

@@ -112,11 +112,12 @@ async def test_what_an_earlier_version_wrote_is_read_and_then_sealed(database_ur
         await database["responses"].update_many({}, plain)
         await database["checkpoints"].update_one({}, {"$unset": {"sealed": ""}})
         read = await generations.views(0).find(view(1, "acme").response_id)
-        views = await MongoGenerations(database_url, keys).prepare(0)
-        again = await views.find(view(1, "acme").response_id)
+        later = MongoGenerations(database_url, keys)
+        again = await (await later.prepare(0)).find(view(1, "acme").response_id)
         assert read == again
         assert read is not None
         assert CANARY not in str(await database["responses"].find({}).to_list(None))
+        await later.close()
         await generations.close()
 
 

@@ -85,8 +85,8 @@ async def test_standings_tell_places_and_heirs(views: Views) -> None:
     standings = await views.standings([turn_id(0), turn_id(1), turn_id(2)])
 
     assert standings == {
-        turn_id(0): Standing(1, Place(turn_id(0), 0), turn_id(1)),
-        turn_id(1): Standing(2, Place(turn_id(0), 1), None),
+        turn_id(0): Standing(1, Place(turn_id(0), 0), turn_id(1), owner=OWNER),
+        turn_id(1): Standing(2, Place(turn_id(0), 1), None, owner=OWNER),
     }
 
 

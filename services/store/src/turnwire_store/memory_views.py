@@ -153,7 +153,7 @@ class MemoryViews:
     def _standing(self, response_id: ResponseId) -> Standing:
         view = self.written[response_id]
         heir = self._at.get(Place(view.place.chain, view.place.depth + 1))
-        return Standing(view.sequence, view.place, heir, view.conversation)
+        return Standing(view.sequence, view.place, heir, view.conversation, view.owner)
 
 
 class MemoryGenerations:

@@ -4,7 +4,8 @@ A turn has a *place*: a chain and a depth in it. The first child of a turn conti
 later child starts a chain of its own, so a linear conversation is one range of one chain. Places
 are hints that make reading fast: who descends from whom is said by `parent` alone.
 
-A turn belongs to a conversation if it was made in it, or branches off from a turn that does.
+A turn belongs to a conversation if it was made in it, or branches off from a turn that does. One
+that names another user's turn as its parent descends from nothing: it was refused, or ended before.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -36,6 +37,7 @@ class Standing(Struct, frozen=True):
     place: Place
     heir: ResponseId | None
     conversation: ConversationId | None = None
+    owner: OwnerId | None = None
 
 
 class View(Struct, frozen=True):

@@ -31,7 +31,7 @@ READ_FIELDS: Final = dict.fromkeys(
 KIN_FIELDS: Final = dict.fromkeys(
     ("seq", "parent", "chain", "depth", "fork", "conversation", "model"), 1
 )
-STANDING_FIELDS: Final = dict.fromkeys(("seq", "chain", "depth", "conversation"), 1)
+STANDING_FIELDS: Final = dict.fromkeys(("seq", "chain", "depth", "conversation", "owner"), 1)
 REVISABLE_FIELDS: Final = dict.fromkeys(("tenant", "seq", "revised", "turn"), 1)
 
 _SEQUENCE_DIGITS = 20
@@ -102,7 +102,9 @@ def to_kin(document: Document) -> Kin:
 
 def to_standing(document: Document, heir: ResponseId | None) -> Standing:
     """Read where a turn stands; `heir` is what continues its chain."""
-    return Standing(document["seq"], place_in(document), heir, document.get("conversation"))
+    return Standing(
+        document["seq"], place_in(document), heir, document.get("conversation"), document["owner"]
+    )
 
 
 def to_revisable(document: Document) -> Revisable:

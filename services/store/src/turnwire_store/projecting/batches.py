@@ -143,14 +143,17 @@ class Batches:
 
     async def _erase_turn(self, of: Change | PurgedTurn) -> DeadLetter | None:
         try:
-            await erase_turn(self._ports.log, of.event.tenant, of.event.response_id)
+            event = of.event
+            await erase_turn(self._ports.log, event.tenant, event.response_id, of.entry.sequence)
         except UnreadableEventError as error:
             return dead_letter(of.entry, error)
         return None
 
     async def _erase_conversation(self, gone: Gone) -> DeadLetter | None:
         try:
-            await erase_conversation(self._ports.log, gone.tenant, gone.conversation_id)
+            await erase_conversation(
+                self._ports.log, gone.tenant, gone.conversation_id, gone.entry.sequence
+            )
         except UnreadableEventError as error:
             return dead_letter(gone.entry, error)
         return None

@@ -8,24 +8,27 @@ from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 
 
-async def erase_turn(log: EventLog, tenant: TenantId, response_id: ResponseId) -> None:
+async def erase_turn(log: EventLog, tenant: TenantId, response_id: ResponseId, told: int) -> None:
     """Erase a turn if it is purged, what came after that included; doing it again is fine.
 
+    A purge that stands behind the sequence `told` is not told yet, and so is nothing before it.
     Raises `LogUnavailableError`, `UnreadableEventError`.
     """
-    await _erase(log, await log.read(tenant, response_id))
+    await _erase(log, await log.read(tenant, response_id), told)
 
 
 async def erase_conversation(
-    log: EventLog, tenant: TenantId, conversation_id: ConversationId
+    log: EventLog, tenant: TenantId, conversation_id: ConversationId, told: int
 ) -> None:
     """Erase a conversation's own events if it is purged, like those of a turn."""
-    await _erase(log, await log.read_conversation(tenant, conversation_id))
+    await _erase(log, await log.read_conversation(tenant, conversation_id), told)
 
 
-async def _erase(log: EventLog, recorded: Sequence[Recorded | RecordedConversation]) -> None:
+async def _erase(
+    log: EventLog, recorded: Sequence[Recorded | RecordedConversation], told: int
+) -> None:
     purges = [one for one in recorded if isinstance(one.event, Purged | ConversationPurged)]
-    if not purges:
+    if not purges or purges[0].sequence > told:
         return
     # Newest first: broken off anywhere, what remains can still be read.
     for one in reversed(recorded):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from turnwire_contracts.ids import ConversationId, ResponseId
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId
 from turnwire_store.views import Place, Standing
 
 
@@ -45,15 +45,22 @@ class Placement:
         parent: ResponseId | None,
         sequence: int,
         conversation: ConversationId | None = None,
+        owner: OwnerId | None = None,
     ) -> Placed:
         """Place a turn that ended at `sequence`, beside its parent's chain if that goes on already.
 
         A turn that was not made in a `conversation` belongs to that of its parent. A parent that
-        neither was placed nor learned is gone: its child starts anew.
+        neither was placed nor learned is gone: its child starts anew. So does a branch of another
+        `owner`: only in a conversation a turn may follow another user's.
         """
         above = self._standings.get(parent) if parent is not None else None
         # The views may know more than the log said up to here, when they are written again.
-        if parent is None or above is None or above.sequence > sequence:
+        if (
+            parent is None
+            or above is None
+            or above.sequence > sequence
+            or (conversation is None and owner != above.owner)
+        ):
             placed = Placed(Place(response_id, 0), None, conversation)
         else:
             conversation = conversation or above.conversation
@@ -64,7 +71,9 @@ class Placement:
                 self._standings.move_to_end(parent)
             else:
                 placed = Placed(Place(response_id, 0), above.place, conversation)
-        self._standings[response_id] = Standing(sequence, placed.place, None, placed.conversation)
+        self._standings[response_id] = Standing(
+            sequence, placed.place, None, placed.conversation, owner
+        )
         return placed
 
     def forget(self) -> None:

@@ -124,6 +124,7 @@ class Projection:
             request.previous_response_id,
             ended.sequence,
             request.conversation,
+            request.owner,
         )
         return View(
             response_id=request.response_id,

@@ -2,13 +2,17 @@
 
 Parents decide what belongs to a history, places only where to look: a turn that is not where it
 should be is looked up by its id.
+
+A turn may say that it continues another user's and have ended before anybody checked that. Only in
+a conversation, to which its gateway let it, does a turn descend from another user's.
 """
 
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import Running
 from turnwire_store.recalling.recall import Recall
 from turnwire_store.views import Place, StoredTurn
@@ -33,7 +37,7 @@ async def read_history(
     """Read a turn and what it descends from, as much as fits in `limit` bytes and at least itself.
 
     Tells of a turn that runs that it does. Turns on the way that were deleted are left out; gives
-    nothing if the turn itself was, or if any turn of the page is missing.
+    nothing if the turn itself was, or if any turn of the page is missing or not to be continued.
     Raises `LogUnavailableError`.
     """
     newest = await recall.turn(tenant, response_id)
@@ -42,11 +46,13 @@ async def read_history(
     if newest.deleted:
         return None
     walk = _Walk(recall, tenant)
-    turns, size, at = [newest], len(newest.turn), newest
+    turns, size, at, child = [newest], len(newest.turn), newest, _whose(newest)
     while (parent := at.parent) is not None:
         at = await walk.step(parent, at.parent_place)
-        if at is None:
+        whose = None if at is None else _whose(at)
+        if at is None or (child is not None and not _may_follow(child, whose)):
             return None
+        child = whose or child
         if at.deleted:
             continue
         size += len(at.turn)
@@ -54,6 +60,29 @@ async def read_history(
             return Page(turns[::-1], parent)
         turns.append(at)
     return Page(turns[::-1], None)
+
+
+class _Whose(Struct, frozen=True):
+    owner: OwnerId
+    conversation: ConversationId | None = None
+
+
+class _Known(Struct, frozen=True):
+    """As much of a `ClosedTurn` as says who may continue what."""
+
+    request: _Whose
+
+
+_DECODER: Final = msgspec.json.Decoder(_Known)
+
+
+def _whose(turn: StoredTurn) -> _Whose | None:
+    """Say whose a turn is; of one that was deleted for ever nobody knows."""
+    return _DECODER.decode(turn.turn).request if turn.turn else None
+
+
+def _may_follow(child: _Whose, parent: _Whose | None) -> bool:
+    return parent is None or child.conversation is not None or child.owner == parent.owner
 
 
 class _Walk:
