@@ -69,7 +69,8 @@ await run({
   },
 
   async conversation() {
-    const created = await fetch(`${url}/conversations`, { method: "POST" });
+    const headers = { Authorization: `Bearer ${process.env.TURNWIRE_TOKEN}` };
+    const created = await fetch(`${url}/conversations`, { method: "POST", headers });
     const providerOptions = { openai: { conversation: (await created.json()).id } };
     await generateText({ model, prompt: first, providerOptions });
     return (await generateText({ model, prompt: second, providerOptions })).text;
