@@ -8,11 +8,11 @@ import asyncio
 from typing import Final, Literal, Protocol
 
 import structlog
-from msgspec import Struct
 
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.keeping.retention import Retention, counted_from
-from turnwire_contracts.events import Requested
+from turnwire_contracts.events import AnyEvent, Requested
+from turnwire_store.removing.erasure import TurnEntry
 from turnwire_store.removing.purge import Done, Purge
 
 log = structlog.get_logger()
@@ -30,17 +30,10 @@ Lane = Literal["foreground", "background"]
 LANES: Final[tuple[Lane, ...]] = ("foreground", "background")
 
 
-class Asked(Struct, frozen=True):
-    """One `requested` of the log; `None` if it cannot be read."""
-
-    sequence: int
-    request: Requested | None
-
-
 class RequestLog(Protocol):
     """The requests of all tenants, lane by lane, in the order of the log."""
 
-    async def requests(self, lane: Lane, after: int) -> list[Asked]:
+    async def requests(self, lane: Lane, after: int) -> list[TurnEntry]:
         """Give the next page behind a sequence, empty at the end. Raises `LogUnavailableError`."""
         ...
 
@@ -76,19 +69,18 @@ class Expiry:
     async def _lane(self, lane: Lane) -> int:
         purged = 0
         while page := await self._requests.requests(lane, self._after[lane]):
-            for asked in page:
-                done = await self._end(asked.request) if asked.request else "stays"
+            for entry in page:
+                done = await self._end(entry.event)
                 if done in ("younger", "running"):
                     # Those behind it are younger still.
                     return purged
                 purged += done == "purged"
-                self._after[lane] = asked.sequence
+                self._after[lane] = entry.sequence
         return purged
 
-    async def _end(self, request: Requested) -> Done | Literal["younger", "stays"]:
-        since = counted_from(request)
-        if since is None:
+    async def _end(self, event: AnyEvent | None) -> Done | Literal["younger", "stays"]:
+        if not isinstance(event, Requested) or (since := counted_from(event)) is None:
             return "stays"
         if not self._retention.is_over(since):
             return "younger"
-        return await self._purge.turn(request.tenant, request.response_id)
+        return await self._purge.turn(event.tenant, event.response_id)

@@ -3,13 +3,12 @@
 from typing import Final
 
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
 from turnwire_chassis.jetstream.event_log import page
-from turnwire_contracts import codec, subjects
-from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.events import Requested
-from turnwire_store.removing.expiry import Asked, Lane
+from turnwire_contracts import subjects
+from turnwire_store.removing.erasure import TurnEntry
+from turnwire_store.removing.expiry import Lane
+from turnwire_store.removing.jetstream_tenant_log import turn_entry
 
 _ON_A_PAGE: Final = 100
 
@@ -26,18 +25,8 @@ class JetStreamRequestLog:
         """Use a connection whose streams are declared."""
         self._client = client
 
-    async def requests(self, lane: Lane, after: int) -> list[Asked]:
+    async def requests(self, lane: Lane, after: int) -> list[TurnEntry]:
         """See `RequestLog.requests`."""
         subject = _SUBJECTS[lane]
         found = await page(self._client, subjects.TURNS_STREAM, subject, after, _ON_A_PAGE)
-        return list(map(_asked, found))
-
-
-def _asked(message: Msg) -> Asked:
-    headers = message.headers or {}
-    _, _, kind = subjects.parse_turn_event(headers["Nats-Subject"])
-    try:
-        event = codec.decode(kind, message.data)
-    except UnreadableEventError:
-        event = None
-    return Asked(int(headers["Nats-Sequence"]), event if isinstance(event, Requested) else None)
+        return list(map(turn_entry, found))

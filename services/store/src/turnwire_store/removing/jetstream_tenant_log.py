@@ -26,7 +26,7 @@ class JetStreamTenantLog:
 
     async def turns(self, tenant: TenantId, after: int) -> list[TurnEntry]:
         """See `TenantLog.turns`."""
-        return list(map(_turn, await self._page(subjects.turn(tenant, _ANY_TURN), after)))
+        return list(map(turn_entry, await self._page(subjects.turn(tenant, _ANY_TURN), after)))
 
     async def conversations(self, tenant: TenantId, after: int) -> list[ConversationEntry]:
         """See `TenantLog.conversations`."""
@@ -37,7 +37,8 @@ class JetStreamTenantLog:
         return await page(self._client, subjects.TURNS_STREAM, subject, after, _ON_A_PAGE)
 
 
-def _turn(message: Msg) -> TurnEntry:
+def turn_entry(message: Msg) -> TurnEntry:
+    """Read one message of the log about a turn."""
     headers = message.headers or {}
     _, response_id, kind = subjects.parse_turn_event(headers["Nats-Subject"])
     try:
