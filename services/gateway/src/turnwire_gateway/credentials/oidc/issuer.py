@@ -32,10 +32,13 @@ Fetch = Callable[[Oidc], KeySet]
 class OidcIssuer:
     """Judges tokens. The last keys that could be had are used while the issuer is away."""
 
-    def __init__(self, oidc: Oidc, fetch: Fetch = fetch_keys) -> None:
+    def __init__(
+        self, oidc: Oidc, fetch: Fetch = fetch_keys, again_s: float = FETCH_AGAIN_S
+    ) -> None:
         """Ask nothing yet; `fetch` runs in a thread and may raise `NoKeysError`."""
         self._oidc = oidc
         self._fetch = fetch
+        self._again_s = again_s
         self._keys: KeySet | None = None
         self._asked_at = float("-inf")
         self._asking = asyncio.Lock()
@@ -61,7 +64,7 @@ class OidcIssuer:
         """Keep the keys fresh until cancelled."""
         while True:
             await self._refresh()
-            await asyncio.sleep(FETCH_AGAIN_S if self._keys is None else FETCH_EVERY_S)
+            await asyncio.sleep(self._again_s if self._keys is None else FETCH_EVERY_S)
 
     async def _key(self, key_id: str | None) -> PyJWK | None:
         found = None if self._keys is None else self._keys.find(key_id)
@@ -74,7 +77,7 @@ class OidcIssuer:
 
     async def _refresh(self) -> None:
         async with self._asking:
-            if time.monotonic() - self._asked_at < FETCH_AGAIN_S:
+            if time.monotonic() - self._asked_at < self._again_s:
                 return
             try:
                 keys = await asyncio.to_thread(self._fetch, self._oidc)
