@@ -12,6 +12,7 @@ from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
 from turnwire_chassis.tool_servers.sealing import Sealer
 from turnwire_gateway.credentials.oidc.config import Oidc, is_safe_url
 from turnwire_gateway.limiting.allowances import Allowances, parse_allowances
+from turnwire_gateway.middleware.web_access import WebAccess, read_web_access
 from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
 
@@ -20,6 +21,16 @@ class GatewaySettings(RetentionSettings):
 
     host: str = Field(default="127.0.0.1", description="The address the API listens on.")
     port: int = Field(default=8080, ge=1, le=65535, description="The port the API listens on.")
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, comma-separated, that the API may be asked by (`Host`) without keys, "
+        "beside those of this machine.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, comma-separated, like https://app.example: their web pages may use "
+        "the API. `*`: all pages may, with a key.",
+    )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
         ge=1024,
@@ -102,6 +113,11 @@ class GatewaySettings(RetentionSettings):
     )
 
     @cached_property
+    def access(self) -> WebAccess:
+        """The names and web pages that are allowed. Raises `SettingsError`."""
+        return read_web_access(self.host, self.allowed_hosts, self.cors_origins)
+
+    @cached_property
     def templates(self) -> Prompts:
         """The prompt templates, read once. Raises `SettingsError`."""
         if self.prompts is None:
@@ -163,4 +179,5 @@ class GatewaySettings(RetentionSettings):
     def _refuse_what_cannot_be(self) -> Self:
         # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
         _ = self.templates, self.tool_servers, self.allowances, self.sealer, self.pepper, self.oidc
+        _ = self.access
         return self

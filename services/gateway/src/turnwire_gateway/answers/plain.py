@@ -6,6 +6,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from turnwire_gateway.answers.errors import ApiError, too_large
 from turnwire_gateway.answers.feed import Answer
@@ -40,6 +41,15 @@ def error_response(error: ApiError) -> Response:
     return Response(
         orjson.dumps(error.body), status, headers=headers, media_type="application/json"
     )
+
+
+async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with an error envelope, on a WebSocket before it opens (ASGI)."""
+    answer = error_response(error)
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(answer)
+    else:
+        await answer(scope, receive, send)
 
 
 async def read_body(

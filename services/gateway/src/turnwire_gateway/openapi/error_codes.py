@@ -31,6 +31,8 @@ _KNOWN = (
     _code("invalid_server_credentials", "What is sent to an MCP server cannot be sent.", 400),
     _code("unknown_tool_server", "No MCP server has that label, and there is no URL.", 400),
     _code("invalid_api_key", "No API key, or one that is not good.", 401),
+    _code("host_not_allowed", "Without keys: the `Host` is no name of this machine.", 403),
+    _code("origin_not_allowed", "A web page of another origin asks, and it is not listed.", 403),
     _code("admin_required", "Only an admin may do this.", 403),
     _code("model_not_found", "No backend serves the model.", 404),
     _code("response_not_found", "No such response, or somebody else's.", 404),

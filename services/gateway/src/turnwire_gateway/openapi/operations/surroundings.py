@@ -12,20 +12,16 @@ _BACKEND = (
 )
 
 
-def _models(operation_id: str, path: str) -> Operation:
-    return Operation(
-        id=operation_id,
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        id="listModels",
         method="get",
-        path=path,
+        path="/v1/models",
         tag="Models",
         summary="List the models of all backends.",
         answers=(Answer(200, "ModelList", "The models."),),
         errors=_BACKEND,
-    )
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    _models("listModels", "/v1/models"),
+    ),
     Operation(
         id="retrieveModel",
         method="get",
@@ -36,7 +32,6 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(Answer(200, "Model", "The model."),),
         errors=("model_not_found", *_BACKEND),
     ),
-    _models("listModelsWithoutVersion", "/models"),
     Operation(
         id="check",
         method="post",
