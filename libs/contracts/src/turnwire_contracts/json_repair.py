@@ -1,5 +1,6 @@
 """JSON text that is not Unicode, made readable: a bad character costs itself and no more. Pure."""
 
+import codecs
 import re
 from typing import Final
 
@@ -7,20 +8,21 @@ import orjson
 
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}".encode()
 
-_ENCODED_SURROGATES: Final = re.compile(
-    rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]|\xed[\xa0-\xbf][\x80-\xbf]"
+_LONE_BYTES: Final = re.compile(
+    rb"\xed[\xa0-\xaf][\x80-\xbf](?!\xed[\xb0-\xbf][\x80-\xbf])"
+    rb"|(?<!\xed[\xa0-\xaf][\x80-\xbf])\xed[\xb0-\xbf][\x80-\xbf]"
 )
-"""A pair, or one half, of surrogates as bytes (CESU-8, which no UTF-8 decoder takes)."""
+"""Half of a surrogate pair as bytes, without the other half; a pair of them is CESU-8."""
 
-_ESCAPES: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-    rb"|\\.",
-    re.DOTALL,
+_LONE_ESCAPE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-"""A pair of surrogates, a half, or any other escape: `\\\\ud83d` is a backslash and letters."""
+"""The same as an escape, where every backslash begins one."""
 
-_PAIR_BYTES: Final = 6
+_BACKSLASH: Final = rb"\\"
+_NO_TEXT: Final = b"\xff\xff"
+"""Stands for an escaped backslash meanwhile: `\\\\ud83d` is no escape, and no UTF-8 has a 0xFF."""
 
 
 def repaired_json(data: bytes) -> bytes:
@@ -30,18 +32,16 @@ def repaired_json(data: bytes) -> bytes:
     U+FFFD; halves that are a pair become one character (RFC 8259 §8.2). A byte order mark is left
     out (§8.1). All else stays as it was written. Raises `ValueError` for what is no JSON then.
     """
-    text = _ENCODED_SURROGATES.sub(_decoded, data).decode("utf-8-sig", "replace").encode()
-    repaired = _ESCAPES.sub(_joined, text)
+    text = _decoded(data).encode().replace(_BACKSLASH, _NO_TEXT)
+    repaired = _LONE_ESCAPE.sub(rb"\\ufffd", text).replace(_NO_TEXT, _BACKSLASH)
     orjson.loads(repaired)
     return repaired
 
 
-def _decoded(found: re.Match[bytes]) -> bytes:
-    if len(found[0]) < _PAIR_BYTES:
-        return _REPLACEMENT
-    halves = found[0].decode("utf-8", "surrogatepass")
-    return halves.encode("utf-16", "surrogatepass").decode("utf-16").encode()
-
-
-def _joined(found: re.Match[bytes]) -> bytes:
-    return found[0] if found["half"] is None else rb"\ufffd"
+def _decoded(data: bytes) -> str:
+    paired = _LONE_BYTES.sub(_REPLACEMENT, data.removeprefix(codecs.BOM_UTF8))
+    try:
+        halves = paired.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return paired.decode("utf-8", "replace")
+    return halves.encode("utf-16", "surrogatepass").decode("utf-16")

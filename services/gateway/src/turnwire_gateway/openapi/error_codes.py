@@ -47,6 +47,7 @@ _KNOWN = (
     _code("idempotency_key_reused", "The key was used with another body.", 409),
     _code("idempotency_key_spent", "The response to the key was not stored, or is deleted.", 409),
     _code("request_too_large", "The body is over the limit.", 413),
+    _code("unsupported_content_encoding", "The body has a `Content-Encoding` unknown here.", 415),
     _code("mcp_unreachable", "No connection to an MCP server.", 424),
     _code("mcp_timeout", "An MCP server did not answer in time.", 424),
     _code("mcp_http_error", "An MCP server answered with an HTTP error.", 424),
