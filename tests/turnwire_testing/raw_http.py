@@ -60,12 +60,12 @@ class RawConnection:
     async def reply(self, *, head: bool = False) -> Reply:
         """Read one answer; `head`: to a HEAD, which has no body."""
         async with asyncio.timeout(_WITHIN_S):
-            status, headers = await self._head()
+            status, headers = await self.head()
             told = dict(headers)
             if head or status < 200 or status == 204:
                 body = b""
             elif told.get("transfer-encoding") == "chunked":
-                body = await self._chunks()
+                body = await self.chunks()
             else:
                 body = await self._reader.readexactly(int(told["content-length"]))
         return Reply(status, headers, body)
@@ -75,13 +75,15 @@ class RawConnection:
         async with asyncio.timeout(_WITHIN_S):
             return await self._reader.read()
 
-    async def _head(self) -> tuple[int, list[tuple[str, str]]]:
+    async def head(self) -> tuple[int, list[tuple[str, str]]]:
+        """Read what stands above a body: the status, and the headers with names in lower case."""
         lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in lines[1:] if line)
         headers = [(name.lower(), value.strip()) for name, _, value in pairs]
         return int(lines[0].split(" ")[1]), headers
 
-    async def _chunks(self) -> bytes:
+    async def chunks(self) -> bytes:
+        """Read a body that comes in chunks."""
         body = b""
         while size := int(await self._reader.readline(), 16):
             body += await self._reader.readexactly(size)

@@ -173,7 +173,7 @@ def test_a_bomb_is_not_inflated(bomb: bytes) -> None:
 
 
 def test_a_window_larger_than_the_web_allows_is_refused() -> None:
-    options = {zstd.CompressionParameter.window_log: 27}
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 27}
     with pytest.raises(BrokenBodyError):
         decoded(zstd.compress(bytes(2**27), options=options), ("zstd",), 2**28)
 
