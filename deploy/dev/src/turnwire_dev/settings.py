@@ -35,6 +35,16 @@ class RunnerSettings(BrokerSettings):
     port: int = Field(
         default=8080, ge=1, le=65535, description="The port on which the gateway listens."
     )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, comma-separated, that the API may be asked by without keys; read by "
+        "the gateway.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, comma-separated, whose web pages may use the API; read by the "
+        "gateway.",
+    )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default=Path(".turnwire"),
         validate_default=True,

@@ -1,6 +1,6 @@
 """Operations beside the responses: models, health, and what this is."""
 
-from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
+from turnwire_gateway.openapi.operations.operation import BODY_ERRORS, Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import in_path
 
 _BACKEND = (
@@ -43,10 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=Body("CheckRequest"),
         answers=(Answer(200, "CheckResult", "What the guard says."),),
         errors=(
-            "invalid_json",
-            "missing_required_parameter",
-            "invalid_value",
-            "request_too_large",
+            *BODY_ERRORS,
             "rate_limit_exceeded",
             "rate_limiter_unavailable",
             "guard_unavailable",
