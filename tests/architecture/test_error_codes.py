@@ -17,6 +17,7 @@ def test_every_code_can_come_from_somewhere() -> None:
     named = {name for operation in OPERATIONS for name in operation.errors}
     everywhere = {"internal_error", "unknown_url", "http_error"}
     everywhere |= {"invalid_api_key", "identity_unavailable"}
+    everywhere |= {"host_not_allowed", "origin_not_allowed"}
     only_in_streams = {name for name, code in ERROR_CODES.items() if not code.statuses}
     assert set(ERROR_CODES) - named == everywhere | only_in_streams
 

@@ -20,6 +20,15 @@ REVOKED_WITHIN_S = 5.0
 """What is promised; the machine may be busy, but not for so long."""
 
 
+OF_PAGES = [
+    {"Origin": "http://evil.example", "Content-Type": "text/plain"},
+    {"Host": "evil.example:8080"},
+    {"Host": "10.0.0.7:8080"},
+    {"Sec-Fetch-Site": "same-site"},
+]
+"""What only a browser sends that a web page has talked into it, or who asks by a name of DNS."""
+
+
 @pytest.fixture(scope="module")
 def open_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
     """A stack as a newcomer has it: no key was ever made."""
@@ -60,15 +69,22 @@ async def test_the_first_key_closes_what_was_open_and_a_revoked_one_opens_nothin
         for api in (nobody, anybody, nobody.under(other)):
             assert (await api.get("/conversations"))[0] == 200
         assert (await anybody.post({"model": MODEL, "input": "Hello?"}))[0] == 200
+        pages = [nobody.of(told) for told in OF_PAGES]
+        for page in pages:
+            assert (await page.post({"model": MODEL, "input": "Hello?"}))[0] == 403
+            assert (await page.under(other).get("/conversations"))[0] == 403
 
         key = await asyncio.to_thread(open_stack.new_key, "--user", "ada", "--role", "user")
-        for api in (nobody, anybody, nobody.under(other)):
+        for api in (nobody, anybody, nobody.under(other), *pages):
             await settles(api, 401)
         ada = nobody.of({"Authorization": f"Bearer {key}"})
         second = await asyncio.to_thread(open_stack.new_key, "--user", "ada", "--role", "user")
         for api in (ada, ada.under(other), ada.of({"Authorization": f"Bearer {second}"})):
             await settles(api, 200)
         assert (await ada.post({"model": MODEL, "input": "Hello?"}))[0] == 200
+        for told in OF_PAGES:
+            by_any_name = nobody.of({"Authorization": f"Bearer {key}", **told})
+            assert (await by_any_name.get("/conversations"))[0] == 200
 
         key_id = f"key_{key[7:19]}"
         assert (await keys(open_stack, "revoke", key_id))[0] == 0

@@ -64,6 +64,28 @@ async def test_the_file_with_the_limits_is_read(doctor: Doctor, tmp_path: Path) 
     assert "limits.yaml:3: limits.tenants.acme.max_tool: there is no such key." in text
 
 
+async def test_who_may_ask_without_keys_is_told(doctor: Doctor) -> None:
+    _, text = await doctor(**NOTHING_CONFIGURED)
+
+    assert "web pages: without keys this machine is asked by its own names, and pages" in text
+    assert "are served: none; with keys any name will do, and pages may read answers: none" in text
+
+    _, text = await doctor(
+        **NOTHING_CONFIGURED,
+        TURNWIRE_ALLOWED_HOSTS="host.docker.internal",
+        TURNWIRE_CORS_ORIGINS="https://app.example,*",
+    )
+
+    assert "by its own names and host.docker.internal, and pages" in text
+    assert "served: https://app.example; with keys" in text
+    assert "read answers: all with a key" in text
+
+    code, text = await doctor(**NOTHING_CONFIGURED, TURNWIRE_CORS_ORIGINS="app.example")
+
+    assert code == 1
+    assert "TURNWIRE_CORS_ORIGINS: 'app.example' is no origin" in text
+
+
 POLICY = """\
 policies:
   default:

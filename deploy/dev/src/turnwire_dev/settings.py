@@ -46,6 +46,16 @@ class RunnerSettings(BrokerSettings):
         description="How many processes of each service run, as in `gateway=2,orchestrator=3`; "
         "one where it does not say. `auto`: as many as use every core.",
     )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, comma-separated, that the API may be asked by without keys; read by "
+        "the gateway.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, comma-separated, whose web pages may use the API; read by the "
+        "gateway.",
+    )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default=Path(".turnwire"),
         validate_default=True,

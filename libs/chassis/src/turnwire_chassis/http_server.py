@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
+from turnwire_chassis.http_protocol import Http11Protocol
+
 _GRACE_S = 2
 
 
@@ -37,6 +39,7 @@ class TaskServer(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 interface="asgi3",
+                http=Http11Protocol,
                 lifespan="off",
                 ws="none" if largest_message is None else "websockets-sansio",
                 ws_max_size=largest_message or 0,

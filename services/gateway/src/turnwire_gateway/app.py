@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from msgspec import Struct, field
 from nats.aio.client import Client
+from starlette.routing import Route
 
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_contracts.events import Requested
@@ -27,12 +28,21 @@ from turnwire_gateway.handlers.responses import ResponseHandlers, ResponsePorts,
 from turnwire_gateway.identity import Caller, Identify, IdentityMiddleware, caller_of
 from turnwire_gateway.limiting.limiter import Limiter, unlimited
 from turnwire_gateway.limiting.visit import LimitMiddleware, Visit
+from turnwire_gateway.middleware.cors import ApiCorsMiddleware
+from turnwire_gateway.middleware.local_requests import LocalRequestsMiddleware
+from turnwire_gateway.middleware.paths import HeadMiddleware, PathMiddleware
+from turnwire_gateway.middleware.web_access import WebAccess
 from turnwire_gateway.request_id import RequestIdMiddleware
 from turnwire_gateway.requests.validation import Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
 from turnwire_gateway.socket.ports import SocketPorts
 from turnwire_gateway.store_client import StoreClient
 from turnwire_gateway.turns import Turns
+
+
+def never() -> bool:
+    """Say no."""
+    return False
 
 
 class World(Struct, frozen=True):
@@ -47,17 +57,17 @@ class World(Struct, frozen=True):
     guard_timeout_s: float = 10.0
     inherit_instructions: bool = True
     identify: Identify = caller_of
+    access: WebAccess = WebAccess()
+    is_open: Callable[[], bool] = never
     limiter: Limiter = field(default_factory=unlimited)
     background_timeout_s: float = 3600.0
 
 
 def build(world: World) -> FastAPI:
     """Give the HTTP application."""
-    app = FastAPI(title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None)
-    background_ms = round(world.background_timeout_s * 1000)
-    app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
-    app.add_middleware(IdentityMiddleware, identify=world.identify)
-    app.add_middleware(RequestIdMiddleware)
+    app = FastAPI(
+        title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     store = StoreClient(world.client)
     limit = world.turns.limits.max_body_bytes
     references = References(store, limit)
@@ -89,8 +99,23 @@ def build(world: World) -> FastAPI:
     app.add_api_route("/v1/check", checks.check, methods=["POST"])
     _add_operations(app, OperationHandlers(world.client, store))
     _add_documents(app)
-    add_fault_handlers(app)
+    _add_middleware(app, world)
     return app
+
+
+def _add_middleware(app: FastAPI, world: World) -> None:
+    """Bind what stands before the routes; whatever is added later stands before the earlier."""
+    background_ms = round(world.background_timeout_s * 1000)
+    app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
+    app.add_middleware(IdentityMiddleware, identify=world.identify)
+    app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
+    add_fault_handlers(app)
+    if world.access.origins:
+        app.add_middleware(ApiCorsMiddleware, origins=world.access.origins)
+    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(HeadMiddleware)
+    paths = [route.path for route in app.routes if isinstance(route, Route)]
+    app.add_middleware(PathMiddleware, paths=paths)
 
 
 def _socket_ports(world: World, ports: ResponsePorts) -> SocketPorts:
@@ -144,7 +169,6 @@ def _add_conversations(app: FastAPI, handlers: ConversationHandlers) -> None:
 def _add_operations(app: FastAPI, handlers: OperationHandlers) -> None:
     """Bind the routes about the deployment."""
     app.add_api_route("/v1/models", handlers.models, methods=["GET"])
-    app.add_api_route("/models", handlers.models, methods=["GET"])
     app.add_api_route("/v1/models/{model:path}", handlers.model, methods=["GET"])
     app.add_api_route("/health", handlers.health, methods=["GET"])
     app.add_api_route("/", handlers.root, methods=["GET"])

@@ -6,12 +6,11 @@ from typing import Final
 from msgspec import Struct
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from turnwire_contracts.events import Failure
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_gateway.answers.errors import ApiError
-from turnwire_gateway.answers.plain import error_response
+from turnwire_gateway.answers.plain import refuse
 
 USER = "user"
 ADMIN = "admin"
@@ -67,7 +66,7 @@ class IdentityMiddleware:
         try:
             caller = await self._identify(_authorization(scope))
         except ApiError as error:
-            await _refuse(error, scope, receive, send)
+            await refuse(error, scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, receive, send)
@@ -77,14 +76,6 @@ def _authorization(scope: Scope) -> str | None:
     shown = Headers(scope=scope).getlist("authorization")
     # Of two it is not clear which one is meant, so it is as if there were none.
     return shown[0] if len(shown) == 1 else None
-
-
-async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
-    answer = error_response(error)
-    if scope["type"] == "websocket":
-        await WebSocket(scope, receive, send).send_denial_response(answer)
-    else:
-        await answer(scope, receive, send)
 
 
 def require_admin(caller: Caller, what: str) -> None:

@@ -102,6 +102,8 @@ async def _world(settings: GatewaySettings, client: Client, identities: Identiti
         settings.guard_timeout_s,
         settings.inherit_instructions,
         identities.bearers.identify,
+        settings.access,
+        lambda: identities.bearers.is_open,
         limiter=Limiter(settings.allowances, BucketLedgers(jetstream), _name(), _now_ms),
         background_timeout_s=settings.background_timeout_s,
     )

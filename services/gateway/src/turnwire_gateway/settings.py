@@ -12,6 +12,7 @@ from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
 from turnwire_chassis.tool_servers.sealing import Sealer
 from turnwire_gateway.credentials.oidc.config import Oidc, is_safe_url
 from turnwire_gateway.limiting.allowances import Allowances, parse_allowances
+from turnwire_gateway.middleware.web_access import WebAccess, read_web_access
 from turnwire_gateway.requests.prompts import Prompts, parse_prompts
 
 
@@ -24,6 +25,16 @@ class GatewaySettings(RetentionSettings):
         default=False,
         description="Whether several gateways may listen on the same address and port of one "
         "machine (SO_REUSEPORT): the kernel spreads new connections over them.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, comma-separated, that the API may be asked by (`Host`) without keys, "
+        "beside those of this machine.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, comma-separated, like https://app.example: their web pages may use "
+        "the API. `*`: all pages may, with a key.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
@@ -107,6 +118,11 @@ class GatewaySettings(RetentionSettings):
     )
 
     @cached_property
+    def access(self) -> WebAccess:
+        """The names and web pages that are allowed. Raises `SettingsError`."""
+        return read_web_access(self.host, self.allowed_hosts, self.cors_origins)
+
+    @cached_property
     def templates(self) -> Prompts:
         """The prompt templates, read once. Raises `SettingsError`."""
         if self.prompts is None:
@@ -168,4 +184,5 @@ class GatewaySettings(RetentionSettings):
     def _refuse_what_cannot_be(self) -> Self:
         # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
         _ = self.templates, self.tool_servers, self.allowances, self.sealer, self.pepper, self.oidc
+        _ = self.access
         return self

@@ -20,6 +20,7 @@ from turnwire_dev.parts import installed
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, accepts_tcp, get
 from turnwire_gateway.limiting.allowances import parse_allowances
+from turnwire_gateway.middleware.web_access import ANY_ORIGIN, read_web_access
 from turnwire_orchestrator.servers import Server, read_servers
 
 GIB = 1024**3
@@ -74,6 +75,23 @@ def check_port(settings: RunnerSettings, run: Run | None) -> Iterator[Finding]:
         yield Fine("port", f"{place} is held by the Turnwire that runs (process {run.runner})")
     else:
         yield Trouble("port", f"{place} {trouble}", "Set TURNWIRE_PORT to another port.")
+
+
+def check_web_access(settings: RunnerSettings) -> Finding:
+    """By which names may the API be asked, and by which web pages."""
+    try:
+        access = read_web_access(settings.host, settings.allowed_hosts, settings.cors_origins)
+    except SettingsError as error:
+        return Trouble("web pages", str(error), "Mend the setting.")
+    names = ", ".join(sorted(access.hosts - {settings.host.lower()}))
+    pages = ", ".join(sorted(access.origins - {ANY_ORIGIN}))
+    with_keys = "all with a key" if ANY_ORIGIN in access.origins else pages or "none"
+    return Fine(
+        "web pages",
+        f"without keys this machine is asked by its own names{names and f' and {names}'}, and "
+        f"pages of these origins are served: {pages or 'none'}; with keys any name will do, and "
+        f"pages may read answers: {with_keys}",
+    )
 
 
 def check_parts(settings: RunnerSettings) -> Iterator[Finding]:

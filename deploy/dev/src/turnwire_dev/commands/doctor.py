@@ -44,6 +44,7 @@ async def examine() -> Sequence[Finding]:
         Fine("settings", "as they should be"),
         *checks.check_folder(folder),
         *checks.check_port(settings, run),
+        checks.check_web_access(settings),
         *checks.check_parts(settings),
         *([checks.check_limits(settings.limits)] if settings.limits else []),
         *await _outside(settings, run),

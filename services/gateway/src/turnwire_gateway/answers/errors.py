@@ -1,5 +1,7 @@
 """Errors as clients see them: OpenAI's envelope, whatever went wrong."""
 
+from collections.abc import Iterable, Mapping
+
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.refusals import guard_unavailable
@@ -12,16 +14,22 @@ class ApiError(Exception):
     """Ends a request with an error envelope."""
 
     def __init__(
-        self, failure: Failure, *, accepted: bool = False, retry_after_s: int | None = None
+        self,
+        failure: Failure,
+        *,
+        accepted: bool = False,
+        retry_after_s: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """`accepted`: the turn exists, so trying again would run it twice.
 
-        `retry_after_s`: in how many seconds it may go better.
+        `retry_after_s`: in how many seconds it may go better. `headers`: what else HTTP says.
         """
         super().__init__(failure.code)
         self.failure = failure
         self.accepted = accepted
         self.retry_after_s = retry_after_s or failure.retry_after_s
+        self.headers = headers or {}
 
     @property
     def body(self) -> JSON:
@@ -149,6 +157,22 @@ def too_large(
             message=f"The request body is larger than {limit} bytes. Send less, or have the "
             f"operator raise {setting}.",
         )
+    )
+
+
+def unknown_coding(coding: str, supported: Iterable[str]) -> ApiError:
+    """The body has a coding that is not known (HTTP 415); `Accept-Encoding` says which are."""
+    known = ", ".join(supported)
+    return ApiError(
+        Failure(
+            http_status=415,
+            type="invalid_request_error",
+            code="unsupported_content_encoding",
+            message=f"Content-Encoding '{coding}' is not supported. Send the body as it is, or "
+            f"with one of: {known}.",
+            param="content-encoding",
+        ),
+        headers={"accept-encoding": known},
     )
 
 

@@ -6,6 +6,7 @@ from typing import cast
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -13,7 +14,6 @@ from starlette.routing import Match, Route
 from turnwire_contracts.events import Failure
 from turnwire_gateway.answers.errors import ApiError, internal_error
 from turnwire_gateway.answers.plain import error_response
-from turnwire_gateway.request_id import HEADER
 
 log = structlog.get_logger()
 
@@ -22,7 +22,8 @@ def add_fault_handlers(app: Starlette) -> None:
     """Answer for everything that handlers and the framework raise."""
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_fault)
+    # What stands outside of it (request id, CORS) has its say on this answer as on all others.
+    app.add_middleware(ServerErrorMiddleware, handler=_on_fault)
 
 
 async def _on_api_error(_: Request, error: Exception) -> Response:
@@ -56,13 +57,11 @@ def _methods_at(request: Request) -> set[str]:
     matching = (route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL)
     same_path = [cast("Route", route) for route in matching]
     own = [route for route in same_path if route.path == request.url.path]
-    return {method for route in own or same_path for method in route.methods or ()}
+    methods = {method for route in own or same_path for method in route.methods or ()}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
-async def _on_fault(request: Request, error: Exception) -> Response:
+async def _on_fault(_: Request, error: Exception) -> Response:
     """Say a fault of our own; nothing of it is told outside, all of it is logged."""
     log.error("request failed", exc_info=error)
-    answer = error_response(internal_error())
-    # Starlette sends this answer alone from outside of the middleware that names all others.
-    answer.headers[HEADER] = request.state.request_id
-    return answer
+    return error_response(internal_error())

@@ -28,7 +28,7 @@ class OperationHandlers:
         self._store = store
 
     async def models(self, request: Request) -> Response:
-        """`GET /v1/models` and `GET /models`: the backends' own list."""
+        """`GET /v1/models`: the backends' own list."""
         del request
         return PlainAnswer(Answer(200, await self._models()))
 

@@ -23,6 +23,9 @@ never fail a request; a wrong value of a known field is refused with 400 and its
 
 **Errors** are all `{"error": {"message", "type", "param", "code"}}`. Compare codes, not messages.
 
+**Paths** answer with and without `/v1`, with a slash at their end or none, and to `HEAD` wherever
+there is `GET`. **Bodies** may have a `Content-Encoding`: `gzip`, `deflate`, `zstd`.
+
 **Streams** are server-sent events: `event:` is the event's type, `data:` its JSON, described here
 as `StreamEvent`. Comments keep a quiet stream alive. A stream ends with exactly one of
 `response.completed`, `response.incomplete`, `response.failed` or `error`, and then
@@ -112,6 +115,11 @@ def _headers() -> JSON:
             "description": "How to say who is calling.",
             "required": True,
             "schema": {"const": "Bearer"},
+        },
+        "accept-encoding": {
+            "description": "The codings that a request's body may have.",
+            "required": True,
+            "schema": {"type": "string"},
         },
         "retry-after": {
             "description": "In how many seconds it may go better.",

@@ -19,6 +19,7 @@ from turnwire_contracts.ids import (
     is_conversation_id,
     is_response_id,
 )
+from turnwire_contracts.json_repair import repaired_json
 from turnwire_contracts.json_values import JSON, mapping
 from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_gateway.answers.errors import (
@@ -144,8 +145,8 @@ def read_object(body: bytes, most_levels: int = MOST_LEVELS) -> JSON:
     """Read a JSON object; raises `ApiError` (400) for anything else."""
     try:
         fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise invalid(f"The body is not valid JSON: {error}.", None, "invalid_json") from error
+    except orjson.JSONDecodeError:
+        fields, body = _repaired(body)
     if not isinstance(fields, dict):
         raise invalid("The body must be a JSON object.", None, "invalid_json")
     if is_too_deep(body, fields, most_levels):
@@ -160,6 +161,15 @@ def read_object(body: bytes, most_levels: int = MOST_LEVELS) -> JSON:
             "invalid_json",
         )
     return mapping(fields)
+
+
+def _repaired(body: bytes) -> tuple[Any, bytes]:
+    """Read JSON in which text is not Unicode: a bad character costs itself, not the request."""
+    try:
+        repaired = repaired_json(body)
+        return orjson.loads(repaired), repaired
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"The body is not valid JSON: {error}.", None, "invalid_json") from error
 
 
 def items_of(given: str | list[Any] | None, name: str, *, needed: bool = True) -> list[Item]:

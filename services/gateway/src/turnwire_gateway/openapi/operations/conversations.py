@@ -1,6 +1,6 @@
 """Operations on conversations and their items."""
 
-from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
+from turnwire_gateway.openapi.operations.operation import BODY_ERRORS, Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import (
     AFTER,
     APPLICATION,
@@ -22,7 +22,6 @@ _ITEMS = f"{_ONE}/items"
 _FOUND = ("conversation_not_found", "store_unavailable")
 _CHANGES = (*_FOUND, "event_log_unavailable")
 _ADMIN = ("invalid_value", "admin_required", "audit_log_unavailable")
-_BODY = ("invalid_json", "missing_required_parameter", "invalid_value", "request_too_large")
 _GUARD = ("content_filter", "guard_unavailable")
 _CONVERSATION = Answer(200, "Conversation", "The conversation.")
 
@@ -37,7 +36,7 @@ CONVERSATIONS: tuple[Operation, ...] = (
         body=Body("ConversationCreate", required=False),
         answers=(_CONVERSATION,),
         errors=(
-            *_BODY,
+            *BODY_ERRORS,
             *_GUARD,
             "item_not_found",
             "conversation_locked",
@@ -88,7 +87,7 @@ CONVERSATIONS: tuple[Operation, ...] = (
         parameters=(CONVERSATION_ID,),
         body=Body("ConversationUpdate"),
         answers=(_CONVERSATION,),
-        errors=(*_BODY, *_CHANGES),
+        errors=(*BODY_ERRORS, *_CHANGES),
     ),
     Operation(
         id="deleteConversation",
@@ -133,7 +132,7 @@ ITEMS: tuple[Operation, ...] = (
         parameters=(CONVERSATION_ID, INCLUDE, APPLICATION),
         body=Body("ItemsCreate"),
         answers=(Answer(200, "ItemList", "The items, each with its id."),),
-        errors=(*_BODY, *_GUARD, "item_not_found", "conversation_locked", *_CHANGES),
+        errors=(*BODY_ERRORS, *_GUARD, "item_not_found", "conversation_locked", *_CHANGES),
     ),
     Operation(
         id="listItems",

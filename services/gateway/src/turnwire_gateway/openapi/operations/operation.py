@@ -8,11 +8,12 @@ from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi.error_codes import BACKEND_REFUSED, ERROR_CODES, ErrorCode, reason
 from turnwire_gateway.openapi.schemas.components import ref
 
-_EVERY = ("internal_error",)
+_EVERY = ("host_not_allowed", "origin_not_allowed", "internal_error")
 _OF_CALLERS = ("invalid_api_key", "identity_unavailable")
 _SERVER_ERROR = 500
 _BAD_REQUEST = 400
 _UNAUTHORIZED = 401
+_UNSUPPORTED = 415
 _TOO_MANY = 429
 _UNAVAILABLE = 503
 
@@ -25,6 +26,16 @@ LIMIT_HEADERS = {
     "x-ratelimit-reset-tokens": "When all of them are.",
 }
 """OpenAI's headers, and what they say."""
+
+
+BODY_ERRORS = (
+    "invalid_json",
+    "missing_required_parameter",
+    "invalid_value",
+    "request_too_large",
+    "unsupported_content_encoding",
+)
+"""What can be wrong with any body."""
 
 
 class Body(Struct, frozen=True):
@@ -151,6 +162,8 @@ def _headers(operation: Operation, status: int) -> JSON:
     names = ["x-request-id"]
     if status == _UNAUTHORIZED:
         names.append("www-authenticate")
+    if status == _UNSUPPORTED:
+        names.append("accept-encoding")
     if status in (_TOO_MANY, _UNAVAILABLE):
         names.append("retry-after")
     if operation.counts and (0 < status < _BAD_REQUEST or status == _TOO_MANY):

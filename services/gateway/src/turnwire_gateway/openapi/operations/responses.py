@@ -1,6 +1,6 @@
 """Operations on responses."""
 
-from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
+from turnwire_gateway.openapi.operations.operation import BODY_ERRORS, Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import (
     AFTER,
     APPLICATION,
@@ -18,7 +18,6 @@ from turnwire_gateway.openapi.operations.parameters import (
 _TAG = "Responses"
 _STORED = ("response_not_found", "store_unavailable")
 _ADMIN = ("invalid_value", "admin_required", "audit_log_unavailable")
-_BODY = ("invalid_json", "missing_required_parameter", "invalid_value", "request_too_large")
 _CONTINUES = (
     "unsupported_parameter",
     "mutually_exclusive_parameters",
@@ -110,7 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
             Answer(202, "Response", "It runs: poll, stream or cancel it by its id.", links=_LINKS),
         ),
         errors=(
-            *_BODY,
+            *BODY_ERRORS,
             *_CONTINUES,
             *_BACKEND,
             *_TURN,
@@ -204,7 +203,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(APPLICATION,),
         body=Body("InputTokensRequest"),
         answers=(Answer(200, "InputTokens", "The number of tokens."),),
-        errors=(*_BODY, *_CONTINUES, *_BACKEND, "orchestrator_unavailable"),
+        errors=(*BODY_ERRORS, *_CONTINUES, *_BACKEND, "orchestrator_unavailable"),
         asks_backend=True,
         counts=True,
     ),
@@ -218,7 +217,7 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=(APPLICATION,),
         body=Body("CompactRequest"),
         answers=(Answer(200, "CompactedResponse", "The short history."),),
-        errors=(*_BODY, *_CONTINUES, *_BACKEND, *_TURN, "compaction_failed"),
+        errors=(*BODY_ERRORS, *_CONTINUES, *_BACKEND, *_TURN, "compaction_failed"),
         asks_backend=True,
         counts=True,
     ),

@@ -1,6 +1,6 @@
 """Operations beside the responses: models, health, and what this is."""
 
-from turnwire_gateway.openapi.operations.operation import Answer, Body, Operation
+from turnwire_gateway.openapi.operations.operation import BODY_ERRORS, Answer, Body, Operation
 from turnwire_gateway.openapi.operations.parameters import in_path
 
 _BACKEND = (
@@ -12,20 +12,16 @@ _BACKEND = (
 )
 
 
-def _models(operation_id: str, path: str) -> Operation:
-    return Operation(
-        id=operation_id,
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        id="listModels",
         method="get",
-        path=path,
+        path="/v1/models",
         tag="Models",
         summary="List the models of all backends.",
         answers=(Answer(200, "ModelList", "The models."),),
         errors=_BACKEND,
-    )
-
-
-OPERATIONS: tuple[Operation, ...] = (
-    _models("listModels", "/v1/models"),
+    ),
     Operation(
         id="retrieveModel",
         method="get",
@@ -36,7 +32,6 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(Answer(200, "Model", "The model."),),
         errors=("model_not_found", *_BACKEND),
     ),
-    _models("listModelsWithoutVersion", "/models"),
     Operation(
         id="check",
         method="post",
@@ -48,10 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=Body("CheckRequest"),
         answers=(Answer(200, "CheckResult", "What the guard says."),),
         errors=(
-            "invalid_json",
-            "missing_required_parameter",
-            "invalid_value",
-            "request_too_large",
+            *BODY_ERRORS,
             "rate_limit_exceeded",
             "rate_limiter_unavailable",
             "guard_unavailable",
