@@ -139,8 +139,8 @@ def test_calls_of_custom_tools_are_held_to_the_same() -> None:
 
 @pytest.mark.parametrize("kind", ["computer_call", "shell_call", "apply_patch_call"])
 def test_outputs_of_hosted_tools_stand_behind_their_calls_too(kind: str) -> None:
-    made = {"type": kind, "call_id": "h", "action": {}}
-    told = {"type": f"{kind}_output", "call_id": "h", "output": {}}
+    made: Item = {"type": kind, "call_id": "h", "action": {}}
+    told: Item = {"type": f"{kind}_output", "call_id": "h", "output": {}}
     assert refused(None, told, made) == "input[0]"
     assert refused(None, made, told, told) == "input[2]"
     # Its call may be known to the backend alone.

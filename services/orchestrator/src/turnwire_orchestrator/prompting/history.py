@@ -24,7 +24,13 @@ from turnwire_contracts.rounds.pairing import (
 )
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
-from turnwire_orchestrator.prompting.cleaning import cleaned, denied, is_plain, shown
+from turnwire_orchestrator.prompting.cleaning import (
+    cleaned,
+    denied,
+    is_in_namespace,
+    is_plain,
+    shown,
+)
 
 _REMEMBERED = frozenset({"mcp_list_tools", "mcp_approval_request"})
 _APPROVED = "approval_request_id"
@@ -54,6 +60,8 @@ class Past(msgspec.Struct, frozen=True):
     """For each of its calls that nobody has answered yet, the answer that it was cancelled."""
     plain: bool = True
     """Whether every known backend takes all of its items."""
+    namespaces: bool = False
+    """Whether calls of tools in namespaces are among them."""
     oldest: int | None = None
     """When the first turn among them was made whose time ends, in Unix milliseconds."""
 
@@ -95,6 +103,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         tuple(map(_kept, filter(_is_remembered, turn.said))),
         tuple(map(cancelled, filter(is_call, waiting))),
         all(map(is_plain, items)),
+        any(map(is_in_namespace, items)),
         _oldest(turn.request, parent),
     )
 
