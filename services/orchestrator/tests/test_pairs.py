@@ -109,6 +109,24 @@ def test_who_sends_everything_again_answers_nothing_twice() -> None:
         ]  # fmt: skip
 
 
+def test_who_was_cut_off_may_send_the_same_outputs_again() -> None:
+    """In a conversation the cancelled turn stays, so this is no second output."""
+    before, after = CALLED, ([*ANSWERED[0], user("Well?")], [message("Se")])
+    first = chain(before)
+    request = requested(response_id=ResponseId("resp_" + "9" * 32), input=after[0])
+    cut_off = fold([request, closed(output=after[1], status="cancelled")])
+    assert isinstance(cut_off, ClosedTurn)
+    past = past_of(cut_off, first)
+    assert refused(past, *after[0]) is None
+    told = roles(as_chat(prompt(past=past, input=after[0])))
+    assert [role for role in told if role[:4] in ("call", "tool")] == [
+        "call a b",
+        "tool a",
+        "tool b",
+    ]
+    assert refused(past, output("a", "something else")) == "input[0]"
+
+
 def test_an_id_that_is_used_in_every_turn_means_its_newest_call() -> None:
     turns = [
         ([user("One.")], [call("call_0")]),

@@ -3,7 +3,7 @@
 A turn's own items are encoded once; a history is the chain of such pieces, shared by all branches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -62,6 +62,8 @@ class Past(msgspec.Struct, frozen=True):
     """Whether every known backend takes all of its items."""
     namespaces: bool = False
     """Whether calls of tools in namespaces are among them."""
+    was_cancelled: bool = False
+    """Its client may have lost the connection, and send the same again."""
     oldest: int | None = None
     """When the first turn among them was made whose time ends, in Unix milliseconds."""
 
@@ -104,6 +106,7 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
         tuple(map(cancelled, filter(is_call, waiting))),
         all(map(is_plain, items)),
         any(map(is_in_namespace, items)),
+        turn.closed.status == "cancelled",
         _oldest(turn.request, parent),
     )
 
@@ -222,8 +225,12 @@ def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
 
     A client may send everything again *and* name the previous response (LangGraph does). What has
     an id that the history knows is dropped; so is what stands before it and equals a known item,
-    and the output of a call that is repeated and has one.
+    and the output of a call that is repeated and has one. So are the outputs of a turn that was
+    cancelled, when they come again.
     """
+    if past is not None and past.was_cancelled and any(map(is_answer, items)):
+        told = _as_said(orjson.loads(b"[" + past.encoded + b"]"))
+        items = [item for item in items if not (is_answer(item) and _is_said(item, told))]
     if past is None or not any("id" in item for item in items):
         return items
     known = frozenset[str]().union(*(turn.ids for turn in past.lineage()))
@@ -231,7 +238,7 @@ def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
     if not repeated:
         return items
     last = repeated[-1]
-    said = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in _decoded(past)}
+    said = _as_said(_decoded(past))
     answered = _answered_again([items[index] for index in repeated], past)
     return [
         item
@@ -252,6 +259,10 @@ def _answered_again(repeated: list[Item], past: Past) -> set[str]:
 def _decoded(past: Past) -> Iterator[dict[str, Any]]:
     for turn in past.lineage():
         yield from orjson.loads(b"[" + turn.encoded + b"]")
+
+
+def _as_said(items: Iterable[Item]) -> set[bytes]:
+    return {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in items}
 
 
 def _is_said(item: Item, said: set[bytes]) -> bool:

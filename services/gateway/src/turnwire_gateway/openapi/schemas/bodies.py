@@ -60,9 +60,8 @@ _IF_OF_CLIENT: JSON = {
 _IF_NAMESPACE: JSON = {
     "if": {"properties": {"type": {"const": "namespace"}}},
     "then": {
-        "required": ["name"],
         "properties": {
-            "name": {"type": "string", "minLength": 1},
+            "name": {"type": ["string", "null"], "minLength": 1},
             "description": {"type": ["string", "null"]},
             "tools": {"type": ["array", "null"], "items": {**_NAMED, **_IF_OF_CLIENT}},
         },
