@@ -11,8 +11,11 @@ from openai import AsyncOpenAI
 from e2e.rig.desk import Desk, running_desk
 from e2e.rig.gateway import one_more_gateway
 from e2e.rig.stack import Stack, free_port
+from e2e.rig.two_backends import both, both_api, ports, two
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, running_backend
+
+__all__ = ["both", "both_api", "ports", "two"]
 
 DEFAULT_INSTRUCTIONS = "Answer like a pirate."
 

@@ -8,6 +8,7 @@ from turnwire_orchestrator.prompting.chat.content import UnsayableError
 from turnwire_orchestrator.prompting.chat.messages import chat_messages
 from turnwire_orchestrator.prompting.cleaning import cleaned
 from turnwire_orchestrator.prompting.dialect import Dialect
+from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, function_items
 
 IMAGE: JSON = {"type": "input_image", "image_url": "data:image/png;base64,AA", "detail": "low"}
 IMAGE_URL: JSON = {
@@ -50,7 +51,7 @@ def told(
 ) -> list[JSON]:
     """Give the messages of items that were cleaned as they are for every backend."""
     clean = [item for each in items if (item := cleaned(each)) is not None]
-    return chat_messages(clean, instructions, dialect)
+    return chat_messages(function_items(clean, AS_THEY_ARE), instructions, dialect)
 
 
 TABLE: dict[str, tuple[list[Item], list[JSON]]] = {
@@ -158,9 +159,13 @@ TABLE: dict[str, tuple[list[Item], list[JSON]]] = {
     ),
     "an output in parts": (
         [
+            calls("c"),
             gave("c", [{"type": "input_text", "text": "3"}, {"type": "input_text", "text": "4"}]),
         ],
-        [{"role": "tool", "tool_call_id": "c", "content": "3\n4"}],
+        [
+            {"role": "assistant", "content": None, "tool_calls": [called("c")]},
+            {"role": "tool", "tool_call_id": "c", "content": "3\n4"},
+        ],
     ),
     "images of tools come after all outputs": (
         [
@@ -205,6 +210,8 @@ TABLE: dict[str, tuple[list[Item], list[JSON]]] = {
     "what only Responses know": (
         [
             says("user", "Hi"),
+            {"type": "local_shell_call", "call_id": "c", "action": {}},
+            gave("c", "what Codex says of it"),
             {"type": "compaction", "encrypted_content": "theirs"},
             {"type": "compaction_trigger"},
             {"type": "configuration_update"},
@@ -270,4 +277,4 @@ def test_what_cannot_be_said_is_refused(part: JSON) -> None:
     with pytest.raises(UnsayableError):
         told(says("user", part))
     with pytest.raises(UnsayableError):
-        told(gave("c", [part]))
+        told(calls("c"), gave("c", [part]))

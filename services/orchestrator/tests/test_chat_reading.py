@@ -16,6 +16,11 @@ from turnwire_contracts.wire.frames import FrameWriter, payload
 from turnwire_orchestrator.inference.chat_reading import ChatReader
 from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.inference.sse import EventSplitter
+from turnwire_orchestrator.prompting.tools.client_tools import (
+    AS_THEY_ARE,
+    ClientTools,
+    client_tools,
+)
 from turnwire_testing.examples import RESPONSE_ID
 
 DIALECTS: list[Dialect] = ["openai", "llamacpp", "vllm", "ollama", "sglang"]
@@ -26,11 +31,11 @@ ASKED: JSON = {"model": "m", "stream": True, "stream_options": {"include_usage":
 class Read:
     """A sample that was read to its end."""
 
-    def __init__(self, events: list[bytes], custom: frozenset[str] = frozenset()) -> None:
+    def __init__(self, events: list[bytes], tools: ClientTools = AS_THEY_ARE) -> None:
         """Read the data of a stream."""
         frames = FrameWriter()
         assembler = Assembler(RESPONSE_ID, frames)
-        reader = ChatReader(assembler, custom)
+        reader = ChatReader(assembler, tools)
         for data in events:
             reader.take(data)
         self.outcome: Outcome = reader.end()
@@ -279,7 +284,7 @@ def test_words_between_calls_keep_their_place() -> None:
     assert read.kinds == ["function_call", "message", "function_call"]
 
 
-CUSTOM = frozenset({"patch"})
+CUSTOM = client_tools({"tools": [{"type": "custom", "name": "patch"}]})
 
 
 @pytest.mark.parametrize(

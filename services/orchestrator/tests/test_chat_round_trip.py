@@ -16,12 +16,12 @@ from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.chat_reading import ChatReader
 from turnwire_orchestrator.inference.sse import EventSplitter
 from turnwire_orchestrator.prompting.dialect import Dialect
+from turnwire_orchestrator.prompting.tools.client_tools import client_tools
 from turnwire_testing.examples import RESPONSE_ID, user
 from turnwire_testing.prompts import CUSTOM, FUNCTION, as_chat, prompt
 
 EXCHANGE = Exchange(body={"model": "m"}, size=40, number=7, created_at=1, chat=True)
 TOOLS = {"tools": [FUNCTION, CUSTOM]}
-CUSTOM_NAMES = frozenset({"patch"})
 
 words = st.text(min_size=1, max_size=9)
 said = st.one_of(
@@ -37,7 +37,7 @@ spoken = st.sampled_from(list[Spoken](["openai", "llamacpp", "vllm", "ollama", "
 def read(reply: Reply, dialect: Spoken) -> list[Item]:
     """Read a reply as a backend of that dialect streams it."""
     assembler, splitter = Assembler(RESPONSE_ID), EventSplitter()
-    reader = ChatReader(assembler, CUSTOM_NAMES)
+    reader = ChatReader(assembler, client_tools(TOOLS))
     for beat in chat_beats(reply, EXCHANGE, dialect):
         for data in splitter.feed(beat.data):
             reader.take(data)

@@ -10,6 +10,7 @@ from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter, payload
 from turnwire_orchestrator.inference.ending import Outcome, read_usage
 from turnwire_orchestrator.inference.reading import Reader
+from turnwire_orchestrator.prompting.tools.client_tools import client_tools
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import data_of
 
@@ -163,7 +164,7 @@ def test_a_note_on_one_text_does_not_stand_on_the_next() -> None:
 def read_custom(*events: JSON) -> list[Item]:
     """Read a sample in which the function `add` stands for a custom tool."""
     assembler = Assembler(RESPONSE_ID, FrameWriter())
-    reader = Reader(assembler, None, frozenset({"add"}))
+    reader = Reader(assembler, None, client_tools({"tools": [{"type": "custom", "name": "add"}]}))
     for data in data_of(events):
         reader.take(data)
     reader.end()

@@ -53,13 +53,31 @@ def output_missing(call_id: str) -> Failure:
     return _unpaired(f"No tool output found for function call {call_id}.")
 
 
-def _unpaired(message: str) -> Failure:
+def answer_before_call(call_id: str, place: int, call: int) -> Failure:
+    """Refuse an answer that stands before its call; both are places in the input."""
+    return _unpaired(
+        f"input[{place}] is the output of the call {call_id}, which is made only later, by "
+        f"input[{call}]. Put every call before its output.",
+        f"input[{place}]",
+    )
+
+
+def answered_already(call_id: str, place: int) -> Failure:
+    """Refuse a second answer to a call; `place` is its place in the input."""
+    return _unpaired(
+        f"input[{place}] is a second output for the call {call_id}. A call has one output; one "
+        "that a conversation went on without has been cancelled. Leave this one out.",
+        f"input[{place}]",
+    )
+
+
+def _unpaired(message: str, param: str = "input") -> Failure:
     return Failure(
         http_status=400,
         type="invalid_request_error",
         code="invalid_value",
         message=message,
-        param="input",
+        param=param,
     )
 
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.requests.input_items import ItemError
+from turnwire_gateway.requests.shapes.messages import ItemError
 
 MAX_METADATA_PAIRS = 16
 MAX_INPUT_CHARACTERS = 10_485_760
@@ -115,3 +115,11 @@ class CreateRequest(BaseModel):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """This and what follows is said in the words of chat completions."""
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    response_format: JSON | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    functions: list[JSON] | None = None
+    function_call: Literal["none", "auto"] | JSON | None = None

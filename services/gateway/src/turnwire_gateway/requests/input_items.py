@@ -1,9 +1,15 @@
 """Input items as clients send them, in the one form that events keep: each has a `type`."""
 
-from typing import Any, cast
+from typing import Any
 
 from turnwire_contracts.json_values import JSON, mapping
 from turnwire_contracts.wire.compaction import summary_of
+from turnwire_gateway.requests.shapes.messages import (
+    ItemError,
+    flat_content,
+    is_of_chat,
+    items_of_message,
+)
 
 _ROLES = ("user", "assistant", "system", "developer")
 _CALL_OF_MCP = ("id", "server_label", "name", "arguments")
@@ -19,15 +25,6 @@ _TEXTS: dict[str, tuple[str, ...]] = {
 """What must be there, and be a text."""
 
 
-class ItemError(ValueError):
-    """An input item is wrong at a place inside it."""
-
-    def __init__(self, place: str, message: str) -> None:
-        """`place` is a path below `input`, such as `[0].content`."""
-        super().__init__(message)
-        self.place = place
-
-
 def normalised_items(given: str | list[Any] | None, *, needed: bool = True) -> list[JSON]:
     """Give the input as items that each have a `type`; none at all only if none is `needed`.
 
@@ -39,22 +36,42 @@ def normalised_items(given: str | list[Any] | None, *, needed: bool = True) -> l
         return []
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": given}]
-    return [_item(item, f"[{index}]") for index, item in enumerate(given)]
+    customs: set[str] = set()
+    return [
+        item
+        for index, each in enumerate(given)
+        for item in _items(_fields(each, f"[{index}]"), f"[{index}]", customs)
+    ]
 
 
-def _item(item: object, place: str) -> JSON:
+def _items(fields: JSON, place: str, customs: set[str]) -> list[JSON]:
+    """Give what an item says: a message of chat completions may be several items."""
+    if not is_of_chat(fields):
+        return [_item(fields, place)]
+    return [_item(item, place) for item in items_of_message(fields, place, customs)]
+
+
+def _fields(item: object, place: str) -> JSON:
     if not isinstance(item, dict):
         raise ItemError(place, "must be an object")
     fields = {name: value for name, value in mapping(item).items() if value is not None}
     kind = fields.setdefault("type", "message" if "role" in fields else "item_reference")
     if not isinstance(kind, str):
         raise ItemError(f"{place}.type", "must be a text")
+    return fields
+
+
+def _item(fields: JSON, place: str) -> JSON:
+    kind = fields["type"]
     _check_texts(fields, _TEXTS.get(kind, ()), place)
     match kind:
         case "message":
-            _check_message(fields, place)
+            return _message(fields, place)
         case "function_call_output" | "custom_tool_call_output":
-            _check_content(fields.get("output"), f"{place}.output")
+            return {
+                **fields,
+                "output": flat_content(fields.get("output"), f"{place}.output", "user"),
+            }
         case "compaction":
             _check_compaction(fields, place)
         case "mcp_approval_response":
@@ -64,21 +81,11 @@ def _item(item: object, place: str) -> JSON:
     return fields
 
 
-def _check_message(fields: JSON, place: str) -> None:
+def _message(fields: JSON, place: str) -> JSON:
     role = fields.get("role")
     if role not in _ROLES:
-        raise ItemError(f"{place}.role", f"must be one of {', '.join(_ROLES)}")
-    _check_content(fields.get("content"), f"{place}.content")
-
-
-def _check_content(content: object, place: str) -> None:
-    if isinstance(content, str):
-        return
-    if not isinstance(content, list):
-        raise ItemError(place, "must be a text or a list of parts")
-    for index, part in enumerate(cast("list[Any]", content)):
-        if not isinstance(mapping(part).get("type"), str):
-            raise ItemError(f"{place}[{index}]", "must be an object with a `type`")
+        raise ItemError(f"{place}.role", f"must be one of {', '.join((*_ROLES, 'tool'))}")
+    return {**fields, "content": flat_content(fields.get("content"), f"{place}.content", role)}
 
 
 def _check_texts(fields: JSON, names: tuple[str, ...], place: str) -> None:

@@ -29,10 +29,12 @@ from turnwire_gateway.answers.errors import (
     not_supported,
 )
 from turnwire_gateway.requests.create_request import CreateRequest
-from turnwire_gateway.requests.input_items import ItemError, normalised_items
+from turnwire_gateway.requests.input_items import normalised_items
 from turnwire_gateway.requests.mcp_tools import Declared, check_choice, declared
 from turnwire_gateway.requests.nesting import MOST_LEVELS, is_too_deep
 from turnwire_gateway.requests.prompts import Prompts, render
+from turnwire_gateway.requests.shapes.fields import OLDER, shaped
+from turnwire_gateway.requests.shapes.messages import ItemError
 
 _OURS = {
     "model", "input", "instructions", "previous_response_id", "store", "stream", "background",
@@ -99,10 +101,12 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     given = read(CreateRequest, fields)
     _refuse_contradictions(given)
     before = (given.previous_response_id, given.conversation, given.prompt)
-    tools = declared(given.tools or [], rules.servers)
-    check_choice(given.tool_choice, tools.tools)
-    params = {name: value for name, value in fields.items() if name not in _OURS}
-    params |= {"tools": tools.tools} if given.tools else {}
+    items = items_of(given.input, "input", needed=before == (None, None, None))
+    told = shaped(given, items)
+    tools = declared(told["tools"] or [], rules.servers)
+    check_choice(told["tool_choice"], tools.tools)
+    params = {name: value for name, value in fields.items() if name not in _OURS | OLDER}
+    params |= told | ({"tools": tools.tools} if told["tools"] else {})
     request = Requested(
         v=VERSIONS["requested"],
         tenant=origin.tenant,
@@ -111,7 +115,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         cause=origin.request_id,
         owner=origin.owner,
         model=given.model or "",
-        input=items_of(given.input, "input", needed=before == (None, None, None)),
+        input=items,
         instructions=given.instructions,
         previous_response_id=previous_of(given.previous_response_id),
         params={name: value for name, value in params.items() if value is not None},

@@ -6,8 +6,8 @@ from turnwire_orchestrator.ports import Ports, TurnFailedError
 from turnwire_orchestrator.prompting.history import (
     Past,
     instructions_for,
+    mistake_in_pairs,
     unknown_reference,
-    unpaired,
 )
 
 Context = tuple[Past | None, str | None]
@@ -24,7 +24,7 @@ async def context_of(request: Requested, ports: Ports) -> Context:
         past = await ports.histories.past(request.tenant, previous, reader)
     if (unknown := unknown_reference(request, past)) is not None:
         raise TurnFailedError(item_not_found(unknown))
-    if (failure := unpaired(request, past)) is not None:
+    if (failure := mistake_in_pairs(request, past)) is not None:
         raise TurnFailedError(failure)
     policy = ports.policy
     default, inherit = policy.default_instructions, policy.inherit_instructions

@@ -34,7 +34,8 @@ class ToolAssembler(Assembler):
 
     def add_item(self, head: Item) -> None:
         """See `Assembler.add_item`."""
-        called = self._box.exposed.get(str(head.get("name"))) if head["type"] == _FUNCTION else None
+        plain = head["type"] == _FUNCTION and not head.get("namespace")
+        called = self._box.exposed.get(str(head.get("name"))) if plain else None
         if called is None:
             super().add_item(head)
         elif called.needs_approval:

@@ -26,7 +26,7 @@ from turnwire_orchestrator.prompting.chat.content import UnsayableError
 from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.responses_body import responses_body
-from turnwire_orchestrator.prompting.tools import custom_names
+from turnwire_orchestrator.prompting.tools.client_tools import client_tools
 from turnwire_orchestrator.servers import Server
 
 log = structlog.get_logger()
@@ -68,14 +68,14 @@ class HttpBackend:
     async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
         """See `Backend.sample`."""
         await self._settle()
-        custom = custom_names(prompt.request.params)
+        tools = client_tools(prompt.request.params)
         if self.api is Api.CHAT:
             url, body = f"{self._http.url}/chat/completions", self._chat_body(prompt)
-            reader = partial(ChatReader, custom=custom)
+            reader = partial(ChatReader, tools=tools)
         else:
             url, body = f"{self._http.url}/responses", responses_body(prompt, self.dialect)
             limit = prompt.request.params.get("max_output_tokens")
-            reader = partial(Reader, max_output_tokens=limit, custom=custom)
+            reader = partial(Reader, max_output_tokens=limit, tools=tools)
         async with self._http.stream(url, body) as reads:
             yield Answering(reads, reader)
 

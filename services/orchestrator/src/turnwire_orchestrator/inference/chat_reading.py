@@ -11,10 +11,11 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.ending import Outcome, failed, read_usage, unfinished
-from turnwire_orchestrator.prompting.tools import custom_input
+from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, ClientTools
 
 _LENGTH: Final = frozenset({"length", "model_length", "max_tokens"})
 _FAILED: Final = frozenset({"error", "abort"})
@@ -57,16 +58,15 @@ class _Chunk(msgspec.Struct):
 class ChatReader:
     """Takes the chunks of one sample; `outcome` is set once the backend has said its end."""
 
-    def __init__(self, assembler: Assembler, custom: frozenset[str] = frozenset()) -> None:
-        """Tell `assembler`; a function that is named in `custom` stands for a custom tool."""
+    def __init__(self, assembler: Assembler, tools: ClientTools = AS_THEY_ARE) -> None:
+        """Tell `assembler`; `tools` say what the client calls the functions of the model."""
         self.outcome: Outcome | None = None
         self._assembler = assembler
-        self._custom = custom
         self._chunk = msgspec.json.Decoder(_Chunk)
         self._finish: str | None = None
         self._usage: Any = None
         self._fields: JSON = {}
-        self._calls = _Calls(assembler, custom)
+        self._calls = _Calls(assembler, tools)
 
     def take(self, data: bytes) -> None:
         """Take the data of one chunk.
@@ -174,9 +174,9 @@ class ChatReader:
 class _Calls:
     """The calls of one sample: one after the other, each in pieces."""
 
-    def __init__(self, assembler: Assembler, custom: frozenset[str]) -> None:
+    def __init__(self, assembler: Assembler, tools: ClientTools) -> None:
         self._assembler = assembler
-        self._custom = custom
+        self._tools = tools
         self._ended: set[int] = set()
         self._forget()
 
@@ -197,7 +197,7 @@ class _Calls:
         if function.name and not self._name:
             self._name = function.name
             if not self._is_custom:
-                self._assembler.add_item({"type": "function_call", "name": self._name})
+                self._assembler.add_item(self._client_call())
         self._argue(_text(function.arguments))
 
     def end(self, status: str = "completed") -> None:
@@ -205,8 +205,10 @@ class _Calls:
         if not self.open:
             return
         if self._is_custom:
-            self._assembler.add_item({"type": "custom_tool_call", "name": self._name})
-            self._assembler.delta(custom_input(self._held))
+            call = self._client_call(arguments=self._held)
+            text = call.pop("input")
+            self._assembler.add_item(call)
+            self._assembler.delta(text)
         elif not self._name and status == "completed":
             raise ValueError("a call without a name")
         elif self._silent and status == "completed":
@@ -219,7 +221,10 @@ class _Calls:
 
     @property
     def _is_custom(self) -> bool:
-        return self._name in self._custom
+        return self._tools.is_custom(self._name)
+
+    def _client_call(self, **said: str) -> Item:
+        return self._tools.clients({"type": "function_call", "name": self._name, **said})
 
     def _is_another(self, call: _Call, function: _Function) -> bool:
         if call.id and self._id:

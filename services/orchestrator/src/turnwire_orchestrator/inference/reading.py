@@ -18,7 +18,7 @@ from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler, write_item
 from turnwire_contracts.wire.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
 from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
-from turnwire_orchestrator.prompting.tools import as_custom_call
+from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, ClientTools
 
 
 class _Glance(msgspec.Struct):
@@ -52,16 +52,16 @@ class Reader:
         self,
         assembler: Assembler,
         max_output_tokens: int | None,
-        custom: frozenset[str] = frozenset(),
+        tools: ClientTools = AS_THEY_ARE,
     ) -> None:
         """Tell `assembler`; a backend that hides a cut is found out by `max_output_tokens`.
 
-        A call of a function that is named in `custom` stands for the call of a custom tool.
+        `tools` say what the client calls the functions that the model may call.
         """
         self.outcome: Outcome | None = None
         self._assembler = assembler
         self._max_output_tokens = max_output_tokens
-        self._custom = custom
+        self._tools = tools
         self._held: str | None = None
         self._glance = msgspec.json.Decoder(_Glance)
         self._item_id = ""
@@ -164,7 +164,7 @@ class Reader:
             return
         head = {name: value for name, value in item.items() if name in _HEAD_FIELDS}
         # llama.cpp gives calls no id; their deltas name the call_id instead.
-        self._start(head, item.get("id") or item.get("call_id") or "")
+        self._start(self._tools.clients(head), item.get("id") or item.get("call_id") or "")
 
     def _part_added(self, event: JSON) -> None:
         kind = str(mapping(event.get("part")).get("type"))
@@ -196,10 +196,7 @@ class Reader:
         item_id = item.get("id") or item.get("call_id") or ""
         if item_id in self._ended and item_id:
             return
-        if self._stands_for_custom(item):
-            self._whole(as_custom_call(item))
-            return
-        if self._assembler.in_item != item.get("type"):
+        if self._stands_for_custom(item) or self._assembler.in_item != item.get("type"):
             self._whole(item)
             return
         self._fill(item)
@@ -232,15 +229,15 @@ class Reader:
             self._ended.add(self._item_id)
             self._item_id = ""
         self._end_part_with_annotations()
-        write_item(self._assembler, item, [])
+        write_item(self._assembler, self._tools.clients(item), [])
 
     def _stands_for_custom(self, item: Item) -> bool:
-        return item.get("type") == "function_call" and item.get("name") in self._custom
+        return item.get("type") == "function_call" and self._tools.is_custom(item.get("name"))
 
     def _terminal(self, kind: str, response: JSON) -> None:
         if not self._assembler.items and self._assembler.in_item is None:
             for item in objects(response.get("output")):
-                self._whole(as_custom_call(item) if self._stands_for_custom(item) else item)
+                self._whole(item)
         self._end(outcome_of(kind, response, self._max_output_tokens))
 
     def _error(self, event: JSON) -> None:

@@ -12,7 +12,7 @@ from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.compaction import summary_of
 
-PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "function_call_output"})
+_PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "function_call_output"})
 """Items that every known backend takes."""
 
 _OURS = {"mcp_list_tools", "mcp_approval_request", "mcp_approval_response"}
@@ -40,7 +40,12 @@ def denied(request: Item, reason: str | None) -> list[Item]:
 
 def is_plain(item: Item) -> bool:
     """Tell whether every known backend takes an item of this type."""
-    return item.get("type") in PLAIN_TYPES
+    return item.get("type") in _PLAIN_TYPES and not is_in_namespace(item)
+
+
+def is_in_namespace(item: Item) -> bool:
+    """Tell whether an item is the call of a tool in a namespace, which OpenAI alone knows."""
+    return bool(item.get("namespace"))
 
 
 def cleaned(item: Item) -> Item | None:
@@ -119,12 +124,13 @@ def _function_call(item: Item) -> Item:
     except orjson.JSONDecodeError:
         # A call that was cut off; llama.cpp answers such a history with HTTP 500.
         arguments = "{}"
-    return {
+    call: JSON = {
         "type": "function_call",
         "call_id": item.get("call_id"),
         "name": item.get("name"),
         "arguments": arguments,
     }
+    return call | ({"namespace": item["namespace"]} if is_in_namespace(item) else {})
 
 
 def _as_function(call: Item) -> list[Item]:

@@ -3,7 +3,7 @@
 A turn's own items are encoded once; a history is the chain of such pieces, shared by all branches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -12,17 +12,25 @@ import orjson
 from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId
 from turnwire_contracts.rounds.pairing import (
+    NOTHING,
+    Earlier,
     cancelled,
-    half_answered,
     is_answer,
     is_call,
+    left_open,
     may_be_answered,
-    with_cancelled,
+    paired,
+    unpaired,
 )
 from turnwire_contracts.turn import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
-from turnwire_contracts.wire.refusals import call_not_found, output_missing
-from turnwire_orchestrator.prompting.cleaning import cleaned, denied, is_plain, shown
+from turnwire_orchestrator.prompting.cleaning import (
+    cleaned,
+    denied,
+    is_in_namespace,
+    is_plain,
+    shown,
+)
 
 _REMEMBERED = frozenset({"mcp_list_tools", "mcp_approval_request"})
 _APPROVED = "approval_request_id"
@@ -39,7 +47,9 @@ class Past(msgspec.Struct, frozen=True):
     ids: frozenset[str]
     """The ids by which a client may repeat its items."""
     calls: frozenset[str]
-    """The `call_id`s of its calls, which later turns may answer."""
+    """The `call_id`s of its calls that wait, which later turns may answer."""
+    answered: frozenset[str]
+    """The `call_id`s of calls that were answered in it."""
     instructions: str | None
     owner: OwnerId
     """Who made it, and alone may continue it by its id."""
@@ -50,6 +60,10 @@ class Past(msgspec.Struct, frozen=True):
     """For each of its calls that nobody has answered yet, the answer that it was cancelled."""
     plain: bool = True
     """Whether every known backend takes all of its items."""
+    namespaces: bool = False
+    """Whether calls of tools in namespaces are among them."""
+    was_cancelled: bool = False
+    """Its client may have lost the connection, and send the same again."""
     oldest: int | None = None
     """When the first turn among them was made whose time ends, in Unix milliseconds."""
 
@@ -76,19 +90,23 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     ]
     said = [item for item in turn.said if item.get("id") not in turn.removed]
     answered = answering_approvals(without_repeats(asked, parent), parent)
-    heard = with_cancelled(closing(parent, answered), goes_on=bool(said))
-    items = _answering(parent, shown_items([*heard, *said]))
+    heard = paired(answered, earlier_of(parent), goes_on=bool(said))
+    items = shown_items([*heard, *said])
+    waiting = left_open(items)
     return Past(
         turn.request.response_id,
         parent,
         orjson.dumps(items)[1:-1],
         frozenset(ids),
-        frozenset(item["call_id"] for item in items if may_be_answered(item)),
+        frozenset(item["call_id"] for item in waiting),
+        frozenset(item["call_id"] for item in items if is_answer(item)),
         turn.instructions,
         turn.request.owner,
         tuple(map(_kept, filter(_is_remembered, turn.said))),
-        _unanswered(items),
+        tuple(map(cancelled, filter(is_call, waiting))),
         all(map(is_plain, items)),
+        any(map(is_in_namespace, items)),
+        turn.closed.status == "cancelled",
         _oldest(turn.request, parent),
     )
 
@@ -101,51 +119,29 @@ def _oldest(request: Requested, parent: Past | None) -> int | None:
     return request.at if before is None else min(before, request.at)
 
 
-def _answering(parent: Past | None, items: list[Item]) -> list[Item]:
-    """Leave out answers to calls that nothing before them makes."""
-    if not any(map(is_answer, items)):
-        return items
-    known = {item.get("call_id") for item in items if may_be_answered(item)}
-    for turn in parent.lineage() if parent else ():
-        known |= turn.calls
-    return [item for item in items if not is_answer(item) or item.get("call_id") in known]
+def earlier_of(past: Past | None) -> Earlier:
+    """Tell of calls, by their ids, whether they wait; the newest call of an id counts."""
+    if past is None:
+        return NOTHING
+
+    def is_open(call_id: str) -> bool:
+        for turn in past.lineage():
+            if call_id in turn.calls or call_id in turn.answered:
+                return call_id in turn.calls
+        return False
+
+    def is_answered(call_id: str) -> bool:
+        return any(call_id in turn.answered for turn in past.lineage())
+
+    return Earlier(is_open, is_answered, past.unanswered)
 
 
-def closing(past: Past | None, items: list[Item]) -> list[Item]:
-    """Put in, before new items, answers to calls that were left open and that they do not answer.
-
-    A client may go on without them, and backends refuse a call without its answer.
-    """
-    if past is None or not past.unanswered:
-        return items
-    answered = {item.get("call_id") for item in items if is_answer(item)}
-    return [*(item for item in past.unanswered if item["call_id"] not in answered), *items]
-
-
-def unpaired(request: Requested, past: Past | None) -> Failure | None:
-    """Find an answer without a call, or answers to some calls but not to all made with them."""
+def mistake_in_pairs(request: Requested, past: Past | None) -> Failure | None:
+    """Find an answer without a call or before it, a second one, or answers to half of the calls."""
     items = without_repeats(request.input, past)
-    if (half := half_answered(items)) is not None:
-        return output_missing(half)
-    answers = [item["call_id"] for item in items if is_answer(item)]
-    if not answers:
-        return None
-    made = {item["call_id"] for item in request.input if may_be_answered(item)}
-    made = made.union(*(turn.calls for turn in past.lineage())) if past else made
-    if (orphan := next((each for each in answers if each not in made), None)) is not None:
-        return call_not_found(orphan)
-    waiting = [item["call_id"] for item in past.unanswered] if past else []
-    missing = next((each for each in waiting if each not in answers), None)
-    if missing is not None and not {*waiting}.isdisjoint(answers):
-        return output_missing(missing)
-    return None
-
-
-def _unanswered(items: list[Item]) -> tuple[Item, ...]:
-    answered = {item.get("call_id") for item in items if is_answer(item)}
-    return tuple(
-        cancelled(item) for item in items if is_call(item) and item["call_id"] not in answered
-    )
+    kept = {id(item) for item in items}
+    places = [place for place, item in enumerate(request.input) if id(item) in kept]
+    return unpaired(items, earlier_of(past), places)
 
 
 def _is_remembered(item: Item) -> bool:
@@ -228,8 +224,13 @@ def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
     """Drop new items that the history has already.
 
     A client may send everything again *and* name the previous response (LangGraph does). What has
-    an id that the history knows is dropped; so is what stands before it and equals a known item.
+    an id that the history knows is dropped; so is what stands before it and equals a known item,
+    and the output of a call that is repeated and has one. So are the outputs of a turn that was
+    cancelled, when they come again.
     """
+    if past is not None and past.was_cancelled and any(map(is_answer, items)):
+        told = _as_said(orjson.loads(b"[" + past.encoded + b"]"))
+        items = [item for item in items if not (is_answer(item) and _is_said(item, told))]
     if past is None or not any("id" in item for item in items):
         return items
     known = frozenset[str]().union(*(turn.ids for turn in past.lineage()))
@@ -237,17 +238,31 @@ def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
     if not repeated:
         return items
     last = repeated[-1]
-    said = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in _decoded(past)}
+    said = _as_said(_decoded(past))
+    answered = _answered_again([items[index] for index in repeated], past)
     return [
         item
         for index, item in enumerate(items)
-        if item.get("id") not in known and not (index < last and _is_said(item, said))
+        if item.get("id") not in known
+        and not (index < last and _is_said(item, said))
+        and not (is_answer(item) and item["call_id"] in answered)
     ]
+
+
+def _answered_again(repeated: list[Item], past: Past) -> set[str]:
+    """Name the calls among repeated items whose outputs the history has, too."""
+    earlier = earlier_of(past)
+    calls = {item["call_id"] for item in repeated if may_be_answered(item)}
+    return {each for each in calls if earlier.is_answered(each) and not earlier.is_open(each)}
 
 
 def _decoded(past: Past) -> Iterator[dict[str, Any]]:
     for turn in past.lineage():
         yield from orjson.loads(b"[" + turn.encoded + b"]")
+
+
+def _as_said(items: Iterable[Item]) -> set[bytes]:
+    return {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in items}
 
 
 def _is_said(item: Item, said: set[bytes]) -> bool:

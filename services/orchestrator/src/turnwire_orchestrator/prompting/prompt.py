@@ -6,11 +6,11 @@ import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.rounds.pairing import with_cancelled
+from turnwire_contracts.rounds.pairing import paired
 from turnwire_orchestrator.prompting.history import (
     Past,
     answering_approvals,
-    closing,
+    earlier_of,
     encode_input,
     encode_items,
     without_repeats,
@@ -48,5 +48,5 @@ def prompt_for(
     `rounds` is what the model said in this turn already, and what tools answered.
     """
     heard = answering_approvals(without_repeats(request.input, past), past)
-    new = with_cancelled(closing(past, heard), goes_on=True)
+    new = paired(heard, earlier_of(past), goes_on=True)
     return Prompt(request, past, [*new, *rounds], instructions)

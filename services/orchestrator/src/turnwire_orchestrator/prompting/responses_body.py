@@ -4,12 +4,12 @@ from typing import Any, Final
 
 import orjson
 
-from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping
-from turnwire_orchestrator.prompting.cleaning import PLAIN_TYPES, is_plain
+from turnwire_orchestrator.prompting.cleaning import is_in_namespace, is_plain
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
-from turnwire_orchestrator.prompting.tools import as_function_item, function_offer, whole_offer
+from turnwire_orchestrator.prompting.tools.client_tools import client_tools, function_items
+from turnwire_orchestrator.prompting.tools.offer import function_offer, whole_offer
 
 EXTENSIONS: Final = (
     "stop", "seed", "top_k", "min_p", "repetition_penalty", "logit_bias", "chat_template_kwargs",
@@ -74,7 +74,7 @@ def _with_items(body: JSON, prompt: Prompt, dialect: Dialect) -> bytes:
 def _tools(params: JSON, dialect: Dialect) -> JSON:
     # llama.cpp refuses tools of other types.
     only_functions = dialect is Dialect.LLAMA_CPP
-    offer = function_offer(params, dialect) if only_functions else whole_offer(params)
+    offer = function_offer(params, dialect) if only_functions else whole_offer(params, dialect)
     if not offer.tools:
         return {}
     choice: Any = offer.choice
@@ -82,11 +82,21 @@ def _tools(params: JSON, dialect: Dialect) -> JSON:
 
 
 def _input(prompt: Prompt, dialect: Dialect) -> bytes:
-    if dialect is not Dialect.LLAMA_CPP or _all_plain(prompt):
+    only_plain = dialect is Dialect.LLAMA_CPP and not _all_plain(prompt)
+    flat = dialect is not Dialect.OPENAI and _has_namespaces(prompt)
+    if not only_plain and not flat:
         return prompt.encoded_input
+    tools = client_tools(prompt.request.params)
+    if not only_plain:
+        return orjson.dumps([tools.qualified(item) for item in prompt.items])
     # It refuses a whole history for one item that it does not know.
-    told: list[Item] = [as_function_item(item) for item in prompt.items]
-    return orjson.dumps([item for item in told if item.get("type") in PLAIN_TYPES])
+    told = function_items(prompt.items, tools)
+    return orjson.dumps([item for item in told if is_plain(item)])
+
+
+def _has_namespaces(prompt: Prompt) -> bool:
+    lineage = prompt.past.lineage() if prompt.past else ()
+    return any(map(is_in_namespace, prompt.new)) or any(turn.namespaces for turn in lineage)
 
 
 def _all_plain(prompt: Prompt) -> bool:

@@ -8,12 +8,13 @@ _OURS = "kept, and not sent: the backend never sees MCP"
 
 TOOLS: tuple[Covered, ...] = (
     supported("function", "the client runs it"),
+    supported("namespace", "its tools under qualified names; OpenAI gets it as it is"),
     supported("mcp", "Turnwire calls the server; OpenAI's own connectors and tunnels are refused"),
     *(
         passed(name, "the backend knows it or not; one that takes functions only gets none")
         for name in (
             "apply_patch", "code_interpreter", "computer", "computer_use_preview", "custom",
-            "file_search", "image_generation", "local_shell", "namespace",
+            "file_search", "image_generation", "local_shell",
             "programmatic_tool_calling", "shell", "tool_search", "web_search",
             "web_search_2025_08_26", "web_search_preview", "web_search_preview_2025_03_11",
         )
@@ -22,7 +23,7 @@ TOOLS: tuple[Covered, ...] = (
 """OpenAI: `ToolParam`."""
 
 INPUT_ITEMS: tuple[Covered, ...] = (
-    supported("message", "with or without `type`; content as a text or as parts"),
+    supported("message", "with or without `type`, or as chat completions write it"),
     supported("function_call", "needs `call_id`, `name`, `arguments`"),
     supported("function_call_output", "needs `call_id`, `output`"),
     supported("custom_tool_call_output", "needs `call_id`, `output`"),

@@ -18,8 +18,10 @@ CREATE: tuple[Covered, ...] = (
     supported("stream", "server-sent events, which can be read again from any point"),
     supported("stream_options", "`include_obfuscation: false` leaves the padding out"),
     supported("temperature", "0 to 2"),
-    supported("text", "structured output and verbosity, in the backend's own words"),
-    supported("tool_choice", "`none`, `auto`, `required`, or one kind of tool"),
+    supported(
+        "text", "structured output and verbosity; the shape of chat completions is understood"
+    ),
+    supported("tool_choice", "`none`, `auto`, `required`, or a tool that is offered"),
     supported("tools", "functions are checked; other types: see the tools below"),
     supported("top_logprobs", "0 to 20"),
     supported("top_p", "0 to 1"),
@@ -43,6 +45,13 @@ CREATE: tuple[Covered, ...] = (
 EXTENSIONS: tuple[Covered, ...] = (
     supported("presence_penalty", "-2 to 2"),
     supported("frequency_penalty", "-2 to 2"),
+    supported("max_tokens", "chat completions' word for `max_output_tokens`"),
+    supported("max_completion_tokens", "chat completions' word for `max_output_tokens`"),
+    supported("response_format", "chat completions' word for `text.format`"),
+    supported("reasoning_effort", "chat completions' word for `reasoning.effort`"),
+    supported("verbosity", "chat completions' word for `text.verbosity`"),
+    supported("functions", "chat completions' older word for `tools`"),
+    supported("function_call", "chat completions' older word for `tool_choice`"),
     passed("stop", "texts that end the answer"),
     passed("seed", "for backends that know it"),
     passed("top_k", "for backends that know it"),
@@ -51,4 +60,4 @@ EXTENSIONS: tuple[Covered, ...] = (
     passed("logit_bias", "for backends that know it"),
     passed("chat_template_kwargs", "for backends that know it"),
 )
-"""Fields that OpenAI does not have: Open Responses, vLLM, llama.cpp, SGLang."""
+"""Fields that OpenAI's Responses do not have: Open Responses, chat completions, vLLM, llama.cpp."""

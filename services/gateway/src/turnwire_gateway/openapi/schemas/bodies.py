@@ -40,8 +40,36 @@ _NAMED: JSON = {
     "required": ["type"],
     "properties": {"type": {"type": "string", "minLength": 1}},
 }
+_NAME: JSON = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+_OF_CLIENT: JSON = {
+    "anyOf": [{"required": [each]} for each in ("name", "function", "custom")],
+    "properties": {
+        "name": _NAME,
+        "description": {"type": ["string", "null"]},
+        "parameters": {"type": ["object", "null"]},
+        "strict": {"type": ["boolean", "null"]},
+        "format": {"type": ["object", "null"]},
+        "function": {"description": "What chat completions nest."},
+        "custom": {"description": "What chat completions nest."},
+    },
+}
+_IF_OF_CLIENT: JSON = {
+    "if": {"properties": {"type": {"enum": ["function", "custom"]}}},
+    "then": _OF_CLIENT,
+}
+_IF_NAMESPACE: JSON = {
+    "if": {"properties": {"type": {"const": "namespace"}}},
+    "then": {
+        "properties": {
+            "name": {"type": ["string", "null"], "minLength": 1},
+            "description": {"type": ["string", "null"]},
+            "tools": {"type": ["array", "null"], "items": {**_NAMED, **_IF_OF_CLIENT}},
+        },
+    },
+}
 _TOOL: JSON = {
     **_NAMED,
+    "allOf": [_IF_OF_CLIENT, _IF_NAMESPACE],
     "if": {"properties": {"type": {"const": "mcp"}}},
     "then": {
         "required": ["server_label"],

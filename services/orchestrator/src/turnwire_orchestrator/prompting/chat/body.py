@@ -9,7 +9,8 @@ from turnwire_orchestrator.prompting.chat.messages import chat_messages
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.responses_body import EXTENSIONS, response_format
-from turnwire_orchestrator.prompting.tools import function_offer
+from turnwire_orchestrator.prompting.tools.client_tools import client_tools, function_items
+from turnwire_orchestrator.prompting.tools.offer import function_offer
 
 _FORWARDED: Final = (
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "service_tier", "user",
@@ -33,7 +34,8 @@ def chat_body(prompt: Prompt, dialect: Dialect) -> bytes:
 def conversation(prompt: Prompt, dialect: Dialect) -> JSON:
     """Give what the model reads: messages and tools. Raises `UnsayableError`."""
     params = prompt.request.params
-    messages = chat_messages(prompt.items, prompt.instructions, dialect)
+    items = function_items(prompt.items, client_tools(params))
+    messages = chat_messages(items, prompt.instructions, dialect)
     body: JSON = {"model": prompt.request.model, "messages": messages}
     offer = function_offer(params, dialect)
     if not offer.tools:

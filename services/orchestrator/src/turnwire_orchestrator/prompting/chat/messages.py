@@ -12,7 +12,6 @@ from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, objects
 from turnwire_orchestrator.prompting.chat.content import attachments_of, text_of, user_content
 from turnwire_orchestrator.prompting.dialect import Dialect
-from turnwire_orchestrator.prompting.tools import as_function_item
 
 _THOUGHT_FIELDS: Final = {
     Dialect.LLAMA_CPP: ("reasoning_content",),
@@ -25,13 +24,13 @@ _THOUGHT_FIELDS: Final = {
 
 
 def chat_messages(items: list[Item], instructions: str | None, dialect: Dialect) -> list[JSON]:
-    """Write cleaned items, oldest first, as messages.
+    """Write cleaned items, whose calls are functions' calls, oldest first, as messages.
 
     Raises `UnsayableError`. Items that only a Responses API knows are left out.
     """
     talk = _Talk(instructions, _THOUGHT_FIELDS.get(dialect, ()))
     for item in items:
-        talk.tell(as_function_item(item))
+        talk.tell(item)
     return talk.messages()
 
 
