@@ -25,6 +25,18 @@ def backend_unreachable(url: str, detail: str) -> Failure:
     )
 
 
+def backend_encoding(url: str, encoding: str) -> Failure:
+    """The backend's answer is packed in a way that cannot be read, or says so wrongly."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_error",
+        message=f"What answers at {url} sent 'Content-Encoding: {encoding[:80]}', which cannot be "
+        "decoded. Turnwire asks for 'identity'; a proxy before the backend must not pack its "
+        "answers, or pack them with gzip, deflate, br or zstd.",
+    )
+
+
 def backend_broke_off(detail: str) -> Failure:
     """The backend stopped in the middle of its answer."""
     return Failure(

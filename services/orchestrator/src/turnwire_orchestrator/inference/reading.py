@@ -18,6 +18,7 @@ from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler, write_item
 from turnwire_contracts.wire.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
 from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
+from turnwire_orchestrator.inference.errors import is_error
 from turnwire_orchestrator.prompting.tools import as_custom_call
 
 
@@ -103,7 +104,7 @@ class Reader:
     def _tell(self, kind: str, body: JSON) -> None:
         if kind in TERMINAL:
             self._terminal(kind, mapping(body.get("response")))
-        elif not kind and "error" in body:
+        elif not kind and is_error(body):
             self._error(body)
         elif handler := self._handlers.get(kind):
             handler(body)
