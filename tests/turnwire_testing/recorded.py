@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import brotli
+import brotli  # pyright: ignore[reportMissingTypeStubs] -- it has none
 import yaml
 import zstandard
 
 from scripted_backend import Answer, sends_http
-from turnwire_contracts.json_values import JSON
+from turnwire_contracts.json_values import JSON, mapping
 
 _APIS = ("responses", "chat")
 _ENCODE: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
-    "br": brotli.compress,
+    "br": lambda body: cast("bytes", brotli.compress(body)),  # pyright: ignore[reportUnknownMemberType]
     "zstd": zstandard.compress,
 }
 _FIELDS = {"server", "version", "source", "api", "request", "answer", "expect"}
@@ -76,17 +76,19 @@ def exchanges(folder: Path) -> Iterator[Exchange]:
 def unlike(told: Any, expected: Any, path: str = "") -> list[str]:
     """Give where `told` is not as expected: objects may hold more, a `message` may say more."""
     if isinstance(expected, dict):
-        members = cast("JSON", told) if isinstance(told, dict) else {}
+        members = mapping(told)
         return [
             fault
             for name, value in cast("JSON", expected).items()
             for fault in unlike(members.get(name), value, f"{path}.{name}")
         ]
-    if isinstance(expected, list) and isinstance(told, list):
-        wanted, given = cast("list[Any]", expected), cast("list[Any]", told)
-        if len(wanted) == len(given):
-            pairs = enumerate(zip(given, wanted, strict=True))
-            return [fault for at, (a, b) in pairs for fault in unlike(a, b, f"{path}[{at}]")]
+    if isinstance(expected, list):
+        wanted = cast("list[Any]", expected)
+        given = cast("list[Any]", told) if isinstance(told, list) else []
+        if len(wanted) != len(given):
+            return [f"{path} has {len(given)} members, not {len(wanted)}"]
+        pairs = enumerate(zip(given, wanted, strict=True))
+        return [fault for at, (a, b) in pairs for fault in unlike(a, b, f"{path}[{at}]")]
     if path.endswith(".message") and isinstance(expected, str):
         return [] if expected in str(told) else [f"{path}: {told!r} lacks {expected!r}"]
     return [] if told == expected else [f"{path}: {told!r} is not {expected!r}"]

@@ -65,7 +65,9 @@ def is_error(said: JSON) -> bool:
     """Tell whether an object in a stream, which is nothing else that is known, is an error."""
     if said.get("object") == "error" or said.get("type") == "error":
         return True
-    return any(said.get(name) for name in _NESTED) or isinstance(said.get("message"), str)
+    if any(said.get(name) for name in _NESTED):
+        return True
+    return isinstance(said.get("message"), str) and ("type" not in said or "code" in said)
 
 
 def shown(text: str) -> str:

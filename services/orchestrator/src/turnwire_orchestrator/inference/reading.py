@@ -104,10 +104,10 @@ class Reader:
     def _tell(self, kind: str, body: JSON) -> None:
         if kind in TERMINAL:
             self._terminal(kind, mapping(body.get("response")))
-        elif not kind and is_error(body):
-            self._error(body)
         elif handler := self._handlers.get(kind):
             handler(body)
+        elif not kind.startswith("response.") and is_error(body):
+            self._error(body)
 
     def _delta(self, kind: str, event: _Glance) -> None:
         if event.item_id in self._ended and event.item_id:

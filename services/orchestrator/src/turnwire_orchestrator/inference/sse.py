@@ -86,14 +86,14 @@ class EventSplitter:
         """Read an event line by line."""
         name, data, errors, stray = b"", list[bytes](), list[bytes](), list[bytes]()
         for line in event.split(b"\n"):
-            field, _, value = line.partition(b":")
+            field, colon, value = line.partition(b":")
             value = value.removeprefix(b" ")
             if field == b"data":
                 data.append(value)
             elif field == b"event":
                 name = value.strip()
-            elif field.lower() == b"error":
-                errors.append(value)
+            elif colon and field.lower().endswith(b"error"):
+                errors.append(value if field.lower() == b"error" else line)
             elif line and not _FIELD.match(line):
                 stray.append(line)
         if data:
@@ -126,7 +126,7 @@ def _told(name: bytes, data: bytes) -> Iterator[bytes]:
     elif isinstance(said, dict):
         typed = b'"type":%b,' % orjson.dumps(name.decode(errors="replace"))
         yield text if "type" in said or not name else b"{" + (typed + text[1:]).rstrip()
-    elif isinstance(said, str) and not text.startswith((b"{", b'"')):
+    elif isinstance(said, str) and not text.startswith(b"{"):
         yield _error(said)
     else:
         yield data
