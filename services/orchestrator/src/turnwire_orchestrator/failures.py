@@ -122,13 +122,23 @@ def unsayable(what: str) -> Failure:
     )
 
 
-def backend_speaks_nothing(url: str) -> Failure:
-    """Something answers at the backend's address, and it is no inference server."""
+def backend_not_clear(url: str, why: str) -> Failure:
+    """The backend does not say which API it speaks; `why`: what it answers."""
     return Failure(
         http_status=502,
         type="server_error",
         code="backend_error",
-        message=f"What answers at {url} speaks neither Responses nor chat completions. "
+        message=f"What answers at {url} does not tell which API it speaks: {why}.",
+    )
+
+
+def backend_speaks_nothing(url: str, why: str) -> Failure:
+    """What answers at the backend's address is no inference server; `why`: what it answers."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_error",
+        message=f"What answers at {url} speaks neither Responses nor chat completions: {why}. "
         "Its address must be the base of its API, which ends in /v1.",
     )
 
