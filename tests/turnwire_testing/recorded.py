@@ -1,26 +1,17 @@
 """Recorded answers of backends, as files tell them (services/orchestrator/tests/dialects)."""
 
-import gzip
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import brotli  # pyright: ignore[reportMissingTypeStubs] -- it has none
 import yaml
-import zstandard
 
 from scripted_backend import Answer, sends_http
 from turnwire_contracts.json_values import JSON, mapping
+from turnwire_testing.packing import PACK
 
 _APIS = ("responses", "chat")
-_ENCODE: Mapping[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
-    "deflate": zlib.compress,
-    "br": lambda body: cast("bytes", brotli.compress(body)),  # pyright: ignore[reportUnknownMemberType]
-    "zstd": zstandard.compress,
-}
 _FIELDS = {"server", "version", "source", "api", "request", "answer", "expect"}
 _ANSWER = {"status", "headers", "encode", "body"}
 _EXPECT = {"response", "deltas", "error", "counts"}
@@ -100,7 +91,7 @@ def _read(name: str, said: JSON) -> Exchange:
     headers = {"Content-Type": "application/json", **answer.get("headers", {})}
     raw = body if isinstance(body, bytes) else body.encode()
     if encoding := answer.get("encode"):
-        headers["Content-Encoding"], raw = encoding, _ENCODE[encoding](raw)
+        headers["Content-Encoding"], raw = encoding, PACK[encoding](raw)
     for told in ("server", "version", "source"):
         if not said[told]:
             raise KeyError(told)
