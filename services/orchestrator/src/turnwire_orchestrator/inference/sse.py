@@ -55,7 +55,16 @@ class EventSplitter:
         *events, self._rest = text.split(b"\n\n")
         if len(self._rest) > _LONGEST_EVENT:
             raise ValueError(f"an event of more than {_LONGEST_EVENT} bytes")
-        return [data for event in events for data in self._data(event)]
+        found: list[bytes] = []
+        for event in events:
+            # Nearly every event there is: one line, or two of which the first repeats the type.
+            if event.startswith(b"data: {") and b"\n" not in event:
+                found.append(event[6:])
+            elif (data := _repeated(event)) is not None:
+                found.append(data)
+            else:
+                found.extend(self._parsed(event))
+        return found
 
     def end(self) -> list[bytes]:
         """Give what a stream that ends without its last blank line still holds.
@@ -63,7 +72,7 @@ class EventSplitter:
         What stood outside of events comes last, as an error: it is why the stream ended, if
         nothing else is.
         """
-        events = self._data(self._rest.rstrip(b"\r"))
+        events = self._parsed(self._rest.rstrip(b"\r"))
         self._rest = b""
         return [*events, *self.stray()]
 
@@ -71,16 +80,6 @@ class EventSplitter:
         """Give what has stood outside of events up to now, as an error."""
         text, self._stray = self._stray.strip(), b""
         return [_error(text.decode(errors="replace"))] if text else []
-
-    def _data(self, event: bytes) -> list[bytes]:
-        if event.startswith(b"data: {") and b"\n" not in event:
-            return [event[6:]]
-        if event.startswith(b"event: ") and event.count(b"\n") == 1:
-            head, _, data = event.partition(b"\n")
-            # Nearly every event of a Responses stream: its data repeats the name.
-            if data.startswith(b'data: {"type":"%b"' % head[7:]):
-                return [data[6:]]
-        return [*self._parsed(event)] if event.strip() else []
 
     def _parsed(self, event: bytes) -> Iterator[bytes]:
         """Read an event line by line."""
@@ -113,19 +112,32 @@ class EventSplitter:
                 self._stray = (self._stray + part + b"\n")[:_LONGEST_STRAY]
 
 
+def _repeated(event: bytes) -> bytes | None:
+    """Give the data of an event that is its name and one line of data which repeats it."""
+    head, _, data = event.partition(b"\n")
+    if head.startswith(b"event:") and data.startswith(b"data: {") and b"\n" not in data:
+        name = head[6:].lstrip(b" ")
+        if name != b"error" and b'"%b"' % name in data:
+            return data[6:]
+    return None
+
+
 def _told(name: bytes, data: bytes) -> Iterator[bytes]:
     """Give the data of an event as readers know it."""
     text = data.strip()
     if not text or text in _HEARTBEATS or text == b"[DONE]":
         yield from [text] if text == b"[DONE]" else []
         return
+    if text.startswith(b"{") and name != b"error" and (not name or b'"%b"' % name in text):
+        yield data
+        return
     said = _json(text)
     if name == b"error":
         body = mapping(said)
         yield text if body.get("type") == "error" and "error" in body else _error(said)
     elif isinstance(said, dict):
-        typed = b'"type":%b,' % orjson.dumps(name.decode(errors="replace"))
-        yield text if "type" in said or not name else b"{" + (typed + text[1:]).rstrip()
+        typed = b'{"type":%b%b' % (orjson.dumps(name.decode(errors="replace")), b"," * bool(said))
+        yield text if "type" in said or not name else typed + text[1:]
     elif isinstance(said, str) and not text.startswith(b"{"):
         yield _error(said)
     else:
