@@ -153,6 +153,21 @@ async def test_a_refusal_of_the_backend_is_a_plain_error(
         assert (answer.headers.get("x-should-retry") == "false") == (status >= 500)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [429, 503])
+async def test_when_the_backend_wants_to_be_asked_again_reaches_the_client(
+    api: Api, backend: ScriptedBackend, status: int, *, stream: bool
+) -> None:
+    backend.script(fails(status, "busy", headers={"Retry-After": "7"}))
+    async with api.answer(asks("Hi.", stream=stream)) as answer:
+        assert (answer.status, answer.headers["retry-after"]) == (status, "7")
+        # Nothing was done: the client's own way of trying again is right.
+        assert "x-should-retry" not in answer.headers
+        error = (await answer.json())["error"]
+    kind = "too_many_requests" if status == 429 else "server_error"
+    assert (error["type"], "try again in 7 s" in error["message"]) == (kind, True)
+
+
 async def test_the_words_of_the_backend_reach_the_client(
     api: Api, backend: ScriptedBackend
 ) -> None:

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp.web
+import orjson
 from aiohttp.test_utils import TestServer
+
+from turnwire_testing.packing import PACK
 
 Told = tuple[int, Any]
 """A status, and a body: a text is sent as it is, everything else as JSON."""
@@ -20,16 +23,25 @@ class PlainServer:
     url: str = ""
     asked: list[str] = field(default_factory=list[str])
     bodies: list[Any] = field(default_factory=list[Any])
+    encoding: str | None = None
+    """How bodies are packed, whether or not that was asked for."""
+    accepted: set[str] = field(default_factory=set[str])
+    """What the askers said that they can unpack."""
 
     async def answer(self, request: aiohttp.web.Request) -> aiohttp.web.Response:
         """Answer one request."""
         route = f"{request.method} {request.path}"
         self.asked.append(route)
         self.bodies.append(await request.json() if request.can_read_body else None)
+        self.accepted.add(request.headers.get("Accept-Encoding", ""))
         status, body = self.routes.get(route, (404, {"detail": "Not Found"}))
-        if isinstance(body, str):
-            return aiohttp.web.Response(text=body, status=status)
-        return aiohttp.web.json_response(body, status=status)
+        kind = "text/plain" if isinstance(body, str) else "application/json"
+        headers = {"Content-Type": f"{kind}; charset=utf-8"}
+        raw = body.encode() if isinstance(body, str) else orjson.dumps(body)
+        if self.encoding is not None:
+            headers["Content-Encoding"] = self.encoding
+            raw = PACK[self.encoding](raw) if self.encoding in PACK else raw
+        return aiohttp.web.Response(body=raw, status=status, headers=headers)
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import pytest
 from turnwire_dev.commands.checks import first_address
 from turnwire_dev.testing import Doctor, StartUp
 from turnwire_testing.llama_guard import llama_guard
+from turnwire_testing.plain_http import Told, serving
 
 NOTHING_CONFIGURED = {
     "TURNWIRE_NATS_URL": "",
@@ -47,6 +48,34 @@ async def test_each_backend_that_a_file_names_is_asked(doctor: Doctor, tmp_path:
     _, text = await doctor(TURNWIRE_BACKENDS=str(path))
 
     assert "backends.yaml:1: backends: must name at least one backend" in text
+
+
+@pytest.mark.parametrize(
+    ("responses", "found"),
+    [
+        ((200, {"error": None}), "API responses: POST /responses answers 200"),
+        (
+            (404, {"detail": "Not Found"}),
+            "API chat: POST /responses answers 404 (Not Found); POST /chat/completions answers 400",
+        ),
+    ],
+)
+async def test_which_api_a_backend_speaks_is_told_with_the_reason(
+    doctor: Doctor, responses: Told, found: str
+) -> None:
+    models = (200, {"data": [{"id": "m"}]})
+    routes = {"GET /v1/models": models, "POST /v1/responses": responses}
+    async with serving({**routes, "POST /v1/chat/completions": (400, None)}) as server:
+        _, text = await doctor(TURNWIRE_BACKEND_URL=server.url)
+
+    assert f"backend: {server.url} serves m; {found}" in text
+
+
+async def test_an_api_that_is_set_is_told_as_such(doctor: Doctor) -> None:
+    async with serving({"GET /v1/models": (200, {"data": []})}) as server:
+        _, text = await doctor(TURNWIRE_BACKEND_URL=server.url, TURNWIRE_BACKEND_API="chat")
+
+    assert f"{server.url} serves no models; API chat: the settings say so" in text
 
 
 async def test_the_file_with_the_limits_is_read(doctor: Doctor, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
-"""What the screen does when nobody looks."""
+"""What the screen shows, and what it does when nobody looks."""
 
 import os
+from pathlib import Path
 
-from turnwire_dev.screen import Screen, Terminal
+import pytest
+
+from turnwire_dev.screen import Screen, Terminal, Welcome
 
 
 def test_a_reader_who_leaves_does_not_end_the_run() -> None:
@@ -13,3 +16,21 @@ def test_a_reader_who_leaves_does_not_end_the_run() -> None:
 
         screen.warning("Nobody reads this.")
         screen.warning("Nor this.")
+
+
+def test_the_start_tells_which_api_each_backend_speaks(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().welcome(
+        Welcome(
+            seconds=1.0,
+            url="http://127.0.0.1:8080",
+            model="m",
+            model_note="at backends.yaml",
+            apis=("a speaks chat: the settings say so", "b speaks responses: it answers [200]"),
+            data=Path("d"),
+            logs=Path("l"),
+            members="",
+        )
+    )
+    told = capsys.readouterr().out
+    assert "a speaks chat: the settings say so\n" in told
+    assert "b speaks responses: it answers [200]\n" in told

@@ -79,18 +79,22 @@ async def test_an_event_and_its_blank_line_leave_in_one_write(streaming: Streami
     assert all(body.endswith(b"\n\n") for body in bodies)
 
 
-@pytest.mark.parametrize(("status", "retry"), [(400, None), (404, None), (502, "false")])
+@pytest.mark.parametrize(
+    ("status", "retry_after", "retry"),
+    [(400, 0, None), (404, 0, None), (429, 7, None), (502, 0, "false"), (503, 3, None)],
+)
 async def test_a_turn_that_failed_before_its_stream_is_a_plain_error(
-    streaming: Streaming, status: int, retry: str | None
+    streaming: Streaming, status: int, retry_after: int, retry: str | None
 ) -> None:
     sending = await streaming.start()
-    refusal = FrameMessage("A", 1, status, 0, b'{"error":{}}')
+    refusal = FrameMessage("A", 1, status, retry_after, b'{"error":{}}')
     await streaming.turn.output.publish(streaming.turn.request.turn_key, refusal)
     async with asyncio.timeout(WITHIN_S):
         exchange = await sending
     assert (exchange.status, exchange.json) == (status, {"error": {}})
     assert exchange.headers["content-type"] == "application/json"
     assert exchange.headers.get("x-should-retry") == retry
+    assert exchange.headers.get("retry-after") == (str(retry_after) if retry_after else None)
     assert streaming.ends == [(True, False)]
 
 

@@ -10,6 +10,7 @@ from turnwire_chassis.event_log import LogUnavailableError, TooLargeError
 from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_contracts import codec
 from turnwire_contracts.events import Closed, Failure
+from turnwire_contracts.wire.compaction import answer_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.stream import stream_of
@@ -291,3 +292,30 @@ async def test_a_request_without_a_trace_in_the_log_is_left_alone(world: World) 
     await world.run(request)
     await world.orchestrator("second").requested(delivery)
     assert len(world.answers) == 1
+
+
+@pytest.mark.parametrize("fields", [{"background": True}, {"background": True, "stream": True}])
+async def test_a_background_turn_that_the_backend_refused_tells_when_to_come_back(
+    world: World, fields: dict[str, Any]
+) -> None:
+    busy = Failure(429, "too_many_requests", "rate_limit_exceeded", "Busy.", retry_after_s=7)
+    world.backend.plays(before=busy)
+    request = await world.request(**fields)
+    await world.run(request)
+    response = answer_object(await world.closed(request))
+    assert (response["status"], response["error"]["retry_after"]) == ("failed", 7)
+    check_response(response)
+
+
+async def test_a_stream_that_has_begun_tells_when_to_come_back(world: World) -> None:
+    hold = Hold()
+    busy = Failure(429, "too_many_requests", "rate_limit_exceeded", "Busy.", retry_after_s=7)
+    world.backend.plays(hold, busy)
+    request = await world.request(stream=True)
+    running = asyncio.create_task(world.run(request))
+    await hold.reached.wait()
+    hold.release()
+    await running
+    failed = (await world.stream(request))[-1]
+    assert failed["type"] == "response.failed"
+    assert failed["response"]["error"]["retry_after"] == 7

@@ -12,7 +12,7 @@ from scripted_backend import running_backend, says
 from turnwire_contracts.json_values import JSON
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.inference.probing import api_spoken, has_route
+from turnwire_orchestrator.inference.probing import api_spoken, has_route, in_words
 from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
 from turnwire_orchestrator.servers import Server
@@ -33,10 +33,23 @@ FAULTY = (400, {"error": {"message": "'input' is required"}})
         (400, {"error": {"message": "'input' is required"}}, True),
         (422, {"detail": [{"msg": "Field required"}]}, True),
         (500, {"error": {"message": "oops"}}, True),
+        (500, None, True),
         (200, {"object": "response", "id": "resp_1"}, True),
+        (200, {}, True),
+        (200, {"object": "response", "id": "resp_1", "error": None}, True),
+        (200, {"id": "resp_1", "status": "completed", "output": [], "error": {}}, True),
+        (200, {"object": "chat.completion", "choices": [], "error": ""}, True),
+        (200, {"error": {"message": "'input' is required"}}, True),
+        (200, {"error": "field `model` is missing"}, True),
+        (200, {"error": {"message": "Invalid endpoint: missing route"}}, False),
+        (200, None, False),
+        (200, "gone", False),
+        (302, None, False),
         (404, {"error": {"message": "The model `` does not exist.", "code": 404}}, True),
         (404, {"error": {"message": "nothing", "param": "model"}}, True),
         (404, {"error": {"message": "nothing", "code": "model_not_found"}}, True),
+        (404, {"error": "model '' not found, try pulling it first"}, True),
+        (404, {"detail": "The model `` does not exist."}, True),
         (404, {"detail": "Not Found"}, False),
         (404, {"error": {"message": "File Not Found", "code": 404}}, False),
         (404, None, False),
@@ -44,6 +57,8 @@ FAULTY = (400, {"error": {"message": "'input' is required"}})
         (501, None, False),
         (200, {"error": "Unexpected endpoint or method. (POST /v1/responses)"}, False),
         (401, {"error": {"message": "no key"}}, None),
+        (402, None, None),
+        (425, None, None),
         (403, None, None),
         (429, None, None),
         (502, None, None),
@@ -58,7 +73,33 @@ def test_a_route_is_there_or_not_by_how_it_refuses_nothing(
 
 def test_a_route_that_answers_no_json_is_judged_by_its_status() -> None:
     assert has_route(404, b"404 page not found") is False
+    assert has_route(404, b"<html>no such model page</html>") is False
     assert has_route(400, b"<html>") is True
+    assert has_route(422, b"") is True
+    assert has_route(200, b"<html>Welcome!</html>") is False
+    assert has_route(200, b"") is False
+
+
+@pytest.mark.parametrize(
+    "begin", [b"data: {}\n\n", b": hello\n\n", b"event: response.created\ndata: {}\n\n"]
+)
+def test_a_stream_is_an_answer(begin: bytes) -> None:
+    assert has_route(200, begin) is True
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (400, b'{"error":{"message":"\'input\' is required"}}', "400 ('input' is required)"),
+        (404, b'{"detail":"Not\\n Found"}', "404 (Not Found)"),
+        (404, b"404 page not found", "404"),
+        (200, b"{}", "200"),
+        (200, b'{"error":"Unexpected endpoint"}', "200 (Unexpected endpoint)"),
+        (400, b'{"error":"%b"}' % (b"x" * 500), f"400 ({'x' * 120}…)"),
+    ],
+)
+def test_what_a_route_answers_can_be_told(status: int, body: bytes, words: str) -> None:
+    assert in_words("/responses", status, body) == f"POST /responses answers {words}"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +154,17 @@ async def test_a_server_with_both_routes_is_asked_for_responses(
 ) -> None:
     await backend.look()
     assert backend.api is Api.RESPONSES
+    assert backend.why == "POST /responses answers 400 ('input' is required)"
     assert (server.asked, server.bodies) == ([MODELS, RESPONSES], [None, {}])
+
+
+@pytest.mark.parametrize("answer", [{}, {"object": "response", "id": "resp_1", "error": None}])
+async def test_a_server_that_answers_an_empty_request_has_the_route(
+    server: PlainServer, backend: HttpBackend, answer: JSON
+) -> None:
+    server.routes[RESPONSES] = (200, answer)
+    await backend.look()
+    assert (backend.api, backend.why) == (Api.RESPONSES, "POST /responses answers 200")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +177,9 @@ async def test_a_server_without_responses_is_asked_for_chat_completions(
     server.routes[RESPONSES] = missing
     await backend.look()
     assert backend.api is Api.CHAT
+    asked, found = backend.why.split("; ")
+    assert asked.startswith(f"POST /responses answers {missing[0]}")
+    assert found == "POST /chat/completions answers 400 ('input' is required)"
 
 
 async def test_a_server_that_lists_no_models_is_found_out_too(
@@ -155,7 +209,9 @@ async def test_what_speaks_neither_is_no_inference_server(
     server.routes.clear()
     with pytest.raises(TurnFailedError) as raised:
         await backend.look()
-    assert server.url in raised.value.failure.message
+    message = raised.value.failure.message
+    assert server.url in message
+    assert "POST /responses answers 404 (Not Found); POST /chat/completions answers 404" in message
 
 
 async def test_a_server_is_asked_once_what_it_speaks(
@@ -183,6 +239,7 @@ async def test_an_api_that_is_set_is_not_probed(server: PlainServer) -> None:
     await backend.look()
     await backend.close()
     assert (backend.api, server.asked) == (Api.CHAT, [MODELS])
+    assert backend.why == "the settings say so"
 
 
 async def test_a_list_that_is_no_json_is_a_failure(

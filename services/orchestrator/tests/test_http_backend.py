@@ -21,6 +21,7 @@ from scripted_backend import (
 )
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.context_length import Overflow
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.ports import PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Api
@@ -186,7 +187,7 @@ async def test_llama_cpp_says_by_how_much_a_prompt_is_too_long(
     server.script(overflows(tokens=9000, limit=4096))
     with pytest.raises(PromptTooLongError) as raised:
         await sample(backend)
-    assert (raised.value.tokens, raised.value.limit) == (9000, 4096)
+    assert raised.value.overflow == Overflow(9000, 4096)
 
 
 async def test_a_server_that_does_not_stream_is_heard_to_its_end(

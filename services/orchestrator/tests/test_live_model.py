@@ -170,8 +170,8 @@ async def test_a_prompt_that_is_too_long_can_be_shortened_to_what_fits(
     for backend in both:
         with pytest.raises(PromptTooLongError) as raised:
             await sample(backend, told)
-        assert raised.value.limit is not None
+        assert raised.value.overflow.limit is not None
         # An eighth of what would fit: reading it all takes the small model its time.
-        shorter = shortened(told, raised.value.tokens, raised.value.limit // 8)
+        shorter = shortened(told, raised.value.overflow.tokens, raised.value.overflow.limit // 8)
         assert shorter is not None
         assert (await sample(backend, shorter)).text

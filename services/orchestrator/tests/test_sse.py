@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnwire_orchestrator.inference import sse
 from turnwire_orchestrator.inference.sse import EventSplitter
 
 DATA = [b'{"type":"a"}', b'{"type":"b","text":"data: x"}', b"[DONE]", b"{\n1}"]
@@ -68,3 +69,32 @@ def test_several_lines_of_data_are_one_event() -> None:
 )
 def test_what_has_no_data_gives_nothing(stream: bytes) -> None:
     assert read([stream]) == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "data"),
+    [
+        (b'event: a\ndata: {"b":1}\n\n', b'{"type":"a","b":1}'),
+        (b"event: a\ndata: {}\n\n", b'{"type":"a"}'),
+        (b'data: { "b": {"type":"c"}}\nevent:a\n\n', b'{"type":"a", "b": {"type":"c"}}'),
+        (b'event: a\ndata: {"type":"b"}\n\n', b'{"type":"b"}'),
+        (b'event: a\ndata: {"b":1,"type":"a"}\n\n', b'{"b":1,"type":"a"}'),
+    ],
+)
+def test_a_type_that_stands_in_the_name_of_the_event_only_is_put_into_its_data(
+    stream: bytes, data: bytes
+) -> None:
+    assert read([stream]) == [data]
+
+
+def test_what_stands_outside_of_events_is_told_at_the_end() -> None:
+    splitter = EventSplitter()
+    assert splitter.feed(b"data: {}\n\n<html>\n\n<p>Bad gateway</p>\n\n") == [b"{}"]
+    assert splitter.feed(b"data: {}\n\n") == [b"{}"]
+    assert splitter.end() == [b'{"type":"error","error":"<html>\\n<p>Bad gateway</p>"}']
+
+
+def test_an_event_without_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "_LONGEST_EVENT", 10)
+    with pytest.raises(ValueError, match="more than 10 bytes"):
+        EventSplitter().feed(b"data: 1234567890")

@@ -7,6 +7,7 @@ import pytest
 from scripted_backend import says
 from turnwire_contracts.events import Failure, Requested
 from turnwire_contracts.json_values import JSON
+from turnwire_orchestrator.inference.context_length import Overflow
 from turnwire_orchestrator.ports import PromptTooLongError
 from turnwire_testing.examples import OTHER_ID, user
 from turnwire_testing.orchestration import World
@@ -82,7 +83,7 @@ async def test_without_it_a_prompt_that_is_too_long_is_refused(world: World, par
 
 async def test_what_is_too_long_in_itself_is_refused(world: World) -> None:
     for _ in range(2):
-        world.backend.plays(before=PromptTooLongError(TOO_LONG, 9000, 10))
+        world.backend.plays(before=PromptTooLongError(TOO_LONG, Overflow(9000, 10)))
     await ask(world, params=AUTO)
     assert world.answer[0] == 400
     assert len(world.backend.bodies) == 3
@@ -106,7 +107,7 @@ async def test_trying_ends(world: World) -> None:
     ]
     for _ in range(20):
         # A tenth goes each time: what the backend says it takes is nearly what it got.
-        world.backend.plays(before=PromptTooLongError(TOO_LONG, 10_000_000, 9_999_999))
+        world.backend.plays(before=PromptTooLongError(TOO_LONG, Overflow(10_000_000, 9_999_999)))
     request = await world.request(input=[*talk, user("now")], params=AUTO)
     await world.run(request)
     assert world.answer[0] == 400

@@ -1,27 +1,21 @@
-"""What the inference server says of itself: its models."""
+"""What an inference server says of itself: its models, and which API it speaks."""
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from turnwire_orchestrator.inference.backend import HttpBackend
+from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.servers import Server
 
-from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, get
-
-UNAUTHORIZED = (401, 403)
-
-
-class _Model(BaseModel):
-    id: str
-
-
-class _Models(BaseModel):
-    data: list[_Model]
+_TIMEOUTS = Timeouts(connect_s=3.0, idle_s=3.0)
 
 
 @dataclass(frozen=True, slots=True)
 class BackendAnswers:
-    """It works; the ids of its models in its own order."""
+    """It works; the ids of its models in its own order, and which API is found, and why."""
 
     models: tuple[str, ...]
+    api: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +26,27 @@ class BackendFails:
     way_out: str
 
 
-async def ask_backend(url: str, api_key: SecretStr | None) -> BackendAnswers | BackendFails:
-    """`GET /models` of an OpenAI-compatible server."""
-    headers = {"Authorization": f"Bearer {api_key.get_secret_value()}"} if api_key else {}
+async def ask_backend(server: Server) -> BackendAnswers | BackendFails:
+    """Look at an inference server as the orchestrator does. Nothing is generated."""
+    backend = HttpBackend(server, _TIMEOUTS)
     try:
-        answer = await get(f"{url}/models", headers, within=3.0)
-    except NoAnswerError as error:
-        return BackendFails(
-            f"no answer from {url}: {error}", "Start it, or set TURNWIRE_BACKEND_URL."
-        )
-    if answer.status in UNAUTHORIZED:
-        return BackendFails(
-            f"{url} refuses the key ({answer.status})", "Set TURNWIRE_BACKEND_API_KEY."
-        )
-    if answer.status != HTTP_OK:
-        text = f"{url}/models answers {answer.status}"
-        return BackendFails(text, "TURNWIRE_BACKEND_URL is the base URL, which ends in /v1.")
-    return BackendAnswers(_model_ids(answer.body))
+        await backend.look()
+    except TurnFailedError as error:
+        return _fails(server.url, error)
+    finally:
+        await backend.close()
+    models = tuple(str(entry.get("id")) for entry in backend.served.entries)
+    return BackendAnswers(models, f"{backend.api.value if backend.api else '?'}: {backend.why}")
 
 
-def _model_ids(body: bytes) -> tuple[str, ...]:
-    try:
-        return tuple(model.id for model in _Models.model_validate_json(body).data)
-    except ValidationError:
-        return ()
+def _fails(url: str, error: TurnFailedError) -> BackendFails:
+    failure = error.failure
+    match failure.code:
+        case "backend_unavailable" | "backend_timeout":
+            problem = f"no answer from {url}: {failure.message}"
+            return BackendFails(problem, "Start it, or set TURNWIRE_BACKEND_URL.")
+        case "backend_refused_credentials":
+            return BackendFails(f"{url}: {failure.message}", "Set TURNWIRE_BACKEND_API_KEY.")
+        case _:
+            way_out = "TURNWIRE_BACKEND_URL is the base URL, which ends in /v1."
+            return BackendFails(f"{url}: {failure.message}", way_out)

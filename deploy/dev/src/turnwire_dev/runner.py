@@ -113,7 +113,9 @@ class Runner:
         await self._greet(began)
 
     async def _greet(self, began: float) -> None:
-        unwell, (model, note) = await asyncio.gather(self._wait_until_well(), self._model())
+        unwell, (model, note, apis) = await asyncio.gather(
+            self._wait_until_well(), self._backends()
+        )
         if unwell:
             self._screen.warning(f"The gateway reports trouble: {unwell}")
         self._screen.welcome(
@@ -122,6 +124,7 @@ class Runner:
                 url=self._plan.addresses.api,
                 model=model,
                 model_note=note,
+                apis=apis,
                 data=self._folder.path,
                 logs=self._folder.logs,
                 members=in_words(self._settings.members),
@@ -143,23 +146,28 @@ class Runner:
                 return trouble
             await asyncio.sleep(WELL_PAUSE)
 
-    async def _model(self) -> tuple[str, str]:
-        """The model's id, and a word about it."""
-        if self._settings.brings_no_backend:
-            return MODEL_ID, "135M parameters, served here; TURNWIRE_BACKEND_URL brings your own"
-        # The gateway lists the models of all backends that a file names.
-        backends, key = self._settings.backends, self._settings.backend_api_key
-        url = f"{self._plan.addresses.api}/v1" if backends else self._plan.addresses.backend
-        where = backends or url
-        match await ask_backend(url, None if backends else key):
-            case BackendAnswers((first, *others)):
-                more = f", and {len(others)} more" if others else ""
-                return first, f"at {where}{more}"
-            case BackendAnswers():
-                return "your-model", f"{where} lists no models"
-            case BackendFails(problem, way_out):
-                self._screen.warning(f"The backend does not work yet: {problem}. {way_out}")
-                return "your-model", f"at {where}"
+    async def _backends(self) -> tuple[str, str, tuple[str, ...]]:
+        """A model's id, a word about it, and which API each inference server speaks."""
+        settings, url = self._settings, self._plan.addresses.backend
+        servers = settings.named_servers(url)
+        models, apis = list[str](), list[str]()
+        for server, answer in zip(
+            servers, await asyncio.gather(*map(ask_backend, servers)), strict=True
+        ):
+            match answer:
+                case BackendAnswers(listed, api):
+                    models += listed
+                    apis.append(f"{server.name} speaks {api}")
+                case BackendFails(problem, way_out):
+                    self._screen.warning(f"The backend does not work yet: {problem}. {way_out}")
+        if settings.brings_no_backend:
+            note = "135M parameters, served here; TURNWIRE_BACKEND_URL brings your own"
+            return MODEL_ID, note, tuple(apis)
+        where = settings.backends or url
+        if not models:
+            return "your-model", f"{where} lists no models" if apis else f"at {where}", tuple(apis)
+        more = f", and {len(models) - 1} more" if len(models) > 1 else ""
+        return models[0], f"at {where}{more}", tuple(apis)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         """Whether `work` came to its end before somebody asked to stop. Raises what it raises."""

@@ -43,6 +43,8 @@ class Welcome:
     url: str
     model: str
     model_note: str
+    apis: tuple[str, ...]
+    """Which API each inference server speaks, and why."""
     data: Path
     logs: Path
     members: str
@@ -108,6 +110,8 @@ class Screen:
         self._line("")
         self._line(f"  API    [bold]{escape(welcome.url)}/v1[/]")
         self._line(f"  model  {escape(welcome.model)} ({escape(welcome.model_note)})")
+        for api in welcome.apis:
+            self._line(f"         {escape(api)}")
         if welcome.members:
             self._line(f"  scale  {escape(welcome.members)}")
         self._line(f"  data   {escape(str(welcome.data))}")

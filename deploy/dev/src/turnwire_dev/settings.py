@@ -1,14 +1,15 @@
 """What `turnwire up` and `turnwire doctor` can be told: the variables TURNWIRE_…."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from turnwire_chassis.settings import PREFIX, BrokerSettings
+from turnwire_chassis.settings import PREFIX, BrokerSettings, read_file
 from turnwire_dev.scale import members
+from turnwire_orchestrator.servers import APIS, Server, read_servers
 
 
 def _absolute(path: Path) -> Path:
@@ -69,6 +70,11 @@ class RunnerSettings(BrokerSettings):
     backend_api_key: SecretStr | None = Field(
         default=None, description="The bearer token for the inference server."
     )
+    backend_api: Literal["auto", "responses", "chat"] = Field(
+        default="auto",
+        description="The API that the inference server speaks: responses, chat (completions), or "
+        "auto, which finds out.",
+    )
     backends: Annotated[Path, AfterValidator(_absolute)] | None = Field(
         default=None,
         description="A YAML file that names several inference servers. Set: it is used, and no "
@@ -109,6 +115,16 @@ class RunnerSettings(BrokerSettings):
         pattern="^(debug|info|warning|error)$",
         description="The least important facts that are logged: debug, info, warning or error.",
     )
+
+    def named_servers(self, url: str) -> tuple[Server, ...]:
+        """Give the inference servers: those of the file, else the one at `url`.
+
+        Raises SettingsError when the file cannot be right.
+        """
+        if self.backends is not None:
+            return read_file("TURNWIRE_BACKENDS", self.backends, read_servers)
+        key = self.backend_api_key.get_secret_value() if self.backend_api_key else None
+        return (Server("backend", url, key, APIS[self.backend_api]),)
 
     @property
     def brings_no_backend(self) -> bool:

@@ -25,6 +25,18 @@ def backend_unreachable(url: str, detail: str) -> Failure:
     )
 
 
+def backend_encoding(url: str, encoding: str) -> Failure:
+    """The backend's answer is packed in a way that cannot be read, or says so wrongly."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_error",
+        message=f"What answers at {url} sent 'Content-Encoding: {encoding[:80]}', which cannot be "
+        "decoded. Turnwire asks for 'identity'; a proxy before the backend must not pack its "
+        "answers, or pack them with gzip, deflate, br or zstd.",
+    )
+
+
 def backend_broke_off(detail: str) -> Failure:
     """The backend stopped in the middle of its answer."""
     return Failure(
@@ -110,13 +122,23 @@ def unsayable(what: str) -> Failure:
     )
 
 
-def backend_speaks_nothing(url: str) -> Failure:
-    """Something answers at the backend's address, and it is no inference server."""
+def backend_not_clear(url: str, why: str) -> Failure:
+    """The backend does not say which API it speaks; `why`: what it answers."""
     return Failure(
         http_status=502,
         type="server_error",
         code="backend_error",
-        message=f"What answers at {url} speaks neither Responses nor chat completions. "
+        message=f"What answers at {url} does not tell which API it speaks: {why}.",
+    )
+
+
+def backend_speaks_nothing(url: str, why: str) -> Failure:
+    """What answers at the backend's address is no inference server; `why`: what it answers."""
+    return Failure(
+        http_status=502,
+        type="server_error",
+        code="backend_error",
+        message=f"What answers at {url} speaks neither Responses nor chat completions: {why}. "
         "Its address must be the base of its API, which ends in /v1.",
     )
 

@@ -16,6 +16,7 @@ from turnwire_contracts.queries import AskForCheck, Refusal, Verdict
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tools
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
+from turnwire_orchestrator.inference.context_length import Overflow
 from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.prompting.history import Past
 from turnwire_orchestrator.prompting.prompt import Prompt
@@ -33,13 +34,10 @@ class TurnFailedError(Exception):
 class PromptTooLongError(TurnFailedError):
     """The prompt has more tokens than the model reads."""
 
-    def __init__(
-        self, failure: Failure, tokens: int | None = None, limit: int | None = None
-    ) -> None:
+    def __init__(self, failure: Failure, overflow: Overflow | None = None) -> None:
         """Carry how many it has and how many the model reads, where the backend says so."""
         super().__init__(failure)
-        self.tokens = tokens
-        self.limit = limit
+        self.overflow = overflow or Overflow()
 
 
 class StreamReader(Protocol):

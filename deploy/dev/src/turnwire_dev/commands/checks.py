@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from turnwire_chassis.settings import SettingsError, read_file
 from turnwire_dev.backend import BackendAnswers, ask_backend
 from turnwire_dev.claims.folder import DataFolder
@@ -21,7 +19,7 @@ from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, accepts_tcp, get
 from turnwire_gateway.limiting.allowances import parse_allowances
 from turnwire_gateway.middleware.web_access import ANY_ORIGIN, read_web_access
-from turnwire_orchestrator.servers import Server, read_servers
+from turnwire_orchestrator.servers import Server
 
 GIB = 1024**3
 # JetStream stops taking events when the disk is full; this is room for some days of use.
@@ -114,31 +112,23 @@ async def check_reachable(name: str, url: str, setting: str) -> Finding:
     return Trouble(name, f"{shown} does not answer", f"Start it, or set {setting}.")
 
 
-async def check_backend(settings: RunnerSettings, url: str) -> Finding:
-    """Does the inference server list its models."""
-    answer = await ask_backend(url, settings.backend_api_key)
-    if isinstance(answer, BackendAnswers):
-        models = ", ".join(answer.models[:3]) or "no models"
-        return Fine("backend", f"{url} serves {models}")
-    return Trouble("backend", answer.problem, answer.way_out)
-
-
-async def check_backends(path: Path) -> Sequence[Finding]:
-    """Do the inference servers that a file names list their models."""
+async def check_backends(settings: RunnerSettings, url: str) -> Sequence[Finding]:
+    """Do the inference servers list their models, and which API does each speak."""
     try:
-        servers = read_file("TURNWIRE_BACKENDS", path, read_servers)
+        servers = settings.named_servers(url)
     except SettingsError as error:
         return [Trouble("backends", str(error), "Mend the file.")]
-    return await asyncio.gather(*map(_check_server, servers))
+    return await asyncio.gather(*(_check_server(server, settings) for server in servers))
 
 
-async def _check_server(server: Server) -> Finding:
-    key = None if server.api_key is None else SecretStr(server.api_key)
-    answer = await ask_backend(server.url, key)
-    name = f"backend {server.name}"
+async def _check_server(server: Server, settings: RunnerSettings) -> Finding:
+    answer = await ask_backend(server)
+    name = f"backend {server.name}" if settings.backends else "backend"
     if isinstance(answer, BackendAnswers):
-        return Fine(name, f"{server.url} serves {', '.join(answer.models[:3]) or 'no models'}")
-    return Trouble(name, answer.problem, f"Start it, or change {server.name} in the file.")
+        models = ", ".join(answer.models[:3]) or "no models"
+        return Fine(name, f"{server.url} serves {models}; API {answer.api}")
+    change = f"Start it, or change {server.name} in the file."
+    return Trouble(name, answer.problem, change if settings.backends else answer.way_out)
 
 
 def check_limits(path: Path) -> Finding:

@@ -61,12 +61,10 @@ async def _outside(settings: RunnerSettings, run: Run | None) -> Sequence[Findin
     mongodb = run.mongodb_url if run else settings.mongodb_url
     backend = run.backend_url if run else settings.backend_url
     named: Sequence[Finding] = []
-    if settings.backends is not None:
-        backend = None
-        named = await checks.check_backends(settings.backends)
+    if backend or settings.backends is not None:
+        named = await checks.check_backends(settings, backend or "")
     questions = [
         *([checks.check_reachable("broker", nats, "TURNWIRE_NATS_URL")] if nats else []),
         *([checks.check_reachable("store", mongodb, "TURNWIRE_MONGODB_URL")] if mongodb else []),
-        *([checks.check_backend(settings, backend)] if backend else []),
     ]
     return [*await asyncio.gather(*questions), *named, await check_keys(settings, nats)]

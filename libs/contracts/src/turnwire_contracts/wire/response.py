@@ -124,7 +124,11 @@ def _set(value: object) -> JSON:
 
 
 def _error(failure: Failure) -> JSON:
-    return {"code": failure.code, "message": failure.message, "type": failure.type}
+    error: JSON = {"code": failure.code, "message": failure.message, "type": failure.type}
+    if failure.retry_after_s is not None:
+        # What the header says where there is one, in seconds.
+        error["retry_after"] = failure.retry_after_s
+    return error
 
 
 def _tool(tool: JSON) -> JSON:

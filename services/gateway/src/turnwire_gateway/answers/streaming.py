@@ -62,14 +62,15 @@ class FrameStream(Response):
 async def send_answer(answer: Answer, send: Send) -> None:
     """Send a plain answer of a turn that was accepted.
 
-    OpenAI's SDKs repeat a request after a 5xx; the turn exists, so they are told not to.
+    OpenAI's SDKs repeat a request after a 5xx; the turn exists, so they are told not to, unless
+    it was refused for a time that is known: then nothing was done, and they come back after it.
     """
     length = (b"content-length", str(len(answer.body)).encode())
     headers = [*_JSON_HEADERS, length]
-    if answer.status >= _SERVER_ERROR:
-        headers.append(_ACCEPTED)
     if answer.retry_after_s:
         headers.append((b"retry-after", b"%d" % answer.retry_after_s))
+    elif answer.status >= _SERVER_ERROR:
+        headers.append(_ACCEPTED)
     await send(_start(answer.status, headers))
     await send(_body(answer.body, more=False))
 

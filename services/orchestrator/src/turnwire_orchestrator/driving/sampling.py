@@ -11,7 +11,7 @@ from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.driving.channel import Channel
 from turnwire_orchestrator.guarding.judging import HeldBack, OutputBlockedError
-from turnwire_orchestrator.inference.ending import CONTEXT_LENGTH, Outcome
+from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.ports import Ports, PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.prompting.history import Past
 from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
@@ -79,7 +79,7 @@ class Sampler:
             except PromptTooLongError as error:
                 if self._request.params.get("truncation") != "auto":
                     raise
-                shorter = shortened(prompt, error.tokens, error.limit)
+                shorter = shortened(prompt, error.overflow.tokens, error.overflow.limit)
                 if shorter is None:
                     raise
                 prompt = shorter
@@ -99,9 +99,8 @@ class Sampler:
                 if reader.outcome is not None:
                     break
         outcome = reader.end()
-        failure = outcome.failure
-        if failure is not None and failure.code == CONTEXT_LENGTH and not told.items:
-            raise PromptTooLongError(failure)
+        if outcome.failure and outcome.overflow and not told.items:
+            raise PromptTooLongError(outcome.failure, outcome.overflow)
         if self._held is not None:
             await self._held.pass_on()
         return outcome

@@ -17,7 +17,7 @@ from turnwire_orchestrator import failures
 from turnwire_orchestrator.inference.chat_reading import ChatReader
 from turnwire_orchestrator.inference.counting import Counter
 from turnwire_orchestrator.inference.http_client import HttpClient, Timeouts
-from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route
+from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route, in_words
 from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.inference.routing import served
 from turnwire_orchestrator.ports import Answering, TurnFailedError
@@ -42,6 +42,11 @@ _LOOK_AGAIN_S = 1.0
 
 _UNLISTED = (404, 405)
 
+_PATHS = {Api.RESPONSES: "/responses", Api.CHAT: "/chat/completions"}
+"""In the order in which a server is asked for them."""
+
+_SET = "the settings say so"
+
 
 class HttpBackend:
     """A server over HTTP; must be made inside the event loop."""
@@ -52,11 +57,14 @@ class HttpBackend:
         """Its models, when it was last seen."""
         self.dialect = Dialect.PLAIN
         self.api = server.api
+        self.why = "" if server.api is None else _SET
+        """How it is known that it speaks `api`; empty while it is not."""
         self._server = server
         self._probed: Dialect | None = None
         self._http = HttpClient(server.url, server.api_key, timeouts)
         self._counter = Counter(self._http)
         self._looking: asyncio.Task[None] | None = None
+        self._logged: dict[str, str] = {}
 
     async def close(self) -> None:
         """End all connections."""
@@ -70,10 +78,13 @@ class HttpBackend:
         await self._settle()
         tools = client_tools(prompt.request.params)
         if self.api is Api.CHAT:
-            url, body = f"{self._http.url}/chat/completions", self._chat_body(prompt)
+            url, body = f"{self._http.url}{_PATHS[Api.CHAT]}", self._chat_body(prompt)
             reader = partial(ChatReader, tools=tools)
         else:
-            url, body = f"{self._http.url}/responses", responses_body(prompt, self.dialect)
+            url, body = (
+                f"{self._http.url}{_PATHS[Api.RESPONSES]}",
+                responses_body(prompt, self.dialect),
+            )
             limit = prompt.request.params.get("max_output_tokens")
             reader = partial(Reader, max_output_tokens=limit, tools=tools)
         async with self._http.stream(url, body) as reads:
@@ -95,7 +106,8 @@ class HttpBackend:
         while True:
             try:
                 await self.look()
-            except TurnFailedError:
+            except TurnFailedError as error:
+                self._log("backend not found", why=error.failure.message)
                 await asyncio.sleep(_LOOK_AGAIN_S)
             else:
                 await asyncio.sleep(_LOOK_EVERY_S)
@@ -126,27 +138,41 @@ class HttpBackend:
                 raise
         if self._server.api is None and self._probed is not self.dialect:
             # Not seen before, or another server in its place.
-            self.api = await self._spoken()
+            self.api, self.why = await self._spoken()
             self._probed = self.dialect
+        if self.api is not None:
+            about = {"api": self.api.value, "dialect": self.dialect.value, "why": self.why}
+            self._log("backend found", **about)
 
-    async def _spoken(self) -> Api:
-        responses = has_route(*await self._http.post(f"{self._http.url}/responses", EMPTY_REQUEST))
-        chat = None
-        if responses is False:
-            url = f"{self._http.url}/chat/completions"
-            chat = has_route(*await self._http.post(url, EMPTY_REQUEST))
-        api = api_spoken(responses=responses, chat=chat)
-        if api is None:
-            raise TurnFailedError(failures.backend_speaks_nothing(self._server.url))
-        about = {"api": api.value, "dialect": self.dialect.value}
-        log.info("backend found", backend=self._server.name, **about)
-        return api
+    async def _spoken(self) -> tuple[Api, str]:
+        answers: list[str] = []
+        found: dict[Api, bool | None] = dict.fromkeys(_PATHS)
+        for api, path in _PATHS.items():
+            status, body = await self._http.post(f"{self._http.url}{path}", EMPTY_REQUEST)
+            found[api] = has_route(status, body)
+            answers.append(in_words(path, status, body))
+            if found[api] is not False:
+                break
+        api = api_spoken(responses=found[Api.RESPONSES], chat=found[Api.CHAT])
+        why = "; ".join(answers)
+        if api is not None:
+            return api, why
+        unclear = None in (found[Api.RESPONSES], found[Api.CHAT])
+        say = failures.backend_not_clear if unclear else failures.backend_speaks_nothing
+        raise TurnFailedError(say(self._server.url, why))
+
+    def _log(self, event: str, **about: str) -> None:
+        """Log what is news; a server is looked at again and again."""
+        if self._logged != {"event": event, **about}:
+            self._logged = {"event": event, **about}
+            log.info(event, backend=self._server.name, **about)
 
     def _note(self, body: bytes) -> None:
         try:
             said = orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise TurnFailedError(failures.backend_speaks_nothing(self._server.url)) from error
+            why = "its list of models is no JSON"
+            raise TurnFailedError(failures.backend_speaks_nothing(self._server.url, why)) from error
         self.served = served(self._server.models, objects(mapping(said).get("data")))
         self.dialect = dialect_of(said)
 

@@ -15,6 +15,7 @@ from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.ending import Outcome, failed, read_usage, unfinished
+from turnwire_orchestrator.inference.errors import is_error
 from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, ClientTools
 
 _LENGTH: Final = frozenset({"length", "model_length", "max_tokens"})
@@ -48,6 +49,7 @@ class _Choice(msgspec.Struct):
 
 
 class _Chunk(msgspec.Struct):
+    type: Any = None
     object: str | None = None
     choices: list[_Choice] | None = None
     usage: Any = None
@@ -82,9 +84,11 @@ class ChatReader:
             chunk = self._chunk.decode(data)
         except msgspec.DecodeError as error:
             raise ValueError(f"not a chunk: {data[:80]!r}") from error
-        if chunk.error is not None or chunk.object == "error":
-            self._end(failed(mapping(orjson.loads(data))))
-            return
+        if chunk.error or chunk.type == "error" or not (chunk.choices or chunk.usage):
+            said = mapping(orjson.loads(data))
+            if is_error(said):
+                self._end(failed(said))
+                return
         self._tell(chunk)
 
     def end(self) -> Outcome:

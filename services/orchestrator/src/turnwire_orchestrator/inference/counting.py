@@ -58,7 +58,7 @@ class Counter:
         url = f"{self._http.url}/responses/input_tokens"
         status, body = await self._http.post(url, counting_body(prompt, dialect))
         if _GOOD <= status < _SERVER_ERROR and has_route(status, body):
-            raise TurnFailedError(refusal(status, body.decode(errors="replace"), ""))
+            raise TurnFailedError(refusal(status, body.decode(errors="replace"), "").failure)
         return _whole_number(_said(status, body).get("input_tokens"))
 
     async def _by_template(self, prompt: Prompt, dialect: Dialect) -> int:

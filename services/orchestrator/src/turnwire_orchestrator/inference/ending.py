@@ -3,12 +3,13 @@
 import re
 from typing import Any, Final
 
-import msgspec
-import orjson
+from msgspec import Struct
 
 from turnwire_contracts.events import Failure, Status, Usage
 from turnwire_contracts.json_values import JSON, mapping
 from turnwire_orchestrator.failures import backend_broke_off
+from turnwire_orchestrator.inference.context_length import CONTEXT_LENGTH, Overflow, overflow_of
+from turnwire_orchestrator.inference.errors import BackendError, error_in, read_error, shown
 
 TERMINAL = {
     "response.completed": "completed",
@@ -18,24 +19,34 @@ TERMINAL = {
 }
 """The events that end an answer, and the status each stands for when the response names none."""
 
-CONTEXT_LENGTH: Final = "context_length_exceeded"
-
 _ECHOED = {"service_tier"}
-_CONTEXT_CODES = {"exceed_context_size_error", CONTEXT_LENGTH, "context_window_exceeded"}
-_CONTEXT_PARAM = "input_tokens"
-"""vLLM: what it names when the input has too many tokens."""
 
-_CONTEXT_WORDS = re.compile(
-    # Most servers say it in words only: vLLM and OpenRouter, SGLang, LM Studio, TGI, Anthropic.
-    r"maximum context length|model's context length|context length of only"
-    r"|available context size|must have less than \d+ tokens|prompt is too long",
-    re.IGNORECASE,
-)
 _OUR_FAULT = {401, 403, 407}
+_TOO_LARGE = 413
+_TOO_MANY = 429
 _SERVER_ERROR = 500
+_UNAVAILABLE = 503
+_STATUSES: Final[dict[str, int]] = {
+    "rate_limit_exceeded": _TOO_MANY,
+    "rate_limit_error": _TOO_MANY,
+    "too_many_requests": _TOO_MANY,
+    "overloaded_error": _UNAVAILABLE,
+}
+"""Codes and types of an error in a stream, and the HTTP status of the same refusal."""
+
+_CODES: Final = {
+    404: "model_not_found",
+    _TOO_LARGE: "request_too_large",
+    _TOO_MANY: "rate_limit_exceeded",
+}
+_OF_CLIENTS: Final = "invalid_request_error"
+_TYPE: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
+"""A type as OpenAI writes it; servers name their exceptions here, too."""
+
+_SAYS_WHEN: Final = re.compile(r"(?:try|retry|wait).{0,30}\d", re.IGNORECASE)
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(Struct, frozen=True):
     """How the backend ended its answer."""
 
     status: Status
@@ -43,6 +54,8 @@ class Outcome(msgspec.Struct, frozen=True):
     incomplete_reason: str | None = None
     failure: Failure | None = None
     fields: JSON = {}
+    overflow: Overflow | None = None
+    """Set when the prompt was too long."""
 
 
 def outcome_of(event: str, response: JSON, max_output_tokens: int | None) -> Outcome:
@@ -69,21 +82,28 @@ def outcome_of(event: str, response: JSON, max_output_tokens: int | None) -> Out
 
 def failed(event: JSON, status: str = "failed") -> Outcome:
     """Read an error in whatever shape: nested, flat, a text, or none at all."""
-    said = event.get("error")
-    error = mapping(said) or ({"message": said} if isinstance(said, str) else event)
-    code, message = error.get("code"), error.get("message")
+    error = error_in(event)
     usage = read_usage(event.get("usage"))
-    if _is_too_long(error):
-        return Outcome(status="failed", usage=usage, failure=_too_long(str(message)))
+    overflow = overflow_of(error)
+    if overflow is not None:
+        failure = _too_long(error.message)
+        return Outcome(status="failed", usage=usage, failure=failure, overflow=overflow)
+    message = error.message or f"The inference backend ended the response as {status}."
+    named = _STATUSES.get(error.code) or _STATUSES.get(error.type)
+    http_status = error.status or named or 0
+    if http_status == _TOO_MANY:
+        return Outcome(
+            status="failed", usage=usage, failure=_client_error(_TOO_MANY, error, message)
+        )
     return Outcome(
         status="failed",
         usage=usage,
         failure=Failure(
-            http_status=502,
+            http_status=_UNAVAILABLE if http_status == _UNAVAILABLE else 502,
             type="server_error",
             # llama.cpp's codes are HTTP numbers; a code of ours names what happened.
-            code=code if isinstance(code, str) and code else "backend_error",
-            message=str(message or f"The inference backend ended the response as {status}."),
+            code=error.code or "backend_error",
+            message=message,
         ),
     )
 
@@ -93,64 +113,73 @@ def unfinished(detail: str) -> Outcome:
     return Outcome(status="failed", failure=backend_broke_off(detail))
 
 
-def refusal(status: int, body: str, reason: str) -> Failure:
+class Refused(Struct, frozen=True):
+    """A backend's HTTP error: why, and by how much a prompt was too long, if it was that."""
+
+    failure: Failure
+    overflow: Overflow | None = None
+
+
+def refusal(status: int, body: str, reason: str, retry_after_s: int | None = None) -> Refused:
     """Say the HTTP error of a backend in our words, with the backend's own text."""
-    error = error_of(body)
-    message = str(error.get("message") or body.strip() or reason or "no reason given")
+    error = read_error(body)
+    message = error.message or shown(body.strip()) or reason or "no reason given"
     if status in _OUR_FAULT:
-        return Failure(
-            http_status=502,
-            type="server_error",
-            code="backend_refused_credentials",
-            message=f"The inference backend refused Turnwire's own credentials: {message}",
+        return Refused(
+            Failure(
+                http_status=502,
+                type="server_error",
+                code="backend_refused_credentials",
+                message=f"The inference backend refused Turnwire's own credentials: {message}",
+            )
         )
-    if status >= _SERVER_ERROR:
-        return Failure(
-            http_status=503 if status == 503 else 502,  # noqa: PLR2004 -- HTTP's own numbers
+    overflow = overflow_of(error, status)
+    if overflow is not None:
+        return Refused(_too_long(message), overflow)
+    if status < _SERVER_ERROR:
+        return Refused(_client_error(status, error, message, retry_after_s))
+    return Refused(
+        Failure(
+            http_status=_UNAVAILABLE if status == _UNAVAILABLE else 502,
             type="server_error",
             code="backend_error",
-            message=f"The inference backend failed: {message}",
+            message=_with_time(f"The inference backend failed: {message}", retry_after_s),
+            retry_after_s=retry_after_s,
         )
-    return _too_long(message) if _is_too_long(error) else _client_error(status, error, message)
+    )
 
 
-def error_of(body: str) -> JSON:
-    """Read the error in a body, in whatever shape it is."""
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    error = mapping(said).get("error", said)
-    return mapping(error) or {"message": str(error)}
-
-
-def _client_error(status: int, error: JSON, message: str) -> Failure:
-    code, param = error.get("code"), error.get("param")
-    codes = {404: "model_not_found", 429: "rate_limit_exceeded"}
+def _client_error(
+    status: int, error: BackendError, message: str, retry_after_s: int | None = None
+) -> Failure:
+    usual = "too_many_requests" if status == _TOO_MANY else _OF_CLIENTS
+    own = _TYPE.fullmatch(error.type) and error.type not in ("error", _OF_CLIENTS)
     return Failure(
         http_status=400 if status == 422 else status,  # noqa: PLR2004 -- HTTP's own number
-        type=str(error.get("type") or "invalid_request_error"),
-        code=code if isinstance(code, str) and code else codes.get(status, "backend_refused"),
-        message=message,
-        param=param if isinstance(param, str) else None,
+        type=error.type if own else usual,
+        code=error.code or _CODES.get(status, "backend_refused"),
+        message=_with_time(message, retry_after_s),
+        param=error.param,
+        retry_after_s=retry_after_s,
     )
+
+
+def _with_time(message: str, retry_after_s: int | None) -> str:
+    """Say when to come back, as OpenAI does: in a stream that has begun there is no header."""
+    if retry_after_s is None or _SAYS_WHEN.search(message):
+        return message
+    end = "" if message.endswith((".", "!", "?")) else "."
+    return f"{message}{end} Please try again in {retry_after_s} s."
 
 
 def _too_long(message: str) -> Failure:
     return Failure(
         http_status=400,
-        type="invalid_request_error",
+        type=_OF_CLIENTS,
         code=CONTEXT_LENGTH,
-        message=message,
+        message=message or "The prompt is too long for the model.",
         param="input",
     )
-
-
-def _is_too_long(error: JSON) -> bool:
-    codes = {str(error.get("type")), str(error.get("code"))}
-    if codes & _CONTEXT_CODES or error.get("param") == _CONTEXT_PARAM:
-        return True
-    return bool(_CONTEXT_WORDS.search(str(error.get("message") or "")))
 
 
 def read_usage(said: Any) -> Usage | None:

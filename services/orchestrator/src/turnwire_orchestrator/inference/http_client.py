@@ -4,15 +4,18 @@ aiohttp and not httpx: a third of the CPU per request and half per chunk (docs/a
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import aiohttp
 from msgspec import Struct
 
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.inference.ending import CONTEXT_LENGTH, error_of, refusal
+from turnwire_orchestrator.inference.ending import refusal
+from turnwire_orchestrator.inference.retry_after import retry_after_s
 from turnwire_orchestrator.inference.sse import EventSplitter
 from turnwire_orchestrator.ports import PromptTooLongError, TurnFailedError
 
@@ -20,7 +23,15 @@ _LONGEST_ERROR = 64 * 1024
 _REST_TIMEOUT_S = 0.25
 _ERROR_TIMEOUT_S = 5.0
 _REFUSED = 400
-_HEADERS = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+_EVENTS = "text/event-stream"
+_LONGEST_BODY = 64 * 1024 * 1024
+"""Bytes of a whole answer, unpacked; what is more is none."""
+
+_HEADERS = {"Content-Type": "application/json", "Accept": _EVENTS}
+
+_READABLE = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
+"""Content encodings that aiohttp unpacks as they come. None is asked for: packing costs both ends
+more than a fast network saves."""
 
 
 class Timeouts(Struct, frozen=True):
@@ -44,8 +55,10 @@ class HttpClient:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=timeouts.connect_s, sock_read=timeouts.idle_s
             ),
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            auto_decompress=False,
+            headers={
+                "Accept-Encoding": "identity",
+                **({"Authorization": f"Bearer {api_key}"} if api_key else {}),
+            },
             trust_env=False,
         )
 
@@ -71,29 +84,31 @@ class HttpClient:
 
     async def get(self, url: str) -> bytes:
         """Give the body of a good answer."""
-        try:
-            async with self._session.get(url) as response:
-                if response.status >= _REFUSED:
-                    raise await _refused(response)
-                return await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise TurnFailedError(self._unreachable(error)) from error
+        response = await self._asked(partial(self._session.get, url))
+        async with response:
+            if response.status >= _REFUSED:
+                raise await _refused(response)
+            return await self._whole(response)
 
     async def post(self, url: str, body: bytes) -> tuple[int, bytes]:
-        """Give the status and the body of any answer."""
-        try:
-            response = await self._post(url, body)
-            async with response:
-                return response.status, await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise TurnFailedError(self._unreachable(error)) from error
+        """Give the status and the body of any answer; of one that does not end, its beginning."""
+        response = await self._post(url, body)
+        async with response:
+            if response.content_type == _EVENTS:
+                return response.status, await response.content.readany()
+            return response.status, await self._whole(response)
 
     async def _post(self, url: str, body: bytes) -> aiohttp.ClientResponse:
+        return await self._asked(partial(self._session.post, url, data=body, headers=_HEADERS))
+
+    async def _asked(
+        self, ask: Callable[[], Awaitable[aiohttp.ClientResponse]]
+    ) -> aiohttp.ClientResponse:
         attempts = 2
         while True:
             attempts -= 1
             try:
-                return await self._session.post(url, data=body, headers=_HEADERS)
+                response = await ask()
             except aiohttp.ServerTimeoutError as error:
                 raise TurnFailedError(self._timeout(error)) from error
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
@@ -103,31 +118,48 @@ class HttpClient:
                 raise TurnFailedError(self._unreachable(error)) from error
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise TurnFailedError(self._unreachable(error)) from error
+            encoding = response.headers.get("Content-Encoding", "").strip().lower()
+            if encoding in _READABLE:
+                return response
+            response.close()
+            raise TurnFailedError(failures.backend_encoding(self.url, encoding))
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
-        if response.content_type == "application/json":
-            # A server that does not stream says everything at once.
-            yield [await self._whole(response)]
-            return
         splitter = EventSplitter()
+        if response.content_type == "application/json":
+            # A server that does not stream says everything at once; some only say that they do not.
+            whole = await self._whole(response)
+            is_json = whole.lstrip().startswith((b"{", b"["))
+            yield [whole] if is_json else [*splitter.feed(whole), *splitter.end()]
+            return
         try:
             async for chunk in response.content.iter_any():
                 if events := splitter.feed(chunk):
                     yield events
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise TurnFailedError(self._broken(error)) from error
+            if events := splitter.stray():
+                yield events
+            raise TurnFailedError(self._broken(response, error)) from error
         if events := splitter.end():
             yield events
 
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
         try:
-            return await response.read()
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > _LONGEST_BODY:
+                    raise TurnFailedError(failures.backend_broke_off("an answer without end"))
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise TurnFailedError(self._broken(error)) from error
+            raise TurnFailedError(self._broken(response, error)) from error
+        return bytes(body)
 
-    def _broken(self, error: Exception) -> Failure:
+    def _broken(self, response: aiohttp.ClientResponse, error: Exception) -> Failure:
         if isinstance(error, TimeoutError):
             return failures.backend_silent(self._idle_s)
+        encoding = response.headers.get("Content-Encoding", "")
+        if encoding and "content-encoding" in str(error).lower():
+            return failures.backend_encoding(self.url, encoding)
         return failures.backend_broke_off(type(error).__name__)
 
     def _timeout(self, error: aiohttp.ServerTimeoutError) -> Failure:
@@ -162,11 +194,8 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
 
 async def _refused(response: aiohttp.ClientResponse) -> TurnFailedError:
     body = (await _error_body(response)).decode(errors="replace")
-    failure = refusal(response.status, body, response.reason or "")
-    if failure.code != CONTEXT_LENGTH:
-        return TurnFailedError(failure)
-    # llama.cpp says both numbers.
-    error = error_of(body)
-    counts = [error.get("n_prompt_tokens"), error.get("n_ctx")]
-    tokens, limit = (count if isinstance(count, int) else None for count in counts)
-    return PromptTooLongError(failure, tokens, limit)
+    later = retry_after_s(response.status, response.headers, time.time())
+    refused = refusal(response.status, body, response.reason or "", later)
+    if refused.overflow is None:
+        return TurnFailedError(refused.failure)
+    return PromptTooLongError(refused.failure, refused.overflow)

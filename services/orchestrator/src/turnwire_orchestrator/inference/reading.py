@@ -18,6 +18,7 @@ from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler, write_item
 from turnwire_contracts.wire.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
 from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
+from turnwire_orchestrator.inference.errors import is_error
 from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, ClientTools
 
 
@@ -103,10 +104,10 @@ class Reader:
     def _tell(self, kind: str, body: JSON) -> None:
         if kind in TERMINAL:
             self._terminal(kind, mapping(body.get("response")))
-        elif not kind and "error" in body:
-            self._error(body)
         elif handler := self._handlers.get(kind):
             handler(body)
+        elif not kind.startswith("response.") and is_error(body):
+            self._error(body)
 
     def _delta(self, kind: str, event: _Glance) -> None:
         if event.item_id in self._ended and event.item_id:
