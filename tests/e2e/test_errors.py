@@ -1,5 +1,6 @@
 """What goes wrong is said in OpenAI's envelope, before the first byte of a stream if it can be."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -92,6 +93,22 @@ async def test_the_sdk_raises_what_it_raises_for_openai(client: AsyncOpenAI) -> 
         await client.responses.create(model=MODEL, input="Hi.", temperature=wrong)
     assert (caught.value.param, caught.value.code) == ("temperature", "invalid_value")
     assert caught.value.request_id
+
+
+@pytest.mark.parametrize("stream", [b"false", b"true"])
+async def test_text_that_is_not_unicode_reaches_the_model_and_later_turns(
+    api: Api, backend: ScriptedBackend, stream: bytes
+) -> None:
+    backend.script(says("Hello."), says("Hello again."))
+    first = b'{"model":"%b","input":"A\\ud83d and \xff","stream":%b}' % (MODEL.encode(), stream)
+    async with api.answer(first) as answer:
+        assert answer.status == 200
+        text = await answer.text()
+    previous = re.findall(r"resp_[0-9a-f]{32}", text)[0]
+    status, _ = await api.post(asks("More.", previous_response_id=previous))
+    assert status == 200
+    for request in backend.requests:
+        assert "A\ufffd and \ufffd" in str(request.body["input"])
 
 
 @pytest.mark.parametrize("announced", [True, False])

@@ -16,13 +16,14 @@ async def with_models(api: Api, body: bytes = LISTED) -> None:
 
 
 @pytest.mark.parametrize("name", ["small", "org/large:8b"])
-async def test_a_model_is_shown_by_its_name(api: Api, name: str) -> None:
+@pytest.mark.parametrize("end", ["", "/"])
+async def test_a_model_is_shown_by_its_name(api: Api, name: str, end: str) -> None:
     await with_models(api)
-    exchange = await api.get(f"/v1/models/{name}")
+    exchange = await api.get(f"/v1/models/{name}{end}")
     assert (exchange.status, exchange.json) == (200, {"id": name})
 
 
-@pytest.mark.parametrize("name", ["medium", "small/", "org"])
+@pytest.mark.parametrize("name", ["medium", "small/x", "org"])
 async def test_a_model_that_is_not_there_is_answered_with_those_that_are(
     api: Api, name: str
 ) -> None:

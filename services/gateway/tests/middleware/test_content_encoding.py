@@ -1,6 +1,7 @@
 """Bodies that clients have compressed are read as if they had not been (sockets)."""
 
 import gzip
+import sys
 import tracemalloc
 import zlib
 from collections.abc import AsyncGenerator
@@ -8,7 +9,6 @@ from contextlib import suppress
 
 import orjson
 import pytest
-from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +20,11 @@ from turnwire_gateway.requests.content_encoding import (
 from turnwire_testing.gateway import LIMIT, Api
 from turnwire_testing.listening import listening
 from turnwire_testing.raw_http import Reply, raw, request
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 BODY = orjson.dumps({"model": "m", "input": "Hello?"})
 HALF = len(BODY) // 2

@@ -99,6 +99,8 @@ PAGES = [
     ["Sec-Fetch-Site: cross-site"],
     ["Sec-Fetch-Site: same-site"],
     ["Sec-Fetch-Site: Cross-Site"],
+    ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: none"],
+    ["Sec-Fetch-Site: "],
     ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document"],
     ["Origin: http://127.0.0.1:8080", "Sec-Fetch-Site: cross-site"],
 ]

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnwire_gateway.answers.errors import ApiError
 from turnwire_gateway.answers.plain import refuse
-from turnwire_gateway.middleware.web_access import WebAccess, check_request
+from turnwire_gateway.middleware.web_access import WebAccess, asked_by, check_request
 
 log = structlog.get_logger()
 
@@ -29,7 +28,7 @@ class LocalRequestsMiddleware:
         """Handle one request (ASGI)."""
         if scope["type"] in ("http", "websocket") and self._is_open():
             try:
-                check_request(self._access, Headers(scope=scope), scope["http_version"])
+                check_request(self._access, asked_by(scope["headers"]), scope["http_version"])
             except ApiError as error:
                 log.info("request refused", code=error.failure.code)
                 await refuse(error, scope, receive, send)

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from msgspec import Struct
-from starlette.datastructures import Headers
 
 from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.events import Failure
@@ -63,33 +63,51 @@ def is_loopback_name(name: str) -> bool:
     return address.is_loopback
 
 
-def check_request(access: WebAccess, headers: Headers, http_version: str) -> None:
+class Asked(Struct, frozen=True):
+    """What a request says of the name it was asked by, and of the page it comes from."""
+
+    hosts: list[str]
+    origins: list[str]
+    sites: list[str]
+
+
+def asked_by(headers: Iterable[tuple[bytes, bytes]]) -> Asked:
+    """Read `Host`, `Origin` and `Sec-Fetch-Site` (ASGI: names are in lower case)."""
+    found: dict[bytes, list[str]] = {b"host": [], b"origin": [], b"sec-fetch-site": []}
+    for name, value in headers:
+        if name in found:
+            found[name].append(value.decode("latin-1"))
+    return Asked(*found.values())
+
+
+def check_request(access: WebAccess, asked: Asked, http_version: str) -> None:
     """Let in what no page of another origin can send while there are no keys.
 
     A page can make a browser send anything to this machine. By DNS rebinding it can also read the
     answer, but then `Host` is a name of its own. Raises `ApiError` (403; 400 without one `Host`).
     """
-    hosts = headers.getlist("host")
+    hosts = asked.hosts
     # RFC 9112 §3.2; HTTP/1.0 knew no Host, and no browser speaks it.
     if len(hosts) > 1 or (not hosts and http_version != "1.0"):
         raise invalid("A request must have exactly one Host header.", "host")
     host = hosts[0] if hosts else None
     if host is not None and not _is_ours(host, access.hosts):
         raise _host_not_allowed(host)
-    _check_origin(access, headers, host)
+    _check_origin(access, asked, host)
 
 
-def _check_origin(access: WebAccess, headers: Headers, host: str | None) -> None:
-    origins = headers.getlist("origin")
+def _check_origin(access: WebAccess, asked: Asked, host: str | None) -> None:
+    origins = asked.origins
     if len(origins) == 1 and origins[0] in access.origins - {ANY_ORIGIN}:
         return
     if origins and (len(origins) > 1 or not _is_origin_of(origins[0], host)):
         raise _origin_not_allowed(f"a page of '{_shown(origins[0])}' (its Origin header)")
-    site = headers.get("sec-fetch-site", "none").strip().lower()
-    if site not in _OWN_SITES:
-        raise _origin_not_allowed(f"a page elsewhere (Sec-Fetch-Site: {_shown(site)})")
+    elsewhere = [site for site in asked.sites if site.strip().lower() not in _OWN_SITES]
+    if elsewhere:
+        raise _origin_not_allowed(f"a page elsewhere (Sec-Fetch-Site: {_shown(elsewhere[0])})")
 
 
+@lru_cache(maxsize=64)
 def _is_ours(host: str, allowed: frozenset[str]) -> bool:
     found = _AUTHORITY.fullmatch(host)
     if found is None:
