@@ -56,7 +56,7 @@ _CONTEXT = (
 )
 _INPUT = (
     r"prompts?|inputs?|input_ids|messages?|conversation|history|requests?|requested|text|query"
-    r"|tokens?|contents?|document"
+    r"|tokens?|contents?|document|sequence"
 )
 _OUTPUT = (
     r"max_(?:completion_|new_|output_|gen_)?(?:tokens|len|length)|max(?:output|new)?tokens"
@@ -66,9 +66,10 @@ _OUTPUT = (
     r"(?:tokens?|length|sequence length)|completion"
 )
 _OTHER = (
-    r"string|array|list|object|value|name|names|key|keys|id|ids|url|file|files|images?|audio|video"
-    r"|header|headers|schema|description|metadata|characters?|sequences?|tools?|functions?"
-    r"|temperature|top_p|time|memory|batch|retries|budget|items?|attachments?|pages?"
+    r"(?:image|audio|video)s? tokens?|stop sequences?|responses?|answers?|string|array|list|object"
+    r"|value|names?|keys?|ids?|url|files?|images?|audio|video|headers?|schema|description|metadata"
+    r"|characters?|sequences|tools?|functions?|temperature|top_p|time|memory|batch|retries|budget"
+    r"|items?|attachments?|pages?"
 )
 _NOUN: Final = re.compile(
     rf"\b(?:(?P<context>{_CONTEXT})|(?P<output>{_OUTPUT})|(?P<input>{_INPUT})|(?P<other>{_OTHER}))\b",
@@ -79,8 +80,8 @@ _EXCESS: Final = re.compile(
     r"|(?:must|should|can|may)(?: only)? (?:have|be|contain)"
     r" (?:less|fewer|at most|<=?|no more|shorter|smaller)"
     r"|(?:only )?supports (?:only )?(?:up to|at most)|should be \[|over the (?:limit|maximum)"
-    r"|can only (?:handle|take|accept|process|read)"
-    r"|(?<=[\d)]) ?(?:tokens )?>=? ?(?=\d|max_|n_ctx|ses)"
+    r"|is full|can only (?:handle|take|accept|process|read)"
+    r"|(?<=[\d)]) ?(?:tokens )?>=? ?(?=\d|max|n_ctx|ses)"
 )
 _AHEAD: Final = re.compile(
     r"too many (?:input |prompt |total )?tokens"
@@ -107,8 +108,8 @@ _SIZE: Final = re.compile(
 )
 _NOT_IT: Final = re.compile(
     r"\bper[ -](?:min|minute|day|hour|second|month)\b|\b[tr]p[mds]\b|rate[ -_]?limit|quota|throttl"
-    r"|please wait|concurren|credits?\b|time[ -]?out|timed out|time limit|deadline|\bqueue\b"
-    r"|at most \d+ (?:image|audio|video)"
+    r"|please wait|concurren|credits?\b|time[ -]?out|timed out|took too long|time limit|deadline"
+    r"|\bqueue\b|at most \d+ (?:image|audio|video)"
 )
 _TOGETHER: Final = re.compile(
     rf"\b(?:{_INPUT}|length)\b(?P<between>[^.;]{{0,24}}?(?:\+|\band\b|\bplus\b)"

@@ -113,12 +113,12 @@ class EventSplitter:
 
 
 def _repeated(event: bytes) -> bytes | None:
-    """Give the data of an event that is its name and one line of data which repeats it."""
-    head, _, data = event.partition(b"\n")
-    if head.startswith(b"event:") and data.startswith(b"data: {") and b"\n" not in data:
-        name = head[6:].lstrip(b" ")
-        if name != b"error" and b'"%b"' % name in data:
-            return data[6:]
+    """Give the data of an event that is its name and one line of data which has a type, too."""
+    cut = event.find(b"\ndata: {")
+    if cut < 0 or event.find(b"\n", cut + 1) >= 0 or event.startswith(b"event: error"):
+        return None
+    if event.startswith(b'"type"', cut + 8) or b'"%b"' % event[7:cut] in event:
+        return event[cut + 7 :] if event.startswith(b"event: ") else None
     return None
 
 
