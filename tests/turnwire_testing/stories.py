@@ -7,7 +7,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.wire.assembly import Assembler, write_item
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.replay import write_item
 
 T = TypeVar("T")
 

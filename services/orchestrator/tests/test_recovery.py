@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts.rounds import told
-from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.stream import count_frames, write_opening
 from turnwire_orchestrator.driving.recovery import seen_items
