@@ -130,6 +130,9 @@ class Assembler:
         self._delta_event, self._prefix, self._place = left.delta_event, left.prefix, left.place
         self._steps = left.steps
         self._steps_before = left.steps + len(left.texts)
+        if self.runs[-1][0] == number:
+            # Nothing was told meanwhile.
+            self._steps_before -= self.runs.pop()[1]
 
     def end(self, status: str = "completed") -> None:
         """End all items that are open: the one that is told now, then those that were left."""
