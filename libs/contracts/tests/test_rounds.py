@@ -55,7 +55,9 @@ class Live:
 
     def round(self, story: Story, draw: st.DataObject) -> None:
         said = self.sample(story)
-        self.events.append(sampled(output=said.items, cuts=said.cuts, runs=said.runs, usage=Usage(1, 2)))
+        self.events.append(
+            sampled(output=said.items, cuts=said.cuts, runs=said.runs, usage=Usage(1, 2))
+        )
         waiting = [item["id"] for item in self.turn.told.waiting]
         self.events.append(tool_called(item_ids=waiting))
         for item_id in draw.draw(st.permutations(waiting)):

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from turnwire_contracts.rounds import told
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.frames import FrameWriter
+from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.stream import count_frames, write_opening
 from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_testing.examples import RESPONSE_ID, requested

@@ -5,9 +5,9 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.rounds.told import Told
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.obfuscation import noise
+from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.response import closed_response, running_response
 
 _TERMINAL = {

@@ -149,6 +149,7 @@ class OpenItem:
         elif self.kind == "function_call" and status == "completed" and not self.text.strip():
             # Clients read arguments as JSON.
             self.say("{}")
+        self.texts = [self.text]
 
     def _end_half(self) -> None:
         if self._half:
@@ -193,17 +194,13 @@ class OpenItems:
         """Tell an item as it comes from now on, unless it must wait; tells whether it is so."""
         if item is self.current:
             return True
-        if item.is_told or item.head is None:
-            return False
-        if item.said_end is None and _is_told_whole(item):
+        if item.is_told or item.head is None or (item.said_end is None and _is_told_whole(item)):
             return False
         if item.begun and self.current is not None and self.current.said_end is None:
             return False
         before = [each for each in self.all[: self.all.index(item)] if not each.is_told]
         if not item.begun:
-            if self.current is not None and self.current.blocks:
-                return False
-            if any(each.blocks for each in before):
+            if any(each.blocks for each in before) or self._is_blocked:
                 return False
             for each in before:
                 if not each.begun:
@@ -248,6 +245,10 @@ class OpenItems:
             self._go_to(item, status)
             if self.current is not None:
                 self._close(item, status)
+
+    @property
+    def _is_blocked(self) -> bool:
+        return self.current is not None and self.current.blocks
 
     def _is_awaited(self, ended: OpenItem) -> bool:
         """Tell whether anything waits for the end of an item."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import orjson
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
@@ -185,9 +186,7 @@ class Reader:
         item = self._names.add(kind, head, name, index)
         is_sealed_late = kind == "reasoning" and (head or {}).get("encrypted_content") != ""
         # Who gives no indices tells one item after another; what it ends all ends together.
-        item.ends_with_next = not self._names.is_indexed(index) and (
-            not name or not is_sealed_late
-        )
+        item.ends_with_next = not self._names.is_indexed(index) and (not name or not is_sealed_late)
         return item
 
     def _item_added(self, event: JSON) -> None:
@@ -211,7 +210,7 @@ class Reader:
         if is_streamed:
             known.head = {name: value for name, value in item.items() if name in _HEAD_FIELDS}
         else:
-            known.head = item
+            known.head = _sendable(item)
         if item["type"] in ARGUMENT_FIELDS:
             known.known = item.get(ARGUMENT_FIELDS[item["type"]]) or ""
             self._items.show(known)
@@ -237,7 +236,7 @@ class Reader:
     def _annotated(self, event: JSON) -> None:
         item = self._names.find(as_name(event.get("item_id")), event.get("output_index"), "message")
         if (annotation := event.get("annotation")) and item is not None:
-            item.annotations.append(annotation)
+            item.annotations.append(_sendable(annotation))
 
     def _text_done(self, part: str, event: JSON) -> None:
         """Take the end of a text: what its deltas did not say is said."""
@@ -268,7 +267,7 @@ class Reader:
             as_name(event.get("item_id")), event.get("output_index"), _OWNERS[kind]
         )
         if item is not None and item.said_end is None and item.part == kind:
-            item.note_part_end(objects(part.get("annotations")), part.get("logprobs"))
+            item.note_part_end(*_end_of(part))
 
     def _item_done(self, event: JSON) -> None:
         item = _cleaned(mapping(event.get("item")))
@@ -295,7 +294,7 @@ class Reader:
         elif item["type"] in ("message", "reasoning"):
             _fill(known, item)
         else:
-            known.whole = item
+            known.whole = _sendable(item)
         status = "incomplete" if item.get("status") == "incomplete" else "completed"
         self._names.ended(known, item)
         known.end(said_at_the_end(item), status)
@@ -342,13 +341,26 @@ def _fill(known: OpenItem, item: Item) -> None:
         if number > known.parts:
             known.add_part(kind)
         known.fill(text_of(part.get(TEXT_FIELDS[kind])))
-        known.note_part_end(objects(part.get("annotations")), part.get("logprobs"))
+        known.note_part_end(*_end_of(part))
 
 
 def _cleaned(item: Item) -> Item:
     """Give an item whose arguments are a text."""
     field = ARGUMENT_FIELDS.get(str(item.get("type")))
     return item if field is None else item | {field: text_of(item.get(field))}
+
+
+def _end_of(part: JSON) -> tuple[list[JSON], list[JSON]]:
+    """Give what only the end of a part tells: its annotations and log probabilities."""
+    return (
+        [_sendable(each) for each in objects(part.get("annotations"))],
+        [_sendable(each) for each in objects(part.get("logprobs"))],
+    )
+
+
+def _sendable(value: JSON) -> JSON:
+    """Give a value without whole numbers of more than 64 bits, which frames cannot hold."""
+    return orjson.loads(msgspec.json.encode(value))
 
 
 def _summary_in(event: JSON) -> str:

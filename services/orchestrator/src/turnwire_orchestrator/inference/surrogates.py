@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 _FIRST_HIGH, _FIRST_LOW, _PAIR = "\ud800", "\udc00", 2
+_SAFE_DIGITS: Final = 18
 
 
 def lenient_json(data: bytes) -> Any:
@@ -18,7 +19,7 @@ def lenient_json(data: bytes) -> Any:
         text = data.decode("utf-8-sig", "surrogatepass")
     except UnicodeDecodeError:
         text = data.decode("utf-8-sig", "replace")
-    return json.loads(text)
+    return json.loads(text, parse_int=_number)
 
 
 def joined(text: str) -> tuple[str, str]:
@@ -28,6 +29,11 @@ def joined(text: str) -> tuple[str, str]:
     """
     half = text[-1:] if _FIRST_HIGH <= text[-1:] < _FIRST_LOW else ""
     return _SURROGATES.sub(_character, text[: len(text) - len(half)]), half
+
+
+def _number(digits: str) -> int | float:
+    """Read a whole number; one of more than 64 bits cannot be written as such again."""
+    return int(digits) if len(digits) <= _SAFE_DIGITS else float(digits)
 
 
 def _character(found: re.Match[str]) -> str:
