@@ -212,10 +212,6 @@ def test_what_was_seen_is_read_back_at_every_frame(
     assert stream_of(again)[2 : 2 + len(seen)] == seen
 
 
-def _kinds(live: Live) -> list[str]:
-    return [event["type"].removeprefix("response.") for event in live.events]
-
-
 def _events(*scripts: tuple[str, list[str]]) -> list[list[JSON]]:
     return [Script(kind, at, deltas).events for at, (kind, deltas) in enumerate(scripts)]
 

@@ -86,6 +86,7 @@ class ItemNames:
                 continue
             told = told[told.index(known) + 1 :]
             yield item, known
+        self._items.settle()
         said = "".join(texts(self._items.assembler.items))
         for item in missing:
             text = "".join(texts([item]))

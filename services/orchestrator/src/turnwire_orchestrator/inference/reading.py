@@ -49,6 +49,7 @@ each text belongs in."""
 _DELTAS = {f"{name}.delta": kind for name, kind in _TEXTS.items()}
 _DONES = {f"{name}.done": kind for name, kind in _TEXTS.items()}
 _TERMINAL = {**TERMINAL, "response.done": "completed"}
+_RUNNING = ("queued", "in_progress")
 _OWNERS = {
     "output_text": "message",
     "refusal": "message",
@@ -140,7 +141,7 @@ class Reader:
             self._text_done(_DONES[kind], body)
         elif handler := self._handlers.get(kind):
             handler(body)
-        elif not kind and body.get("object") == "response":
+        elif not kind and body.get("object") == "response" and body.get("status") not in _RUNNING:
             # A whole answer where a stream was asked for.
             self._terminal("response.completed", body)
         elif not kind and mapping(body.get("response")):
@@ -177,6 +178,9 @@ class Reader:
                 raise ValueError(f"arguments without a {part}")
             return item or self._add(kind, None, as_name(item_id), index)
         if item is None or item.kind != kind or (item.is_told and item.said_end is None):
+            if item is not None:
+                # Its id names another item now, so its own end cannot come.
+                item.ends_with_next = True
             item = self._add(kind, {"type": kind}, as_name(item_id), index)
         if item.said_end is None and item.part != part:
             item.add_part(part)
