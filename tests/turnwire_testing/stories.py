@@ -1,13 +1,14 @@
 """What a model may say, as hypothesis strategies: items, their parts, and how they were cut."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.wire.assembly import Assembler, write_item
+from turnwire_contracts.wire.assembly import Assembler
+from turnwire_contracts.wire.replay import write_item
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ class Told:
     parts: tuple[Part, ...] = ()
     deltas: tuple[str, ...] = ()
     said: JSON | None = None
+    left_after: tuple[int, ...] = ()
+    """After which of its steps it is left open, and the next item is told first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,14 @@ _output_texts = st.builds(
 _refusals = st.builds(Part, st.just("refusal"), deltas)
 _summaries = st.builds(Part, st.just("summary_text"), deltas)
 _thoughts = st.builds(Part, st.just("reasoning_text"), deltas)
+_left = st.just(()) | st.lists(st.integers(1, 8), max_size=2, unique=True).map(as_tuple)
 _messages = st.builds(
     Told,
     st.fixed_dictionaries(
         {"type": st.just("message")}, optional={"phase": st.just("final_answer")}
     ),
     st.lists(_output_texts | _refusals, max_size=3).map(as_tuple),
+    left_after=_left,
 )
 _reasonings = st.builds(
     Told,
@@ -123,6 +128,7 @@ _reasonings = st.builds(
     ),
     st.just(()),
     st.none() | st.fixed_dictionaries({"encrypted_content": texts}),
+    _left,
 )
 _calls = st.builds(
     Told,
@@ -156,21 +162,49 @@ def tell(assembler: Assembler, story: Story, *, incomplete: bool = False) -> Non
 
 def telling(assembler: Assembler, story: Story, *, incomplete: bool = False) -> Iterator[None]:
     """Tell a story and stop after each call: what a backend says in one event."""
+    left: list[tuple[int, int, Iterator[None]]] = []
     for number, item in enumerate(story):
-        cut_off = incomplete and number == len(story) - 1
         if isinstance(item, Opaque):
             write_item(assembler, item.item, [])
             yield
             continue
-        yield from _telling_item(assembler, item)
-        if not cut_off:
-            assembler.end_item(item.said)
+        cut_off = incomplete and number == len(story) - 1
+        steps = _telling_item(assembler, item, cut_off=cut_off)
+        for step, _ in enumerate(steps, start=1):
             yield
-    assembler.end_item(None, "incomplete" if incomplete else "completed")
+            if step in item.left_after and not cut_off and assembler.in_item is not None:
+                left.append((assembler.leave(), step, steps))
+                break
+        else:
+            if assembler.in_item is None:
+                left = yield from _going_on(assembler, story, left)
+    while left and assembler.in_item is None:
+        left = yield from _going_on(assembler, story, left)
+    assembler.end("incomplete" if incomplete else "completed")
     yield
 
 
-def _telling_item(assembler: Assembler, item: Told) -> Iterator[None]:
+def _going_on(
+    assembler: Assembler, story: Story, left: list[tuple[int, int, Iterator[None]]]
+) -> Generator[None, None, list[tuple[int, int, Iterator[None]]]]:
+    """Go on with the items that were left; gives those that are left again."""
+    again: list[tuple[int, int, Iterator[None]]] = []
+    for number, step, steps in left:
+        assembler.enter(number)
+        for each, _ in enumerate(steps, start=step + 1):
+            yield
+            if each in _left_after(story, number) and assembler.in_item is not None:
+                again.append((assembler.leave(), each, steps))
+                break
+    return again
+
+
+def _left_after(story: Story, number: int) -> tuple[int, ...]:
+    item = story[number] if number < len(story) else None
+    return item.left_after if isinstance(item, Told) else ()
+
+
+def _telling_item(assembler: Assembler, item: Told, *, cut_off: bool) -> Iterator[None]:
     assembler.add_item(item.head)
     yield
     for delta in item.deltas:
@@ -183,4 +217,7 @@ def _telling_item(assembler: Assembler, item: Told) -> Iterator[None]:
             assembler.delta(delta, part.carried_by(place))
             yield
         assembler.end_part([*part.annotations])
+        yield
+    if not cut_off:
+        assembler.end_item(item.said)
         yield

@@ -1,6 +1,6 @@
 """The grammar of a response's stream, checked event by event (spec/responses-api.md §2.5).
 
-opening item* end
+opening item* end; a message or reasoning may be left open while later items are told
 opening = created in_progress | created queued in_progress, the second in the background
 item = output_item.added (part | argument deltas)* output_item.done
 call = output_item.added mcp_call.in_progress argument deltas ...
@@ -57,27 +57,23 @@ def check_stream(events: Sequence[JSON]) -> None:
     checker = _Items()
     for event in events[len(opening) : -1]:
         checker.take(event)
-    _demand(checker.item is None, "an item is still open at the end", events[-1])
+    _demand(not checker.open, "an item is still open at the end", checker.open)
     _demand(not checker.calls, "a call is still open at the end", checker.calls)
-    _demand(events[-1]["response"]["output"] == checker.finished, "output is not what was told", "")
+    told = [checker.finished[index] for index in sorted(checker.finished)]
+    _demand(events[-1]["response"]["output"] == told, "output is not what was told", "")
 
 
 class _Items:
-    """Follows items, parts and texts."""
+    """Follows items, each by its `output_index`."""
 
     def __init__(self) -> None:
         """Start before the first item."""
-        self.finished: list[JSON] = []
-        self.item: JSON | None = None
+        self.finished: dict[int, JSON] = {}
+        self.open: dict[int, _Item] = {}
         self.calls: dict[str, int] = {}
         """By id: calls whose arguments are told and whose end is not."""
+        self._begun = 0
         self._ending: str | None = None
-        self._parts: dict[str, int] = {}
-        self._part: JSON | None = None
-        self._text: list[str] = []
-        self._text_done = False
-        self._annotations: list[JSON] = []
-        self._logprobs: list[JSON] = []
 
     def take(self, event: JSON) -> None:
         """Check the next event."""
@@ -86,47 +82,24 @@ class _Items:
             self._call_ends(event)
             return
         _demand(self._ending is None, "a call ends without being done", event)
-        _demand(event["output_index"] == len(self.finished), "wrong output_index", event)
-        stem, _, step = kind.rpartition(".")
-        steps: dict[str, Callable[[JSON], None]] = {
-            "response.output_item.added": self._item_added,
-            "response.output_item.done": self._item_done,
-            "response.content_part.added": self._part_added,
-            "response.content_part.done": self._part_done,
-            "response.reasoning_summary_part.added": self._part_added,
-            "response.reasoning_summary_part.done": self._part_done,
-            "response.output_text.annotation.added": self._annotated,
-        }
-        if kind in steps:
-            steps[kind](event)
+        index: int = event["output_index"]
+        if kind == "response.output_item.added":
+            _demand(index == self._begun, "wrong output_index", event)
+            _demand(all(map(_may_wait, self.open.values())), "an item inside a call", event)
+            self._begun += 1
+            self.open[index] = _Item(event)
             return
-        if stem in _IN_STEPS:
-            self._same_item(event)
-            return
-        _demand(stem in _TEXTS or stem in _ARGUMENTS, "an event that nobody knows", event)
-        self._same_item(event)
-        _demand((stem in _TEXTS) == (self._part is not None), "text outside its part", event)
-        if stem in _TEXTS:
-            self._same_part(event)
-        _demand(not self._text_done, "text after its end", event)
-        if step == "delta":
-            logprobs = objects(event.get("logprobs"))
-            _demand(event["delta"] != "" or logprobs, "an empty delta", event)
-            self._text.append(event["delta"])
-            self._logprobs += logprobs
-            return
-        field = _TEXTS.get(stem) or _ARGUMENTS[stem]
-        _demand(event[field] == "".join(self._text), "the text is not its deltas", event)
-        self._same_logprobs(event)
-        self._text_done = True
-        if stem == "response.mcp_call_arguments" and self.item is not None:
-            self.calls[self.item["id"]] = event["output_index"]
-            self.finished.append(self.item)
-            self.item = None
+        _demand(index in self.open, "an event of no open item", event)
+        item = self.open[index]
+        item.take(event)
+        if kind == "response.mcp_call_arguments.done":
+            self.calls[item.item["id"]] = index
+        if kind in ("response.output_item.done", "response.mcp_call_arguments.done"):
+            self.finished[index] = self.open.pop(index).item
 
     def _call_ends(self, event: JSON) -> None:
         """Its last two events come together, when nothing else is open."""
-        _demand(self.item is None, "a call ends inside an item", event)
+        _demand(not self.open, "a call ends inside an item", event)
         if self._ending is None:
             ends = ("response.mcp_call.completed", "response.mcp_call.failed")
             _demand(event["type"] in ends, "not the end of a call", event)
@@ -141,25 +114,64 @@ class _Items:
         self.finished[event["output_index"]] = item
         self._ending = None
 
-    def _item_added(self, event: JSON) -> None:
-        _demand(self.item is None, "an item inside an item", event)
-        self.item, self._parts = event["item"], {"content_index": 0, "summary_index": 0}
-        self._text, self._text_done, self._logprobs = [], False, []
-        if self.item is not None and self.item["type"] in _WHOLE:
+
+class _Item:
+    """Follows the parts and texts of one item."""
+
+    def __init__(self, added: JSON) -> None:
+        """Check how it begins."""
+        self.item: JSON = added["item"]
+        self._parts = {"content_index": 0, "summary_index": 0}
+        self._part: JSON | None = None
+        self._text: list[str] = []
+        self._text_done = False
+        self._annotations: list[JSON] = []
+        self._logprobs: list[JSON] = []
+        if self.item["type"] in _WHOLE:
             return
         for field in ("arguments", "input"):
-            _demand(event["item"].get(field, "") == "", "a call that starts with arguments", event)
+            _demand(self.item.get(field, "") == "", "a call that starts with arguments", added)
+
+    def take(self, event: JSON) -> None:
+        """Check the next event of the item."""
+        kind: str = event["type"]
+        stem, _, step = kind.rpartition(".")
+        steps: dict[str, Callable[[JSON], None]] = {
+            "response.output_item.done": self._item_done,
+            "response.content_part.added": self._part_added,
+            "response.content_part.done": self._part_done,
+            "response.reasoning_summary_part.added": self._part_added,
+            "response.reasoning_summary_part.done": self._part_done,
+            "response.output_text.annotation.added": self._annotated,
+        }
+        if kind in steps:
+            steps[kind](event)
+            return
+        self._same_item(event)
+        if stem in _IN_STEPS:
+            return
+        _demand(stem in _TEXTS or stem in _ARGUMENTS, "an event that nobody knows", event)
+        _demand((stem in _TEXTS) == (self._part is not None), "text outside its part", event)
+        if stem in _TEXTS:
+            self._same_part(event)
+        _demand(not self._text_done, "text after its end", event)
+        if step == "delta":
+            logprobs = objects(event.get("logprobs"))
+            _demand(event["delta"] != "" or logprobs, "an empty delta", event)
+            self._text.append(event["delta"])
+            self._logprobs += logprobs
+            return
+        field = _TEXTS.get(stem) or _ARGUMENTS[stem]
+        _demand(event[field] == "".join(self._text), "the text is not its deltas", event)
+        self._same_logprobs(event)
+        self._text_done = True
 
     def _item_done(self, event: JSON) -> None:
-        item = self.item
-        if item is None:
-            raise GrammarError(f"done without added: {event}")
         _demand(self._part is None, "an item ends inside a part", event)
-        same = all(event["item"][name] == item[name] for name in ("id", "type"))
+        same = all(event["item"][name] == self.item[name] for name in ("id", "type"))
         _demand(same, "another item ends", event)
         _demand(event["item"].get("status") != "in_progress", "ended in progress", event)
-        self.finished.append(event["item"])
-        self.item = None
+        self.item = event["item"]
 
     def _part_added(self, event: JSON) -> None:
         self._same_item(event)
@@ -188,7 +200,7 @@ class _Items:
         self._annotations.append(event["annotation"])
 
     def _same_item(self, event: JSON) -> None:
-        _demand(self.item is not None and event["item_id"] == self.item["id"], "no item", event)
+        _demand(event["item_id"] == self.item["id"], "no item", event)
 
     def _same_logprobs(self, done: JSON) -> None:
         # A backend may tell them at the end only.
@@ -199,6 +211,10 @@ class _Items:
         place = {name: value for name, value in (self._part or {}).items() if name != "type"}
         _demand(bool(place), "no part is open", event)
         _demand(all(event[name] == value for name, value in place.items()), "other part", event)
+
+
+def _may_wait(item: _Item) -> bool:
+    return item.item["type"] in ("message", "reasoning")
 
 
 def _demand(holds: object, what: str, shown: object) -> None:

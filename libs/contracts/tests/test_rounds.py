@@ -55,7 +55,9 @@ class Live:
 
     def round(self, story: Story, draw: st.DataObject) -> None:
         said = self.sample(story)
-        self.events.append(sampled(output=said.items, cuts=said.cuts, usage=Usage(1, 2)))
+        self.events.append(
+            sampled(output=said.items, cuts=said.cuts, runs=said.runs, usage=Usage(1, 2))
+        )
         waiting = [item["id"] for item in self.turn.told.waiting]
         self.events.append(tool_called(item_ids=waiting))
         for item_id in draw.draw(st.permutations(waiting)):
@@ -69,7 +71,7 @@ class Live:
             {**item, "status": "incomplete"} if item["type"] == "mcp_call" else item
             for item in said.items
         ]
-        self.events.append(taken_over(abandoned=lost, cuts=said.cuts))
+        self.events.append(taken_over(abandoned=lost, cuts=said.cuts, runs=said.runs))
         self._tell_ends(ended=bool(lost))
 
     def _tell_ends(self, *, ended: bool) -> None:
@@ -106,7 +108,7 @@ def test_the_log_gives_rounds_again_byte_for_byte(
 def test_calls_that_are_not_waited_for_end_with_the_turn(story: Story, draw: st.DataObject) -> None:
     live = Live()
     said = live.sample(story)
-    live.events.append(sampled(output=said.items, cuts=said.cuts))
+    live.events.append(sampled(output=said.items, cuts=said.cuts, runs=said.runs))
     waiting = [item["id"] for item in live.turn.told.waiting]
     returned = draw.draw(st.sets(st.sampled_from(waiting))) if waiting else set[str]()
     for item_id in returned:

@@ -62,7 +62,13 @@ def live(
     write_opening(frames, request, told)
     assembler = Assembler(RESPONSE_ID, frames)
     tell(assembler, story, incomplete=end != "completed")
-    ending = closed(output=assembler.items, cuts=assembler.cuts, instructions=told, **ENDS[end])
+    ending = closed(
+        output=assembler.items,
+        cuts=assembler.cuts,
+        runs=assembler.runs,
+        instructions=told,
+        **ENDS[end],
+    )
     logged = codec.decode("closed", codec.encode(ending))
     turn = fold([request, logged])
     assert isinstance(turn, ClosedTurn)
@@ -121,8 +127,8 @@ def test_a_taken_over_turn_streams_what_was_seen_and_then_what_is_new(
     frames = frame_writer(request, len(published))
     second = Assembler(RESPONSE_ID, frames, len(lost.items))
     tell(second, new)
-    claim = taken_over(abandoned=lost.items, cuts=lost.cuts)
-    turn = fold([request, claim, closed(output=second.items, cuts=second.cuts)])
+    claim = taken_over(abandoned=lost.items, cuts=lost.cuts, runs=lost.runs)
+    turn = fold([request, claim, closed(output=second.items, cuts=second.cuts, runs=second.runs)])
     assert isinstance(turn, ClosedTurn)
     write_end(frames, turn)
     live_frames = [*published, *frames.take()[1]]
@@ -133,7 +139,7 @@ def test_a_taken_over_turn_streams_what_was_seen_and_then_what_is_new(
 @given(stories, kinds)
 def test_frames_are_counted_without_being_kept(story: Story, kind: Kind) -> None:
     frames, turn = live(story, "completed", kind=kind)
-    before = told.Told(tuple(turn.output), tuple(turn.cuts))
+    before = told.Told(tuple(turn.output), tuple(turn.cuts), runs=tuple(turn.closed.runs))
     assert count_frames(turn.request, before) == len(frames) - 1
 
 

@@ -310,8 +310,8 @@ def test_a_function_that_stands_for_a_custom_tool_is_told_as_its_call(
 @pytest.mark.parametrize(
     "pieces",
     [
-        [call("{", "add", index=0), call("[]", "sub", index=1), call("}", index=0)],
-        [call("{", "add", index=0), chunk({"content": "Hi"}), call("}", index=0)],
+        [call("{}", "add", index=0), call("[]", "sub", index=1), call("}", index=0)],
+        [call("{}", "add", index=0), chunk({"content": "Hi"}), call("}", index=0)],
         [call("{}", index=0), STOP],
         [b"ping"],
         [b"[]"],

@@ -213,12 +213,11 @@ def test_log_probabilities_are_told_with_their_delta_and_with_the_whole() -> Non
 @pytest.mark.parametrize(
     "events",
     [
-        (added(MESSAGE), said("a"), added(CALL), said("b")),
-        (added(CALL), argued("{"), added({**CALL, "id": "f2"}), argued("}", "f1")),
-        (argued("{}"),),
+        (added(CALL), argued("{}"), added({**CALL, "id": "f2"}), argued("!", "f1")),
+        (argued("{}"), END),
         (added(MESSAGE), argued("{}", "m1")),
     ],
-    ids=["text of an ended item", "arguments of an ended call", "no call", "not a call"],
+    ids=["arguments of an ended call", "no call", "not a call"],
 )
 def test_text_that_belongs_to_no_open_item_makes_no_sense(events: tuple[JSON, ...]) -> None:
     with pytest.raises(ValueError, match=r"ended|without"):

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts.rounds import told
-from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter
+from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.stream import count_frames, write_opening
 from turnwire_orchestrator.driving.recovery import seen_items
 from turnwire_testing.examples import RESPONSE_ID, requested
@@ -28,9 +29,9 @@ def test_what_was_seen_is_written_again_exactly_as_it_was_seen(
     messages = published(story)
     seen = data.draw(st.integers(0, len(messages)))
     prefix = [frame for message in messages[:seen] for frame in message]
-    items, cuts = seen_items(RESPONSE_ID, prefix, 0)
+    items, cuts, runs = seen_items(RESPONSE_ID, prefix, 0)
     again = FrameWriter()
-    write_again(Assembler(RESPONSE_ID, again), items, cuts)
+    write_again(Assembler(RESPONSE_ID, again), items, cuts, runs=runs)
     assert again.take()[1][: len(prefix)] == prefix
 
 
@@ -39,7 +40,7 @@ def test_a_sample_that_was_seen_to_its_end_is_read_back_whole(story: Story) -> N
     frames = [frame for message in published(story) for frame in message]
     whole = Assembler(RESPONSE_ID)
     tell(whole, story)
-    assert seen_items(RESPONSE_ID, frames, 0) == (whole.items, whole.cuts)
+    assert seen_items(RESPONSE_ID, frames, 0) == (whole.items, whole.cuts, whole.runs)
 
 
 @given(stories, stories)
@@ -47,7 +48,7 @@ def test_a_second_lost_sample_is_read_back_behind_the_first(first: Story, second
     told = Assembler(RESPONSE_ID)
     tell(told, first)
     frames = [frame for message in published(second, len(told.items)) for frame in message]
-    items, _ = seen_items(RESPONSE_ID, frames, len(told.items))
+    items, _, _ = seen_items(RESPONSE_ID, frames, len(told.items))
     whole = Assembler(RESPONSE_ID, None, len(told.items))
     tell(whole, second)
     assert items == whole.items
@@ -61,18 +62,18 @@ def test_the_opening_and_what_was_known_before_is_counted_away(
     write_opening(frames, REQUEST, data.draw(st.none() | st.text(max_size=3)))
     whole = Assembler(RESPONSE_ID, frames)
     tell(whole, story)
-    before = told.Told(tuple(whole.items), tuple(whole.cuts))
+    before = told.Told(tuple(whole.items), tuple(whole.cuts), runs=tuple(whole.runs))
     assert count_frames(REQUEST, before) == len(frames.take()[1])
 
 
 def test_an_item_that_was_open_ends_as_incomplete() -> None:
     story: Story = (Told({"type": "message"}, (Part("output_text", ("Hel", "lo")),)),)
     frames = [frame for message in published(story)[:3] for frame in message]
-    items, cuts = seen_items(RESPONSE_ID, frames, 0)
+    items, cuts, _ = seen_items(RESPONSE_ID, frames, 0)
     assert items[0]["status"] == "incomplete"
     assert items[0]["content"][0]["text"] == "Hel"
     assert cuts == [["D"]]
 
 
 def test_nothing_was_seen_of_a_sample_without_frames() -> None:
-    assert seen_items(RESPONSE_ID, [], 0) == ([], [])
+    assert seen_items(RESPONSE_ID, [], 0) == ([], [], [])

@@ -14,6 +14,10 @@ from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, 
 Item = dict[str, Any]
 """One item as the Responses API writes it."""
 
+Run = tuple[int, int]
+"""An item, by its place among the items, and how many steps of it were told in one go: its opening,
+the openings of its parts, each delta, the ends of its parts, its end."""
+
 OutputCheck = Literal["unchecked", "held", "at_end"]
 """`held`: nothing is shown before it is checked, sentence by sentence; `at_end`: it is shown as it
 comes and checked when it is whole."""
@@ -145,6 +149,8 @@ class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     instructions: str | None = None
     """What the model was told, where the client did not say it in this very request."""
+    runs: list[Run] = []
+    """In which order items of `output` were told that were not told one after another."""
 
 
 class ToolCalled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -169,6 +175,8 @@ class TakenOver(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Items of the lost sample that were published: kept for the client, never sent to a model."""
     cuts: list[list[str]] = []
     """Where the deltas of `abandoned` were cut (`cuts.py`)."""
+    runs: list[Run] = []
+    """In which order items of `abandoned` were told that were not told one after another."""
 
 
 class CancelRequested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -199,6 +207,8 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     its shape and nothing of its text, and no model is shown it."""
     fields: dict[str, Any] = {}
     """What the backend decided about echoed fields (`service_tier`)."""
+    runs: list[Run] = []
+    """In which order items of `output` were told that were not told one after another."""
 
 
 class Deleted(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):

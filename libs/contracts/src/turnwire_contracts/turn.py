@@ -241,7 +241,7 @@ def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolRetu
         case Sampled():
             return replace(
                 turn,
-                told=turn.told.and_then(event.output, event.cuts),
+                told=turn.told.and_then(event.output, event.cuts, event.runs),
                 samples=turn.samples + 1,
                 asks_client=any(map(asks_client, event.output)),
                 usage=summed(turn.usage, event.usage),
@@ -264,7 +264,8 @@ def _returned(turn: Sampling, event: ToolReturned) -> Sampling:
 def _taken_over(turn: Turn, event: TakenOver) -> Turn:
     match turn:
         case Sampling():
-            return replace(turn, told=turn.told.and_lost(event.abandoned, event.cuts))
+            told = turn.told.and_lost(event.abandoned, event.cuts, event.runs)
+            return replace(turn, told=told)
         case Screening() | Refused():
             return turn
         case Unborn() | ClosedTurn() | Erased():

@@ -56,6 +56,10 @@ class StreamReader(Protocol):
         """Give the outcome once the stream is over."""
         ...
 
+    def stop(self) -> None:
+        """Tell what waits, of an answer that nobody waits for any more."""
+        ...
+
 
 class Answering(Struct, frozen=True):
     """A backend in the middle of its answer."""

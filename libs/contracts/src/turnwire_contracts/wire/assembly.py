@@ -1,55 +1,62 @@
 """The grammar of a response's output: items in a row, parts inside them, deltas inside those.
 
 An `Assembler` is told what a model says, piece by piece, whatever dialect it came in. It gathers
-the finished items and their cuts, and writes the frames if anybody may watch. `write_again` tells
-it the same story from finished items, so both ways give the same bytes.
+the items and their cuts, and writes the frames if anybody may watch. `replay.py` tells it the same
+from finished items, so both ways give the same bytes. An item may be left open while others are
+told, and ended later (docs/adr/0023): where that happened is kept in `runs`.
 
 Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of an item is
 `output_item.added`, every streamed content has a part).
 """
 
 from collections.abc import Sequence
-from itertools import islice
 
-from turnwire_contracts.events import Item
+from msgspec import Struct
+
+from turnwire_contracts.events import Item, Run
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.json_values import JSON, objects
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire import cuts
 from turnwire_contracts.wire.frames import FrameWriter, delta_prefix
 from turnwire_contracts.wire.items import (
     ARGUMENT_FIELDS,
+    EVENT_NAMES,
     TEXT_FIELDS,
     empty_part,
     opened,
     part_list,
-    parts_of,
-    said_at_the_end,
 )
 
-_EVENTS = {
-    "output_text": "response.output_text",
-    "refusal": "response.refusal",
-    "reasoning_text": "response.reasoning_text",
-    "summary_text": "response.reasoning_summary_text",
-    "function_call": "response.function_call_arguments",
-    "custom_tool_call": "response.custom_tool_call_input",
-    "mcp_call": "response.mcp_call_arguments",
-}
-"""What streams, and how its `.delta` and `.done` events are called."""
+
+class _Left(Struct, frozen=True):
+    """What must be known of an open item to go on with it."""
+
+    item: Item
+    part: JSON | None
+    texts: list[str]
+    logprobs: dict[int, list[JSON]]
+    delta_event: str
+    prefix: bytes
+    place: JSON
+    steps: int
 
 
 class Assembler:
-    """Builds the output of one response; at most one item and one part are open at a time."""
+    """Builds the output of one response; one item is told at a time, others may be left open."""
 
     def __init__(
         self, response_id: ResponseId, frames: FrameWriter | None = None, first_index: int = 0
     ) -> None:
         """Write frames to `frames`, none if that is None; number items from `first_index`."""
         self.items: list[Item] = []
+        """In the order of their `output_index`; those that are open are not whole yet."""
         self.cuts: list[list[str]] = []
+        self.runs: list[Run] = []
+        """How items were told that were left open, and those in between; else empty."""
         self._response_id = response_id
         self._frames = frames
         self._first_index = first_index
+        self._number = -1
         self._item: Item | None = None
         self._part: JSON | None = None
         self._texts: list[str] = []
@@ -57,6 +64,14 @@ class Assembler:
         self._delta_event = ""
         self._prefix = b""
         self._place: JSON = {}
+        self._left: dict[int, _Left] = {}
+        self._steps = 0
+        self._steps_before = 0
+
+    @property
+    def text(self) -> str:
+        """What has been told of the text that streams."""
+        return "".join(self._texts)
 
     @property
     def in_part(self) -> str | None:
@@ -69,9 +84,13 @@ class Assembler:
         return self._item["type"] if self._item is not None else None
 
     def add_item(self, head: Item) -> None:
-        """Open an item; one that is still open ends as completed."""
+        """Open an item; one that is still open and was not left ends as completed."""
         self.end_item()
+        self._number = len(self.items)
+        self._steps, self._steps_before = 1, 0
+        self._texts, self._logprobs = [], {}
         self._item = opened(head, self._response_id, self._index)
+        self.items.append(self._item)
         self.cuts.append([])
         self._event("response.output_item.added", item=self._item)
         kind = self._item["type"]
@@ -80,6 +99,47 @@ class Assembler:
             self._event(f"response.{kind}.in_progress", **place)
         if kind in ARGUMENT_FIELDS:
             self._start_text(kind, {"output_index": self._index})
+
+    def leave(self) -> int:
+        """Leave the open item open, to tell another; gives the number to `enter` it by."""
+        self._left[self._number] = _Left(
+            item=self._open_item(),
+            part=self._part,
+            texts=self._texts,
+            logprobs=self._logprobs,
+            delta_event=self._delta_event,
+            prefix=self._prefix,
+            place=self._place,
+            steps=self._steps,
+        )
+        self._end_run()
+        self._item = self._part = None
+        return self._number
+
+    def is_left(self, number: int) -> bool:
+        """Tell whether an item was left open."""
+        return number in self._left
+
+    def enter(self, number: int) -> None:
+        """Go on with an item that was left; one that is still open is left."""
+        if self._item is not None:
+            self.leave()
+        left = self._left.pop(number)
+        self._number, self._item, self._part = number, left.item, left.part
+        self._texts, self._logprobs = left.texts, left.logprobs
+        self._delta_event, self._prefix, self._place = left.delta_event, left.prefix, left.place
+        self._steps = left.steps
+        self._steps_before = left.steps + len(left.texts)
+        if self.runs[-1][0] == number:
+            # Nothing was told meanwhile.
+            self._steps_before -= self.runs.pop()[1]
+
+    def end(self, status: str = "completed") -> None:
+        """End all items that are open: the one that is told now, then those that were left."""
+        self.end_item(None, status)
+        for number in sorted(self._left):
+            self.enter(number)
+            self.end_item(None, status)
 
     def add_part(self, kind: str) -> None:
         """Open a part of the open item; one that is still open ends."""
@@ -91,6 +151,7 @@ class Assembler:
             self.add_item({"type": item["type"]})
             item = self._open_item()
         self._part = empty_part(kind)
+        self._steps += 1
         place = self._place_of(kind, len(item.setdefault(part_list(kind), [])))
         name = "reasoning_summary_part" if kind == "summary_text" else "content_part"
         self._event(f"response.{name}.added", item_id=item["id"], **place, part=self._part)
@@ -130,11 +191,12 @@ class Assembler:
                     annotation=annotation,
                 )
         done = {name: value for name, value in part.items() if name not in ("type", "annotations")}
-        self._event(f"{_EVENTS[kind]}.done", **place, **done)
+        self._event(f"{EVENT_NAMES[kind]}.done", **place, **done)
         name = "reasoning_summary_part" if kind == "summary_text" else "content_part"
         self._event(f"response.{name}.done", **place, part=part)
         item[field].append(part)
         self._part = None
+        self._steps += 1
 
     def end_item(self, said: JSON | None = None, status: str = "completed") -> None:
         """End the open item, if one is; `said` are the fields that only its end tells."""
@@ -146,12 +208,14 @@ class Assembler:
             field = ARGUMENT_FIELDS[kind]
             item[field] = self._end_text()
             done: JSON = {"item_id": item["id"], "output_index": self._index, field: item[field]}
-            self._event(f"{_EVENTS[kind]}.done", **done, **_named(item))
+            self._event(f"{EVENT_NAMES[kind]}.done", **done, **_named(item))
         if kind != "mcp_call":
             self._tell_end(item, said or {}, status)
         elif status != "completed":
             item["status"] = status
-        self.items.append(item)
+        self._steps += 1
+        if self._left or self._steps_before:
+            self._end_run()
         self._item = None
 
     def end_calls(self, items: list[Item], first_index: int) -> None:
@@ -174,7 +238,11 @@ class Assembler:
 
     @property
     def _index(self) -> int:
-        return self._first_index + len(self.items)
+        return self._first_index + self._number
+
+    def _end_run(self) -> None:
+        steps = self._steps + len(self._texts)
+        self.runs.append((self._number, steps - self._steps_before))
 
     def _open_item(self) -> Item:
         if self._item is None:
@@ -188,7 +256,7 @@ class Assembler:
     def _start_text(self, kind: str, place: JSON) -> None:
         self._texts, self._logprobs = [], {}
         if self._frames is not None:
-            self._delta_event, self._place = f"{_EVENTS[kind]}.delta", place
+            self._delta_event, self._place = f"{EVENT_NAMES[kind]}.delta", place
             constant: JSON = {"logprobs": []} if kind == "output_text" else {}
             item_id = self._open_item()["id"]
             self._prefix = delta_prefix(self._delta_event, item_id, place | constant)
@@ -204,7 +272,8 @@ class Assembler:
         carried: list[int] = []
         if self._logprobs:
             carried = [len(self._logprobs.get(each, ())) for each in range(len(self._texts))]
-        self.cuts[-1].append(cuts.written(map(len, self._texts), carried))
+        self._steps += len(self._texts)
+        self.cuts[self._number].append(cuts.written(map(len, self._texts), carried))
         text, self._texts, self._logprobs = "".join(self._texts), [], {}
         return text
 
@@ -214,25 +283,6 @@ class Assembler:
         if kind.startswith("response.output_item."):
             fields = {"output_index": self._index, **fields}
         self._frames.event(kind, fields)
-
-
-def write_again(
-    assembler: Assembler,
-    items: list[Item],
-    item_cuts: list[list[str]],
-    rounds: Sequence[int] = (),
-) -> None:
-    """Tell `assembler` items as they were told when they were made.
-
-    `rounds`: after how many of them the ends of the calls before were told.
-    """
-    begun = 0
-    for number, item in enumerate(items):
-        known = item_cuts[number] if number < len(item_cuts) else []
-        write_item(assembler, item, known)
-        if number + 1 in rounds:
-            assembler.end_calls(items[begun : number + 1], begun)
-            begun = number + 1
 
 
 def write_call_ends(frames: FrameWriter, items: Sequence[Item], first_index: int) -> None:
@@ -245,32 +295,6 @@ def write_call_ends(frames: FrameWriter, items: Sequence[Item], first_index: int
             frames.event("response.output_item.done", {"output_index": index, "item": item})
 
 
-def write_item(assembler: Assembler, item: Item, known: list[str]) -> None:
-    """Tell `assembler` one finished item; `known` are the cuts of its texts, if it has any."""
-    assembler.add_item(item)
-    if item["type"] in ARGUMENT_FIELDS:
-        _write_text(assembler, item.get(ARGUMENT_FIELDS[item["type"]]), known, 0)
-    for index, part in enumerate(parts_of(item)):
-        assembler.add_part(part["type"])
-        logprobs = objects(part.get("logprobs"))
-        _write_text(assembler, part.get(TEXT_FIELDS[part["type"]]), known, index, logprobs)
-        assembler.end_part(part.get("annotations"), logprobs)
-    assembler.end_item(said_at_the_end(item), item.get("status") or "completed")
-
-
 def _named(item: Item) -> JSON:
     """OpenAI: the end of a function's arguments names the function; of others it does not."""
     return {} if item["type"] == "mcp_call" else {"name": item.get("name") or ""}
-
-
-def _write_text(
-    assembler: Assembler,
-    text: object,
-    known: list[str],
-    index: int,
-    logprobs: Sequence[JSON] = (),
-) -> None:
-    # A backend may leave a text out that its item needs.
-    whole, rest = text if isinstance(text, str) else "", iter(logprobs)
-    for delta, count in cuts.split(whole, known[index] if index < len(known) else ""):
-        assembler.delta(delta, list(islice(rest, count)))

@@ -19,6 +19,17 @@ ARGUMENT_FIELDS = {
 }
 """The kinds of item whose own field streams, and that field."""
 
+EVENT_NAMES = {
+    "output_text": "response.output_text",
+    "refusal": "response.refusal",
+    "reasoning_text": "response.reasoning_text",
+    "summary_text": "response.reasoning_summary_text",
+    "function_call": "response.function_call_arguments",
+    "custom_tool_call": "response.custom_tool_call_input",
+    "mcp_call": "response.mcp_call_arguments",
+}
+"""What streams, and how its `.delta` and `.done` events are called."""
+
 _PART_LISTS = {"message": ("content",), "reasoning": ("summary", "content")}
 _SAID_AT_THE_END = frozenset({"encrypted_content"})
 _LISTED = ("tools", "error")

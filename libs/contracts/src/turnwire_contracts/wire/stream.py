@@ -4,9 +4,10 @@ from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.rounds.told import Told
 from turnwire_contracts.turn import ClosedTurn
-from turnwire_contracts.wire.assembly import Assembler, write_again
+from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.obfuscation import noise
+from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.response import closed_response, running_response
 
 _TERMINAL = {
@@ -44,7 +45,7 @@ def write_end(frames: FrameWriter, turn: ClosedTurn) -> None:
 def write_told(frames: FrameWriter, request: Requested, told: Told) -> None:
     """Write what came before the last sample."""
     assembler = Assembler(request.response_id, frames)
-    write_again(assembler, [*told.items], [*told.cuts], told.rounds)
+    write_again(assembler, [*told.items], told.cuts, told.rounds, told.runs)
 
 
 def count_frames(request: Requested, told: Told) -> int:
@@ -60,7 +61,9 @@ def stream_of(turn: ClosedTurn) -> list[bytes]:
     frames = frame_writer(turn.request)
     write_opening(frames, turn.request, turn.instructions)
     rounds = (*turn.told.rounds, len(turn.output))
-    write_again(Assembler(turn.request.response_id, frames), turn.output, turn.cuts, rounds)
+    runs = [*turn.told.runs, *turn.told.behind(turn.closed.runs)]
+    assembler = Assembler(turn.request.response_id, frames)
+    write_again(assembler, turn.output, turn.cuts, rounds, runs)
     write_end(frames, turn)
     return frames.take()[1]
 

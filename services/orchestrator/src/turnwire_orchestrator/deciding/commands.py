@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Failure, Item, OutputCheck, Status, Usage
+from turnwire_contracts.events import Failure, Item, OutputCheck, Run, Status, Usage
 from turnwire_contracts.ids import ItemId
 
 
@@ -62,6 +62,7 @@ class Finish(Struct, frozen=True):
     withheld: bool = False
     """Whether `items` were shown and then blocked: they come without their text."""
     fields: dict[str, Any] = {}
+    runs: list[Run] = []
 
 
 class Fail(Struct, frozen=True):
@@ -91,6 +92,7 @@ class TakeOver(Struct, frozen=True):
     """Names the new owner; no other owner of any turn has the same."""
     abandoned: list[Item]
     cuts: list[list[str]]
+    runs: list[Run] = []
 
 
 Command = Start | Judge | Prepare | Call | Return | Finish | Fail | Cancel | TakeOver

@@ -122,7 +122,9 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
             )
         case TakeOver():
             about: JSON = {**_about(turn, "taken_over", command.at), "cause": command.claim}
-            return TakenOver(**about, abandoned=command.abandoned, cuts=command.cuts)
+            return TakenOver(
+                **about, abandoned=command.abandoned, cuts=command.cuts, runs=command.runs
+            )
         case _:
             assert_never(command)
 
@@ -138,6 +140,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
             cuts=command.cuts,
             usage=command.usage,
             instructions=instructions,
+            runs=command.runs,
         )
     return Closed(
         **_about(turn, "closed", command.at),
@@ -152,6 +155,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
         withheld=command.withheld,
         stored=_may_be_kept(turn),
         fields=command.fields,
+        runs=command.runs,
     )
 
 

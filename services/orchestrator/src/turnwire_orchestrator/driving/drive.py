@@ -259,12 +259,12 @@ class Drive:
         known = 0
         if isinstance(turn, Sampling) and frames:
             known = count_frames(turn.request, turn.told)
-        items, cuts = seen_items(self._request.response_id, frames[known:], _told(turn))
+        response_id = self._request.response_id
+        items, cuts, runs = seen_items(response_id, frames[known:], _told(turn))
         if items and self._is_checked_at_end:
             items = await self._judged(items)
-        claim = self._owned.claim
-        at = self._ports.now_ms()
-        await self._owned.carry_out(TakeOver(at=at, claim=claim, abandoned=items, cuts=cuts))
+        at, claim = self._ports.now_ms(), self._owned.claim
+        await self._owned.carry_out(TakeOver(at, claim, abandoned=items, cuts=cuts, runs=runs))
         turn = self._owned.turn
         if isinstance(turn, Sampling) and (frames or turn.told.items):
             await self._resume(turn, len(frames))

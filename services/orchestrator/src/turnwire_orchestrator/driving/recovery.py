@@ -1,6 +1,6 @@
 """What clients have seen of a sample whose orchestrator died, read back from its frames."""
 
-from turnwire_contracts.events import Item
+from turnwire_contracts.events import Item, Run
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.rounds.tool_calls import is_waiting
@@ -11,20 +11,31 @@ from turnwire_contracts.wire.items import said_at_the_end
 
 def seen_items(
     response_id: ResponseId, frames: list[bytes], first_index: int
-) -> tuple[list[Item], list[list[str]]]:
-    """Give the items that `frames` tell and their cuts; one that was open ends as incomplete.
+) -> tuple[list[Item], list[list[str]], list[Run]]:
+    """Give the items that `frames` tell, their cuts and runs; what was open ends as incomplete.
 
     `first_index` is the `output_index` of the first of them.
     """
     assembler = Assembler(response_id, None, first_index)
     for frame in frames:
-        _tell(assembler, payload(frame))
-    assembler.end_item(None, "incomplete")
+        event = payload(frame)
+        _go_to(assembler, event, event.get("output_index", -1) - first_index)
+        _tell(assembler, event)
+    assembler.end("incomplete")
     # Their sample is lost, so these calls are never made.
     lost = [
         {**item, "status": "incomplete"} if is_waiting(item) else item for item in assembler.items
     ]
-    return lost, assembler.cuts
+    return lost, assembler.cuts, assembler.runs
+
+
+def _go_to(assembler: Assembler, event: JSON, number: int) -> None:
+    """Make the item that an event is about the one that is told."""
+    if event["type"] == "response.output_item.added":
+        if assembler.in_item is not None:
+            assembler.leave()
+    elif assembler.is_left(number):
+        assembler.enter(number)
 
 
 def _tell(assembler: Assembler, event: JSON) -> None:

@@ -12,7 +12,7 @@ from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.driving.channel import Channel
 from turnwire_orchestrator.guarding.judging import HeldBack, OutputBlockedError
 from turnwire_orchestrator.inference.ending import Outcome
-from turnwire_orchestrator.ports import Ports, PromptTooLongError, TurnFailedError
+from turnwire_orchestrator.ports import Ports, PromptTooLongError, StreamReader, TurnFailedError
 from turnwire_orchestrator.prompting.history import Past
 from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
 from turnwire_orchestrator.prompting.shortening import shortened
@@ -44,6 +44,7 @@ class Sampler:
         self._instructions: str | None = None
         self._assembler = channel.assembler(0) if assembler is None else assembler
         self._held: HeldBack | None = None
+        self._reader: StreamReader | None = None
 
     def hold_back(self, held: HeldBack) -> None:
         """Show only what has passed."""
@@ -67,8 +68,10 @@ class Sampler:
         return self._finish(outcome)
 
     def stopped(self, status: Status, failure: Failure | None = None) -> Finish:
-        """Give what has been said so far; an open item ends as incomplete."""
-        self._assembler.end_item(None, "incomplete")
+        """Give what has been said so far; what is open ends as incomplete."""
+        if self._reader is not None:
+            self._reader.stop()
+        self._assembler.end("incomplete")
         return self._finish(Outcome(status=status, failure=failure))
 
     async def _sample_what_fits(self, prompt: Prompt) -> Outcome:
@@ -88,7 +91,7 @@ class Sampler:
     async def _sample(self, prompt: Prompt) -> Outcome:
         async with self._ports.backend.sample(prompt) as answering:
             told = self._assembler if self._held is None else self._held.held
-            reader = answering.reader(told)
+            self._reader = reader = answering.reader(told)
             await self._channel.open(self._instructions)
             async for events in answering.reads:
                 for data in events:
@@ -117,6 +120,7 @@ class Sampler:
             status=outcome.status,
             items=self._assembler.items,
             cuts=self._assembler.cuts if self._request.watched else [],
+            runs=self._assembler.runs if self._request.watched else [],
             instructions=self._instructions,
             usage=outcome.usage,
             incomplete_reason=outcome.incomplete_reason,

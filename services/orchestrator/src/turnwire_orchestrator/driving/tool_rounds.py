@@ -8,7 +8,7 @@ from turnwire_contracts.queries import Refusal
 from turnwire_contracts.rounds.tool_calls import protocol_error
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, ToolServer
 from turnwire_contracts.turn import Sampling
-from turnwire_contracts.wire.assembly import write_item
+from turnwire_contracts.wire.replay import write_item
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Call, Prepare, Return
 from turnwire_orchestrator.deciding.react import CallTools

@@ -32,6 +32,11 @@ class ToolAssembler(Assembler):
         kind = super().in_item
         return _FUNCTION if kind == "mcp_call" or self._asking else kind
 
+    @property
+    def text(self) -> str:
+        """See `Assembler.text`."""
+        return super().text if self._asking is None else "".join(self._arguments)
+
     def add_item(self, head: Item) -> None:
         """See `Assembler.add_item`."""
         plain = head["type"] == _FUNCTION and not head.get("namespace")

@@ -36,7 +36,7 @@ Role = Literal["delta", "call", "item", "item_end", "other"]
 class Step(Struct, frozen=True):
     """One call of an assembler."""
 
-    tell: Callable[[Assembler], None]
+    tell: Callable[[Assembler], object]
     """Makes the call again."""
     role: Role
     text: str = ""
@@ -62,6 +62,29 @@ class HeldAssembler(Assembler):
     def in_item(self) -> str | None:
         """See `Assembler.in_item`."""
         return self._said.in_item
+
+    @property
+    def text(self) -> str:
+        """See `Assembler.text`."""
+        return self._said.text
+
+    def leave(self) -> int:
+        """See `Assembler.leave`."""
+        number = self._said.leave()
+        self._steps.append(Step(lambda to: to.leave(), "other"))
+        return number
+
+    def enter(self, number: int) -> None:
+        """See `Assembler.enter`."""
+        self._take(Step(lambda to: to.enter(number), "other"))
+
+    def is_left(self, number: int) -> bool:
+        """See `Assembler.is_left`."""
+        return self._said.is_left(number)
+
+    def end(self, status: str = "completed") -> None:
+        """See `Assembler.end`."""
+        self._take(Step(lambda to: to.end(status), "item_end"))
 
     def add_item(self, head: Item) -> None:
         """See `Assembler.add_item`."""

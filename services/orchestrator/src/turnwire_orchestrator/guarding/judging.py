@@ -122,7 +122,7 @@ class Judging:
                 failure=end.failure,
             )
         if not self._request.watched:
-            return replace(finish, items=[], cuts=[])
+            return replace(finish, items=[], cuts=[], runs=[])
         return replace(finish, items=blanked(finish.items), withheld=True)
 
 

@@ -1,44 +1,35 @@
 """Reads the stream of a chat completion, whoever made it, and tells the assembler what was said.
 
 Nothing of its shape is trusted. Known ways: `reasoning_content` (llama.cpp, SGLang, DeepSeek) and
-`reasoning` (vLLM, Ollama, OpenRouter); calls without an id (vLLM, older), whole in one chunk
-(Ollama), all with the index 0 (Gemini); content as a list of parts (Mistral); usage in a chunk of
-its own, in the last one or in all; `message` in place of `delta`; errors in mid-stream.
+`reasoning` (vLLM, Ollama, OpenRouter); calls as `chat_calls.py` has them; content as a list of
+parts (Mistral); usage in a chunk of its own, in the last one or in all; `message` in place of
+`delta`; errors in mid-stream. A text ends where something else begins; a call ends when it is
+whole and something else begins, or with the answer.
 """
 
 from typing import Any, Final
 
 import msgspec
-import orjson
 
-from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler
+from turnwire_orchestrator.inference.chat_calls import Call, Calls
 from turnwire_orchestrator.inference.ending import Outcome, failed, read_usage, unfinished
 from turnwire_orchestrator.inference.errors import is_error
+from turnwire_orchestrator.inference.open_items import OpenItem, OpenItems
+from turnwire_orchestrator.inference.surrogates import lenient_json, mended
 from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, ClientTools
 
 _LENGTH: Final = frozenset({"length", "model_length", "max_tokens"})
 _FAILED: Final = frozenset({"error", "abort"})
 
 
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: Any = None
-
-
-class _Call(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-
 class _Delta(msgspec.Struct):
     content: Any = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    refusal: str | None = None
-    tool_calls: list[_Call] | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    refusal: Any = None
+    tool_calls: list[Call] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -64,11 +55,15 @@ class ChatReader:
         """Tell `assembler`; `tools` say what the client calls the functions of the model."""
         self.outcome: Outcome | None = None
         self._assembler = assembler
+        self._items = OpenItems(assembler)
+        self._calls = Calls(self._items, tools)
+        self._text: OpenItem | None = None
+        self._streaming = ""
+        self._blank: dict[str, str] = {}
         self._chunk = msgspec.json.Decoder(_Chunk)
         self._finish: str | None = None
         self._usage: Any = None
         self._fields: JSON = {}
-        self._calls = _Calls(assembler, tools)
 
     def take(self, data: bytes) -> None:
         """Take the data of one chunk.
@@ -82,14 +77,28 @@ class ChatReader:
             return
         try:
             chunk = self._chunk.decode(data)
-        except msgspec.DecodeError as error:
-            raise ValueError(f"not a chunk: {data[:80]!r}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            chunk = self._broken(data)
         if chunk.error or chunk.type == "error" or not (chunk.choices or chunk.usage):
-            said = mapping(orjson.loads(data))
+            said = mapping(mended(lenient_json(data)))
             if is_error(said):
                 self._end(failed(said))
                 return
         self._tell(chunk)
+
+    def _broken(self, data: bytes) -> _Chunk:
+        """Read a chunk of which a text is not Unicode; half a character is kept for the next."""
+        self._streaming = ""
+        self._calls.streaming = None
+        try:
+            return msgspec.convert(lenient_json(data), _Chunk)
+        except ValueError as error:
+            raise ValueError(f"not a chunk: {data[:80]!r}") from error
+
+    def stop(self) -> None:
+        """Tell what waits, of an answer that nobody waits for any more."""
+        if self.outcome is None:
+            self._items.end("incomplete")
 
     def end(self) -> Outcome:
         """Give the outcome once the stream is over; one without a reason to end is a failure."""
@@ -102,7 +111,7 @@ class ChatReader:
         if chunk.usage:
             self._usage = chunk.usage
         if chunk.service_tier:
-            self._fields = {"service_tier": chunk.service_tier}
+            self._fields = {"service_tier": mended(chunk.service_tier)}
         if self._finish is not None and chunk.usage:
             # Nothing follows the usage of a whole answer.
             self._close()
@@ -110,27 +119,35 @@ class ChatReader:
     def _choice(self, choice: _Choice) -> None:
         if choice.delta is not None:
             self._delta(choice.delta, choice.logprobs)
-        elif choice.message is not None and self._is_silent:
+        elif choice.message is not None and not self._items.all:
             self._delta(choice.message, choice.logprobs)
+        elif choice.message is not None:
+            self._fill(choice.message)
         self._finish = choice.finish_reason or self._finish
 
-    @property
-    def _is_silent(self) -> bool:
-        told = self._assembler.items or self._assembler.in_item or self._calls.open
-        return not told
+    def _fill(self, message: _Delta) -> None:
+        """Take from a whole message that follows its deltas what they did not say."""
+        said = message.content
+        if isinstance(said, str) and self._text is not None and self._text.kind == "message":
+            self._text.fill(said)
+        if not self._calls.any:
+            self._delta(_Delta(tool_calls=message.tool_calls), None)
 
     def _delta(self, delta: _Delta, logprobs: Any) -> None:
-        if thought := delta.reasoning_content or delta.reasoning:
+        thought = delta.reasoning_content or delta.reasoning
+        if thought and isinstance(thought, str):
             self._say("reasoning", "reasoning_text", thought)
         if isinstance(delta.content, str):
             if delta.content:
                 self._say("message", "output_text", delta.content, _logprobs(logprobs))
         elif delta.content:
             self._parts(objects(delta.content))
-        if delta.refusal:
+        if delta.refusal and isinstance(delta.refusal, str):
             self._say("message", "refusal", delta.refusal)
         for call in delta.tool_calls or ():
-            self._calls.take(call)
+            if self._calls.take(call):
+                self._end_text()
+            self._streaming = ""
 
     def _parts(self, parts: list[JSON]) -> None:
         for part in parts:
@@ -139,13 +156,39 @@ class ChatReader:
             for thought in objects(part.get("thinking")):
                 self._say("reasoning", "reasoning_text", str(thought.get("text") or ""))
 
-    def _say(self, item: str, part: str, text: str, logprobs: list[JSON] | None = None) -> None:
-        if self._assembler.in_item != item:
-            self._calls.end()
-            self._assembler.add_item({"type": item})
-        if self._assembler.in_part != part:
-            self._assembler.add_part(part)
-        self._assembler.delta(text, logprobs)
+    def _say(self, kind: str, part: str, text: str, logprobs: list[JSON] | None = None) -> None:
+        if self._streaming == part:
+            self._assembler.delta(text, logprobs)
+            return
+        self._calls.streaming = None
+        item = self._text
+        if item is None or item.kind != kind:
+            if self._calls.any:
+                text = self._behind_blanks(kind, text)
+            if not text:
+                return
+            self._end_text()
+            item = self._text = self._items.add(kind, {"type": kind})
+            item.ends_with_next = True
+        if item.part != part:
+            item.add_part(part)
+        item.say(text, mended(logprobs))
+        if self._items.show(item) and not item.has_half:
+            self._streaming = part
+
+    def _behind_blanks(self, kind: str, text: str) -> str:
+        """Keep white space between calls, which says nothing until words follow it."""
+        told, self._blank = self._blank.get(kind, "") + text, {}
+        if told.isspace():
+            self._blank = {kind: told}
+            return ""
+        return told
+
+    def _end_text(self) -> None:
+        """End the text: something else begins."""
+        if self._text is not None:
+            text, self._text = self._text, None
+            text.end()
 
     def _close(self) -> None:
         if self.outcome is not None:
@@ -170,94 +213,8 @@ class ChatReader:
 
     def _end(self, outcome: Outcome) -> None:
         status = "completed" if outcome.status == "completed" else "incomplete"
-        self._calls.end(status)
-        self._assembler.end_item(None, status)
+        self._items.end(status)
         self.outcome = outcome
-
-
-class _Calls:
-    """The calls of one sample: one after the other, each in pieces."""
-
-    def __init__(self, assembler: Assembler, tools: ClientTools) -> None:
-        self._assembler = assembler
-        self._tools = tools
-        self._ended: set[int] = set()
-        self._forget()
-
-    def _forget(self) -> None:
-        self.open = False
-        self._index: int | None = None
-        self._id = ""
-        self._name = ""
-        self._held = ""
-        self._silent = True
-
-    def take(self, call: _Call) -> None:
-        """Take a piece of a call. Raises `ValueError` when its call has ended."""
-        function = call.function or _Function()
-        if not self.open or self._is_another(call, function):
-            self._start(call, function)
-        self._id = call.id or self._id
-        if function.name and not self._name:
-            self._name = function.name
-            if not self._is_custom:
-                self._assembler.add_item(self._client_call())
-        self._argue(_text(function.arguments))
-
-    def end(self, status: str = "completed") -> None:
-        """End the call that is open, if one is. Raises `ValueError` for one without a name."""
-        if not self.open:
-            return
-        if self._is_custom:
-            call = self._client_call(arguments=self._held)
-            text = call.pop("input")
-            self._assembler.add_item(call)
-            self._assembler.delta(text)
-        elif not self._name and status == "completed":
-            raise ValueError("a call without a name")
-        elif self._silent and status == "completed":
-            # Clients read arguments as JSON.
-            self._assembler.delta("{}")
-        self._assembler.end_item(None, status)
-        if self._index is not None:
-            self._ended.add(self._index)
-        self._forget()
-
-    @property
-    def _is_custom(self) -> bool:
-        return self._tools.is_custom(self._name)
-
-    def _client_call(self, **said: str) -> Item:
-        return self._tools.clients({"type": "function_call", "name": self._name, **said})
-
-    def _is_another(self, call: _Call, function: _Function) -> bool:
-        if call.id and self._id:
-            return call.id != self._id
-        if call.index is not None:
-            return call.index != self._index
-        return bool(function.name and self._name)
-
-    def _start(self, call: _Call, function: _Function) -> None:
-        if call.index in self._ended and not call.id and not function.name:
-            raise ValueError(f"a piece of call {call.index}, which had ended")
-        self.end()
-        self._assembler.end_item()
-        self.open, self._index = True, call.index
-
-    def _argue(self, text: str) -> None:
-        self._held += text
-        if self._name and not self._is_custom and self._held:
-            self._silent = False
-            self._assembler.delta(self._held)
-            self._held = ""
-
-
-def _text(arguments: Any) -> str:
-    """Give arguments as a text, also those of a server that sends them as an object."""
-    if isinstance(arguments, dict):
-        # Numbers may be larger than orjson writes.
-        return msgspec.json.encode(arguments).decode()
-    return arguments if isinstance(arguments, str) else ""
 
 
 def _logprobs(told: Any) -> list[JSON] | None:

@@ -40,5 +40,11 @@ def compacted(finish: Finish, request: Requested) -> Finish:
         failed = None
         status, items = "completed", [compaction_item(request.response_id, summary)]
     return replace(
-        finish, status=status, items=items, cuts=[], incomplete_reason=None, failure=failed
+        finish,
+        status=status,
+        items=items,
+        cuts=[],
+        runs=[],
+        incomplete_reason=None,
+        failure=failed,
     )
