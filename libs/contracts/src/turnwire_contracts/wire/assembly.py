@@ -21,6 +21,7 @@ from turnwire_contracts.wire.frames import FrameWriter, delta_prefix
 from turnwire_contracts.wire.items import (
     ARGUMENT_FIELDS,
     EVENT_NAMES,
+    STREAMED_ITEMS,
     TEXT_FIELDS,
     empty_part,
     opened,
@@ -227,7 +228,8 @@ class Assembler:
             write_call_ends(self._frames, items, first_index)
 
     def _tell_end(self, item: Item, said: JSON, status: str) -> None:
-        if "status" in item:
+        if item["type"] in STREAMED_ITEMS and "status" in item:
+            # All others were shown with the status they have: they are told in one go.
             item["status"] = status
         item |= said
         if item["type"] == "mcp_list_tools":

@@ -30,6 +30,9 @@ EVENT_NAMES = {
 }
 """What streams, and how its `.delta` and `.done` events are called."""
 
+STREAMED_ITEMS = frozenset({"message", "reasoning", *ARGUMENT_FIELDS})
+"""The kinds of item that are added in progress, and told piece by piece."""
+
 _PART_LISTS = {"message": ("content",), "reasoning": ("summary", "content")}
 _SAID_AT_THE_END = frozenset({"encrypted_content"})
 _LISTED = ("tools", "error")

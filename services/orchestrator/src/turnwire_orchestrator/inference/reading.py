@@ -17,7 +17,13 @@ import orjson
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_contracts.wire.items import ARGUMENT_FIELDS, TEXT_FIELDS, parts_of, said_at_the_end
+from turnwire_contracts.wire.items import (
+    ARGUMENT_FIELDS,
+    STREAMED_ITEMS,
+    TEXT_FIELDS,
+    parts_of,
+    said_at_the_end,
+)
 from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
 from turnwire_orchestrator.inference.errors import is_error
 from turnwire_orchestrator.inference.item_names import ItemNames, as_name, name_of
@@ -211,7 +217,7 @@ class Reader:
 
     def _begin(self, known: OpenItem, item: Item) -> None:
         """Begin an item whose name is known now."""
-        is_streamed = item["type"] in ("message", "reasoning", *ARGUMENT_FIELDS)
+        is_streamed = item["type"] in STREAMED_ITEMS
         known.is_custom = self._stands_for_custom(item)
         if is_streamed:
             head = {name: value for name, value in item.items() if name in _HEAD_FIELDS}

@@ -136,7 +136,10 @@ def _told(name: bytes, data: bytes) -> Iterator[bytes]:
         body = mapping(said)
         yield text if body.get("type") == "error" and "error" in body else _error(said)
     elif isinstance(said, dict):
-        typed = b'{"type":%b%b' % (orjson.dumps(name.decode(errors="replace")), b"," * bool(mapping(said)))
+        typed = b'{"type":%b%b' % (
+            orjson.dumps(name.decode(errors="replace")),
+            b"," * bool(mapping(said)),
+        )
         yield text if "type" in said or not name else typed + text[1:]
     elif isinstance(said, str) and not text.startswith(b"{"):
         yield _error(said)
