@@ -92,6 +92,8 @@ WRONG_TOOLS: list[tuple[Any, str]] = [
     ([{**FLAT, "description": 5}], "tools[0].description"),
     ([{**FLAT, "description": ["d"]}], "tools[0].description"),
     ([{"type": "namespace", "tools": [FLAT]}], "tools[0].name"),
+    ([{"type": "namespace", "name": ""}], "tools[0].name"),
+    ([{"type": "namespace", "name": "s", "tools": [{"type": ""}]}], "tools[0].tools[0]"),
     ([{"type": "namespace", "name": "s", "tools": {}}], "tools[0].tools"),
     ([{"type": "namespace", "name": "s", "tools": ["f"]}], "tools[0].tools[0]"),
     ([{"type": "namespace", "name": "s", "tools": [{**FLAT, "name": ""}]}],

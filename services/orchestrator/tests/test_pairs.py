@@ -178,6 +178,16 @@ def test_a_stored_turn_with_an_output_too_many_can_still_be_continued() -> None:
     assert told["messages"][1]["content"] == "1"
 
 
+@pytest.mark.parametrize("call_id", [None, 5, ["a"], ""])
+def test_what_a_backend_said_without_a_good_call_id_costs_no_later_turn(call_id: Any) -> None:
+    kinds = ("function_call_output", "computer_call_output", "computer_call")
+    said = [{"type": kind, "call_id": call_id} for kind in kinds]
+    past = chain(([user("Go.")], [*said, message("So.")]))
+    assert refused(past, user("Well?")) is None
+    told = as_chat(prompt(past=past, input=[user("Well?")]))
+    assert roles(told) == ["user", "assistant", "user"]
+
+
 ITEMS: dict[str, Item] = {
     "u": user("Go."),
     "s": message("So."),

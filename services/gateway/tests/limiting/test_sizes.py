@@ -10,9 +10,25 @@ from turnwire_gateway.limiting.allowances import Allowance
 from turnwire_testing.gateway import error_of
 from turnwire_testing.limited import limited_gateways
 
-ALLOWANCE = Allowance(max_body_bytes=900, max_items=3, max_tools=2, max_depth=5)
+ALLOWANCE = Allowance(max_body_bytes=900, max_items=3, max_tools=2, max_depth=6)
 ITEM: JSON = {"type": "message", "role": "user", "content": "Hello?"}
-TOOL: JSON = {"type": "function", "name": "f", "parameters": {}}
+
+
+def tools(count: int) -> list[JSON]:
+    """Give so many functions."""
+    return [{"type": "function", "name": f"f{n}", "parameters": {}} for n in range(count)]
+
+
+def namespace(count: int) -> JSON:
+    """Give a namespace of so many functions."""
+    return {"type": "namespace", "name": "n", "tools": tools(count)}
+
+
+def calling(count: int) -> JSON:
+    """Give a message of chat completions with so many calls."""
+    function = {"name": "f", "arguments": "{}"}
+    calls = [{"id": f"c{n}", "type": "function", "function": function} for n in range(count)]
+    return {"role": "assistant", "tool_calls": calls}
 
 
 def items(count: int) -> JSON:
@@ -39,15 +55,33 @@ def filled(size: int) -> JSON:
     [
         (items(3), items(4), (400, "invalid_value", "input"), "max_items"),
         (
-            {"tools": [TOOL] * 2},
-            {"tools": [TOOL] * 3},
+            {"tools": tools(2)},
+            {"tools": tools(3)},
             (400, "invalid_value", "tools"),
             "max_tools",
         ),
-        (nested(5), nested(6), (400, "invalid_json", None), "max_depth"),
+        (
+            {"tools": [namespace(2)]},
+            {"tools": [*tools(1), namespace(2)]},
+            (400, "invalid_value", "tools"),
+            "max_tools",
+        ),
+        (
+            {"functions": tools(2)},
+            {"functions": tools(3)},
+            (400, "invalid_value", "functions"),
+            "max_tools",
+        ),
+        (
+            {"input": [calling(3)]},
+            {"input": [calling(4)]},
+            (400, "invalid_value", "input"),
+            "max_items",
+        ),
+        (nested(6), nested(7), (400, "invalid_json", None), "max_depth"),
         (filled(900), filled(901), (413, "request_too_large", None), "max_body_bytes"),
     ],
-    ids=["items", "tools", "depth", "body"],
+    ids=["items", "tools", "namespace", "functions", "calls", "depth", "body"],
 )
 async def test_exactly_so_much_passes(
     nats_url: str, fits: JSON, too_much: JSON, error: tuple[int, str, str | None], named: str

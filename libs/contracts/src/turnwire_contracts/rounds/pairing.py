@@ -48,11 +48,9 @@ def is_call(item: Item) -> bool:
 
 def is_answer(item: Item) -> bool:
     """Tell whether an item answers a call; so do outputs of hosted tools that name theirs."""
-    kind, call_id = str(item["type"]), item.get("call_id")
-    named = isinstance(call_id, str) and bool(call_id)
-    return kind in _ANSWERS or (
-        named and (kind.endswith("_call_output") or kind == _ANSWER_OF_SEARCH)
-    )
+    kind = str(item["type"])
+    answers = kind in _ANSWERS or kind.endswith("_call_output") or kind == _ANSWER_OF_SEARCH
+    return answers and isinstance(item.get("call_id"), str)
 
 
 def may_be_answered(item: Item) -> bool:

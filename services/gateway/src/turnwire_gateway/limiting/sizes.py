@@ -6,7 +6,7 @@ from typing import Any, cast
 from msgspec import Struct
 from starlette.requests import Request
 
-from turnwire_contracts.json_values import JSON
+from turnwire_contracts.json_values import JSON, mapping
 from turnwire_gateway.answers.errors import ApiError, invalid, too_large
 from turnwire_gateway.answers.plain import read_body
 from turnwire_gateway.limiting.allowances import Account, Allowance
@@ -15,6 +15,12 @@ from turnwire_gateway.requests.validation import read_object
 
 _ITEMS = ("input", "items")
 """Where requests carry items."""
+
+_TOOLS = ("tools", "functions")
+"""Where they carry tools."""
+
+_INNER = {"max_items": "tool_calls", "max_tools": "tools"}
+"""What an element may hold several of: a message of chat completions, a namespace."""
 
 
 class Sizes(Struct, frozen=True):
@@ -42,7 +48,8 @@ class Sizes(Struct, frozen=True):
         fields = read_object(body, depth)
         for name in _ITEMS:
             _check(fields.get(name), name, self.items, "max_items")
-        _check(fields.get("tools"), "tools", self.tools, "max_tools")
+        for name in _TOOLS:
+            _check(fields.get(name), name, self.tools, "max_tools")
         return fields
 
 
@@ -69,7 +76,10 @@ def _over_own_limit(limit: int) -> ApiError:
 def _check(value: object, name: str, most: int | None, setting: str) -> None:
     if most is None or not isinstance(value, list):
         return
-    count = len(cast("list[Any]", value))
+    inner = [mapping(each).get(_INNER[setting]) for each in cast("list[Any]", value)]
+    count = sum(
+        max(1, len(cast("list[Any]", each))) if isinstance(each, list) else 1 for each in inner
+    )
     if count > most:
         raise invalid(
             f"`{name}` has {count} elements, and at most {most} are taken. Send fewer, or have the "

@@ -100,13 +100,11 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     """
     given = read(CreateRequest, fields)
     _refuse_contradictions(given)
-    before = (given.previous_response_id, given.conversation, given.prompt)
-    items = items_of(given.input, "input", needed=before == (None, None, None))
+    items = items_of(given.input, "input", needed=_needs_input(given))
     told = shaped(given, items)
     tools = declared(told["tools"] or [], rules.servers)
     check_choice(told["tool_choice"], tools.tools)
-    params = {name: value for name, value in fields.items() if name not in _OURS | OLDER}
-    params |= told | ({"tools": tools.tools} if told["tools"] else {})
+    params = fields | told | ({"tools": tools.tools} if told["tools"] else {})
     request = Requested(
         v=VERSIONS["requested"],
         tenant=origin.tenant,
@@ -118,7 +116,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         input=items,
         instructions=given.instructions,
         previous_response_id=previous_of(given.previous_response_id),
-        params={name: value for name, value in params.items() if value is not None},
+        params=_kept(params),
         stream=bool(given.stream),
         store=given.store is not False,
         screen=rules.screen,
@@ -135,6 +133,16 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     if not request.model:
         raise missing("model")
     return replace(request, seals=_sealed(tools, request, rules.sealing))
+
+
+def _needs_input(given: CreateRequest) -> bool:
+    before = (given.previous_response_id, given.conversation, given.prompt)
+    return before == (None, None, None)
+
+
+def _kept(params: JSON) -> JSON:
+    gone = _OURS | OLDER
+    return {name: told for name, told in params.items() if told is not None and name not in gone}
 
 
 def read(model: type[ModelT], fields: JSON) -> ModelT:

@@ -63,7 +63,7 @@ def _namespace(tool: JSON, place: str) -> JSON:
     told = {name: value for name, value in tool.items() if value is not None}
     check_kinds(told, (("description", str, "a text"), ("tools", list, "a list")), place)
     inner = cast("list[Any]", told.get("tools") or [])
-    if inner and not _is_name(told.get("name")):
+    if (inner or "name" in told) and not _is_name(told.get("name")):
         raise wrong(f"{place}.name", "must be a text that is not empty")
     flat = [_in_namespace(each, f"{place}.tools[{index}]") for index, each in enumerate(inner)]
     return {**told, "tools": flat} if inner else told
@@ -72,7 +72,7 @@ def _namespace(tool: JSON, place: str) -> JSON:
 def _in_namespace(given: Any, place: str) -> JSON:
     tool = mapping(given)
     kind = tool.get("type")
-    if not isinstance(kind, str):
+    if not isinstance(kind, str) or not kind:
         raise wrong(place, "must be an object with a `type`")
     if kind not in ("function", "custom"):
         return tool
