@@ -15,6 +15,7 @@ from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
+from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import Query
 
@@ -56,14 +57,21 @@ class Connection(Client):
         self.parting = True
         await super().drain()
 
+    def connected(self) -> None:
+        """Note that the broker is there, and knows us."""
+        self.refusals.connected()
+        metrics.BROKER_CONNECTED().set(1)
+
     async def on_disconnected(self) -> None:
         """Say so, unless we wanted it."""
+        metrics.BROKER_CONNECTED().set(0)
         if not self.is_closed:
             log.warning("broker lost")
 
     async def on_error(self, error: Exception) -> None:
         """Say what is told here and nowhere else: a denied subject, or a full buffer."""
         if isinstance(error, SlowConsumerError):
+            metrics.BROKER_DROPPED().inc()
             log.warning("broker dropped messages", subject=error.subject)
         elif not self.refusals.note(str(error)):
             log.warning("broker error", error=str(error), kind=type(error).__name__)
@@ -96,7 +104,8 @@ async def connect(
 
     async def on_reconnect() -> None:
         log.info("broker found again")
-        client.refusals.connected()
+        metrics.BROKER_RECONNECTS().inc()
+        client.connected()
         if reconnected is not None:
             await reconnected()
 
@@ -116,7 +125,7 @@ async def connect(
         closed_cb=client.on_closed,
         **access.options(),
     )
-    client.refusals.connected()
+    client.connected()
     return client
 
 
@@ -147,6 +156,7 @@ async def ask(
         reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
     except NatsError as error:
         # Nobody there, no answer in time, or a question that cannot be sent.
+        metrics.UNANSWERED(query.subject).inc()
         raise NobodyAnswersError(query.subject) from error
     return query.answered(reply.data)
 

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import structlog
 
 from turnwire_chassis.secrecy.redaction import scrubbed, told, where
+from turnwire_chassis.telemetry.metrics import LOG_LINES
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -22,6 +23,7 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _OMITTED: Final = "…"
+_COUNTED: Final = frozenset({"warning", "error", "critical"})
 
 
 def start_logging(service: str, level: str) -> None:
@@ -33,6 +35,7 @@ def start_logging(service: str, level: str) -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
+            count,
             redact,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
@@ -44,6 +47,14 @@ def start_logging(service: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(service=service)
     sys.excepthook = _crashed
     threading.excepthook = _thread_crashed
+
+
+def count(logger: object, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Count the lines that operators should know of (a processor of structlog)."""
+    del logger, method
+    if line["level"] in _COUNTED:
+        LOG_LINES(line["level"]).inc()
+    return line
 
 
 def redact(logger: object, method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from turnwire_gateway.requests.validation import Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
 from turnwire_gateway.socket.ports import SocketPorts
 from turnwire_gateway.store_client import StoreClient
+from turnwire_gateway.telemetry import TelemetryMiddleware
 from turnwire_gateway.turns import Turns
 
 
@@ -54,10 +55,7 @@ class World(Struct, frozen=True):
 def build(world: World) -> FastAPI:
     """Give the HTTP application."""
     app = FastAPI(title="Turnwire", openapi_url=None, docs_url=None, redoc_url=None)
-    background_ms = round(world.background_timeout_s * 1000)
-    app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
-    app.add_middleware(IdentityMiddleware, identify=world.identify)
-    app.add_middleware(RequestIdMiddleware)
+    _add_middleware(app, world)
     store = StoreClient(world.client)
     limit = world.turns.limits.max_body_bytes
     references = References(store, limit)
@@ -91,6 +89,15 @@ def build(world: World) -> FastAPI:
     _add_documents(app)
     add_fault_handlers(app)
     return app
+
+
+def _add_middleware(app: FastAPI, world: World) -> None:
+    """Put in front of the routes what every request goes through; the last is the first."""
+    background_ms = round(world.background_timeout_s * 1000)
+    app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
+    app.add_middleware(IdentityMiddleware, identify=world.identify)
+    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(TelemetryMiddleware)
 
 
 def _socket_ports(world: World, ports: ResponsePorts) -> SocketPorts:

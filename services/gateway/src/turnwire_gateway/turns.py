@@ -17,6 +17,7 @@ from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_gateway.answers.errors import ApiError, too_large, unavailable, unfinished
 from turnwire_gateway.answers.feed import Answer, Feed, Logs
+from turnwire_gateway.telemetry import reader_left
 
 log = structlog.get_logger()
 
@@ -125,6 +126,7 @@ class Turns:
         turns need no reader.
         """
         await feed.stop()
+        reader_left(feed, ended=ended)
         self._unwatch(feed.turn)
         if not ended and not background:
             self._leave(feed.turn, findable=begun)

@@ -16,6 +16,7 @@ from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Un
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.driving.drive import Drive
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
+from turnwire_orchestrator.observing import turns
 from turnwire_orchestrator.ports import Ports
 
 log = structlog.get_logger()
@@ -86,7 +87,8 @@ class TurnHandlers:
         if response_id in self._cancels:
             drive.cancel()
         try:
-            await self._drive(drive, owned, delivery.attempt)
+            with turns.owned(owned.turn.request, delivery.attempt, self._ports.now_ms()):
+                await self._drive(drive, owned, delivery.attempt)
         finally:
             del self._drives[response_id]
 
@@ -111,6 +113,7 @@ class TurnHandlers:
         await drive.run(give_up=failures.too_many_owners(attempt) if last else None)
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
+            turns.closed(owned.turn, drive.channel.sent)
             await self._tell_meter(owned.turn, tokens=_tokens(owned.turn))
             if owned.turn.closed.withheld or not owned.turn.closed.stored:
                 self._forget_later(owned.turn.request)

@@ -36,6 +36,7 @@ def service_child(
         layer=Layer.SERVICE,
         port=health_port,
         health=health,
+        metrics=_metrics(environment, health_port),
     )
 
 
@@ -59,4 +60,11 @@ def gateway_child(
         layer=Layer.SERVICE,
         port=port,
         health=health,
+        metrics=_metrics(environment, health_port),
     )
+
+
+def _metrics(environment: Mapping[str, str], health_port: int) -> str:
+    """Give the address of a service's metrics, empty where it has none."""
+    off = environment.get("TURNWIRE_METRICS", "").lower() in {"false", "0", "no", "off", "n", "f"}
+    return "" if off else f"http://{LOOPBACK}:{health_port}/metrics"

@@ -18,6 +18,7 @@ from turnwire_chassis.event_log import (
     TooLargeError,
 )
 from turnwire_chassis.jetstream import api
+from turnwire_chassis.telemetry.metrics import APPENDS
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.conversation_events import (
     AnyConversationEvent,
@@ -50,6 +51,22 @@ class JetStreamEventLog:
 
     async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
+        loop = asyncio.get_running_loop()
+        began, outcome = loop.time(), "unavailable"
+        try:
+            sequence = await self._append(event, expected)
+            outcome = "appended"
+        except FencedError:
+            outcome = "fenced"
+            raise
+        except TooLargeError:
+            outcome = "too_large"
+            raise
+        finally:
+            APPENDS(outcome).observe(loop.time() - began)
+        return sequence
+
+    async def _append(self, event: Event, expected: int | None) -> int:
         body = codec.encode(event)
         subject = _subject(event)
         if len(body) + _ENVELOPE_BYTES > self._client.max_payload:

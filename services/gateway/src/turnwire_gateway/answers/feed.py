@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.output_log import OutputLog, Watch
+from turnwire_chassis.telemetry import metrics
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import mapping
 from turnwire_contracts.turn import ClosedTurn, Erased, fold
@@ -60,18 +61,24 @@ class Feed:
         self._news = asyncio.Event()
         self._watch: Watch | None = None
         self._looks = 0
+        self._kept_until = 0
+        """Frames below this number came from the broker's memory."""
         self._begun = self._idle = joins_at is not None
         self._ticker: asyncio.TimerHandle | None = None
+        self.sent = {"live": 0, "kept": 0, "log": 0}
+        """How many frames were given, by where they came from."""
         self.left = False
         """Whether the reader has gone."""
 
     async def start(self) -> None:
         """Listen; frames are complete from here on."""
+        metrics.STREAMS_OPEN().inc()
         self._watch = await self._output.watch(self.turn, self._heard)
         self._tick_later()
 
     async def stop(self) -> None:
         """Stop listening."""
+        metrics.STREAMS_OPEN().dec()
         if self._ticker is not None:
             self._ticker.cancel()
         if self._watch is not None:
@@ -153,6 +160,7 @@ class Feed:
                     break
                 return await self._look()
             bodies.append(tail(message, self._next))
+            self._count(message)
             self._begun = True
             self._next, self._epoch, self._looks = message.end, message.epoch, 0
             last = message.kind == "E"
@@ -160,6 +168,10 @@ class Feed:
         if last:
             bodies.append(DONE)
         return Chunk(b"".join(bodies), last) if bodies else None
+
+    def _count(self, message: FrameMessage) -> None:
+        source = "kept" if message.end <= self._kept_until else "live"
+        self.sent[source] += message.end - max(message.first, self._next)
 
     def _contradicts(self, message: FrameMessage) -> bool:
         """Tell whether a new owner repeats numbers that this reader has seen from the old one.
@@ -183,6 +195,7 @@ class Feed:
             ]
             if wanted and wanted[0].first <= self._next:
                 # What was heard meanwhile follows; what stands in both is skipped by its number.
+                self._kept_until = wanted[-1].end
                 self._queue = deque([*wanted, *self._queue])
                 self._queued_bytes = sum(len(message.body) for message in self._queue)
                 return None
@@ -195,6 +208,7 @@ class Feed:
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
             frames = stream_of(turn)[self._next :]
+            self.sent["log"] += len(frames)
             return Chunk(b"".join([*frames, DONE]), last=True)
         if isinstance(turn, ClosedTurn | Erased):
             return _broken_off(self._next, "its content was not stored")
@@ -209,6 +223,7 @@ class Feed:
 
 def _broken_off(number: int, reason: str) -> Chunk:
     """End a stream that cannot go on."""
+    metrics.HTTP_ERRORS("stream_interrupted").inc()
     message = f"The stream cannot go on: {reason}. Retrieve the response by its id."
     return _error(number, "stream_interrupted", message)
 

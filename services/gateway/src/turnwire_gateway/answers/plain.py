@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from turnwire_chassis.telemetry import labels, metrics
 from turnwire_gateway.answers.errors import ApiError, too_large
 from turnwire_gateway.answers.feed import Answer
 from turnwire_gateway.answers.streaming import send_answer
@@ -31,6 +32,7 @@ class PlainAnswer(Response):
 
 def error_response(error: ApiError) -> Response:
     """Answer with an error envelope."""
+    metrics.HTTP_ERRORS(labels.code(error.failure.code)).inc()
     status = error.failure.http_status
     headers = {"x-should-retry": "false"} if error.accepted and status >= _SERVER_ERROR else {}
     if error.retry_after_s is not None:

@@ -50,6 +50,7 @@ class HttpBackend:
         """Know nothing yet but what the operator says."""
         self.served = served(server.models, ())
         """Its models, when it was last seen."""
+        self.name = server.name
         self.dialect = Dialect.PLAIN
         self.api = server.api
         self._server = server

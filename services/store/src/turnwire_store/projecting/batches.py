@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 
 from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.telemetry.metrics import DEAD_LETTERS
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ImpossibleEventError
@@ -173,6 +174,7 @@ class Batches:
             reason=letter.reason,
             about=letter.about,
         )
+        DEAD_LETTERS().inc()
         await self._ports.feeds.bury(letter)
 
 
