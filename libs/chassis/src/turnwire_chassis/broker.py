@@ -15,9 +15,10 @@ from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
-from turnwire_chassis.telemetry import metrics
+from turnwire_chassis.telemetry import metrics, spans
+from turnwire_chassis.telemetry.correlation import correlated
 from turnwire_contracts import subjects
-from turnwire_contracts.queries import Query
+from turnwire_contracts.queries import Query, Question
 
 log = structlog.get_logger()
 
@@ -152,12 +153,15 @@ async def ask(
 
     Raises `NobodyAnswersError` at once when there is none, or when `timeout_s` passes.
     """
-    try:
-        reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
-    except NatsError as error:
-        # Nobody there, no answer in time, or a question that cannot be sent.
-        metrics.UNANSWERED(query.subject).inc()
-        raise NobodyAnswersError(query.subject) from error
+    with spans.asking(query.subject):
+        if isinstance(question, Question):
+            question = correlated(question)
+        try:
+            reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
+        except NatsError as error:
+            # Nobody there, no answer in time, or a question that cannot be sent.
+            metrics.UNANSWERED(query.subject).inc()
+            raise NobodyAnswersError(query.subject) from error
     return query.answered(reply.data)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import structlog
 
 from turnwire_chassis.secrecy.redaction import scrubbed, told, where
+from turnwire_chassis.telemetry.correlation import add_correlation
 from turnwire_chassis.telemetry.metrics import LOG_LINES
 
 _LEVELS = {
@@ -34,6 +35,7 @@ def start_logging(service: str, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_correlation,
             structlog.processors.add_log_level,
             count,
             redact,
@@ -79,7 +81,7 @@ class LibraryLines(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = where(record.exc_info[1])
         # The time and the service as on every other line.
-        stamped = structlog.contextvars.merge_contextvars(None, "", line)
+        stamped = add_correlation(None, "", structlog.contextvars.merge_contextvars(None, "", line))
         stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", stamped)
         return str(structlog.processors.JSONRenderer()(None, "", stamped))
 

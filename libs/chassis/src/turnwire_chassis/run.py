@@ -13,6 +13,7 @@ import uvloop
 from turnwire_chassis.logs import start_logging
 from turnwire_chassis.settings import ServiceSettings, SettingsError, load
 from turnwire_chassis.telemetry.process import expose, watch_event_loop
+from turnwire_chassis.telemetry.tracing import traced
 
 log = structlog.get_logger()
 
@@ -33,7 +34,8 @@ def run_service(
     start_logging(name, settings.log_level)
     expose(name, on=settings.metrics)
     try:
-        uvloop.run(_until_told(name, serve(settings)))
+        with traced(name):
+            uvloop.run(_until_told(name, serve(settings)))
     except SettingsError as error:
         # What only turns out to be wrong once the broker has been asked.
         sys.stderr.write(f"turnwire {name}: {error}\n")

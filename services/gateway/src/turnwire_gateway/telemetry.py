@@ -1,4 +1,4 @@
-"""What is measured of each request, outside of everything that answers it: rate, errors, times."""
+"""What is told of each request, outside of everything that answers it: metrics, and its span."""
 
 from time import perf_counter
 from typing import Final
@@ -6,10 +6,12 @@ from typing import Final
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from turnwire_chassis.telemetry import labels, metrics
+from turnwire_chassis.telemetry import labels, metrics, names, spans, trace_context
+from turnwire_chassis.telemetry.correlation import correlate, traceparent
 from turnwire_gateway.answers.feed import Feed
 
 _SSE: Final = b"text/event-stream"
+_SERVER_ERROR: Final = 500
 
 
 class Exchange:
@@ -61,7 +63,7 @@ class Exchange:
 
 
 class TelemetryMiddleware:
-    """Pure ASGI, in front of all others: what they refuse is counted too."""
+    """Pure ASGI, in front of all that may refuse: what is refused is counted too."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Stand in front of `app`."""
@@ -78,12 +80,21 @@ class TelemetryMiddleware:
             exchange.sends(message)
             await send(message)
 
+        correlate(_traceparent(scope), scope["state"]["request_id"])
         open_requests.inc()
-        try:
-            await self._app(scope, receive, send_noted)
-        finally:
-            open_requests.dec()
-            exchange.ended(_method(scope), route_of(scope))
+        with _span(scope) as span:
+            try:
+                await self._app(scope, receive, send_noted)
+            finally:
+                open_requests.dec()
+                method, route = _method(scope), route_of(scope)
+                exchange.ended(method, route)
+                _describe(span, method, route, exchange.status)
+
+
+def create_span() -> spans.Span:
+    """Begin a create on a WebSocket, whose connection may last for an hour."""
+    return spans.arrive(names.SOCKET_CREATE, "SERVER", trace_context.parse(traceparent()))
 
 
 def reader_left(feed: Feed, *, ended: bool) -> None:
@@ -102,6 +113,30 @@ def route_of(scope: Scope) -> str:
         routes: list[BaseRoute] = router.routes if router is not None else []
         route = next((each for each in routes if each.matches(scope)[0] is not Match.NONE), None)
     return str(getattr(route, "path", labels.UNKNOWN_ROUTE))
+
+
+def _span(scope: Scope) -> spans.Span:
+    if scope["type"] == "websocket":
+        return spans.NOTHING
+    return spans.arrive(scope["method"], "SERVER", trace_context.parse(traceparent()))
+
+
+def _describe(span: spans.Span, method: str, route: str, status: int) -> None:
+    if span.is_recording:
+        span.name = names.request(method, route)
+        span.set(names.HTTP_METHOD, method)
+        span.set(names.HTTP_ROUTE, route)
+        span.set(names.HTTP_STATUS, status)
+        if status >= _SERVER_ERROR:
+            span.fail(str(status))
+
+
+def _traceparent(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"traceparent":
+            given = value.decode("latin-1")
+            return given if trace_context.parse(given) else None
+    return None
 
 
 def _method(scope: Scope) -> str:

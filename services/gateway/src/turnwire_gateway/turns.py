@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 import orjson
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnwire_chassis.event_log import FencedError, LogUnavailableError, TooLargeError
+from turnwire_chassis.telemetry.correlation import correlate, traceparent
 from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
@@ -153,6 +155,9 @@ class Turns:
 
     async def _publish(self, request: Requested) -> bool:
         """Append the request; tells whether it was there already, by its `Idempotency-Key`."""
+        correlate(response_id=request.response_id)
+        if (parent := traceparent()) is not None:
+            request = replace(request, traceparent=parent)
         try:
             # Without a key the id is new and unguessable, so there is nothing to be fenced from.
             await self._logs.events.append(request, 0 if request.fingerprint else None)

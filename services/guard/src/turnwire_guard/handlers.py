@@ -8,7 +8,8 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from turnwire_chassis.telemetry import metrics
+from turnwire_chassis.telemetry import metrics, names, spans
+from turnwire_chassis.telemetry.correlation import asked
 from turnwire_chassis.yaml_place import suggestion
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
@@ -26,6 +27,8 @@ from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.verdict_cache import VerdictCache
 
 log = structlog.get_logger()
+
+_KEPT = frozenset({"unsafe", "none"})
 
 _UNAVAILABLE = Refusal(
     Failure(
@@ -50,7 +53,7 @@ class Handlers:
     async def check(self, body: bytes) -> bytes:
         """Answer `guard.check`; a guard that cannot judge says so, and nothing passes."""
         try:
-            return GUARD_CHECK.answer(await self._measured(GUARD_CHECK.asked(body)))
+            return GUARD_CHECK.answer(await self._measured(asked(GUARD_CHECK, body)))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return GUARD_CHECK.answer(_bad_question("invalid_question", str(error)))
         except FloodedError:
@@ -73,6 +76,7 @@ class Handlers:
             answer = await self._admitted(question)
             verdict = _verdict(answer)
         finally:
+            _trace(kind, verdict)
             metrics.GUARD_CHECKS(kind, verdict).inc()
             metrics.GUARD_DURATION(kind).observe(perf_counter() - began)
         return answer
@@ -101,6 +105,16 @@ class Handlers:
         if not outcome.without:
             self.cache.put(question, policy.version, verdict)
         return verdict
+
+
+def _trace(kind: str, verdict: str) -> None:
+    """Say on the span what came out; what did not pass is always kept."""
+    if (span := spans.current()) is None:
+        return
+    span.set(names.CHECK_TYPE, kind)
+    span.set(names.VERDICT, verdict)
+    if verdict in _KEPT:
+        span.keep()
 
 
 def _verdict(answer: Verdict | NeedsHistory) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Literal, Protocol
 
+from turnwire_chassis.telemetry import names, spans
 from turnwire_chassis.telemetry.metrics import GUARD_STAGES
 from turnwire_contracts.queries import AskForCheck, Verdict, Violation
 
@@ -109,14 +110,17 @@ async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
 
 async def _findings(stage: Stage, question: AskForCheck) -> tuple[Finding, ...]:
     began, verdict = perf_counter(), "failed"
-    try:
-        findings = await stage.provider.judge(question)
-        verdict = "unsafe" if findings else "safe"
-    except HistoryWantedError:
-        verdict = "needs_history"
-        raise
-    finally:
-        GUARD_STAGES(stage.provider_name, verdict).observe(perf_counter() - began)
+    with spans.begin(names.GUARD_STAGE) as span:
+        try:
+            findings = await stage.provider.judge(question)
+            verdict = "unsafe" if findings else "safe"
+        except HistoryWantedError:
+            verdict = "needs_history"
+            raise
+        finally:
+            span.set(names.GUARD_PROVIDER, stage.provider_name)
+            span.set(names.VERDICT, verdict)
+            GUARD_STAGES(stage.provider_name, verdict).observe(perf_counter() - began)
     return findings
 
 

@@ -8,6 +8,7 @@ import structlog
 from turnwire_chassis.event_log import Recorded
 from turnwire_chassis.jetstream.inbox import Delivery
 from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
+from turnwire_chassis.telemetry.spans import Span
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId
@@ -87,8 +88,9 @@ class TurnHandlers:
         if response_id in self._cancels:
             drive.cancel()
         try:
-            with turns.owned(owned.turn.request, delivery.attempt, self._ports.now_ms()):
-                await self._drive(drive, owned, delivery.attempt)
+            owner = turns.Owner(delivery.attempt, drive.epoch)
+            with turns.owned(owned.turn.request, owner) as span:
+                await self._drive(drive, owned, owner.attempt, span)
         finally:
             del self._drives[response_id]
 
@@ -103,7 +105,7 @@ class TurnHandlers:
             return [Recorded(delivery.sequence, codec.decode(kind, delivery.body))]
         return await self._ports.log.read(tenant, response_id)
 
-    async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int) -> None:
+    async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int, span: Span) -> None:
         if isinstance(owned.turn, ClosedTurn):
             await drive.tell_end_again()
             # Its tokens may have been charged already; what it holds can be set free twice.
@@ -113,7 +115,8 @@ class TurnHandlers:
         await drive.run(give_up=failures.too_many_owners(attempt) if last else None)
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
-            turns.closed(owned.turn, drive.channel.sent)
+            content = self._ports.policy.trace_content
+            turns.closed(span, owned.turn, drive.channel.sent, content=content)
             await self._tell_meter(owned.turn, tokens=_tokens(owned.turn))
             if owned.turn.closed.withheld or not owned.turn.closed.stored:
                 self._forget_later(owned.turn.request)

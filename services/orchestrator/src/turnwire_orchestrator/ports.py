@@ -148,6 +148,8 @@ class Policy(Struct, frozen=True):
     """Whether every turn is judged, also those whose gateway does not ask for it."""
     call_timeout_s: float = 60.0
     """Seconds that a call may be silent."""
+    trace_content: bool = False
+    """Whether spans say what was said."""
 
 
 class Ports(Struct, frozen=True):

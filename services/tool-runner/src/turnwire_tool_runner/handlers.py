@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
+from turnwire_chassis.telemetry.correlation import asked
 from turnwire_chassis.telemetry.metrics import TOOL_CALLS_OPEN
 from turnwire_contracts import subjects
 from turnwire_contracts.events import Failure
@@ -65,7 +66,7 @@ class Handlers:
     async def list_tools(self, body: bytes) -> bytes:
         """Answer `tools.list`."""
         try:
-            return await self._list_tools(TOOLS_LIST.asked(body))
+            return await self._list_tools(asked(TOOLS_LIST, body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return TOOLS_LIST.answer(_bad_question(str(error)))
         except Exception:
@@ -75,7 +76,7 @@ class Handlers:
     async def call_tool(self, body: bytes) -> bytes:
         """Answer `tools.call`."""
         try:
-            return await self._call_tool(TOOLS_CALL.asked(body))
+            return await self._call_tool(asked(TOOLS_CALL, body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return TOOLS_CALL.answer(_bad_question(str(error)))
         except Exception:
@@ -148,7 +149,7 @@ class Handlers:
         visit = Visit(question.tenant, target)
         silence_s = target.timeout_s or question.timeout_s
         watch = Watch(Patience(silence_s, self.call_limit_s))
-        with measured(CALL, server_label(question, target)) as noted:
+        with measured(CALL, server_label(question, target), question.name) as noted:
             async with self._watched(question, watch, target), self.gate.admitted(visit, silence_s):
                 outcome = await watch.over(lambda: self.ports.servers.call(visit, call, watch))
             noted.answered(outcome)

@@ -23,6 +23,7 @@ from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_chassis.telemetry import metrics
+from turnwire_chassis.telemetry.correlation import answered
 from turnwire_contracts.queries import Query
 
 log = structlog.get_logger()
@@ -152,13 +153,15 @@ async def _reply(message: Msg, question: str, answer: Answer) -> None:
     loop = asyncio.get_running_loop()
     began, outcome = loop.time(), "failed"
     try:
-        answered = await answer(message.data)
+        said = await answer(message.data)
         if message.reply:
-            await message.respond(answered)
+            await message.respond(said)
         outcome = "answered"
-    except Exception:
+        answered()
+    except Exception as error:
         # Nobody is answered: who asked finds that out by its own timeout, and may ask again.
         log.exception("question not answered", subject=message.subject)
+        answered(error)
     finally:
         metrics.QUESTIONS(question, outcome).observe(loop.time() - began)
 

@@ -52,7 +52,7 @@ class Backends:
         """See `Backend.sample`."""
         backend = await self._backend_for(prompt.request.model)
         model = labels.listed(prompt.request.model, backend.served.names)
-        with Inference(model, backend.name) as inference:
+        with Inference(prompt.request, model, backend.name) as inference:
             async with backend.sample(prompt) as answering:
                 yield inference.measured(answering)
 

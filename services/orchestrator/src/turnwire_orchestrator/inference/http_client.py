@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 from msgspec import Struct
 
+from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.inference.ending import CONTEXT_LENGTH, error_of, refusal
@@ -93,7 +94,7 @@ class HttpClient:
         while True:
             attempts -= 1
             try:
-                return await self._session.post(url, data=body, headers=_HEADERS)
+                return await self._session.post(url, data=body, headers={**_HEADERS, **outgoing()})
             except aiohttp.ServerTimeoutError as error:
                 raise TurnFailedError(self._timeout(error)) from error
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:

@@ -5,20 +5,25 @@ from time import perf_counter
 from types import TracebackType
 from typing import Final, Self
 
-from turnwire_chassis.telemetry import labels, metrics
-from turnwire_contracts.events import Usage
+from turnwire_chassis.telemetry import labels, metrics, names, spans
+from turnwire_contracts.events import Requested, Usage
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.ports import Answering, StreamReader, TurnFailedError
 
 _BROKEN: Final = "backend_stream_broken"
 _CANCELLED: Final = "cancelled"
+_NAME: Final = "chat"
+_PROVIDER: Final = "openai"
+"""OpenTelemetry: whose API is spoken; which server answers says `turnwire.server`."""
 
 
 class Inference:
     """Measured from entering to leaving; what a backend streams passes through unread."""
 
-    def __init__(self, model: str, server: str) -> None:
-        """Both are values of labels: names that the operator or a backend lists."""
+    def __init__(self, request: Requested, model: str, server: str) -> None:
+        """`model` and `server` are values of labels: names that the operator or a backend lists."""
+        self._request = request
+        self._span = spans.begin(_NAME, "CLIENT")
         self._model = model
         self._server = server
         self._reader: StreamReader | None = None
@@ -27,6 +32,7 @@ class Inference:
 
     def __enter__(self) -> Self:
         """Begin."""
+        self._span.__enter__()
         self._began = perf_counter()
         return self
 
@@ -34,9 +40,11 @@ class Inference:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
         """Count it, however it ended."""
-        metrics.INFERENCE(self._model, self._server, self._error(error)).observe(
-            perf_counter() - self._began
-        )
+        failed = self._error(error)
+        metrics.INFERENCE(self._model, self._server, failed).observe(perf_counter() - self._began)
+        if self._span.is_recording:
+            self._describe(failed)
+        self._span.__exit__(None, None, None)
         if self._events:
             metrics.FIRST_CHUNK(self._model).observe(self._first - self._began)
         if self._events > 1:
@@ -80,3 +88,27 @@ class Inference:
         metrics.OUTPUT_TOKENS(self._model).inc(usage.output_tokens)
         metrics.CACHED_TOKENS(self._model).inc(usage.cached_tokens)
         metrics.REASONING_TOKENS(self._model).inc(usage.reasoning_tokens)
+
+    def _describe(self, failed: str) -> None:
+        """Say on the span what the conventions ask for; no content."""
+        span, request = self._span, self._request
+        span.name = names.inference(self._model)
+        span.set(names.GEN_AI_OPERATION, _NAME)
+        span.set(names.GEN_AI_PROVIDER, _PROVIDER)
+        span.set(names.GEN_AI_MODEL, self._model)
+        span.set(names.GEN_AI_STREAM, value=True)
+        span.set(names.GEN_AI_RESPONSE, request.response_id)
+        span.set(names.SERVER, self._server)
+        if self._events:
+            span.set(names.GEN_AI_FIRST_CHUNK, self._first - self._began)
+        if failed and failed != _CANCELLED:
+            span.fail(failed)
+        outcome = self._reader.outcome if self._reader else None
+        if outcome is None:
+            return
+        span.set(names.GEN_AI_FINISH, [outcome.status])
+        if outcome.usage is not None:
+            span.set(names.GEN_AI_INPUT_TOKENS, outcome.usage.input_tokens)
+            span.set(names.GEN_AI_OUTPUT_TOKENS, outcome.usage.output_tokens)
+            span.set(names.GEN_AI_CACHED_TOKENS, outcome.usage.cached_tokens)
+            span.set(names.GEN_AI_REASONING_TOKENS, outcome.usage.reasoning_tokens)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
-from turnwire_chassis.telemetry import metrics
+from turnwire_chassis.telemetry import metrics, names, spans
 from turnwire_chassis.telemetry.labels import NO_ERROR, URL_SERVER
 from turnwire_contracts.tools import AskForCall, AskForTools
 from turnwire_tool_runner.tool_servers import Outcome, Target, ToolServerError
@@ -33,11 +33,16 @@ def server_label(question: AskForTools | AskForCall, target: Target) -> str:
 
 
 @contextmanager
-def measured(method: str, server: str) -> Generator[Measured]:
-    """Measure one request to a server."""
+def measured(method: str, server: str, tool: str = "") -> Generator[Measured]:
+    """Measure one request to a server; to the server it is told where in a trace it belongs."""
     began, noted = perf_counter(), Measured()
     try:
-        yield noted
+        with spans.begin(method, "CLIENT") as span:
+            if span.is_recording:
+                _describe(span, method, server, tool)
+            yield noted
+            if noted.error:
+                span.fail(noted.error)
     except ToolServerError as error:
         noted.error = error.code
         raise
@@ -45,3 +50,12 @@ def measured(method: str, server: str) -> Generator[Measured]:
         metrics.MCP_DURATION(method, server, noted.error).observe(perf_counter() - began)
         if method == CALL:
             metrics.TOOL_CALLS(server, noted.error or "answered").inc()
+
+
+def _describe(span: spans.Span, method: str, server: str, tool: str) -> None:
+    span.name = names.mcp(method, tool)
+    span.set(names.MCP_METHOD, method)
+    span.set(names.SERVER, server)
+    if tool:
+        span.set(names.GEN_AI_OPERATION, "execute_tool")
+        span.set(names.GEN_AI_TOOL, tool)
