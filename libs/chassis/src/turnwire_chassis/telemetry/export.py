@@ -4,6 +4,7 @@ Imported only where traces are on: it costs 5 MiB. All that OpenTelemetry calls 
 the SDK from `OTEL_*` (endpoint, headers, sampler, batches, resource).
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -73,6 +74,8 @@ class OtlpExporter:
 
     def __init__(self, service: str) -> None:
         """Start the thread that sends; nothing is sent before spans end."""
+        # Each try that fails would be a line; that a batch is given up is one.
+        logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
         # Under what the environment says: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win.
         ours = Resource({SERVICE_NAME: f"{_NAMESPACE}-{service}", "service.namespace": _NAMESPACE})
         told = {

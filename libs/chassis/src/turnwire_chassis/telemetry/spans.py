@@ -81,12 +81,14 @@ class Span:
 
     def fail(self, error_type: str) -> None:
         """Note that it has failed; work that fails is always kept."""
-        self.error = error_type
-        self.set(names.ERROR_TYPE, error_type)
+        if self.exporter is not None:
+            self.error = error_type
+            self.attributes[names.ERROR_TYPE] = error_type
 
     def keep(self) -> None:
         """Keep the whole piece of work, sampled or not."""
-        self.root.kept = True
+        if self.exporter is not None:
+            self.root.kept = True
 
     def __enter__(self) -> Self:
         """Be above what begins from now on."""
