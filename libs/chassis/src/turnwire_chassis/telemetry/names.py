@@ -43,7 +43,6 @@ TAKEOVER: Final = "turnwire.takeover"
 CHECK_TYPE: Final = "turnwire.guard.check_type"
 GUARD_PROVIDER: Final = "turnwire.guard.provider"
 VERDICT: Final = "turnwire.guard.verdict"
-POLICY: Final = "turnwire.guard.policy.version"
 EVENTS: Final = "turnwire.projection.events"
 
 NATS: Final = "nats"
