@@ -6,17 +6,19 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
 from e2e.conftest import running
-from e2e.rig.conversation import asks
+from e2e.rig.conversation import MODEL, asks
 from e2e.rig.desk import Desk
 from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api
 from scripted_backend import ScriptedBackend, calls, says
 from turnwire_chassis.telemetry import names
 from turnwire_testing.otlp import Collector, Told, collecting
+from turnwire_testing.sockets import connected
 
 POLICY = """
 policies:
@@ -254,3 +256,59 @@ def _line(stack: Stack, service: str, event: str, trace_id: str) -> JSON:
     return next(
         line for line in lines if line["event"] == event and line.get("trace_id") == trace_id
     )
+
+
+async def test_each_create_on_a_websocket_is_a_trace_of_its_own_or_the_clients(
+    stack: Stack, backend: ScriptedBackend, collector: Collector
+) -> None:
+    trace_id, header = traced()
+    backend.script(says("One."), says("Two."))
+    async with connected(stack.url, {**stack.bearer, **header}) as socket:
+        for text in ("First.", "Second."):
+            await socket.response(model=MODEL, input=text)
+
+    def both() -> bool:
+        told = [span.name for span in collector.of(trace_id)]
+        return told.count(names.SOCKET_CREATE) == told.count(TURN) == 2
+
+    await collector.until(both)
+    spans = collector.of(trace_id)
+    turns = [span for span in spans if span.name == TURN]
+    assert {above(spans, turn) for turn in turns} == {names.SOCKET_CREATE}
+
+
+@pytest.mark.parametrize("header", ["nonsense", f"00-{'0' * 32}-{'1' * 16}-01", "", "00-zz"])
+async def test_a_wrong_traceparent_is_as_if_there_were_none(
+    api: Api, backend: ScriptedBackend, collector: Collector, header: str
+) -> None:
+    before = len(collector.spans)
+    backend.script(says("Well."))
+    status, _ = await api.post(asks("Talk."), traceparent=header)
+    assert status == 200
+    sampled = [span for span in collector.spans[before:] if span.name == CREATE]
+    assert sampled == []
+
+
+async def test_every_service_tells_its_metrics_of_these_turns(
+    stack: Stack, session: aiohttp.ClientSession
+) -> None:
+    told: dict[str, str] = {}
+    for name, child in stack.run()["children"].items():
+        if child["metrics"]:
+            async with session.get(child["metrics"]) as answer:
+                told[name] = await answer.text()
+    assert set(told) == {"gateway", "orchestrator", "tool-runner", "guard", "store"}
+    for service, text in told.items():
+        assert 'turnwire_build_info{python="' in text
+        assert f'service="{service}"' in text
+        assert "turnwire_broker_connected 1.0" in text
+        assert "turnwire_event_loop_delay_seconds_count" in text
+    wanted = {
+        "gateway": 'turnwire_http_requests_total{method="POST",route="/v1/responses",status="2xx"}',
+        "orchestrator": 'gen_ai_client_inference_usage_output_tokens_total{gen_ai_request_model="',
+        "tool-runner": 'turnwire_tool_calls_total{outcome="answered",server="url"}',
+        "guard": 'turnwire_guard_checks_total{check_type="input",verdict="unsafe"}',
+        "store": "turnwire_projection_active 1.0",
+    }
+    assert {name: wanted[name] in text for name, text in told.items()} == dict.fromkeys(told, True)
+    assert "resp_" not in "".join(told.values())
