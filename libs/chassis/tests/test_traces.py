@@ -6,29 +6,16 @@ import time
 import pytest
 
 from turnwire_chassis.telemetry import correlation, names, spans, trace_context, tracing
-from turnwire_chassis.telemetry.spans import MOST_HELD, NOTHING, TRACING, Span
+from turnwire_chassis.telemetry.spans import MOST_HELD, NOTHING, TRACING
 from turnwire_chassis.telemetry.trace_context import TraceContext
 from turnwire_contracts.ids import Correlation, ResponseId, TenantId
 from turnwire_contracts.queries import STORE_HISTORY, AskForHistory
 from turnwire_testing.otlp import collecting
+from turnwire_testing.spans import Kept
 
 TRACE, ABOVE = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 UNSAMPLED = TraceContext(TRACE, ABOVE, sampled=False)
 SAMPLED = TraceContext(TRACE, ABOVE, sampled=True)
-
-
-class Kept:
-    """An exporter that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def samples(self, trace_id: str, parent: TraceContext | None, name: str) -> bool:
-        del trace_id, name
-        return parent is not None and parent.sampled
-
-    def export(self, span: Span) -> None:
-        self.spans.append(span)
 
 
 @pytest.fixture

@@ -96,8 +96,8 @@ def _add_middleware(app: FastAPI, world: World) -> None:
     background_ms = round(world.background_timeout_s * 1000)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
-    app.add_middleware(TelemetryMiddleware)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(TelemetryMiddleware)
 
 
 def _socket_ports(world: World, ports: ResponsePorts) -> SocketPorts:

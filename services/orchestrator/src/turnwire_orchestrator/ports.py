@@ -59,6 +59,11 @@ class StreamReader(Protocol):
         ...
 
 
+def _unheard(events: int) -> None:
+    """Take no notice."""
+    del events
+
+
 class Answering(Struct, frozen=True):
     """A backend in the middle of its answer."""
 
@@ -66,6 +71,8 @@ class Answering(Struct, frozen=True):
     """For each read from the connection, the data of the events that it completed."""
     reader: Callable[[Assembler], StreamReader]
     """Makes what understands them, and tells an assembler."""
+    heard: Callable[[int], None] = _unheard
+    """Is told of each read, how many events it completed."""
 
 
 class Backend(Protocol):

@@ -61,12 +61,10 @@ class Feed:
         self._news = asyncio.Event()
         self._watch: Watch | None = None
         self._looks = 0
-        self._kept_until = 0
-        """Frames below this number came from the broker's memory."""
         self._begun = self._idle = joins_at is not None
         self._ticker: asyncio.TimerHandle | None = None
-        self.sent = {"live": 0, "kept": 0, "log": 0}
-        """How many frames were given, by where they came from."""
+        self._joined_at = self._next
+        self._fetched = {"kept": 0, "log": 0}
         self.left = False
         """Whether the reader has gone."""
 
@@ -88,6 +86,12 @@ class Feed:
         """Look at once for what was written before: the turn is not new."""
         self._idle = True
         self._news.set()
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """How many frames were given, by where they came from."""
+        live = max(0, self._next - self._joined_at - self._fetched["kept"])
+        return {"live": live, **self._fetched}
 
     def leave(self) -> None:
         """Wake whoever waits in `read`: the reader has gone."""
@@ -160,7 +164,6 @@ class Feed:
                     break
                 return await self._look()
             bodies.append(tail(message, self._next))
-            self._count(message)
             self._begun = True
             self._next, self._epoch, self._looks = message.end, message.epoch, 0
             last = message.kind == "E"
@@ -168,10 +171,6 @@ class Feed:
         if last:
             bodies.append(DONE)
         return Chunk(b"".join(bodies), last) if bodies else None
-
-    def _count(self, message: FrameMessage) -> None:
-        source = "kept" if message.end <= self._kept_until else "live"
-        self.sent[source] += message.end - max(message.first, self._next)
 
     def _contradicts(self, message: FrameMessage) -> bool:
         """Tell whether a new owner repeats numbers that this reader has seen from the old one.
@@ -195,7 +194,7 @@ class Feed:
             ]
             if wanted and wanted[0].first <= self._next:
                 # What was heard meanwhile follows; what stands in both is skipped by its number.
-                self._kept_until = wanted[-1].end
+                self._fetched["kept"] += wanted[-1].end - self._next
                 self._queue = deque([*wanted, *self._queue])
                 self._queued_bytes = sum(len(message.body) for message in self._queue)
                 return None
@@ -208,7 +207,7 @@ class Feed:
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
             frames = stream_of(turn)[self._next :]
-            self.sent["log"] += len(frames)
+            self._fetched["log"] += len(frames)
             return Chunk(b"".join([*frames, DONE]), last=True)
         if isinstance(turn, ClosedTurn | Erased):
             return _broken_off(self._next, "its content was not stored")

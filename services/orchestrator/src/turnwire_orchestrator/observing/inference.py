@@ -1,6 +1,5 @@
 """One sample at a backend as it is measured: its time, its first event, its pace, its tokens."""
 
-from collections.abc import AsyncIterator
 from time import perf_counter
 from types import TracebackType
 from typing import Final, Self
@@ -55,21 +54,19 @@ class Inference:
             self._count(outcome.usage)
 
     def measured(self, answering: Answering) -> Answering:
-        """Give the same answer, whose reads are noted."""
+        """Give the same answer, whose reads and whose end are noted."""
 
         def reader(assembler: Assembler) -> StreamReader:
             self._reader = answering.reader(assembler)
             return self._reader
 
-        return Answering(self._noted(answering.reads), reader)
+        return Answering(answering.reads, reader, self._heard)
 
-    async def _noted(self, reads: AsyncIterator[list[bytes]]) -> AsyncIterator[list[bytes]]:
-        async for events in reads:
-            self._last = perf_counter()
-            if not self._events:
-                self._first = self._last
-            self._events += len(events)
-            yield events
+    def _heard(self, events: int) -> None:
+        self._last = perf_counter()
+        if not self._events:
+            self._first = self._last
+        self._events += events
 
     def _error(self, error: BaseException | None) -> str:
         if isinstance(error, TurnFailedError):
