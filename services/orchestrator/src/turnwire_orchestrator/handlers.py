@@ -8,6 +8,7 @@ import structlog
 from turnwire_chassis.event_log import Recorded
 from turnwire_chassis.jetstream.inbox import Delivery
 from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
+from turnwire_chassis.telemetry.correlation import correlate
 from turnwire_chassis.telemetry.spans import Span
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Requested
@@ -71,7 +72,7 @@ class TurnHandlers:
 
     async def _own(self, delivery: Delivery, response_id: ResponseId) -> None:
         first_owner = self._is_first(delivery)
-        structlog.contextvars.bind_contextvars(response_id=response_id)
+        correlate(response_id=response_id)
         try:
             recorded = await self._recorded(delivery, first_owner=first_owner)
             claim = f"{self._ports.claim}:{delivery.attempt}"
@@ -82,7 +83,6 @@ class TurnHandlers:
             return
         if isinstance(owned.turn, Unborn | Erased):
             return
-        structlog.contextvars.bind_contextvars(request_id=owned.turn.request.cause)
         drive = Drive(self._ports, owned, owned.turn.request, first_owner=first_owner)
         self._drives[response_id] = drive
         if response_id in self._cancels:
