@@ -13,12 +13,14 @@ import uvloop
 
 from bench.figures import chapters, planning_figures, process_lines
 from bench.measured import keep
+from bench.observing.comparing import Pairs, chapter, compare
 from bench.processes import ProcessGoneError
 from bench.report import machine, process_table, record, summary, table
 from bench.scenarios import FULL, QUICK, Results, measure
 from bench.stack import Backend, Stack, StackFailedError, no_stack, running_backend, running_stack
 
 _SHOWN_FAILURES = 5
+_OBSERVED_ROUNDS = 6
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -35,8 +37,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def run(options: argparse.Namespace) -> Results:
-    """Start everything in a fresh folder, measure, and stop it."""
+async def run(options: argparse.Namespace) -> tuple[Results, Pairs | None]:
+    """Start everything in a fresh folder, measure, and stop it; then compare two more stacks."""
     plan = QUICK if options.quick else FULL
     if options.repeat:
         plan = replace(plan, repeat=options.repeat)
@@ -45,7 +47,11 @@ async def run(options: argparse.Namespace) -> Results:
             running_backend() as backend,
             _stack(options, backend, Path(folder)) as stack,
         ):
-            return await measure(backend, stack, plan)
+            results = await measure(backend, stack, plan)
+        if options.quick or options.without_stack:
+            return results, None
+        async with running_backend() as backend:
+            return results, await compare(backend, _OBSERVED_ROUNDS)
 
 
 def _stack(
@@ -59,13 +65,13 @@ def main() -> int:
     options = parse(sys.argv[1:])
     began = time.monotonic()
     try:
-        results = uvloop.run(run(options))
+        results, pairs = uvloop.run(run(options))
     except (StackFailedError, ProcessGoneError) as error:
         _say(f"The stack cannot be measured: {error}")
         return 1
-    report = chapters(results)
+    report = [*chapters(results), *([chapter(pairs)] if pairs else [])]
     seconds = time.monotonic() - began
-    failures = results.failures
+    failures = [*results.failures, *(pairs.failures if pairs else [])]
     answered = f"{results.requests} answered, {len(failures)} failed requests in {seconds:.0f} s."
     by_process = process_table(process_lines(results))
     text = "\n\n".join((table(report), by_process, f"{summary(report)}\n{answered}"))

@@ -1,4 +1,4 @@
-"""Writes the pages that the code itself tells: coverage, events, settings, parts of others.
+"""Writes the pages that the code itself tells: coverage, events, metrics, settings, and others.
 
 python docs/generate.py            write them
 python docs/generate.py --check    exit code 1 if they are not what would be written
@@ -13,6 +13,7 @@ from broker_page import broker_page
 from clients_page import clients_page
 from coverage_page import coverage_page
 from event_page import event_page
+from metrics_page import metrics_page
 from scaling_page import scaling_page
 from settings_page import settings_page
 
@@ -22,6 +23,7 @@ _PAGES = {
     "clients.md": clients_page,
     "coverage.md": coverage_page,
     "events.md": event_page,
+    "metrics.md": metrics_page,
     "scaling.md": scaling_page,
     "settings.md": settings_page,
 }

@@ -41,8 +41,11 @@ def test_the_search_finds_what_is_there_and_no_sink_is_empty(evidence: Evidence)
     assert {place.partition("/")[0].partition(" ")[0] for place in found} == {"nats", "answer"}
     expected = {f"logs/{service}.log" for service in SERVICES} | {"run.json", "nats.conf"}
     expected |= {f"{what} of {service}" for what in ("argv", "environ") for service in SERVICES}
-    expected |= {f"argv of {name}" for name in ("nats", "mongo", "turnwire")} | {"screen"}
+    expected |= {f"argv of {name}" for name in ("nats", "mongo", "turnwire")}
+    expected |= {"screen", "traces"}
     filled = {name for name, said in evidence.sinks.items() if any(said)}
     assert expected - filled == set()
     for kind in ("mongo/", "turnwire replay", "turnwire audit", "turnwire keys list"):
         assert any(name.startswith(kind) for name in filled), kind
+    scraped = [said for name, (said, *_) in evidence.sinks.items() if name.endswith("/metrics")]
+    assert [b"turnwire_build_info" in said for said in scraped] == [True] * len(SERVICES)

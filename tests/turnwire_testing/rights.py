@@ -152,11 +152,12 @@ $JS.API.CONSUMER.PAUSE.TURNS.orchestrator      -   -
 $JS.API.CONSUMER.CREATE.OUTPUT.mine            -   -
 $JS.API.CONSUMER.CREATE.TURNS.orchestrator     -   -
 $JS.API.CONSUMER.DELETE.TURNS.orchestrator     -   -
-$JS.API.CONSUMER.INFO.TURNS.orchestrator       -   -
+$JS.API.CONSUMER.INFO.TURNS.orchestrator       O   -
 $JS.API.CONSUMER.MSG.NEXT.TURNS.orchestrator   O   -
 $JS.API.CONSUMER.CREATE.TURNS.orchestrator-background   - -
 $JS.API.CONSUMER.DELETE.TURNS.orchestrator-background   - -
 $JS.API.CONSUMER.MSG.NEXT.TURNS.orchestrator-background O -
+$JS.API.CONSUMER.INFO.TURNS.orchestrator-background     O -
 $JS.API.CONSUMER.CREATE.TURNS.orchestrator.turn.*.*.requested                       O -
 $JS.API.CONSUMER.CREATE.TURNS.orchestrator.turn.*.*.closed                          - -
 $JS.API.CONSUMER.CREATE.TURNS.orchestrator.turn.>                                   - -

@@ -109,3 +109,15 @@ async def test_port_zero_serves_nothing_and_still_ends_when_told() -> None:
     serving.cancel()
     with pytest.raises(asyncio.CancelledError):
         await serving
+
+
+async def test_metrics_are_told_on_the_same_port(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, {"something": broken}) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/metrics") as answer,
+    ):
+        text = await answer.text()
+    assert answer.status == 200
+    assert answer.content_type == "text/plain"
+    assert "process_cpu_seconds_total" in text

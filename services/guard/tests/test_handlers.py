@@ -4,8 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from turnwire_contracts.events import OutputCheck
+from turnwire_contracts.ids import Correlation
 from turnwire_contracts.queries import (
     GUARD_CHECK,
     AskForCheck,
@@ -202,6 +204,8 @@ async def test_a_verdict_is_remembered_for_the_same_question_only() -> None:
 
     assert await asked_for(handlers, gated, QUESTION) == (True, 1)
     assert await asked_for(handlers, gated, QUESTION) == (True, 1)
+    by_another = replace(QUESTION, correlation=Correlation(request_id="req_2"))
+    assert await asked_for(handlers, gated, by_another) == (True, 1)
     assert await asked_for(handlers, gated, unsafe) == (False, 2)
     assert await asked_for(handlers, gated, unsafe) == (False, 2)
     assert await asked_for(handlers, gated, elsewhere) == (True, 3)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -68,11 +69,11 @@ class Store:
         """Write a turn that follows another one, in the conversation or only from it."""
         await self.write(*turn(number, previous, within=within))
 
-    async def tree(self, limit: int = 100, **wishes: bool) -> Tree:
+    async def tree(self, limit: int = 100, **wishes: Any) -> Tree:
         """Ask for the tree."""
         return await self.tree_after(None, limit, **wishes)
 
-    async def tree_after(self, after: ResponseId | None, limit: int, **wishes: bool) -> Tree:
+    async def tree_after(self, after: ResponseId | None, limit: int, **wishes: Any) -> Tree:
         """Ask for what comes after a turn in the tree."""
         asked = AskForTree(TENANT, CONVERSATION_ID, limit, after, **wishes)
         told = STORE_TREE.answered(await self.handlers.tree(STORE_TREE.ask(asked)))

@@ -15,8 +15,10 @@ from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
+from turnwire_chassis.telemetry import metrics, spans
+from turnwire_chassis.telemetry.correlation import correlated
 from turnwire_contracts import subjects
-from turnwire_contracts.queries import Query
+from turnwire_contracts.queries import Query, Question
 
 log = structlog.get_logger()
 
@@ -56,14 +58,21 @@ class Connection(Client):
         self.parting = True
         await super().drain()
 
+    def connected(self) -> None:
+        """Note that the broker is there, and knows us."""
+        self.refusals.connected()
+        metrics.BROKER_CONNECTED().set(1)
+
     async def on_disconnected(self) -> None:
         """Say so, unless we wanted it."""
+        metrics.BROKER_CONNECTED().set(0)
         if not self.is_closed:
             log.warning("broker lost")
 
     async def on_error(self, error: Exception) -> None:
         """Say what is told here and nowhere else: a denied subject, or a full buffer."""
         if isinstance(error, SlowConsumerError):
+            metrics.BROKER_DROPPED().inc()
             log.warning("broker dropped messages", subject=error.subject)
         elif not self.refusals.note(str(error)):
             log.warning("broker error", error=str(error), kind=type(error).__name__)
@@ -96,7 +105,8 @@ async def connect(
 
     async def on_reconnect() -> None:
         log.info("broker found again")
-        client.refusals.connected()
+        metrics.BROKER_RECONNECTS().inc()
+        client.connected()
         if reconnected is not None:
             await reconnected()
 
@@ -116,7 +126,7 @@ async def connect(
         closed_cb=client.on_closed,
         **access.options(),
     )
-    client.refusals.connected()
+    client.connected()
     return client
 
 
@@ -143,11 +153,15 @@ async def ask(
 
     Raises `NobodyAnswersError` at once when there is none, or when `timeout_s` passes.
     """
-    try:
-        reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
-    except NatsError as error:
-        # Nobody there, no answer in time, or a question that cannot be sent.
-        raise NobodyAnswersError(query.subject) from error
+    with spans.asking(query.subject):
+        if isinstance(question, Question):
+            question = correlated(question)
+        try:
+            reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
+        except NatsError as error:
+            # Nobody there, no answer in time, or a question that cannot be sent.
+            metrics.UNANSWERED(query.subject).inc()
+            raise NobodyAnswersError(query.subject) from error
     return query.answered(reply.data)
 
 

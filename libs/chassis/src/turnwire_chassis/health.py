@@ -1,4 +1,7 @@
-"""Health over HTTP: `GET /healthz` says 200 when every check passes, else 503 and the reason."""
+"""What operators ask a service over HTTP: `GET /healthz` and `GET /metrics`.
+
+Health is 200 when every check passes, else 503 and the reason.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +12,8 @@ from nats.aio.client import Client
 
 from turnwire_chassis.broker import trouble
 from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.telemetry.metric import CONTENT_TYPE
+from turnwire_chassis.telemetry.process import exposition
 
 Check = Callable[[], Awaitable[str | None]]
 """Gives `None` when all is well, else what is wrong."""
@@ -58,6 +63,9 @@ class HealthServer:
         del receive
         if scope["type"] != "http":
             return
+        if scope["path"] == "/metrics" and (metrics := await exposition()) is not None:
+            await _send(send, 200, CONTENT_TYPE, metrics)
+            return
         found = scope["path"] == "/healthz"
         problems = await self._problems() if found else {}
         status = (503 if problems else 200) if found else 404
@@ -65,9 +73,7 @@ class HealthServer:
         said: dict[str, Any] = {"status": "ok" if well else "error", "problems": problems}
         if found and self._details:
             said["details"] = {name: detail() for name, detail in self._details.items()}
-        headers = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": orjson.dumps(said)})
+        await _send(send, status, b"application/json", orjson.dumps(said))
 
     async def _problems(self) -> dict[str, str]:
         problems: dict[str, str] = {}
@@ -80,3 +86,9 @@ class HealthServer:
             if problem is not None:
                 problems[name] = problem
         return problems
+
+
+async def _send(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

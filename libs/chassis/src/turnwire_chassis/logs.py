@@ -14,6 +14,8 @@ from typing import Any, Final, cast
 import structlog
 
 from turnwire_chassis.secrecy.redaction import scrubbed, told, where
+from turnwire_chassis.telemetry.correlation import add_correlation
+from turnwire_chassis.telemetry.metrics import LOG_LINES
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -22,6 +24,7 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _OMITTED: Final = "…"
+_COUNTED: Final = frozenset({"warning", "error", "critical"})
 
 
 def start_logging(service: str, level: str) -> None:
@@ -32,7 +35,9 @@ def start_logging(service: str, level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            add_correlation,
             structlog.processors.add_log_level,
+            count,
             redact,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
@@ -44,6 +49,14 @@ def start_logging(service: str, level: str) -> None:
     structlog.contextvars.bind_contextvars(service=service)
     sys.excepthook = _crashed
     threading.excepthook = _thread_crashed
+
+
+def count(logger: object, method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Count the lines that operators should know of (a processor of structlog)."""
+    del logger, method
+    if line["level"] in _COUNTED:
+        LOG_LINES(line["level"]).inc()
+    return line
 
 
 def redact(logger: object, method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +81,7 @@ class LibraryLines(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["exception"] = where(record.exc_info[1])
         # The time and the service as on every other line.
-        stamped = structlog.contextvars.merge_contextvars(None, "", line)
+        stamped = add_correlation(None, "", structlog.contextvars.merge_contextvars(None, "", line))
         stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", stamped)
         return str(structlog.processors.JSONRenderer()(None, "", stamped))
 

@@ -12,6 +12,8 @@ import uvloop
 
 from turnwire_chassis.logs import start_logging
 from turnwire_chassis.settings import ServiceSettings, SettingsError, load
+from turnwire_chassis.telemetry.process import expose, watch_event_loop
+from turnwire_chassis.telemetry.tracing import traced
 
 log = structlog.get_logger()
 
@@ -30,8 +32,10 @@ def run_service(
         sys.stderr.write(f"turnwire {name}: {error}\n")
         sys.exit(_BAD_SETTINGS)
     start_logging(name, settings.log_level)
+    expose(name, on=settings.metrics)
     try:
-        uvloop.run(_until_told(name, serve(settings)))
+        with traced(name):
+            uvloop.run(_until_told(name, serve(settings)))
     except SettingsError as error:
         # What only turns out to be wrong once the broker has been asked.
         sys.stderr.write(f"turnwire {name}: {error}\n")
@@ -44,7 +48,10 @@ async def _until_told(name: str, serving: Awaitable[None]) -> None:
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, task.cancel)
     log.info("service starts", pid=os.getpid())
+    watching = asyncio.create_task(watch_event_loop())
     try:
         await task
     except asyncio.CancelledError:
         log.info("service stops", name=name)
+    finally:
+        watching.cancel()

@@ -99,7 +99,11 @@ class ServiceSettings(BrokerSettings):
         default=0,
         ge=0,
         le=65535,
-        description="The port on which a service answers `GET /healthz`; 0: it does not.",
+        description="The port on which a service answers `GET /healthz` and `/metrics`; 0: none.",
+    )
+    metrics: bool = Field(
+        default=True,
+        description="Whether a service counts, and answers `GET /metrics` on its health port.",
     )
     stream_replicas: int = Field(
         default=1,

@@ -103,6 +103,8 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """By `server_label`: what opens an MCP server, sealed (`chassis/tool_servers/sealing.py`)."""
     fingerprint: str | None = None
     """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
+    traceparent: str | None = None
+    """W3C Trace Context: where the turn's work belongs, whoever does it and however late."""
     metered: list[str] = []
     """Whose limits must hear of the turn's end: `tenant`, and `key:<id>` of an API key."""
 

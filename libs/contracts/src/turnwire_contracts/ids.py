@@ -4,6 +4,8 @@ import re
 from hashlib import blake2b
 from typing import NamedTuple, NewType
 
+from msgspec import Struct
+
 TenantId = NewType("TenantId", str)
 """One customer of a deployment; the unit that nothing leaks across."""
 
@@ -25,6 +27,15 @@ class TurnKey(NamedTuple):
 
     tenant: TenantId
     response_id: ResponseId
+
+
+class Correlation(Struct, frozen=True, omit_defaults=True):
+    """What a question is asked for: it stands on the log lines of whoever answers."""
+
+    traceparent: str | None = None
+    """W3C Trace Context: the span that the answer belongs below."""
+    request_id: str | None = None
+    response_id: str | None = None
 
 
 RESPONSE_PREFIX = "resp_"

@@ -8,7 +8,7 @@ from msgspec import Struct
 from turnwire_contracts import subjects
 from turnwire_contracts.conversation import Conversation
 from turnwire_contracts.events import Failure, OutputCheck, Requested
-from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, Correlation, OwnerId, ResponseId, TenantId
 from turnwire_contracts.turn import ClosedTurn
 
 QuestionT = TypeVar("QuestionT", bound=Struct)
@@ -42,13 +42,19 @@ class Query(Generic[QuestionT, AnswerT]):
         return self._answer.decode(body)
 
 
+class Question(Struct, frozen=True, kw_only=True):
+    """What every question says beside what it asks."""
+
+    correlation: Correlation | None = None
+
+
 class Refusal(Struct, frozen=True, tag=True):
     """The question cannot be answered; the reason is ready for a client."""
 
     failure: Failure
 
 
-class AskForResponse(Struct, frozen=True):
+class AskForResponse(Question, frozen=True):
     """Which turn stands behind a response id."""
 
     tenant: TenantId
@@ -74,7 +80,7 @@ class Missing(Struct, frozen=True, tag=True):
     """Nothing that this caller may know of has this id."""
 
 
-class AskForHistory(Struct, frozen=True):
+class AskForHistory(Question, frozen=True):
     """Which turns a response descends from, itself included."""
 
     tenant: TenantId
@@ -89,7 +95,7 @@ class History(Struct, frozen=True, tag=True):
     """Where the older part begins: ask for this id next. `None`: this is all."""
 
 
-class AskForConversation(Struct, frozen=True):
+class AskForConversation(Question, frozen=True):
     """What a conversation is called and where its next turn belongs."""
 
     tenant: TenantId
@@ -104,7 +110,7 @@ class FoundConversation(Struct, frozen=True, tag=True):
     """Its last event's place in the log: what the next append expects."""
 
 
-class AskForConversations(Struct, frozen=True):
+class AskForConversations(Question, frozen=True):
     """Which conversations somebody has."""
 
     tenant: TenantId
@@ -125,7 +131,7 @@ class Conversations(Struct, frozen=True, tag=True):
     has_more: bool = False
 
 
-class AskForTree(Struct, frozen=True):
+class AskForTree(Question, frozen=True):
     """Which turns were made in a conversation, or branch off from one that was."""
 
     tenant: TenantId
@@ -153,7 +159,7 @@ class Tree(Struct, frozen=True, tag=True):
     has_more: bool = False
 
 
-class AskForErasure(Struct, frozen=True):
+class AskForErasure(Question, frozen=True):
     """One step of erasing all that a tenant, or one of its users, has."""
 
     tenant: TenantId
@@ -176,7 +182,7 @@ class ErasureStep(Struct, frozen=True, tag=True):
     """At the end of the log: whether nothing of what was found is left anywhere."""
 
 
-class AskForModels(Struct, frozen=True):
+class AskForModels(Question, frozen=True):
     """Which models the backend serves."""
 
 
@@ -194,7 +200,7 @@ class InputTokens(Struct, frozen=True, tag=True):
     """Whether no backend counted them."""
 
 
-class AskForHealth(Struct, frozen=True):
+class AskForHealth(Question, frozen=True):
     """Whether the system behind a service can be reached."""
 
 
@@ -217,7 +223,7 @@ CHECK_TYPES: tuple[CheckType, ...] = get_args(CheckType)
 """What can be checked: what users say, what tools give back, what models answer."""
 
 
-class AskForCheck(Struct, frozen=True):
+class AskForCheck(Question, frozen=True):
     """Whether content may pass (Aleph Alpha: `POST /v1/check`)."""
 
     check_type: str

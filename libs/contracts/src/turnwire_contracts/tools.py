@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import ResponseId, TenantId
-from turnwire_contracts.queries import Query, Refusal
+from turnwire_contracts.queries import Query, Question, Refusal
 
 
 class ToolServer(Struct, frozen=True, omit_defaults=True):
@@ -49,7 +49,7 @@ class Tool(Struct, frozen=True, omit_defaults=True):
         return self.is_read_only or bool((self.annotations or {}).get("idempotentHint"))
 
 
-class AskForTools(Struct, frozen=True):
+class AskForTools(Question, frozen=True):
     """Which tools an MCP server offers, over streamable HTTP."""
 
     tenant: TenantId
@@ -69,7 +69,7 @@ class Tools(Struct, frozen=True, tag=True, omit_defaults=True):
     """The names of what the server lists beside them and no model can be offered."""
 
 
-class AskForCall(Struct, frozen=True):
+class AskForCall(Question, frozen=True):
     """What a tool answers."""
 
     tenant: TenantId

@@ -37,6 +37,7 @@ from turnwire_gateway.requests.validation import Rules, requested
 from turnwire_gateway.socket.handlers import SocketHandlers
 from turnwire_gateway.socket.ports import SocketPorts
 from turnwire_gateway.store_client import StoreClient
+from turnwire_gateway.telemetry import TelemetryMiddleware
 from turnwire_gateway.turns import Turns
 
 
@@ -113,6 +114,7 @@ def _add_middleware(app: FastAPI, world: World) -> None:
     if world.access.origins:
         app.add_middleware(ApiCorsMiddleware, origins=world.access.origins)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(TelemetryMiddleware)
     app.add_middleware(HeadMiddleware)
     paths = [route.path for route in app.routes if isinstance(route, Route)]
     app.add_middleware(PathMiddleware, paths=paths)

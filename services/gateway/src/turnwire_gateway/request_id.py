@@ -2,13 +2,23 @@
 
 import re
 import uuid
+from time import perf_counter
 
-import structlog
+from msgspec import Struct
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from turnwire_chassis.telemetry.correlation import correlate
 
 HEADER = "x-request-id"
 _STARTS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 _SAFE = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class Answered(Struct, frozen=True):
+    """When an answer began, by `perf_counter`, and its status; 101 of a WebSocket."""
+
+    at: float
+    status: int
 
 
 class RequestIdMiddleware:
@@ -29,10 +39,11 @@ class RequestIdMiddleware:
 
         async def send_named(message: Message) -> None:
             if message["type"] in _STARTS:
+                scope["state"]["answered"] = Answered(perf_counter(), message.get("status", 101))
                 message["headers"] = [*message.get("headers", []), name]
             await send(message)
 
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        correlate(request_id=request_id)
         await self._app(scope, receive, send_named)
 
 

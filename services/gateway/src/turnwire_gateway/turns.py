@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 import orjson
 import structlog
 from msgspec import Struct
+from msgspec.structs import replace
 
 from turnwire_chassis.event_log import FencedError, LogUnavailableError, TooLargeError
+from turnwire_chassis.telemetry.correlation import correlate, traceparent
 from turnwire_contracts.events import VERSIONS, CancelRequested, Requested
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.turn import ClosedTurn, Erased, Unborn, fold
@@ -17,6 +19,7 @@ from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_gateway.answers.errors import ApiError, too_large, unavailable, unfinished
 from turnwire_gateway.answers.feed import Answer, Feed, Logs
+from turnwire_gateway.telemetry import reader_left
 
 log = structlog.get_logger()
 
@@ -125,6 +128,7 @@ class Turns:
         turns need no reader.
         """
         await feed.stop()
+        reader_left(feed, ended=ended)
         self._unwatch(feed.turn)
         if not ended and not background:
             self._leave(feed.turn, findable=begun)
@@ -151,6 +155,9 @@ class Turns:
 
     async def _publish(self, request: Requested) -> bool:
         """Append the request; tells whether it was there already, by its `Idempotency-Key`."""
+        correlate(response_id=request.response_id)
+        if (parent := traceparent()) is not None:
+            request = replace(request, traceparent=parent)
         try:
             # Without a key the id is new and unguessable, so there is nothing to be fenced from.
             await self._logs.events.append(request, 0 if request.fingerprint else None)

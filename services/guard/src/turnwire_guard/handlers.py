@@ -2,11 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
+from time import perf_counter
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
+from turnwire_chassis.telemetry import metrics, names, spans
+from turnwire_chassis.telemetry.correlation import asked
 from turnwire_chassis.yaml_place import suggestion
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
@@ -24,6 +27,8 @@ from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.verdict_cache import VerdictCache
 
 log = structlog.get_logger()
+
+_KEPT = frozenset({"unsafe", "none"})
 
 _UNAVAILABLE = Refusal(
     Failure(
@@ -48,7 +53,7 @@ class Handlers:
     async def check(self, body: bytes) -> bytes:
         """Answer `guard.check`; a guard that cannot judge says so, and nothing passes."""
         try:
-            return GUARD_CHECK.answer(await self._admitted(GUARD_CHECK.asked(body)))
+            return GUARD_CHECK.answer(await self._measured(asked(GUARD_CHECK, body)))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return GUARD_CHECK.answer(_bad_question("invalid_question", str(error)))
         except FloodedError:
@@ -61,10 +66,22 @@ class Handlers:
             log.exception("check failed")
         return GUARD_CHECK.answer(_UNAVAILABLE)
 
-    async def _admitted(self, question: AskForCheck) -> Verdict | NeedsHistory | Refusal:
-        if question.check_type not in CHECK_TYPES:
-            hint = suggestion(question.check_type, CHECK_TYPES)
+    async def _measured(self, question: AskForCheck) -> Verdict | NeedsHistory | Refusal:
+        kind = question.check_type
+        if kind not in CHECK_TYPES:
+            hint = suggestion(kind, CHECK_TYPES)
             return _bad_question("unknown_check_type", f"There is no such check type. {hint}")
+        began, verdict = perf_counter(), "none"
+        try:
+            answer = await self._admitted(question)
+            verdict = _verdict(answer)
+        finally:
+            _trace(kind, verdict)
+            metrics.GUARD_CHECKS(kind, verdict).inc()
+            metrics.GUARD_DURATION(kind).observe(perf_counter() - began)
+        return answer
+
+    async def _admitted(self, question: AskForCheck) -> Verdict | NeedsHistory:
         async with (
             asyncio.timeout(self.timeout_s),
             self.admission.place(),
@@ -88,6 +105,22 @@ class Handlers:
         if not outcome.without:
             self.cache.put(question, policy.version, verdict)
         return verdict
+
+
+def _trace(kind: str, verdict: str) -> None:
+    """Say on the span what came out; what did not pass is always kept."""
+    if (span := spans.current()) is None:
+        return
+    span.set(names.CHECK_TYPE, kind)
+    span.set(names.VERDICT, verdict)
+    if verdict in _KEPT:
+        span.keep()
+
+
+def _verdict(answer: Verdict | NeedsHistory) -> str:
+    if isinstance(answer, NeedsHistory):
+        return "needs_history"
+    return "safe" if answer.safe else "unsafe"
 
 
 def _log_failure(failure: StageFailedError) -> None:

@@ -1,8 +1,11 @@
 """A pipeline: stages in order, up to the first that finds something. Only providers do I/O."""
 
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Literal, Protocol
 
+from turnwire_chassis.telemetry import names, spans
+from turnwire_chassis.telemetry.metrics import GUARD_STAGES
 from turnwire_contracts.queries import AskForCheck, Verdict, Violation
 
 OnError = Literal["block", "allow"]
@@ -92,7 +95,7 @@ async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
         if not stage.enabled:
             continue
         try:
-            findings = await stage.provider.judge(question)
+            findings = await _findings(stage, question)
         except ProviderError as error:
             failure = StageFailedError(stage, str(error))
             if stage.on_error == "block":
@@ -103,6 +106,22 @@ async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
             violations = [_violation(finding, stage, step) for finding in findings]
             return Outcome(Verdict(safe=False, violations=violations), tuple(without))
     return Outcome(Verdict(safe=True), tuple(without))
+
+
+async def _findings(stage: Stage, question: AskForCheck) -> tuple[Finding, ...]:
+    began, verdict = perf_counter(), "failed"
+    with spans.begin(names.GUARD_STAGE) as span:
+        try:
+            findings = await stage.provider.judge(question)
+            verdict = "unsafe" if findings else "safe"
+        except HistoryWantedError:
+            verdict = "needs_history"
+            raise
+        finally:
+            span.set(names.GUARD_PROVIDER, stage.provider_name)
+            span.set(names.VERDICT, verdict)
+            GUARD_STAGES(stage.provider_name, verdict).observe(perf_counter() - began)
+    return findings
 
 
 def _violation(finding: Finding, stage: Stage, step: int) -> Violation:

@@ -181,4 +181,5 @@ def _policy(settings: OrchestratorSettings) -> Policy:
         calls_at_once=settings.max_parallel_calls,
         call_timeout_s=settings.tool_call_timeout_s,
         guarded=settings.guard_policy is not None,
+        trace_content=settings.trace_content,
     )

@@ -8,6 +8,8 @@ import structlog
 from turnwire_chassis.event_log import Recorded
 from turnwire_chassis.jetstream.inbox import Delivery
 from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
+from turnwire_chassis.telemetry.correlation import correlate
+from turnwire_chassis.telemetry.spans import Span
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ResponseId
@@ -16,6 +18,7 @@ from turnwire_contracts.turn import ClosedTurn, Erased, ImpossibleEventError, Un
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.driving.drive import Drive
 from turnwire_orchestrator.driving.owned_turn import OwnedTurn
+from turnwire_orchestrator.observing import turns
 from turnwire_orchestrator.ports import Ports
 
 log = structlog.get_logger()
@@ -69,7 +72,7 @@ class TurnHandlers:
 
     async def _own(self, delivery: Delivery, response_id: ResponseId) -> None:
         first_owner = self._is_first(delivery)
-        structlog.contextvars.bind_contextvars(response_id=response_id)
+        correlate(response_id=response_id)
         try:
             recorded = await self._recorded(delivery, first_owner=first_owner)
             claim = f"{self._ports.claim}:{delivery.attempt}"
@@ -80,13 +83,14 @@ class TurnHandlers:
             return
         if isinstance(owned.turn, Unborn | Erased):
             return
-        structlog.contextvars.bind_contextvars(request_id=owned.turn.request.cause)
         drive = Drive(self._ports, owned, owned.turn.request, first_owner=first_owner)
         self._drives[response_id] = drive
         if response_id in self._cancels:
             drive.cancel()
         try:
-            await self._drive(drive, owned, delivery.attempt)
+            owner = turns.Owner(delivery.attempt, drive.epoch)
+            with turns.owned(owned.turn.request, owner) as span:
+                await self._drive(drive, owned, owner.attempt, span)
         finally:
             del self._drives[response_id]
 
@@ -101,7 +105,7 @@ class TurnHandlers:
             return [Recorded(delivery.sequence, codec.decode(kind, delivery.body))]
         return await self._ports.log.read(tenant, response_id)
 
-    async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int) -> None:
+    async def _drive(self, drive: Drive, owned: OwnedTurn, attempt: int, span: Span) -> None:
         if isinstance(owned.turn, ClosedTurn):
             await drive.tell_end_again()
             # Its tokens may have been charged already; what it holds can be set free twice.
@@ -111,6 +115,8 @@ class TurnHandlers:
         await drive.run(give_up=failures.too_many_owners(attempt) if last else None)
         if isinstance(owned.turn, ClosedTurn):
             _log_closed(owned.turn, attempt)
+            content = self._ports.policy.trace_content
+            turns.closed(span, owned.turn, drive.channel.sent, content=content)
             await self._tell_meter(owned.turn, tokens=_tokens(owned.turn))
             if owned.turn.closed.withheld or not owned.turn.closed.stored:
                 self._forget_later(owned.turn.request)

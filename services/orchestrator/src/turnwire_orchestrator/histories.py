@@ -1,11 +1,13 @@
 """Histories: recent ones from memory, all others from the store."""
 
 from collections import OrderedDict
+from time import perf_counter
 
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
 from turnwire_chassis.keeping.retention import KEEPS_ALL, Retention
+from turnwire_chassis.telemetry.metrics import HISTORIES
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import (
@@ -46,11 +48,14 @@ class StoreHistories:
     async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
         """See `Histories.past`."""
         self._forget_what_changed_unheard()
+        began, source = perf_counter(), "memory"
         past = self._recent.get((tenant, response_id))
         if past is None or self._retention.is_over(past.oldest):
+            source = "store"
             past = await self._from_store(tenant, response_id, reader)
         else:
             self._recent.move_to_end((tenant, response_id))
+        HISTORIES(source).observe(perf_counter() - began)
         if reader not in (None, past.owner):
             raise TurnFailedError(previous_not_found(response_id))
         return past

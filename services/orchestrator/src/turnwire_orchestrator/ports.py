@@ -61,6 +61,11 @@ class StreamReader(Protocol):
         ...
 
 
+def _unheard(events: int) -> None:
+    """Take no notice."""
+    del events
+
+
 class Answering(Struct, frozen=True):
     """A backend in the middle of its answer."""
 
@@ -68,6 +73,8 @@ class Answering(Struct, frozen=True):
     """For each read from the connection, the data of the events that it completed."""
     reader: Callable[[Assembler], StreamReader]
     """Makes what understands them, and tells an assembler."""
+    heard: Callable[[int], None] = _unheard
+    """Is told of each read, how many events it completed."""
 
 
 class Backend(Protocol):
@@ -150,6 +157,8 @@ class Policy(Struct, frozen=True):
     """Whether every turn is judged, also those whose gateway does not ask for it."""
     call_timeout_s: float = 60.0
     """Seconds that a call may be silent."""
+    trace_content: bool = False
+    """Whether spans say what was said."""
 
 
 class Ports(Struct, frozen=True):

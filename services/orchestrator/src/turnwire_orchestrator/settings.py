@@ -98,6 +98,12 @@ class OrchestratorSettings(RetentionSettings):
         default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
     )
 
+    trace_content: bool = Field(
+        default=False,
+        description="Whether traces say what users and models said (`gen_ai.input.messages`, "
+        "`gen_ai.output.messages`). Whoever reads traces then reads conversations.",
+    )
+
     @cached_property
     def servers(self) -> tuple[Server, ...]:
         """The backends, read once. Raises SettingsError."""

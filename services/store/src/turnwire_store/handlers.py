@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.telemetry.correlation import asked
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
@@ -53,8 +54,8 @@ class Handlers:
 
     async def response(self, body: bytes) -> bytes:
         """Answer `STORE_RESPONSE`; raises `LogUnavailableError`."""
-        asked = STORE_RESPONSE.asked(body)
-        match await self.recall.turn(asked.tenant, asked.response_id):
+        wanted = asked(STORE_RESPONSE, body)
+        match await self.recall.turn(wanted.tenant, wanted.response_id):
             case StoredTurn() as turn if turn.turn:
                 return answers.found(turn)
             case Running() as running:
@@ -64,8 +65,8 @@ class Handlers:
 
     async def history(self, body: bytes) -> bytes:
         """Answer `STORE_HISTORY`; raises `LogUnavailableError`."""
-        asked = STORE_HISTORY.asked(body)
-        page = await read_history(self.recall, asked.tenant, asked.response_id)
+        wanted = asked(STORE_HISTORY, body)
+        page = await read_history(self.recall, wanted.tenant, wanted.response_id)
         if page is None:
             return STORE_HISTORY.answer(Missing())
         if isinstance(page, Running):
@@ -74,9 +75,9 @@ class Handlers:
 
     async def conversation(self, body: bytes) -> bytes:
         """Answer `STORE_CONVERSATION`; raises `LogUnavailableError`."""
-        asked = STORE_CONVERSATION.asked(body)
+        wanted = asked(STORE_CONVERSATION, body)
         found = await find_conversation(
-            self.event_log, self.generations, asked.tenant, asked.conversation_id
+            self.event_log, self.generations, wanted.tenant, wanted.conversation_id
         )
         if found is None:
             return STORE_CONVERSATION.answer(Missing())
@@ -84,31 +85,31 @@ class Handlers:
 
     async def conversations(self, body: bytes) -> bytes:
         """Answer `STORE_CONVERSATIONS`."""
-        asked = STORE_CONVERSATIONS.asked(body)
+        wanted = asked(STORE_CONVERSATIONS, body)
         try:
             reach = await self.currency.caught_up()
             views = await self._views()
-            page = await list_conversations(views.conversations, asked, reach.end)
+            page = await list_conversations(views.conversations, wanted, reach.end)
         except ViewsUnavailableError:
             return STORE_CONVERSATIONS.answer(_UNAVAILABLE)
         return STORE_CONVERSATIONS.answer(page)
 
     async def tree(self, body: bytes) -> bytes:
         """Answer `STORE_TREE`; raises `LogUnavailableError`."""
-        asked = STORE_TREE.asked(body)
+        wanted = asked(STORE_TREE, body)
         try:
             reach = await self.currency.caught_up()
-            if asked.everything and not reach.whole:
+            if wanted.everything and not reach.whole:
                 # Whoever wants everything acts on it, and would leave out what is not there yet.
                 return STORE_TREE.answer(_BEHIND)
-            page = await read_tree(self.recall, await self._views(), asked, reach.end)
+            page = await read_tree(self.recall, await self._views(), wanted, reach.end)
         except ViewsUnavailableError:
             return STORE_TREE.answer(_UNAVAILABLE)
         return answers.tree(page)
 
     async def health(self, body: bytes) -> bytes:
         """Answer `STORE_HEALTH`."""
-        STORE_HEALTH.asked(body)
+        asked(STORE_HEALTH, body)
         problem = await self._database_problem(_ASKED_WITHIN_S)
         return STORE_HEALTH.answer(Health(problem is None, problem or "MongoDB answers"))
 
@@ -135,8 +136,8 @@ class ErasureHandlers:
 
     async def erasure(self, body: bytes) -> bytes:
         """Answer `STORE_ERASURE`; raises `LogUnavailableError`."""
-        asked = STORE_ERASURE.asked(body)
+        wanted = asked(STORE_ERASURE, body)
         try:
-            return STORE_ERASURE.answer(await self.erasing.step(asked))
+            return STORE_ERASURE.answer(await self.erasing.step(wanted))
         except ViewsUnavailableError:
             return STORE_ERASURE.answer(_UNAVAILABLE)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
+from turnwire_chassis.telemetry.correlation import asked
+from turnwire_chassis.telemetry.metrics import TOOL_CALLS_OPEN
 from turnwire_contracts import subjects
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import Refusal
@@ -21,6 +23,7 @@ from turnwire_contracts.tools import (
 )
 from turnwire_tool_runner.answers import called, fitting, redacted, refusal, uncalled, without
 from turnwire_tool_runner.calling.gate import Gate
+from turnwire_tool_runner.calling.measuring import CALL, LIST, measured, server_label
 from turnwire_tool_runner.calling.reading import call_of, is_call_id
 from turnwire_tool_runner.calling.watch import Patience, Watch
 from turnwire_tool_runner.tool_servers import (
@@ -63,7 +66,7 @@ class Handlers:
     async def list_tools(self, body: bytes) -> bytes:
         """Answer `tools.list`."""
         try:
-            return await self._list_tools(TOOLS_LIST.asked(body))
+            return await self._list_tools(asked(TOOLS_LIST, body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return TOOLS_LIST.answer(_bad_question(str(error)))
         except Exception:
@@ -73,7 +76,7 @@ class Handlers:
     async def call_tool(self, body: bytes) -> bytes:
         """Answer `tools.call`."""
         try:
-            return await self._call_tool(TOOLS_CALL.asked(body))
+            return await self._call_tool(asked(TOOLS_CALL, body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return TOOLS_CALL.answer(_bad_question(str(error)))
         except Exception:
@@ -105,8 +108,10 @@ class Handlers:
         visit = Visit(question.tenant, target)
         timeout_s = min(question.timeout_s, MAX_LIST_S)
         watch = Watch(Patience(timeout_s, timeout_s))
-        async with self._watched(question, watch, target), self.gate.admitted(visit, timeout_s):
-            listing = await watch.over(lambda: self.ports.servers.list_tools(visit))
+        with measured(LIST, server_label(question, target)) as noted:
+            async with self._watched(question, watch, target), self.gate.admitted(visit, timeout_s):
+                listing = await watch.over(lambda: self.ports.servers.list_tools(visit))
+            noted.answered()
         allowed = target.allowed
         tools = [each for each in listing.tools if allowed is None or each.name in allowed]
         left_out = [name for name in listing.left_out if allowed is None or name in allowed]
@@ -144,8 +149,11 @@ class Handlers:
         visit = Visit(question.tenant, target)
         silence_s = target.timeout_s or question.timeout_s
         watch = Watch(Patience(silence_s, self.call_limit_s))
-        async with self._watched(question, watch, target), self.gate.admitted(visit, silence_s):
-            return await watch.over(lambda: self.ports.servers.call(visit, call, watch))
+        with measured(CALL, server_label(question, target), question.name) as noted:
+            async with self._watched(question, watch, target), self.gate.admitted(visit, silence_s):
+                outcome = await watch.over(lambda: self.ports.servers.call(visit, call, watch))
+            noted.answered(outcome)
+        return outcome
 
     @asynccontextmanager
     async def _watched(
@@ -156,6 +164,7 @@ class Handlers:
         if not call_id:
             yield
             return
+        in_progress = TOOL_CALLS_OPEN()
 
         async def tell(message: str | None) -> None:
             said = None if message is None else without(message, target.secrets)
@@ -163,10 +172,12 @@ class Handlers:
             await self.ports.tell(subjects.tool_progress(call_id), progress)
 
         self._running.setdefault(call_id, set()).add(watch)
+        in_progress.inc()
         try:
             async with watch.beating(tell):
                 yield
         finally:
+            in_progress.dec()
             self._forget(call_id, watch)
 
     def _forget(self, call_id: str, watch: Watch) -> None:

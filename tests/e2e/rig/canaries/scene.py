@@ -13,12 +13,14 @@ import psutil
 from e2e.rig.canaries import sinks
 from e2e.rig.canaries.callers import tell_everything
 from e2e.rig.canaries.questioner import Questioner
-from e2e.rig.canaries.told import OPERATORS, Canary, all_told
+from e2e.rig.canaries.told import COLLECTOR, OPERATORS, Canary, all_told
 from e2e.rig.desk import Desk
 from e2e.rig.remains import somebody_says
 from e2e.rig.stack import Stack
 from scripted_backend import ScriptedBackend, running_backend
+from turnwire_dev.parts.members import MODULES
 from turnwire_testing.llama_guard import LlamaGuardStub, llama_guard
+from turnwire_testing.otlp import collecting
 
 SERVERS = """
 servers:
@@ -43,6 +45,7 @@ policies:
         provider: regex
         settings: {{ patterns: {{ secret: ['zz-[0-9a-f]+'] }} }}
 """
+TRACED = {f"turnwire-{name}" for name in MODULES}
 OPEN_WORD = token_hex(16)
 """No secret: it must be found."""
 
@@ -76,16 +79,28 @@ class Scene:
             judge = await around.enter_async_context(llama_guard())
             backend = await around.enter_async_context(running_backend(port=self._backend_port))
             session = await around.enter_async_context(aiohttp.ClientSession())
+            collector = around.enter_context(collecting())
             stack = self._stack(judge)
+            stack.environment |= {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+                "OTEL_EXPORTER_OTLP_HEADERS": f"api-key={COLLECTOR.secret}",
+                "OTEL_TRACES_SAMPLER": "always_on",
+                "OTEL_BSP_SCHEDULE_DELAY": "100",
+            }
             around.callback(stack.pull_the_plug)
             await asyncio.to_thread(stack.start)
             caller = Questioner(session, stack)
             commands = await tell_everything(caller, backend, self._desk, OPEN_WORD)
             await _visit_pages(caller, stack)
             await somebody_says(stack, OPEN_WORD)
+            await collector.until(lambda: {each.service for each in collector.spans} == TRACED)
             return Evidence(
                 all_told(stack),
-                {**caller.answers, **await asyncio.to_thread(_everywhere, stack, commands)},
+                {
+                    **caller.answers,
+                    **await asyncio.to_thread(_everywhere, stack, commands),
+                    "traces": tuple(collector.bodies),
+                },
                 self._heard(judge, backend),
             )
 
@@ -117,6 +132,7 @@ async def _visit_pages(caller: Questioner, stack: Stack) -> None:
         port = psutil.Process(child["pid"]).environ().get("TURNWIRE_HEALTH_PORT")
         if port is not None:
             await caller.visits(f"http://127.0.0.1:{port}/healthz")
+            await caller.visits(f"http://127.0.0.1:{port}/metrics")
 
 
 def _everywhere(stack: Stack, commands: Iterable[tuple[str, ...]]) -> sinks.Sinks:

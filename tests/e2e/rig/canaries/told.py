@@ -7,6 +7,7 @@ from typing import Final
 
 from e2e.rig.stack import Stack
 from turnwire_chassis.broker_access.rights import User
+from turnwire_dev.parts.members import MODULES
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,16 @@ _RUNNERS: Final[Mapping[str, tuple[str, ...]]] = {
 
 CALLERS_KEY: Final = "API key of the caller"
 
-NAMES: Final = (*CALLERS, *(name for name, _ in OPERATORS.values()), *_RUNNERS, CALLERS_KEY)
+COLLECTORS_KEY: Final = "key of the collector of traces"
+COLLECTOR: Final = Canary(token_hex(16), frozenset(f"environ of {each}" for each in MODULES))
+
+NAMES: Final = (
+    *CALLERS,
+    *(name for name, _ in OPERATORS.values()),
+    *_RUNNERS,
+    CALLERS_KEY,
+    COLLECTORS_KEY,
+)
 
 
 def all_told(stack: Stack) -> Mapping[str, Canary]:
@@ -77,6 +87,7 @@ def all_told(stack: Stack) -> Mapping[str, Canary]:
         **dict(OPERATORS.values()),
         **{file: _made(stack, file, services) for file, services in _RUNNERS.items()},
         CALLERS_KEY: Canary(stack.key),
+        COLLECTORS_KEY: COLLECTOR,
     }
 
 

@@ -16,13 +16,17 @@ from turnwire_dev.supervision.reports import (
 
 
 class ChildEntry(BaseModel):
-    """One child. `pid` is null between two lives; `health` is an address to ask, or empty."""
+    """One child. `pid` is null between two lives.
+
+    `health` and `metrics` are addresses to ask, or empty.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     pid: int | None
     port: int
     health: str
+    metrics: str = ""
     log: Path
 
 
@@ -47,7 +51,9 @@ class RunFile:
         """Write it for the first time, with nothing started. Raises OSError."""
         self._path = path
         entries = {
-            spec.name: ChildEntry(pid=None, port=spec.port, health=spec.health, log=spec.log)
+            spec.name: ChildEntry(
+                pid=None, port=spec.port, health=spec.health, metrics=spec.metrics, log=spec.log
+            )
             for spec in children
         }
         self._run = run.model_copy(update={"children": entries})

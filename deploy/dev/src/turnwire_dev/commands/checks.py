@@ -158,7 +158,8 @@ def check_children(run: Run) -> Iterator[Finding]:
         if child.pid is None:
             yield Trouble(name, "is down and about to restart", _see_log(run, name))
         else:
-            yield Fine(name, f"process {child.pid}, port {child.port}")
+            told = f", metrics at {child.metrics}" if child.metrics else ""
+            yield Fine(name, f"process {child.pid}, port {child.port}{told}")
 
 
 def first_address(url: str) -> tuple[str, str, int | None]:

@@ -44,6 +44,7 @@ def service_child(member: Member, folder: DataFolder, environment: Mapping[str, 
         layer=Layer.SERVICE,
         port=member.health_port,
         health=health,
+        metrics=_metrics(environment, member.health_port),
     )
 
 
@@ -75,3 +76,9 @@ def gateway_child(
 
 def _health(member: Member) -> str:
     return f"http://{LOOPBACK}:{member.health_port}/healthz"
+
+
+def _metrics(environment: Mapping[str, str], health_port: int) -> str:
+    """Give the address of a service's metrics, empty where it has none."""
+    off = environment.get("TURNWIRE_METRICS", "").lower() in {"false", "0", "no", "off", "n", "f"}
+    return "" if off else f"http://{LOOPBACK}:{health_port}/metrics"

@@ -4,18 +4,22 @@ from collections.abc import Mapping
 from typing import Final
 
 from turnwire_chassis.settings import PREFIX
-from turnwire_dev.parts.members import GATEWAY, ORCHESTRATOR, STORE, TOOL_RUNNER
+from turnwire_dev.parts.members import GATEWAY, MODULES, ORCHESTRATOR, STORE, TOOL_RUNNER
 
 SEAL_KEY: Final = f"{PREFIX}SEAL_KEY"
 KEY_PEPPER: Final = f"{PREFIX}KEY_PEPPER"
 VIEW_KEY: Final = f"{PREFIX}VIEW_KEY"
 BACKEND_API_KEY: Final = f"{PREFIX}BACKEND_API_KEY"
 
+# What lets one in at a collector of traces.
+_OTLP_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+
 NEEDED_BY: Final[Mapping[str, frozenset[str]]] = {
     SEAL_KEY: frozenset({GATEWAY, TOOL_RUNNER}),
     KEY_PEPPER: frozenset({GATEWAY}),
     VIEW_KEY: frozenset({STORE}),
     BACKEND_API_KEY: frozenset({ORCHESTRATOR}),
+    **dict.fromkeys(_OTLP_HEADERS, frozenset(MODULES)),
 }
 
 

@@ -39,7 +39,10 @@ class Layer(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """What to start and how to see that it works. `health`: an address to ask, or empty."""
+    """What to start and how to see that it works.
+
+    `health` and `metrics`: addresses to ask, or empty.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -49,6 +52,7 @@ class ChildSpec:
     layer: Layer
     port: int
     health: str = ""
+    metrics: str = ""
 
 
 class ChildGaveUpError(Exception):

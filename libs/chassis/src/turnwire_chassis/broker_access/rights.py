@@ -91,6 +91,7 @@ def _declare() -> tuple[str, ...]:
 def _work_on_turns() -> Iterable[str]:
     for consumer, only in _TURN_CONSUMERS:
         yield api.create_consumer(_TURNS, consumer, only)
+        yield api.consumer_info(_TURNS, consumer)
         yield api.next_messages(_TURNS, consumer)
         yield api.acknowledgements(_TURNS, consumer)
 

@@ -18,13 +18,15 @@ from turnwire_chassis.event_log import (
     TooLargeError,
 )
 from turnwire_chassis.jetstream import api
+from turnwire_chassis.telemetry import spans
+from turnwire_chassis.telemetry.metrics import APPENDS
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.conversation_events import (
     AnyConversationEvent,
     ConversationEvent,
     conversation_subject_of,
 )
-from turnwire_contracts.events import AnyEvent, subject_of
+from turnwire_contracts.events import AnyEvent, kind_of, subject_of
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 
 Event = AnyEvent | AnyConversationEvent
@@ -50,6 +52,23 @@ class JetStreamEventLog:
 
     async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
+        loop = asyncio.get_running_loop()
+        began, outcome = loop.time(), "unavailable"
+        try:
+            with spans.appending(_kind(event)):
+                sequence = await self._append(event, expected)
+            outcome = "appended"
+        except FencedError:
+            outcome = "fenced"
+            raise
+        except TooLargeError:
+            outcome = "too_large"
+            raise
+        finally:
+            APPENDS(outcome).observe(loop.time() - began)
+        return sequence
+
+    async def _append(self, event: Event, expected: int | None) -> int:
         body = codec.encode(event)
         subject = _subject(event)
         if len(body) + _ENVELOPE_BYTES > self._client.max_payload:
@@ -112,6 +131,13 @@ def _subject(event: Event) -> str:
     if isinstance(event, ConversationEvent):
         return conversation_subject_of(event)
     return subject_of(event)
+
+
+def _kind(event: Event) -> str:
+    """Name the kind of an event for a trace."""
+    if isinstance(event, ConversationEvent):
+        return "conversation"
+    return kind_of(event)
 
 
 def _fence(event: Event, expected: int) -> dict[str, str]:

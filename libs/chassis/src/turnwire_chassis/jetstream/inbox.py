@@ -19,6 +19,8 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 
 from turnwire_chassis.jetstream import api
+from turnwire_chassis.telemetry import metrics
+from turnwire_contracts import subjects
 
 log = structlog.get_logger()
 
@@ -29,6 +31,7 @@ _LOST_AFTER_S = _PULL_EXPIRES_S + 2.0
 _TICK_S = 0.5
 _EXPIRED = "408"
 _GIVE_BACK_DELAY_S = 1.0
+_LOOK_EVERY_S = 5.0
 
 
 class DisownedError(Exception):
@@ -78,6 +81,7 @@ class Inbox:
         self._work, self._places = work, places
         await self._jetstream.add_consumer(self._stream, self._consumer)
         subscription = await self._client.subscribe(self._reply, cb=self._on_message)
+        watching = asyncio.create_task(self._watch_lag())
         try:
             beats = 0
             while True:
@@ -88,6 +92,7 @@ class Inbox:
                     beats = 0
                     await self._say_in_progress()
         finally:
+            watching.cancel()
             with suppress(NatsError):
                 await subscription.unsubscribe()
             await self._give_up()
@@ -96,6 +101,19 @@ class Inbox:
         """Make sure the broker knows the consumer, and ask it anew: it may have restarted."""
         await self._jetstream.add_consumer(self._stream, self._consumer)
         self._asked = 0
+
+    async def _watch_lag(self) -> None:
+        """Tell how many messages wait for anybody, again and again, until cancelled."""
+        name = self._consumer.durable_name or ""
+        lane = "background" if name == subjects.BACKGROUND_CONSUMER else "foreground"
+        lag, unconfirmed = metrics.INBOX_LAG(lane), metrics.INBOX_UNCONFIRMED(lane)
+        metrics.PLACES(lane).set(self._places)
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            with suppress(NatsError, TimeoutError):
+                info = await self._jetstream.consumer_info(self._stream, name)
+                lag.set(info.num_pending or 0)
+                unconfirmed.set(info.num_ack_pending or 0)
 
     async def _pull(self) -> None:
         now = asyncio.get_running_loop().time()

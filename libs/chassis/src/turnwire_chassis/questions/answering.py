@@ -22,6 +22,8 @@ from turnwire_chassis.broker import connect, trouble
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
+from turnwire_chassis.telemetry import metrics
+from turnwire_chassis.telemetry.correlation import answered
 from turnwire_contracts.queries import Query
 
 log = structlog.get_logger()
@@ -53,7 +55,7 @@ class Answering:
         """Bind a question to what answers it; before `start`."""
 
         async def take(message: Msg) -> None:
-            await self._running.start(lambda: _reply(message, answer))
+            await self._running.start(lambda: _reply(message, query.subject, answer))
 
         subscriber = self._broker.subscriber(
             query.subject, queue=query.queue, decoder=_untouched, no_reply=True
@@ -147,14 +149,21 @@ def _noting(heard: Heard) -> Callable[[Msg], Awaitable[None]]:
     return note
 
 
-async def _reply(message: Msg, answer: Answer) -> None:
+async def _reply(message: Msg, question: str, answer: Answer) -> None:
+    loop = asyncio.get_running_loop()
+    began, outcome = loop.time(), "failed"
     try:
-        answered = await answer(message.data)
+        said = await answer(message.data)
         if message.reply:
-            await message.respond(answered)
-    except Exception:
+            await message.respond(said)
+        outcome = "answered"
+        answered()
+    except Exception as error:
         # Nobody is answered: who asked finds that out by its own timeout, and may ask again.
         log.exception("question not answered", subject=message.subject)
+        answered(error)
+    finally:
+        metrics.QUESTIONS(question, outcome).observe(loop.time() - began)
 
 
 async def _untouched(message: NatsMessage) -> Msg:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.output_log import OutputLog, Watch
+from turnwire_chassis.telemetry import metrics
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import mapping
 from turnwire_contracts.turn import ClosedTurn, Erased, fold
@@ -62,16 +63,20 @@ class Feed:
         self._looks = 0
         self._begun = self._idle = joins_at is not None
         self._ticker: asyncio.TimerHandle | None = None
+        self._joined_at = self._next
+        self._fetched = {"kept": 0, "log": 0}
         self.left = False
         """Whether the reader has gone."""
 
     async def start(self) -> None:
         """Listen; frames are complete from here on."""
+        metrics.STREAMS_OPEN().inc()
         self._watch = await self._output.watch(self.turn, self._heard)
         self._tick_later()
 
     async def stop(self) -> None:
         """Stop listening."""
+        metrics.STREAMS_OPEN().dec()
         if self._ticker is not None:
             self._ticker.cancel()
         if self._watch is not None:
@@ -81,6 +86,12 @@ class Feed:
         """Look at once for what was written before: the turn is not new."""
         self._idle = True
         self._news.set()
+
+    @property
+    def sent(self) -> dict[str, int]:
+        """How many frames were given, by where they came from."""
+        live = max(0, self._next - self._joined_at - self._fetched["kept"])
+        return {"live": live, **self._fetched}
 
     def leave(self) -> None:
         """Wake whoever waits in `read`: the reader has gone."""
@@ -183,6 +194,7 @@ class Feed:
             ]
             if wanted and wanted[0].first <= self._next:
                 # What was heard meanwhile follows; what stands in both is skipped by its number.
+                self._fetched["kept"] += wanted[-1].end - self._next
                 self._queue = deque([*wanted, *self._queue])
                 self._queued_bytes = sum(len(message.body) for message in self._queue)
                 return None
@@ -195,6 +207,7 @@ class Feed:
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
             frames = stream_of(turn)[self._next :]
+            self._fetched["log"] += len(frames)
             return Chunk(b"".join([*frames, DONE]), last=True)
         if isinstance(turn, ClosedTurn | Erased):
             return _broken_off(self._next, "its content was not stored")
@@ -209,6 +222,7 @@ class Feed:
 
 def _broken_off(number: int, reason: str) -> Chunk:
     """End a stream that cannot go on."""
+    metrics.HTTP_ERRORS("stream_interrupted").inc()
     message = f"The stream cannot go on: {reason}. Retrieve the response by its id."
     return _error(number, "stream_interrupted", message)
 

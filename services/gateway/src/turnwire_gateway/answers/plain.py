@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from turnwire_chassis.telemetry import labels, metrics
 from turnwire_gateway.answers.errors import ApiError, invalid, too_large, unknown_coding
 from turnwire_gateway.answers.feed import Answer
 from turnwire_gateway.answers.streaming import send_answer
@@ -41,6 +42,7 @@ class PlainAnswer(Response):
 
 def error_response(error: ApiError) -> Response:
     """Answer with an error envelope."""
+    metrics.HTTP_ERRORS(labels.code(error.failure.code)).inc()
     status = error.failure.http_status
     headers = dict(error.headers)
     if error.accepted and status >= _SERVER_ERROR:

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from turnwire_chassis.telemetry import metrics
 from turnwire_gateway.answers.feed import Answer, Chunk, Feed
 
 _SSE_HEADERS = [
@@ -16,6 +18,37 @@ _SSE_HEADERS = [
 _JSON_HEADERS = [(b"content-type", b"application/json")]
 _ACCEPTED = (b"x-should-retry", b"false")
 _SERVER_ERROR = 500
+
+
+class Pace:
+    """The times of one stream's writes: noted while it runs, told when it ends."""
+
+    def __init__(self, scope: Scope) -> None:
+        """Of the request, its arrival is known if it came by the middleware."""
+        self._method: str = scope.get("method", "")
+        self._arrived: float = scope.get("state", {}).get("arrived") or perf_counter()
+        self._first = self._last = self._longest = 0.0
+        self._writes = 0
+
+    def wrote(self) -> None:
+        """Note a write; called for every frame, so it does next to nothing."""
+        now = perf_counter()
+        if not self._writes:
+            self._first = now
+        elif now - self._last > self._longest:
+            self._longest = now - self._last
+        self._last = now
+        self._writes += 1
+
+    def ended(self) -> None:
+        """Tell it."""
+        if self._writes:
+            metrics.FIRST_FRAME(self._method).observe(self._first - self._arrived)
+        if self._writes > 1:
+            mean = (self._last - self._first) / (self._writes - 1)
+            metrics.FRAME_INTERVAL().observe(mean)
+            metrics.LONGEST_PAUSE().observe(self._longest)
+
 
 Ended = Callable[[bool, bool], Awaitable[None]]
 """Is told at last: whether the stream reached its end, and whether any frame was sent."""
@@ -34,7 +67,7 @@ class FrameStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send (ASGI)."""
-        del scope
+        pace = Pace(scope)
         listening = asyncio.create_task(self._listen(receive))
         ended = begun = False
         try:
@@ -45,12 +78,14 @@ class FrameStream(Response):
                     begun = True
                 ended = part.last
                 await send(_body(part.body, more=not ended))
+                pace.wrote()
                 part = None if ended else await self._feed.read()
             if isinstance(part, Answer):
                 ended = True
                 await send_answer(part, send)
         finally:
             listening.cancel()
+            pace.ended()
             await self._ended(ended, begun)
 
     async def _listen(self, receive: Receive) -> None:

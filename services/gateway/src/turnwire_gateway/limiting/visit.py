@@ -5,6 +5,7 @@ from typing import NoReturn
 from msgspec.structs import replace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from turnwire_chassis.telemetry.metrics import LIMIT_REFUSALS
 from turnwire_contracts.events import Requested
 from turnwire_gateway.identity import Caller
 from turnwire_gateway.limiting.counting.ledger import Refused, Standing, Want
@@ -118,6 +119,7 @@ class Visit:
         ]
 
     def _refuse(self, refused: Refused) -> NoReturn:
+        LIMIT_REFUSALS(refused.kind).inc()
         self._stands(refused.standing)
         raise too_many(refused, self._tenant)
 

@@ -18,6 +18,7 @@ from turnwire_gateway.socket.messages import (
 )
 from turnwire_gateway.socket.ports import SocketPorts
 from turnwire_gateway.socket.warm_up import frames_of, warm_up
+from turnwire_gateway.telemetry import create_span
 
 _ENDED_WELL = {b"response.completed", b"response.incomplete"}
 _ENDED_BADLY = {b"response.failed", b"error"}
@@ -55,6 +56,10 @@ class Creator:
 
     async def run(self, create: Create, request_id: str) -> None:
         """Run one create to its end, or to its error; raises `GoneError`."""
+        with create_span():
+            await self._run(create, request_id)
+
+    async def _run(self, create: Create, request_id: str) -> None:
         visit = self._ports.visit(self._caller)
         try:
             request = self._read(create, request_id)

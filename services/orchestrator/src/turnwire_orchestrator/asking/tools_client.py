@@ -10,6 +10,8 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from turnwire_chassis.broker import PATIENCE_S
+from turnwire_chassis.telemetry import spans
+from turnwire_chassis.telemetry.correlation import correlated
 from turnwire_contracts import subjects
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import Query, Refusal
@@ -102,7 +104,12 @@ class ToolRunners:
         sign: Sign,
     ) -> AnswerT | Refusal | None:
         """Ask until somebody is there; whoever is gets the question once."""
-        body = query.ask(question)
+        with spans.asking(query.subject):
+            return await self._ask_each(query, query.ask(correlated(question)), patience_s, sign)
+
+    async def _ask_each(
+        self, query: Query[QuestionT, AnswerT], body: bytes, patience_s: float, sign: Sign
+    ) -> AnswerT | Refusal | None:
         until = asyncio.get_running_loop().time() + patience_s
         while True:
             try:

@@ -61,8 +61,8 @@ class Drive:
         self, ports: Ports, owned: OwnedTurn, request: Requested, *, first_owner: bool
     ) -> None:
         """`first_owner`: nobody can have worked on this turn before."""
-        epoch = 1 if first_owner else owned.claims + 2
-        self.channel = Channel(ports.output, request, epoch)
+        self.epoch = 1 if first_owner else owned.claims + 2
+        self.channel = Channel(ports.output, request, self.epoch)
         self._ports = ports
         self._owned = owned
         self._request = request

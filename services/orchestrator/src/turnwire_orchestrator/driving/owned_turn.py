@@ -11,6 +11,7 @@ from turnwire_chassis.event_log import (
     TooLargeError,
 )
 from turnwire_chassis.jetstream.inbox import DisownedError
+from turnwire_chassis.telemetry import metrics
 from turnwire_contracts.events import AnyEvent, Closed, TakenOver
 from turnwire_contracts.turn import ClosedTurn, Turn, evolve, fold
 from turnwire_orchestrator import failures
@@ -57,6 +58,8 @@ class OwnedTurn:
         self.events = [*self.events, Recorded(sequence, kept)]
         self._last = sequence
         self.turn = evolve(self.turn, event)
+        if isinstance(event, TakenOver):
+            metrics.TAKEOVERS().inc()
 
     async def _append_for_sure(self, event: AnyEvent) -> int:
         """Append, and try again while the log does not answer: what the model said is at stake.
@@ -71,6 +74,7 @@ class OwnedTurn:
                 wait = next(waits, None)
                 if wait is None:
                     raise
+                metrics.APPEND_RETRIES().inc()
                 log.warning("append not confirmed, tried again", response_id=event.response_id)
                 await asyncio.sleep(wait)
 

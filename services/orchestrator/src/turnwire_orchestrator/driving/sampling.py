@@ -94,6 +94,7 @@ class Sampler:
             self._reader = reader = answering.reader(told)
             await self._channel.open(self._instructions)
             async for events in answering.reads:
+                answering.heard(len(events))
                 for data in events:
                     reader.take(data)
                 if self._held is not None:

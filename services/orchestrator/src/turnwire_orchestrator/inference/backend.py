@@ -55,6 +55,7 @@ class HttpBackend:
         """Know nothing yet but what the operator says."""
         self.served = served(server.models, ())
         """Its models, when it was last seen."""
+        self.name = server.name
         self.dialect = Dialect.PLAIN
         self.api = server.api
         self.why = "" if server.api is None else _SET

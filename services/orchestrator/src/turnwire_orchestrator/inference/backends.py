@@ -7,10 +7,12 @@ from typing import TypeVar
 
 import orjson
 
+from turnwire_chassis.telemetry import labels
 from turnwire_contracts.queries import InputTokens
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.routing import Served, choose, merged
+from turnwire_orchestrator.observing.inference import Inference
 from turnwire_orchestrator.ports import Answering, TurnFailedError
 from turnwire_orchestrator.prompting.prompt import Prompt
 
@@ -49,8 +51,10 @@ class Backends:
     async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
         """See `Backend.sample`."""
         backend = await self._backend_for(prompt.request.model)
-        async with backend.sample(prompt) as answering:
-            yield answering
+        model = labels.listed(prompt.request.model, backend.served.names)
+        with Inference(prompt.request, model, backend.name) as inference:
+            async with backend.sample(prompt) as answering:
+                yield inference.measured(answering)
 
     async def input_tokens(self, prompt: Prompt) -> InputTokens:
         """Count what the model would read. Raises `TurnFailedError`."""

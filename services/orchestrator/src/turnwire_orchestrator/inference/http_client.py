@@ -12,6 +12,7 @@ from functools import partial
 import aiohttp
 from msgspec import Struct
 
+from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.inference.ending import refusal
@@ -99,7 +100,8 @@ class HttpClient:
             return response.status, await self._whole(response)
 
     async def _post(self, url: str, body: bytes) -> aiohttp.ClientResponse:
-        return await self._asked(partial(self._session.post, url, data=body, headers=_HEADERS))
+        headers = {**_HEADERS, **outgoing()}
+        return await self._asked(partial(self._session.post, url, data=body, headers=headers))
 
     async def _asked(
         self, ask: Callable[[], Awaitable[aiohttp.ClientResponse]]

@@ -9,6 +9,8 @@ from typing import TypeVar
 import structlog
 
 from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.telemetry import names, spans, trace_context
+from turnwire_chassis.telemetry.metrics import DEAD_LETTERS
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ImpossibleEventError
@@ -102,7 +104,8 @@ class Batches:
         if strangers := self._projection.strangers(ended):
             placement.learn(await self._views.standings(strangers))
         written = self._projection.views(ended)
-        await self._views.write(written)
+        with _span(ended):
+            await self._views.write(written)
         for view in written:
             self._ports.recent.put(stored(view))
         placement.trim()
@@ -173,7 +176,18 @@ class Batches:
             reason=letter.reason,
             about=letter.about,
         )
+        DEAD_LETTERS().inc()
         await self._ports.feeds.bury(letter)
+
+
+def _span(ended: Sequence[Ended]) -> spans.Span:
+    """Begin a span of many turns: it belongs to no trace of theirs, and links those."""
+    if spans.TRACING.exporter is None:
+        return spans.NOTHING
+    told = (trace_context.parse(one.turn.request.traceparent) for one in ended)
+    span = spans.linked(names.PROJECT, "CONSUMER", [where for where in told if where is not None])
+    span.set(names.EVENTS, len(ended))
+    return span
 
 
 async def _side_by_side(

@@ -7,10 +7,12 @@ before is recognised, so doing it twice is the same as doing it once.
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from time import perf_counter
 
 import structlog
 
 from turnwire_chassis.event_log import LogUnavailableError
+from turnwire_chassis.telemetry import metrics
 from turnwire_store.feeding.feed import FeedLostError
 from turnwire_store.projecting.batches import Batches, ProjectorPorts
 from turnwire_store.views import ViewsUnavailableError
@@ -35,6 +37,8 @@ class Projector:
                 await self._ports.generations.reach(_REACH_S)
                 await self._run_generation(await self._ports.generations.serving())
             except (FeedLostError, LogUnavailableError, ViewsUnavailableError) as error:
+                metrics.PROJECTING().set(0)
+                metrics.PROJECTION_FAULTS().inc()
                 log.warning("projection interrupted", reason=str(error), kind=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
 
@@ -50,14 +54,20 @@ class Projector:
             log.info("projection starts", generation=generation, after=checkpoint, left=feed.behind)
             yield feed.behind
             while True:
-                await batches.take(await feed.next_batch())
+                batch = await feed.next_batch()
+                began = perf_counter()
+                await batches.take(batch)
                 # Also when there was nothing to write: who asks for lists waits for it to arrive.
                 await views.advance(batches.position)
+                metrics.PROJECTION_BATCH().observe(perf_counter() - began)
+                metrics.PROJECTED().inc(len(batch))
                 yield feed.behind
 
     async def _run_generation(self, generation: int) -> None:
         async with aclosing(self.follow(generation)) as progress:
-            async for _ in progress:
+            async for behind in progress:
+                metrics.PROJECTION_LAG().set(behind)
+                metrics.PROJECTING().set(1)
                 if await self._ports.generations.serving() != generation:
                     log.info("another generation serves")
                     return

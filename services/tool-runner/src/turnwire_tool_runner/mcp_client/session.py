@@ -6,7 +6,7 @@ owner is never the task of a caller; callers send their messages through it from
 
 import asyncio
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import mcp_types as types
@@ -16,6 +16,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter
 
+from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_tool_runner.mcp_client.cleaning import clean, offered
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
 from turnwire_tool_runner.mcp_client.faults import fault
@@ -175,7 +176,11 @@ class Session:
         state: str | None = None
         for _ in range(_MAX_ROUNDS):
             params = types.CallToolRequestParams(
-                name=call.name, arguments=call.arguments, request_state=state
+                name=call.name,
+                arguments=call.arguments,
+                request_state=state,
+                # MCP (SEP-414): where in a trace the call belongs.
+                _meta=cast("types.RequestParamsMeta | None", outgoing() or None),
             )
             # `call_tool` would check the result by the server's own schema: a pattern in there can
             # take for ever, and a result that is there would be lost.

@@ -13,6 +13,7 @@ import httpx2
 import msgspec
 from msgspec import Struct
 
+from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
 
 # The SDK sends nothing else while it waits for the answer to a message that is no request.
@@ -63,6 +64,7 @@ class Wire(httpx2.AsyncBaseTransport):
     ) -> httpx2.Response:
         exchange.status, exchange.speaks_json, exchange.failure = 0, False, None
         exchange.had_session = "mcp-session-id" in request.headers
+        request.headers.update(outgoing())
         if method == "tools/call":
 
             async def watch(event: str, _: object) -> None:

@@ -1,0 +1,1 @@
+"""What metrics and traces cost: two stacks under the same loads, in turn."""

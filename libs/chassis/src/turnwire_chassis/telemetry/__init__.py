@@ -1,0 +1,1 @@
+"""What a service tells of itself: metrics, traces, and the ids that its log lines carry."""

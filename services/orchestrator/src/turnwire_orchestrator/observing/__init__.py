@@ -1,0 +1,1 @@
+"""What is measured of turns and of the backends that serve them."""
