@@ -11,7 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.nkey import NoSeedError, public_key
-from turnwire_chassis.secrecy.redaction import harmless
+from turnwire_chassis.broker_access.server_urls import ServerUrlsText
+from turnwire_chassis.secrecy.redaction import REDACTED, harmless
 from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
 from turnwire_chassis.yaml_place import PlaceError
 
@@ -83,9 +84,10 @@ class BrokerSettings(BaseSettings):
 class ServiceSettings(BrokerSettings):
     """What every service can be told."""
 
-    nats_url: str = Field(
+    nats_url: ServerUrlsText = Field(
         default="nats://127.0.0.1:4222",
-        description="The broker. With `turnwire up`: set it to use that one, and none is started.",
+        description="The broker: the URL of a server, or several of a cluster with commas between "
+        "them. With `turnwire up`: set it to use that one, and none is started.",
     )
     log_level: str = Field(
         default="info",
@@ -176,4 +178,12 @@ def _unreadable(setting: str, path: Path, reason: str) -> SettingsError:
 
 def _problem(detail: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
-    return f"{name}: {detail['msg']} (it is {harmless(name, repr(detail['input']))})"
+    said = detail["msg"].removeprefix("Value error, ")
+    return f"{name}: {said} (it is {harmless(name, _without_credentials(detail['input']))})"
+
+
+def _without_credentials(value: object) -> str:
+    """A value for people, without what a URL says before its last `@`."""
+    shown = repr(value)
+    _, separator, rest = shown.rpartition("@")
+    return f"'{REDACTED}@{rest}" if separator else shown

@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from turnwire_chassis.settings import SettingsError, load
+from turnwire_chassis.settings import load
 from turnwire_dev import runner
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
@@ -13,10 +13,5 @@ from turnwire_dev.settings import RunnerSettings
 
 def up() -> None:
     """Run all of Turnwire here until ^C; settings are TURNWIRE_ environment variables."""
-    screen = Screen()
-    try:
-        settings = load(RunnerSettings)
-    except SettingsError as error:
-        screen.problem(str(error))
-        raise typer.Exit(1) from error
-    raise typer.Exit(asyncio.run(runner.run(settings, screen, os.environ)))
+    settings = load(RunnerSettings)
+    raise typer.Exit(asyncio.run(runner.run(settings, Screen(), os.environ)))
