@@ -6,14 +6,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.nkey import NoSeedError, public_key
 from turnwire_chassis.broker_access.server_urls import ServerUrlsText
 from turnwire_chassis.secrecy.redaction import REDACTED, harmless
-from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
+from turnwire_chassis.setting_names import (
+    CLIENT_NAMES,
+    SETTING_NAMES,
+    TEST_PREFIX,
+    is_service_link,
+)
 from turnwire_chassis.yaml_place import PlaceError
 
 PREFIX = "TURNWIRE_"
@@ -67,6 +79,15 @@ class BrokerSettings(BaseSettings):
         description="A file with the certificates that a broker with `tls://` is checked by, "
         "instead of the system's.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_service_links(cls, values: Mapping[str, object]) -> Mapping[str, object]:
+        return {
+            name: value
+            for name, value in values.items()
+            if not (isinstance(value, str) and is_service_link(PREFIX + name, value))
+        }
 
     @field_validator("nats_credentials")
     @classmethod
@@ -144,10 +165,10 @@ def refuse_misspelt(environ: Mapping[str, str]) -> None:
 
     A name that resembles none is left alone: it may belong to somebody's own scripts.
     """
-    for name in environ:
+    for name, value in environ.items():
         if not name.startswith((PREFIX, PREFIX.removesuffix("_"))) or name in SETTING_NAMES:
             continue
-        if name in CLIENT_NAMES or name.startswith(TEST_PREFIX):
+        if name in CLIENT_NAMES or name.startswith(TEST_PREFIX) or is_service_link(name, value):
             continue
         near = difflib.get_close_matches(name, sorted(SETTING_NAMES), n=1, cutoff=_SIMILAR)
         if near:
