@@ -1,21 +1,27 @@
-"""A broker that a test may kill and start again on the same data and port."""
+"""Brokers that a test may kill and start again on the same data and ports: one, or a cluster."""
 
 import asyncio
 from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Sequence
 from pathlib import Path
 
 from turnwire_dev.claims.ports import LOOPBACK, choose
 from turnwire_dev.parts.installed import nats_server
 from turnwire_testing.waiting import eventually
 
+_MEMBERS = 3
+
 
 class KillableBroker:
     """One nats-server process at a time."""
 
-    def __init__(self, data_dir: Path) -> None:
-        """Take a port; nothing runs yet."""
+    def __init__(
+        self, data_dir: Path, port: int | None = None, arguments: Sequence[str] = ()
+    ) -> None:
+        """Take `port`, or a free one; nothing runs yet. `arguments`: more for the program."""
         self._data_dir = data_dir
-        self._port = choose(("nats",), data_dir, taken=0)["nats"]
+        self._port = port or choose(("nats",), data_dir, taken=0)["nats"]
+        self._arguments = arguments
         self._process: Process | None = None
         self.url = f"nats://{LOOPBACK}:{self._port}"
 
@@ -23,7 +29,7 @@ class KillableBroker:
         """Start it; returns when it listens."""
         address = ("-a", LOOPBACK, "-p", str(self._port))
         self._process = await asyncio.create_subprocess_exec(
-            *(str(nats_server()), *address, "-js", "-sd", str(self._data_dir)),
+            *(str(nats_server()), *address, "-js", "-sd", str(self._data_dir), *self._arguments),
             stdout=DEVNULL,
             stderr=DEVNULL,
         )
@@ -43,3 +49,34 @@ class KillableBroker:
         writer.close()
         await writer.wait_closed()
         return True
+
+
+class BrokerCluster:
+    """Three nats-servers that are one broker."""
+
+    def __init__(self, data_dir: Path, arguments: Sequence[str] = ()) -> None:
+        """Take the ports; nothing runs yet. `arguments`: more for each program."""
+        names = [f"nats-{number}" for number in range(_MEMBERS)]
+        ports = choose([*names, *(f"{name}-route" for name in names)], data_dir, taken=0)
+        routes = [f"nats://{LOOPBACK}:{ports[f'{name}-route']}" for name in names]
+        self.members = {
+            name: KillableBroker(
+                data_dir / name,
+                ports[name],
+                (
+                    *("-n", name, "-cluster_name", "test", "-cluster", route),
+                    *("-routes", ",".join(routes), *arguments),
+                ),
+            )
+            for name, route in zip(names, routes, strict=True)
+        }
+        """By the names that the servers know themselves by."""
+        self.url = ",".join(member.url for member in self.members.values())
+
+    async def start(self) -> None:
+        """Start all; returns when each listens, which is before they have found each other."""
+        await asyncio.gather(*(member.start() for member in self.members.values()))
+
+    async def kill(self) -> None:
+        """End all without a warning."""
+        await asyncio.gather(*(member.kill() for member in self.members.values()))

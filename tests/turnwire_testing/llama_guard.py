@@ -70,8 +70,8 @@ class LlamaGuardStub:
 
 
 @asynccontextmanager
-async def llama_guard() -> AsyncGenerator[LlamaGuardStub]:
-    """Run one on a free port."""
+async def llama_guard(port: int = 0) -> AsyncGenerator[LlamaGuardStub]:
+    """Run one on a port, 0: on a free one."""
     stub = LlamaGuardStub()
     stub.may_answer.set()
     app = web.Application()
@@ -79,7 +79,7 @@ async def llama_guard() -> AsyncGenerator[LlamaGuardStub]:
     app.router.add_get("/v1/models", stub.models)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     _, port, *_ = runner.addresses[0]
     stub.url = f"http://127.0.0.1:{port}/v1"

@@ -35,6 +35,21 @@ async def test_what_does_not_answer_is_named_without_its_password(doctor: Doctor
     assert "secret" not in text
 
 
+async def test_each_server_of_a_broker_is_looked_up(doctor: Doctor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        port = there.getsockname()[1]
+
+        code, text = await doctor(
+            TURNWIRE_NATS_URL=f"nats://me:secret@127.0.0.1:{port}, 127.0.0.1:9,nats://[::1]:9"
+        )
+
+    assert code == 1
+    assert f"broker: nats://127.0.0.1:{port} accepts connections" in text
+    for away in ("127.0.0.1", "[::1]"):
+        assert f"broker: nats://{away}:9 does not answer. Start it, or set" in text
+    assert "secret" not in text
+
+
 async def test_each_backend_that_a_file_names_is_asked(doctor: Doctor, tmp_path: Path) -> None:
     path = tmp_path / "backends.yaml"
     path.write_text("backends:\n  - {name: a, url: http://127.0.0.1:9/v1}\n", encoding="utf-8")
@@ -185,7 +200,7 @@ async def test_a_running_turnwire_is_described(doctor: Doctor, start_up: StartUp
 @pytest.mark.parametrize(
     ("url", "shown", "host", "port"),
     [
-        ("nats://me:pw@broker", "nats://broker", "broker", 4222),
+        ("mongodb://me:pw@store", "mongodb://store", "store", 27017),
         ("mongodb://a:p%40@h1:1,h2:2/db?x=y", "mongodb://h1:1,h2:2", "h1", 1),
         ("mongodb://h1", "mongodb://h1", "h1", 27017),
         (

@@ -161,7 +161,7 @@ async def test_a_second_interrupt_kills_at_once(start_up: StartUp) -> None:
 async def test_a_misspelt_setting_is_refused_with_the_right_name(start_up: StartUp) -> None:
     up = await start_up(TURNWIRE_BACKENDURL="http://127.0.0.1:9/v1")
 
-    assert await up.ends() == 1
+    assert await up.ends() == 2
     assert "Did you mean TURNWIRE_BACKEND_URL?" in up.text
 
 
@@ -186,7 +186,7 @@ async def test_a_file_of_backends_takes_the_place_of_one_backend(
 async def test_a_backend_that_is_no_url_is_refused(start_up: StartUp) -> None:
     up = await start_up(TURNWIRE_BACKEND_URL="localhost:11434")
 
-    assert await up.ends() == 1
+    assert await up.ends() == 2
     assert "TURNWIRE_BACKEND_URL" in up.text
     assert "http://127.0.0.1:11434/v1" in up.text
 

@@ -1,14 +1,18 @@
 """The `turnwire` command: what it can do; each command is a module of its own."""
 
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_dev.commands.doctor import doctor
 from turnwire_dev.commands.up import up
+from turnwire_dev.runner import BAD_SETTINGS
+from turnwire_dev.screen import Screen
 
 
 class Role(Enum):
@@ -134,5 +138,9 @@ def revoke(key_id: Annotated[str, typer.Argument(help="key_…, as the list has 
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; the exit code is 2 for a setting that cannot be, as in the services."""
+    try:
+        app()
+    except SettingsError as error:
+        Screen.of_errors().problem(str(error))
+        sys.exit(BAD_SETTINGS)

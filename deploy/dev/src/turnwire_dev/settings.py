@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from turnwire_chassis.broker_access.server_urls import ServerUrlsText
 from turnwire_chassis.settings import PREFIX, BrokerSettings, read_file
 from turnwire_dev.scale import members
 from turnwire_orchestrator.servers import APIS, Server, read_servers
@@ -91,8 +92,9 @@ class RunnerSettings(BrokerSettings):
     default_instructions: str | None = Field(
         default=None, description="Instructions for turns that bring none; read by the services."
     )
-    nats_url: str | None = Field(
-        default=None, description="A broker to use. Unset: one is started here."
+    nats_url: ServerUrlsText | None = Field(
+        default=None,
+        description="A broker to use, named by one URL or several. Unset: one is started here.",
     )
     encrypt_log: bool = Field(
         default=True,

@@ -15,6 +15,7 @@ from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
+from turnwire_chassis.broker_access.server_urls import parse_server_urls
 from turnwire_chassis.telemetry import metrics, spans
 from turnwire_chassis.telemetry.correlation import correlated
 from turnwire_contracts import subjects
@@ -95,12 +96,12 @@ async def connect(
     access: Access = NO_ACCESS,
     refusals: Refusals | None = None,
 ) -> Client:
-    """Connect as `service`, waiting for the broker as long as it takes.
+    """Connect as `service` to a server that `url` lists, waiting for one as long as it takes.
 
     `reconnected` runs after every reconnection: a broker that lost its memory needs its streams.
-    A broker that does not know us is asked again and again, too, and complained about; `refusals`
-    tells of it meanwhile.
+    A broker that does not know us is asked again, too; `refusals` tells of it meanwhile.
     """
+    servers = parse_server_urls(url)
     client = Connection(refusals or Refusals())
 
     async def on_reconnect() -> None:
@@ -112,7 +113,7 @@ async def connect(
 
     # With endless attempts the first connection waits like every later one.
     await client.connect(
-        url,
+        list(servers.urls),
         name=service,
         inbox_prefix=subjects.inbox(service).encode(),
         max_reconnect_attempts=-1,
@@ -124,6 +125,7 @@ async def connect(
         disconnected_cb=client.on_disconnected,
         reconnected_cb=on_reconnect,
         closed_cb=client.on_closed,
+        **servers.credentials,
         **access.options(),
     )
     client.connected()

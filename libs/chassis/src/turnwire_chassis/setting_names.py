@@ -3,6 +3,9 @@
 `tests/architecture` keeps this list equal to the settings classes.
 """
 
+import re
+from typing import Final
+
 SETTING_NAMES = frozenset(
     {
         "TURNWIRE_ALLOWED_HOSTS",
@@ -81,3 +84,28 @@ CLIENT_NAMES = frozenset({"TURNWIRE_URL", "TURNWIRE_MODEL", "TURNWIRE_TOKEN"})
 
 TEST_PREFIX = "TURNWIRE_TEST_"
 """What the tests are told: servers to use instead of their own."""
+
+_LINK_NAME: Final = re.compile(
+    r"\w+_SERVICE_(HOST|PORT(_\w+)?)"
+    r"|\w+_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?"
+    r"|\w+_ENV_\w+",
+    re.IGNORECASE,
+)
+_LINK_ADDRESS: Final = re.compile(r"\s*(tcp|udp|sctp)://", re.IGNORECASE)
+_LINK_ALIAS: Final = re.compile(r"/[^/\s]+/[^/\s]+")
+
+
+def is_service_link(name: str, value: str) -> bool:
+    """Tell whether a variable describes a service beside us and is no setting, for all its prefix.
+
+    Kubernetes ("Service", "Discovering services"): a Service `turnwire-health` puts
+    `TURNWIRE_HEALTH_PORT=tcp://10.0.0.7:8080` into every pod of its namespace. Docker ("Legacy
+    container links"): `--link` does likewise, and adds `…_NAME=/web/db` and `…_ENV_…`.
+    """
+    if _LINK_NAME.fullmatch(name):
+        return True
+    # These could be settings: what they say decides.
+    upper = name.upper()
+    return (upper.endswith("_PORT") and _LINK_ADDRESS.match(value) is not None) or (
+        upper.endswith("_NAME") and _LINK_ALIAS.fullmatch(value) is not None
+    )

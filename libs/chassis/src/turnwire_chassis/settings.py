@@ -6,13 +6,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.nkey import NoSeedError, public_key
-from turnwire_chassis.secrecy.redaction import harmless
-from turnwire_chassis.setting_names import CLIENT_NAMES, SETTING_NAMES, TEST_PREFIX
+from turnwire_chassis.broker_access.server_urls import ServerUrlsText
+from turnwire_chassis.secrecy.redaction import REDACTED, harmless
+from turnwire_chassis.setting_names import (
+    CLIENT_NAMES,
+    SETTING_NAMES,
+    TEST_PREFIX,
+    is_service_link,
+)
 from turnwire_chassis.yaml_place import PlaceError
 
 PREFIX = "TURNWIRE_"
@@ -67,6 +80,15 @@ class BrokerSettings(BaseSettings):
         "instead of the system's.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_service_links(cls, values: Mapping[str, object]) -> Mapping[str, object]:
+        return {
+            name: value
+            for name, value in values.items()
+            if not (isinstance(value, str) and is_service_link(PREFIX + name, value))
+        }
+
     @field_validator("nats_credentials")
     @classmethod
     def _is_alone(cls, path: Path | None, info: ValidationInfo) -> Path | None:
@@ -83,9 +105,10 @@ class BrokerSettings(BaseSettings):
 class ServiceSettings(BrokerSettings):
     """What every service can be told."""
 
-    nats_url: str = Field(
+    nats_url: ServerUrlsText = Field(
         default="nats://127.0.0.1:4222",
-        description="The broker. With `turnwire up`: set it to use that one, and none is started.",
+        description="The broker: the URL of a server, or several of a cluster with commas between "
+        "them. With `turnwire up`: set it to use that one, and none is started.",
     )
     log_level: str = Field(
         default="info",
@@ -146,10 +169,10 @@ def refuse_misspelt(environ: Mapping[str, str]) -> None:
 
     A name that resembles none is left alone: it may belong to somebody's own scripts.
     """
-    for name in environ:
+    for name, value in environ.items():
         if not name.startswith((PREFIX, PREFIX.removesuffix("_"))) or name in SETTING_NAMES:
             continue
-        if name in CLIENT_NAMES or name.startswith(TEST_PREFIX):
+        if name in CLIENT_NAMES or name.startswith(TEST_PREFIX) or is_service_link(name, value):
             continue
         near = difflib.get_close_matches(name, sorted(SETTING_NAMES), n=1, cutoff=_SIMILAR)
         if near:
@@ -180,4 +203,12 @@ def _unreadable(setting: str, path: Path, reason: str) -> SettingsError:
 
 def _problem(detail: Any) -> str:
     name = PREFIX + "_".join(str(part) for part in detail["loc"]).upper()
-    return f"{name}: {detail['msg']} (it is {harmless(name, repr(detail['input']))})"
+    said = detail["msg"].removeprefix("Value error, ")
+    return f"{name}: {said} (it is {harmless(name, _without_credentials(detail['input']))})"
+
+
+def _without_credentials(value: object) -> str:
+    """A value for people, without what a URL says before its last `@`."""
+    shown = repr(value)
+    _, separator, rest = shown.rpartition("@")
+    return f"'{REDACTED}@{rest}" if separator else shown

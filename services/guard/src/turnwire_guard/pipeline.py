@@ -15,6 +15,10 @@ class ProviderError(Exception):
     """A provider cannot say whether the content may pass."""
 
 
+class NeverAllowedError(ProviderError):
+    """What a provider cannot read speaks against the content: `on_error` does not let it pass."""
+
+
 class HistoryWantedError(Exception):
     """A provider judges conversations, and wants so many turns from before this one."""
 
@@ -98,7 +102,7 @@ async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
             findings = await _findings(stage, question)
         except ProviderError as error:
             failure = StageFailedError(stage, str(error))
-            if stage.on_error == "block":
+            if stage.on_error == "block" or isinstance(error, NeverAllowedError):
                 raise failure from error
             without.append(failure)
             continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from turnwire_chassis.broker_access.server_urls import parse_server_urls
 from turnwire_chassis.settings import SettingsError, read_file
 from turnwire_dev.backend import BackendAnswers, ask_backend
 from turnwire_dev.claims.folder import DataFolder
@@ -24,7 +25,7 @@ from turnwire_orchestrator.servers import Server
 GIB = 1024**3
 # JetStream stops taking events when the disk is full; this is room for some days of use.
 LEAST_FREE = GIB
-DEFAULT_PORTS = {"nats": 4222, "tls": 4222, "mongodb": 27017}
+DEFAULT_PORTS = {"mongodb": 27017}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +103,31 @@ def check_parts(settings: RunnerSettings) -> Iterator[Finding]:
         yield _part("model", "xllamacpp", installed.model_weights, "TURNWIRE_BACKEND_URL")
 
 
-async def check_reachable(name: str, url: str, setting: str) -> Finding:
-    """Does somebody accept connections at the first address of a broker's or database's URL."""
+async def check_broker(url: str) -> Sequence[Finding]:
+    """Does each server of a broker accept connections."""
+    servers = [(each, urlsplit(each)) for each in parse_server_urls(url).urls]
+    return await asyncio.gather(
+        *(
+            _check_reachable(
+                "broker", shown, (server.hostname or "", server.port or 0), "TURNWIRE_NATS_URL"
+            )
+            for shown, server in servers
+        )
+    )
+
+
+async def check_store(url: str) -> Finding:
+    """Does somebody accept connections at the first address of a database's URL."""
     shown, host, port = first_address(url)
     if port is None:
-        return Fine(name, f"{shown} is not looked up here")
-    if await accepts_tcp(host, port, within=3.0)():
+        return Fine("store", f"{shown} is not looked up here")
+    return await _check_reachable("store", shown, (host, port), "TURNWIRE_MONGODB_URL")
+
+
+async def _check_reachable(
+    name: str, shown: str, address: tuple[str, int], setting: str
+) -> Finding:
+    if await accepts_tcp(*address, within=3.0)():
         return Fine(name, f"{shown} accepts connections")
     return Trouble(name, f"{shown} does not answer", f"Start it, or set {setting}.")
 

@@ -64,7 +64,7 @@ async def _outside(settings: RunnerSettings, run: Run | None) -> Sequence[Findin
     if backend or settings.backends is not None:
         named = await checks.check_backends(settings, backend or "")
     questions = [
-        *([checks.check_reachable("broker", nats, "TURNWIRE_NATS_URL")] if nats else []),
-        *([checks.check_reachable("store", mongodb, "TURNWIRE_MONGODB_URL")] if mongodb else []),
+        *([checks.check_store(mongodb)] if mongodb else []),
     ]
-    return [*await asyncio.gather(*questions), *named, await check_keys(settings, nats)]
+    broker = await checks.check_broker(nats) if nats else ()
+    return [*broker, *await asyncio.gather(*questions), *named, await check_keys(settings, nats)]

@@ -174,8 +174,6 @@ def _run(work: Coroutine[None, None, GivenT]) -> GivenT:
         return asyncio.run(work)
     except BadInputError as error:
         raise _bad_input(str(error)) from error
-    except SettingsError as error:
-        raise _bad_input(str(error)) from error
     except (NoBrokerError, LogUnavailableError, AuditUnavailableError, OSError) as error:
         Screen.of_errors().problem(str(error))
         raise typer.Exit(1) from error

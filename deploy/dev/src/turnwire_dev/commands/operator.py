@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from turnwire_chassis.broker import connect
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.broker_access.server_urls import parse_server_urls
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.settings import load
 from turnwire_dev.claims.folder import DataFolder, FolderInUseError
@@ -93,7 +94,7 @@ async def _connected_to(url: str, access: Access) -> AsyncGenerator[Client]:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
             client = await connect(url, User.OPERATOR, access=access)
     except TimeoutError as error:
-        raise NoBrokerError(f"The broker at {url} does not answer.") from error
+        raise NoBrokerError(f"The broker at {parse_server_urls(url)} does not answer.") from error
     try:
         yield client
     finally:

@@ -8,7 +8,6 @@ import typer
 
 from turnwire_chassis.event_log import LogUnavailableError, Recorded, RecordedConversation
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
-from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import (
     ConversationId,
@@ -45,7 +44,6 @@ def replay(wanted: str | None, from_file: Path | None, export: Path | None, tena
             screen.chapter(chapter)
     except (
         NoLogError,
-        SettingsError,
         UnreadableLogError,
         UnreadableEventError,
         ImpossibleEventError,

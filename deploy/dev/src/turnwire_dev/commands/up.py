@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from turnwire_chassis.settings import PREFIX, SettingsError, load
+from turnwire_chassis.settings import PREFIX, load
 from turnwire_dev import runner
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
@@ -24,12 +24,7 @@ def up(
     ] = None,
 ) -> None:
     """Run all of Turnwire here until ^C; settings are TURNWIRE_ environment variables."""
-    screen = Screen()
     if scale:
         os.environ[f"{PREFIX}SCALE"] = ",".join(scale)
-    try:
-        settings = load(RunnerSettings)
-    except SettingsError as error:
-        screen.problem(str(error))
-        raise typer.Exit(1) from error
-    raise typer.Exit(asyncio.run(runner.run(settings, screen, os.environ)))
+    settings = load(RunnerSettings)
+    raise typer.Exit(asyncio.run(runner.run(settings, Screen(), os.environ)))

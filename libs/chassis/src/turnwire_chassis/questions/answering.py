@@ -21,6 +21,7 @@ from nats.errors import Error as NatsError
 from turnwire_chassis.broker import connect, trouble
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
+from turnwire_chassis.broker_access.server_urls import parse_server_urls
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_chassis.telemetry import metrics
 from turnwire_chassis.telemetry.correlation import answered
@@ -127,7 +128,9 @@ class _Broker(NatsBroker):
     """FastStream on our own connection, which waits for the broker and reconnects for ever."""
 
     def __init__(self, url: str, service: str, access: Access) -> None:
-        super().__init__(url, apply_types=False, logger=logging.getLogger(__name__))
+        super().__init__(
+            parse_server_urls(url).urls, apply_types=False, logger=logging.getLogger(__name__)
+        )
         self._url = url
         self._service = service
         self._access = access

@@ -11,7 +11,6 @@ import typer
 
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
-from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.audit.acts import AnyAuditEvent, audit_kind_of
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import TenantId
@@ -33,7 +32,6 @@ def audit(tenant: str | None, since: str | None, *, as_json: bool) -> None:
         asyncio.run(_tell(wanted, since_ms, lambda event: screen.plain(word(event))))
     except (
         NoBrokerError,
-        SettingsError,
         AuditUnavailableError,
         UnreadableEventError,
         ValueError,

@@ -10,7 +10,6 @@ from nats.aio.client import Client
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
-from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.audit.acts import OPERATOR, Actor, ErasureBegun, ErasureFinished
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_contracts.queries import STORE_ERASURE, AskForErasure, ErasureStep
@@ -39,7 +38,6 @@ def erase(tenant: str, user: str | None, *, yes: bool) -> None:
         turns, conversations = asyncio.run(eraser.run())
     except (
         NoBrokerError,
-        SettingsError,
         AuditUnavailableError,
         NobodyAnswersError,
         ErasureError,

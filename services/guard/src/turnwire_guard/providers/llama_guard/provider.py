@@ -8,11 +8,12 @@ import httpx2
 import msgspec
 
 from turnwire_chassis.yaml_place import Place
+from turnwire_contracts.json_repair import repaired_json
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.admission import Admission, FloodedError
 from turnwire_guard.pipeline import Finding, Provider, ProviderError
-from turnwire_guard.providers.llama_guard.answer import findings_in
+from turnwire_guard.providers.llama_guard.answer import findings_in, refusal
 from turnwire_guard.providers.llama_guard.conversation import conversation_of
 from turnwire_guard.providers.llama_guard.options import Options, read_options
 from turnwire_guard.providers.llama_guard.prompt import request_body
@@ -73,11 +74,11 @@ class LlamaGuardProvider(Provider):
         except httpx2.HTTPError as error:
             raise ProviderError(f"the server does not answer: {_named(error)}") from error
         if answer.status_code != HTTPStatus.OK:
-            raise ProviderError(f"the server answers {answer.status_code}")
+            raise refusal(f"the server answers {answer.status_code}", [answer.text])
         try:
-            return msgspec.json.decode(answer.content)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ProviderError("the answer is not JSON") from error
+            return _decoded(answer.content)
+        except ValueError as error:
+            raise refusal("the answer is not JSON", [answer.text]) from error
 
 
 def build(settings: Place) -> Provider:
@@ -98,6 +99,14 @@ def _client(options: Options) -> httpx2.AsyncClient:
         # What a proxy of the environment is meant for is not the model beside us.
         trust_env=False,
     )
+
+
+def _decoded(body: bytes) -> Any:
+    """Raises ValueError."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return msgspec.json.decode(repaired_json(body))
 
 
 def _named(error: Exception) -> str:
