@@ -99,7 +99,15 @@ class ServiceSettings(BrokerSettings):
         default=0,
         ge=0,
         le=65535,
-        description="The port on which a service answers `GET /healthz`; 0: it does not.",
+        description="The port on which a service answers `GET /livez`, `/readyz` and `/healthz`; "
+        "0: it does not.",
+    )
+    drain_s: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that a service takes after SIGTERM to finish what it has begun; 0: it "
+        "hands over at once.",
     )
     stream_replicas: int = Field(
         default=1,
