@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 from broker_page import broker_page
+from chart_page import chart_page
+from chart_schema import chart_schema, chart_settings
 from clients_page import clients_page
 from coverage_page import coverage_page
 from event_page import event_page
@@ -18,7 +20,11 @@ from scaling_page import scaling_page
 from settings_page import settings_page
 
 _FOLDER = Path(__file__).parent
+_CHART = "../deploy/k8s/turnwire"
 _PAGES = {
+    f"{_CHART}/values.schema.json": chart_schema,
+    f"{_CHART}/files/settings.yaml": chart_settings,
+    f"{_CHART}/README.md": chart_page,
     "broker.md": broker_page,
     "clients.md": clients_page,
     "coverage.md": coverage_page,

@@ -41,19 +41,19 @@ Reading = tuple[str, FieldInfo]
 
 def settings_page() -> str:
     """Write the whole page."""
-    readings = _readings()
-    shared = {name for name in ServiceSettings.model_fields if name in readings}
+    found = readings()
+    shared = {name for name in ServiceSettings.model_fields if name in found}
     parts = [
         _HEAD,
         "## Read by every service",
-        _table({name: readings[name] for name in readings if name in shared}),
+        _table({name: found[name] for name in found if name in shared}),
         "## Read by some",
-        _table({name: readings[name] for name in readings if name not in shared}),
+        _table({name: found[name] for name in found if name not in shared}),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _readings() -> dict[str, list[Reading]]:
+def readings() -> dict[str, list[Reading]]:
     """Give, for each setting by name, who reads it and as what."""
     found: dict[str, list[Reading]] = {}
     for package, reader in _READERS.items():

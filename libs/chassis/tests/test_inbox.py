@@ -43,11 +43,19 @@ class Site:
         ack_wait_s: float = ACK_WAIT_S,
     ) -> asyncio.Task[None]:
         """Run an inbox."""
-        config = consumer_of(self.tenant, self.consumer, ack_wait_s)
-        inbox = Inbox(self._client, self._jetstream, config, TURNS_STREAM)
+        inbox = self.inbox(ack_wait_s)
         task = asyncio.create_task(inbox.run(work, places, heartbeat_s))
         self._running.append(task)
         return task
+
+    def inbox(self, ack_wait_s: float = ACK_WAIT_S) -> Inbox:
+        """Give an inbox that does not run."""
+        config = consumer_of(self.tenant, self.consumer, ack_wait_s)
+        return Inbox(self._client, self._jetstream, config, TURNS_STREAM)
+
+    def run(self, inbox: Inbox, work: Work, places: int) -> None:
+        """Run an inbox, until the site is closed."""
+        self._running.append(asyncio.create_task(inbox.run(work, places, HEARTBEAT_S)))
 
     async def request(self, *names: str) -> None:
         """Put requests into the stream."""
@@ -162,6 +170,25 @@ async def test_no_more_is_taken_than_there_are_places(site: Site) -> None:
     await site.stands(waiting=0, owned=0)
     assert sorted(worker.finished) == [*"abcdef"]
     assert worker.most_busy == 2
+
+
+async def test_an_inbox_that_finishes_takes_no_more_and_confirms_what_it_has(site: Site) -> None:
+    worker, inbox = Worker(), site.inbox()
+    site.run(inbox, worker, places=2)
+    await site.request("a")
+    await worker.next()
+    await site.listen_to_acks()
+    finishing = asyncio.create_task(inbox.finish())
+    await site.request("b")
+    # It says that it still works on what it has, and asks for nothing.
+    await site.heard(lambda acks: acks.count((1, b"+WPI")) >= 3)
+    await site.stands(waiting=1, owned=1)
+    assert not finishing.done()
+    worker.finish()
+    async with asyncio.timeout(WITHIN_S):
+        await finishing
+    await site.stands(waiting=1, owned=0)
+    assert worker.finished == ["a"]
 
 
 async def test_two_inboxes_share_the_requests(site: Site) -> None:

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import Connection, connect, trouble
+from turnwire_chassis.broker import Connection, connect, denied
 from turnwire_chassis.broker_access import nkey
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.rights import RIGHTS, User, heard_by
@@ -127,11 +127,11 @@ def test_the_table_grants_nothing_that_is_not_tried() -> None:
 
 async def test_what_was_denied_is_counted_and_health_says_so(guarded: Guarded) -> None:
     client = await guarded.connected_as(User.GUARD)
-    assert trouble(client) is None
+    assert denied(client) is None
     await client.publish("turn.t.resp_1.closed")
     await client.publish("turn.t.resp_1.closed")
     await told_all(client)
-    assert trouble(client) == "the broker refused: publish to turn.t.resp_1.closed (2)"
+    assert denied(client) == "the broker refused: publish to turn.t.resp_1.closed (2)"
     await client.close()
 
 
@@ -184,7 +184,7 @@ async def test_a_gateway_restores_streams_and_changes_none(guarded: Guarded) -> 
     async with asyncio.timeout(WITHIN_S):
         await create_missing(gateway, replicas=1)
 
-    assert gateway.refusals.trouble is None
+    assert gateway.refusals.denied is None
     info = await jetstream.stream_info(subjects.TURNS_STREAM)
     assert info.config.description == "of a later version"
     await declare(orchestrator, replicas=1)

@@ -87,7 +87,7 @@ def test_a_service_with_bad_settings_says_so_and_does_not_start(setting: tuple[s
     program = (
         "from turnwire_chassis.run import run_service\n"
         "from turnwire_chassis.settings import ServiceSettings\n"
-        "run_service('example', ServiceSettings, lambda settings: exit('it started'))\n"
+        "run_service('example', ServiceSettings, lambda settings, lifecycle: exit('it started'))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", program],

@@ -69,18 +69,15 @@ class Example:
 
     PROGRAM = """
 import asyncio
-from turnwire_chassis.health import HealthServer
 from turnwire_chassis.questions.answering import Answering
 from turnwire_chassis.run import run_service
 from turnwire_chassis.settings import ServiceSettings
 
-async def serve(settings):
+async def serve(settings, lifecycle):
     answering = Answering(settings.nats_url, "guard", 1, settings.broker_access)
-    checks = {"broker": answering.reachable}
-    health = HealthServer(settings.health_host, settings.health_port, checks)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(health.run())
-        await answering.start()
+    lifecycle.watch({"broker": answering.reachable})
+    await answering.start()
+    await asyncio.Event().wait()
 
 run_service("example", ServiceSettings, serve)
 """
@@ -191,9 +188,9 @@ def test_credentials_that_are_refused_are_complained_about_every_few_seconds() -
             refusals.note("nats: 'Authorization Violation'")
             clock[0] += 0.25
     assert len(told) == 5
-    assert refusals.trouble == "the broker refuses our credentials"
+    assert refusals.unknown_user == "the broker refuses our credentials"
     refusals.connected()
-    assert refusals.trouble is None
+    assert refusals.unknown_user is None
 
 
 def test_a_denied_subject_is_told_each_time_and_makes_unwell_for_a_while() -> None:
@@ -206,9 +203,9 @@ def test_a_denied_subject_is_told_each_time_and_makes_unwell_for_a_while() -> No
         ("publish", "turn.t.r.closed", "error"),
         ("subscription", "a", "error"),
     ]
-    assert (refusals.trouble or "").startswith("the broker refused: publish to turn.t.r.closed")
+    assert (refusals.denied or "").startswith("the broker refused: publish to turn.t.r.closed")
     clock[0] = UNWELL_FOR_S
-    assert refusals.trouble is None
+    assert refusals.denied is None
 
 
 def test_what_refuses_nothing_is_left_to_others() -> None:

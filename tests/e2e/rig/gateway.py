@@ -5,17 +5,40 @@ import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from e2e.rig.stack import UP_WITHIN, Stack, free_port
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway's process, the base URL of its API, and that of its ops port."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    ops_url: str
 
 
 @contextmanager
 def one_more_gateway(stack: Stack) -> Generator[str]:
     """Run a second gateway; gives its base URL."""
-    port = free_port()
+    with gateway_process(stack) as gateway:
+        yield gateway.url
+
+
+@contextmanager
+def gateway_process(stack: Stack, **settings: str) -> Generator[Gateway]:
+    """Run a gateway beside that of the stack; `settings` as those of a stack."""
+    port, ops_port = free_port(), free_port()
+    told = {f"TURNWIRE_{name.upper()}": value for name, value in settings.items()}
     process = subprocess.Popen(
         stack.python("turnwire_gateway"),
-        env={**stack.service_environment("gateway"), "TURNWIRE_PORT": str(port)},
+        env={
+            **stack.service_environment("gateway"),
+            **told,
+            "TURNWIRE_PORT": str(port),
+            "TURNWIRE_HEALTH_PORT": str(ops_port),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -25,7 +48,7 @@ def one_more_gateway(stack: Stack) -> Generator[str]:
             if time.monotonic() > until:
                 raise AssertionError("the second gateway does not listen")
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/v1"
+        yield Gateway(process, f"http://127.0.0.1:{port}/v1", f"http://127.0.0.1:{ops_port}")
     finally:
         process.kill()
         process.wait()

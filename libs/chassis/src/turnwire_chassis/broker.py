@@ -132,10 +132,15 @@ async def connect(
     return client
 
 
-def trouble(client: Client) -> str | None:
+def unreachable(client: Client) -> str | None:
     """What keeps a connection from being used, for people; `None` when nothing does."""
-    refused = client.refusals.trouble if isinstance(client, Connection) else None
-    return refused or (None if client.is_connected else "not connected to the broker")
+    unknown = client.refusals.unknown_user if isinstance(client, Connection) else None
+    return unknown or (None if client.is_connected else "not connected to the broker")
+
+
+def denied(client: Client) -> str | None:
+    """Which subjects the broker denied a moment ago, for people; `None` when it denied none."""
+    return client.refusals.denied if isinstance(client, Connection) else None
 
 
 async def disconnect(client: Client) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -22,14 +22,16 @@ class TaskServer(uvicorn.Server):
         port: int,
         *,
         largest_message: int | None = None,
-        reuse_port: bool = False,
+        drain_s: float = 0.0,
     ) -> None:
         """Nothing listens before `run`.
 
-        `largest_message`: WebSockets are served, and break at messages of more bytes.
-        `reuse_port`: other processes may listen there, too; the kernel spreads connections.
+        `largest_message`: WebSockets are served, and break at messages of more bytes. `drain_s`:
+        how long `finish` may be waited for.
         """
-        self._reuse_port = reuse_port
+        self._shares_port = False
+        self._at_stop: Callable[[], None] | None = None
+        self._ended = asyncio.Event()
         super().__init__(
             uvicorn.Config(
                 app,  # pyright: ignore[reportArgumentType] -- ASGI3 is what uvicorn takes
@@ -46,7 +48,7 @@ class TaskServer(uvicorn.Server):
                 # Messages are many and small: packing each costs more than it saves.
                 ws_per_message_deflate=False,
                 server_header=False,
-                timeout_graceful_shutdown=_GRACE_S,
+                timeout_graceful_shutdown=round(drain_s) + _GRACE_S,
             )
         )
 
@@ -55,13 +57,29 @@ class TaskServer(uvicorn.Server):
         """Leave the signals of the process alone."""
         yield
 
+    def share_port(self) -> None:
+        """Let other processes listen there, too (SO_REUSEPORT): the kernel spreads connections."""
+        self._shares_port = True
+
+    def at_stop(self, call: Callable[[], None]) -> None:
+        """Run `call` when the server is cancelled: what is open then has two seconds to end."""
+        self._at_stop = call
+
+    async def finish(self) -> None:
+        """Take no more connections, close WebSockets (1012), and wait until all requests end."""
+        self.should_exit = True
+        await self._ended.wait()
+
     async def run_until_cancelled(self) -> None:
         """Serve; when cancelled, let open requests end for two seconds at most."""
-        sockets = [self._shared_socket()] if self._reuse_port else None
+        sockets = [self._shared_socket()] if self._shares_port else None
         serving = asyncio.create_task(self.serve(sockets))
+        serving.add_done_callback(lambda _: self._ended.set())
         try:
             await asyncio.shield(serving)
         finally:
+            if self._at_stop is not None:
+                self._at_stop()
             self.should_exit = True
             with suppress(asyncio.CancelledError):
                 await serving

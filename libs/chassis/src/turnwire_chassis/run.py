@@ -1,15 +1,22 @@
-"""The run loop: settings, logs, the service's tasks; ends on SIGTERM or SIGINT, or with a task."""
+"""The run loop: settings, logs, the ops port, the service; ends on SIGTERM or SIGINT, or with it.
+
+The first signal drains the process (`TURNWIRE_DRAIN_S`), the end of that or a second signal cancels
+the service, which then hands over what it still has.
+"""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
 import uvloop
 
+from turnwire_chassis.lifecycle.health_server import HealthServer
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.logs import start_logging
 from turnwire_chassis.settings import ServiceSettings, SettingsError, load
 from turnwire_chassis.telemetry.process import expose, watch_event_loop
@@ -23,7 +30,9 @@ _BAD_SETTINGS = 2
 
 
 def run_service(
-    name: str, settings_type: type[SettingsT], serve: Callable[[SettingsT], Awaitable[None]]
+    name: str,
+    settings_type: type[SettingsT],
+    serve: Callable[[SettingsT, Lifecycle], Awaitable[None]],
 ) -> None:
     """Run `serve` until it ends or the process is told to stop; `serve` is then cancelled."""
     try:
@@ -35,23 +44,62 @@ def run_service(
     expose(name, on=settings.metrics)
     try:
         with traced(name):
-            uvloop.run(_until_told(name, serve(settings)))
+            uvloop.run(_until_told(name, settings, serve))
     except SettingsError as error:
         # What only turns out to be wrong once the broker has been asked.
         sys.stderr.write(f"turnwire {name}: {error}\n")
         sys.exit(_BAD_SETTINGS)
 
 
-async def _until_told(name: str, serving: Awaitable[None]) -> None:
+async def _until_told(
+    name: str,
+    settings: SettingsT,
+    serve: Callable[[SettingsT, Lifecycle], Awaitable[None]],
+) -> None:
+    lifecycle = Lifecycle()
+    health = HealthServer(settings.health_host, settings.health_port, lifecycle)
+    serving = asyncio.ensure_future(serve(settings, lifecycle))
+    answering = asyncio.create_task(health.run())
+    ending = _End(serving, lifecycle, settings.drain_s)
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(serving)
     for told in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(told, task.cancel)
+        loop.add_signal_handler(told, ending.begin)
     log.info("service starts", pid=os.getpid())
     watching = asyncio.create_task(watch_event_loop())
     try:
-        await task
+        # A port that cannot be had ends the process, too: nobody could see whether it is well.
+        await asyncio.wait({serving, answering}, return_when=asyncio.FIRST_COMPLETED)
+        serving.cancel()
+        await serving
     except asyncio.CancelledError:
         log.info("service stops", name=name)
     finally:
         watching.cancel()
+        answering.cancel()
+        with suppress(asyncio.CancelledError):
+            await answering
+
+
+class _End:
+    """What a signal does: drain first, then cancel; a second signal cancels at once."""
+
+    def __init__(
+        self, serving: "asyncio.Future[None]", lifecycle: Lifecycle, drain_s: float
+    ) -> None:
+        self._serving = serving
+        self._lifecycle = lifecycle
+        self._drain_s = drain_s
+        self._draining: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        if self._drain_s and self._draining is None:
+            log.info("service drains", seconds=self._drain_s)
+            self._draining = asyncio.create_task(self._drain())
+        else:
+            self._serving.cancel()
+
+    async def _drain(self) -> None:
+        try:
+            await self._lifecycle.drain(self._drain_s)
+        finally:
+            self._serving.cancel()

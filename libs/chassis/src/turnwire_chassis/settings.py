@@ -122,11 +122,19 @@ class ServiceSettings(BrokerSettings):
         default=0,
         ge=0,
         le=65535,
-        description="The port on which a service answers `GET /healthz` and `/metrics`; 0: none.",
+        description="The port on which a service answers `GET /livez`, `/readyz`, `/healthz` and "
+        "`/metrics`; 0: none.",
     )
     metrics: bool = Field(
         default=True,
         description="Whether a service counts, and answers `GET /metrics` on its health port.",
+    )
+    drain_s: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that a service takes after SIGTERM to finish what it has begun; 0: it "
+        "hands over at once.",
     )
     stream_replicas: int = Field(
         default=1,

@@ -13,12 +13,12 @@ from nats.errors import Error as NatsError
 
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect, disconnect
-from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.keeping.retention import retention_of
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.turn_ended import TurnEnded
@@ -41,8 +41,8 @@ _SLACK_MS = 60_000
 """Clocks differ, and the last call may be made at the last moment."""
 
 
-async def serve(settings: GatewaySettings) -> None:
-    """Run until cancelled."""
+async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
+    """Run until cancelled; streams that are open then are ended so that they can be resumed."""
     reconnected = asyncio.Event()
 
     async def on_reconnect() -> None:
@@ -54,9 +54,8 @@ async def serve(settings: GatewaySettings) -> None:
     await _answer_for_viewers(client, world.turns)
     await _hear_of_ends(client, world.limiter)
     server = _http_server(settings, world)
-    health = HealthServer(
-        settings.health_host, settings.health_port, {"broker": broker_check(client)}
-    )
+    lifecycle.watch_broker(client)
+    lifecycle.on_drain(server.finish)
 
     async def restore() -> None:
         while True:
@@ -66,11 +65,14 @@ async def serve(settings: GatewaySettings) -> None:
             world.limiter.forget()
             identities.keys.look_anew()
 
-    running = (health.run(), restore(), world.limiter.keep(), identities.keep())
+    running = (restore(), world.limiter.keep(), identities.keep())
     background = [asyncio.create_task(each) for each in running]
     try:
         await server.run_until_cancelled()
     finally:
+        if settings.drain_s:
+            # Whoever does not come back to a stream is still promised that its turn ends.
+            await world.turns.graces_end()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -79,13 +81,17 @@ async def serve(settings: GatewaySettings) -> None:
 
 
 def _http_server(settings: GatewaySettings, world: World) -> TaskServer:
-    return TaskServer(
+    server = TaskServer(
         build(world),
         settings.host,
         settings.port,
         largest_message=world.turns.limits.max_body_bytes,
-        reuse_port=settings.reuse_port,
+        drain_s=settings.drain_s,
     )
+    if settings.reuse_port:
+        server.share_port()
+    server.at_stop(world.turns.hand_over)
+    return server
 
 
 async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:

@@ -17,7 +17,13 @@ from turnwire_contracts.wire.compaction import answer_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_contracts.wire.response import error_envelope
-from turnwire_gateway.answers.errors import ApiError, too_large, unavailable, unfinished
+from turnwire_gateway.answers.errors import (
+    ApiError,
+    gateway_stopping,
+    too_large,
+    unavailable,
+    unfinished,
+)
 from turnwire_gateway.answers.feed import Answer, Feed, Logs
 from turnwire_gateway.telemetry import reader_left
 
@@ -56,6 +62,9 @@ class Turns:
         self._now_ms = now_ms
         self._watched: dict[TurnKey, int] = {}
         self._graces: set[asyncio.Task[None]] = set()
+        self._feeds: set[Feed] = set()
+        self._waiting: dict[asyncio.Future[FrameMessage], TurnKey] = {}
+        self._handing_over = False
 
     @property
     def limits(self) -> Limits:
@@ -81,12 +90,14 @@ class Turns:
                 heard.set_result(message)
 
         watch = await self._logs.output.await_answer(request.turn_key, on_answer)
+        self._waiting[heard] = request.turn_key
         leaving = asyncio.ensure_future(gone)
         self._watch(request.turn_key)
         try:
             known = known or await self._publish(request)
             return await self._wait(request, heard, leaving, known=known)
         finally:
+            del self._waiting[heard]
             self._unwatch(request.turn_key)
             leaving.cancel()
             await watch.stop()
@@ -105,8 +116,7 @@ class Turns:
             raise
         if known:
             feed.look()
-        self._watch(request.turn_key)
-        return feed
+        return self._opened(feed)
 
     async def queue(self, request: Requested) -> bool:
         """Request a background turn; tells whether it was requested before, with the same key."""
@@ -116,8 +126,7 @@ class Turns:
         """Listen to a turn that was requested before, from the frame numbered `start`."""
         feed = Feed(self._logs, turn, start)
         await feed.start()
-        self._watch(turn)
-        return feed
+        return self._opened(feed)
 
     async def end_stream(
         self, feed: Feed, *, ended: bool, begun: bool, background: bool = False
@@ -129,9 +138,31 @@ class Turns:
         """
         await feed.stop()
         reader_left(feed, ended=ended)
+        self._feeds.discard(feed)
         self._unwatch(feed.turn)
         if not ended and not background:
             self._leave(feed.turn, findable=begun)
+
+    def hand_over(self) -> None:
+        """End what is open, as this process ends: turns go on, and can be read elsewhere."""
+        self._handing_over = True
+        for feed in self._feeds:
+            feed.hand_over()
+        for heard, turn in self._waiting.items():
+            if not heard.done():
+                heard.set_exception(gateway_stopping(turn.response_id))
+
+    async def graces_end(self) -> None:
+        """Return when every turn that lost its reader has one elsewhere, or is cancelled."""
+        while self._graces:
+            await asyncio.wait(self._graces)
+
+    def _opened(self, feed: Feed) -> Feed:
+        self._feeds.add(feed)
+        self._watch(feed.turn)
+        if self._handing_over:
+            feed.hand_over()
+        return feed
 
     def _watch(self, turn: TurnKey) -> None:
         self._watched[turn] = self._watched.get(turn, 0) + 1

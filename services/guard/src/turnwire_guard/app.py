@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from turnwire_chassis.health import HealthServer
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts.queries import GUARD_CHECK
 from turnwire_guard.admission import Admission
@@ -21,7 +21,7 @@ _TO_REFUSE = 256
 """Questions beyond those that wait are taken, too: they are refused at once, not left lying."""
 
 
-async def serve(settings: GuardSettings) -> None:
+async def serve(settings: GuardSettings, lifecycle: Lifecycle) -> None:
     """Answer until cancelled."""
     at_once, waiting = settings.guard_max_checks, settings.guard_max_waiting
     policies = PolicyFile(settings.guard_policy, settings.policy)
@@ -34,20 +34,20 @@ async def serve(settings: GuardSettings) -> None:
         settings.guard_timeout_s,
     )
     answering.to(GUARD_CHECK, handlers.check)
-    health = HealthServer(
-        settings.health_host,
-        settings.health_port,
+    lifecycle.watch(
         {"broker": answering.reachable},
-        {"policy": lambda: policies.detail},
+        warnings={"broker_rights": answering.refused},
+        details={"policy": lambda: policies.detail},
     )
+    lifecycle.on_drain(answering.finish)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(health.run())
             await policies.start()
             tasks.create_task(policies.watch())
             await answering.start()
             applications = len(policies.policy.applications)
             log.info("guard answers", applications=applications, policy=policies.policy.version)
+            await asyncio.Event().wait()
     finally:
         await answering.stop()
         await policies.stop()

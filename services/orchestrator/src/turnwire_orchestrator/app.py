@@ -12,7 +12,6 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import connect, disconnect
-from turnwire_chassis.health import HealthServer, broker_check
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
@@ -24,6 +23,7 @@ from turnwire_chassis.jetstream.topology import (
     orchestrator_consumer,
 )
 from turnwire_chassis.keeping.retention import retention_of
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.questions.bounded_tasks import BoundedTasks
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
@@ -44,7 +44,7 @@ log = structlog.get_logger()
 _QUESTIONS_AT_ONCE = 32
 
 
-async def serve(settings: OrchestratorSettings) -> None:
+async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     """Run until cancelled."""
     reconnected = asyncio.Event()
 
@@ -59,7 +59,9 @@ async def serve(settings: OrchestratorSettings) -> None:
     handlers.distrust(await last_sequence(jetstream))
     inbox = Inbox(client, jetstream, orchestrator_consumer(), subjects.TURNS_STREAM)
     background = Inbox(client, jetstream, background_consumer(), subjects.TURNS_STREAM)
-    health = _health(settings, client)
+    lifecycle.watch_broker(client)
+    lifecycle.on_drain(inbox.finish)
+    lifecycle.on_drain(background.finish)
 
     async def restore() -> None:
         while True:
@@ -79,16 +81,10 @@ async def serve(settings: OrchestratorSettings) -> None:
             group.create_task(inbox.run(work, settings.max_turns, HEARTBEAT_S))
             group.create_task(background.run(work, most, HEARTBEAT_S))
             group.create_task(backends.keep_looking())
-            group.create_task(health.run())
             group.create_task(restore())
     finally:
         await backends.close()
         await disconnect(client)
-
-
-def _health(settings: OrchestratorSettings, client: Client) -> HealthServer:
-    checks = {"broker": broker_check(client)}
-    return HealthServer(settings.health_host, settings.health_port, checks)
 
 
 async def _end_of_log(client: Client, settings: OrchestratorSettings) -> int:

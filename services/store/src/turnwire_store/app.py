@@ -10,11 +10,11 @@ from uuid import uuid4
 from nats.aio.client import Client
 
 from turnwire_chassis.broker import connect
-from turnwire_chassis.health import HealthServer
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.keeping.retention import Retention, retention_of
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts import subjects
 from turnwire_contracts.queries import (
@@ -60,7 +60,7 @@ class Connections:
     generations: Generations
 
 
-async def serve(settings: StoreSettings) -> None:
+async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
     """Project and answer until cancelled."""
     async with connected(settings) as to:
         recent = RecentTurns(_RECENT_BYTES)
@@ -73,12 +73,12 @@ async def serve(settings: StoreSettings) -> None:
         expiry = Expiry(JetStreamRequestLog(to.client), purge, retention)
         projector = Projector(ProjectorPorts(to.event_log, to.feeds, to.generations, recent))
         checks = {"broker": answering.reachable, "mongodb": handlers.check_database}
-        health = HealthServer(settings.health_host, settings.health_port, checks)
+        lifecycle.watch(checks, warnings={"broker_rights": answering.refused})
+        lifecycle.on_drain(answering.finish)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(projector.run())
                 tasks.create_task(expiry.run())
-                tasks.create_task(health.run())
                 await answering.start()
         finally:
             await answering.stop()

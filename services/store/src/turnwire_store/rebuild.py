@@ -4,6 +4,7 @@ from contextlib import aclosing
 
 import structlog
 
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_store.app import connected
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import Projector
@@ -16,9 +17,10 @@ log = structlog.get_logger()
 _REACH_S = 10.0
 
 
-async def rebuild(settings: StoreSettings) -> None:
+async def rebuild(settings: StoreSettings, lifecycle: Lifecycle) -> None:
     """Build the next generation; one that was interrupted is continued where it was."""
     async with connected(settings) as to:
+        lifecycle.watch_broker(to.client)
         ports = ProjectorPorts(to.event_log, to.feeds, to.generations, RecentTurns(0))
         await to.generations.reach(_REACH_S)
         await build_next(Projector(ports), to.generations)

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from turnwire_chassis.health import HealthServer
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.questions.answering import Answering
 from turnwire_contracts import subjects
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 _CLOSE_WITHIN_S = 0.2
 
 
-async def serve(settings: ToolRunnerSettings) -> None:
+async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
     """Answer until cancelled."""
     resolver = SystemResolver()
     ways = OutboundWays(settings.outbound, resolver)
@@ -37,12 +37,12 @@ async def serve(settings: ToolRunnerSettings) -> None:
     answering.to(TOOLS_CALL, handlers.call_tool)
     answering.hear(subjects.tool_cancel("*"), handlers.cancel)
     checks = {"broker": answering.reachable}
-    health = HealthServer(settings.health_host, settings.health_port, checks)
+    lifecycle.watch(checks, warnings={"broker_rights": answering.refused})
+    lifecycle.on_drain(answering.finish)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(health.run())
-            await answering.start()
-            log.info("tool-runner answers")
+        await answering.start()
+        log.info("tool-runner answers")
+        await asyncio.Event().wait()
     finally:
         await answering.stop()
         await servers.aclose()

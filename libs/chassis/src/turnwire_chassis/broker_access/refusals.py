@@ -47,14 +47,17 @@ class Refusals:
         self._unknown = False
 
     @property
-    def trouble(self) -> str | None:
-        """What is wrong now, for people; `None` when nothing is."""
-        if self._unknown:
-            return "the broker refuses our credentials"
-        if self._now_s() - self._denied_at < UNWELL_FOR_S:
-            denied = ", ".join(f"{what} ({times})" for what, times in self.counts.most_common(5))
-            return f"the broker refused: {denied}"
-        return None
+    def unknown_user(self) -> str | None:
+        """That the broker does not know who this is, for people; `None` when it does."""
+        return "the broker refuses our credentials" if self._unknown else None
+
+    @property
+    def denied(self) -> str | None:
+        """What was denied within the last minute, for people; `None` when nothing was."""
+        if self._now_s() - self._denied_at >= UNWELL_FOR_S:
+            return None
+        what = ", ".join(f"{what} ({times})" for what, times in self.counts.most_common(5))
+        return f"the broker refused: {what}"
 
     def _deny(self, verb: str, subject: str) -> None:
         self._denied_at = self._now_s()

@@ -14,6 +14,7 @@ import structlog
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
@@ -75,12 +76,14 @@ class Inbox:
         self._places = 0
         self._work: Work = _refuse
         self._reply = client.new_inbox()
+        self._subscription: Subscription | None = None
 
     async def run(self, work: Work, places: int, heartbeat_s: float) -> None:
         """Work until cancelled; then everything that is owned is cancelled and given back."""
         self._work, self._places = work, places
         await self._jetstream.add_consumer(self._stream, self._consumer)
         subscription = await self._client.subscribe(self._reply, cb=self._on_message)
+        self._subscription = subscription
         watching = asyncio.create_task(self._watch_lag())
         try:
             beats = 0
@@ -96,6 +99,17 @@ class Inbox:
             with suppress(NatsError):
                 await subscription.unsubscribe()
             await self._give_up()
+
+    async def finish(self) -> None:
+        """Take no more deliveries, and return when all that are owned are done; `run` goes on.
+
+        What the broker has already sent is still taken: it would lie until its time is over.
+        """
+        self._places = 0
+        if self._subscription is not None:
+            await self._subscription.drain()
+        while self._owned:
+            await asyncio.wait(self._owned.values())
 
     async def redeclare(self) -> None:
         """Make sure the broker knows the consumer, and ask it anew: it may have restarted."""

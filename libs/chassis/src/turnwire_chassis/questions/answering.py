@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
-from turnwire_chassis.broker import connect, trouble
+from turnwire_chassis.broker import connect, denied, unreachable
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.broker_access.server_urls import parse_server_urls
@@ -99,17 +99,26 @@ class Answering:
         return self._broker.connection.max_payload - 1024
 
     async def reachable(self) -> str | None:
-        """Tell what keeps questions from arriving here, as a health check."""
+        """Tell what keeps questions from arriving here, as a readiness check."""
         if not self._subscribed:
-            return self._broker.refusals.trouble or "not subscribed yet"
-        return trouble(self._broker.connection)
+            return self._broker.refusals.unknown_user or "not subscribed yet"
+        return unreachable(self._broker.connection)
+
+    async def refused(self) -> str | None:
+        """Tell what the broker denied a moment ago, as a warning of health."""
+        return denied(self._broker.connection) if self._subscribed else None
+
+    async def finish(self) -> None:
+        """Leave the queue groups, and return when all that was asked is answered."""
+        with suppress(NatsError):
+            await self._leave()
+        await self._running.finish()
 
     async def stop(self) -> None:
         """Leave the queue groups, then finish what was asked; ends within half a second."""
-        with suppress(TimeoutError, NatsError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_WITHIN_S):
-                await self._leave()
-                await self._running.finish()
+                await self.finish()
         self._running.cancel()
         with suppress(TimeoutError, NatsError):
             async with asyncio.timeout(_STOP_WITHIN_S):

@@ -206,6 +206,20 @@ def unfinished(seconds: float) -> ApiError:
     )
 
 
+def gateway_stopping(response_id: str) -> ApiError:
+    """The gateway ends, and the turn goes on without it (HTTP 503)."""
+    return ApiError(
+        Failure(
+            http_status=503,
+            type="server_error",
+            code="gateway_stopping",
+            message="This gateway was stopped. The response goes on: "
+            f"retrieve it as {response_id}.",
+        ),
+        accepted=True,
+    )
+
+
 def internal_error() -> ApiError:
     """A fault of our own; nothing of it is told outside (HTTP 500)."""
     return ApiError(

@@ -14,6 +14,7 @@ from turnwire_contracts.json_values import mapping
 from turnwire_contracts.turn import ClosedTurn, Erased, fold
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, FrameWriter, tail
 from turnwire_contracts.wire.stream import stream_of
+from turnwire_gateway.answers.errors import gateway_stopping
 
 _MOST_QUEUED_BYTES = 1024 * 1024
 _LOOK_AFTER_S = 5.0
@@ -67,6 +68,8 @@ class Feed:
         self._fetched = {"kept": 0, "log": 0}
         self.left = False
         """Whether the reader has gone."""
+        self.handed_over = False
+        """Whether this process ends, so that the rest is to be read elsewhere."""
 
     async def start(self) -> None:
         """Listen; frames are complete from here on."""
@@ -98,9 +101,16 @@ class Feed:
         self.left = True
         self._news.set()
 
+    def hand_over(self) -> None:
+        """Wake whoever waits in `read`: what was not read yet is read elsewhere."""
+        self.handed_over = True
+        self._news.set()
+
     async def read(self) -> Chunk | Answer | None:
-        """Give what comes next, waiting for it; `None` once the reader has gone."""
+        """Give what comes next, waiting for it; `None` once the reader or this process goes."""
         while not self.left:
+            if self.handed_over:
+                return None if self._begun else _stopping(self.turn)
             if self._idle:
                 self._idle = False
                 if not self._queue and (chunk := await self._idle_chunk()):
@@ -218,6 +228,12 @@ class Feed:
                 return _broken_off(self._next, "frames were lost")
             await asyncio.sleep(0.25)
         return None
+
+
+def _stopping(turn: TurnKey) -> Answer:
+    """Answer who has not seen any frame, and so does not know the id."""
+    error = gateway_stopping(turn.response_id)
+    return Answer(error.failure.http_status, orjson.dumps(error.body))
 
 
 def _broken_off(number: int, reason: str) -> Chunk:

@@ -17,6 +17,7 @@ _SSE_HEADERS = [
 ]
 _JSON_HEADERS = [(b"content-type", b"application/json")]
 _ACCEPTED = (b"x-should-retry", b"false")
+_HANDED_OVER = b": this server was stopped; go on with starting_after\n\n"
 _SERVER_ERROR = 500
 
 
@@ -81,8 +82,15 @@ class FrameStream(Response):
                 pace.wrote()
                 part = None if ended else await self._feed.read()
             if isinstance(part, Answer):
-                ended = True
+                ended = not self._feed.handed_over
+                begun = not ended
                 await send_answer(part, send)
+            elif self._feed.handed_over and not ended and not self._feed.left:
+                if not begun:
+                    await send(_start(200, [*_SSE_HEADERS, self._name]))
+                    begun = True
+                # No frame, and no number: who resumes elsewhere goes on with the next one.
+                await send(_body(_HANDED_OVER, more=False))
         finally:
             listening.cancel()
             pace.ended()

@@ -70,6 +70,7 @@ _KNOWN = (
     _code("store_unavailable", "No store answers.", 503),
     _code("orchestrator_unavailable", "No orchestrator answers.", 503),
     _code("event_log_unavailable", "The log did not confirm the request.", 503),
+    _code("gateway_stopping", "The gateway was stopped; the response goes on.", 503),
     _code("audit_log_unavailable", "The act could not be noted, so it was not done.", 503),
     _code("rate_limiter_unavailable", "The broker keeps no count of the limits now.", 503),
     _code("tool_runner_unavailable", "No tool-runner answers.", 503),

@@ -61,6 +61,7 @@ _TURN = (
     "output_too_large",
     "answer_lost",
     "event_log_unavailable",
+    "gateway_stopping",
     "turn_timeout",
 )
 _IDEMPOTENCY = {"$ref": "#/components/parameters/Idempotency-Key"}
