@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
@@ -75,7 +76,7 @@ class Store:
 
     async def tree_after(self, after: ResponseId | None, limit: int, **wishes: Any) -> Tree:
         """Ask for what comes after a turn in the tree."""
-        asked = AskForTree(TENANT, CONVERSATION_ID, limit, after, **wishes)
+        asked = replace(AskForTree(TENANT, CONVERSATION_ID, limit, after), **wishes)
         told = STORE_TREE.answered(await self.handlers.tree(STORE_TREE.ask(asked)))
         assert isinstance(told, Tree)
         return told

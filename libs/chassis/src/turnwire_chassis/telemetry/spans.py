@@ -50,7 +50,7 @@ class Span:
         self.kind: SpanKind = kind
         self.trace_id = trace_id
         # It must be unique, and may be guessed.
-        self.span_id = f"{random.getrandbits(64):016x}"
+        self.span_id = f"{random.getrandbits(64):016x}"  # nosec B311 - no secret
         self.parent_id = parent_id
         self.started = time.time_ns()
         self.ended = 0
