@@ -59,7 +59,7 @@ def _rows(path: str, about: JSON, default: Any) -> Iterator[Row]:
     for name, each in about["properties"].items():
         place = f"{path}.{name}" if path else name
         own = default.get(name) if isinstance(default, dict) else None
-        if "properties" in each and each["properties"]:
+        if each.get("properties"):
             yield (code(place), "", "", each["description"])
             yield from _rows(place, each, own or {})
         else:
