@@ -106,6 +106,7 @@ class Reader:
 
     def _take_broken(self, data: bytes) -> None:
         """Take an event of which a text is not Unicode; half a character is kept for the next."""
+        self._streaming = None
         try:
             said = lenient_json(data)
             event = msgspec.convert(said, _Glance)
