@@ -10,6 +10,7 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
+from turnwire_contracts.wire.items import parts_of
 from turnwire_contracts.wire.stream import frame_writer, stream_of, write_end, write_opening
 from turnwire_orchestrator.guarding.holding import HeldAssembler
 from turnwire_orchestrator.guarding.judging import HeldBack, Violations
@@ -101,6 +102,5 @@ async def _nothing(text: str, shown: str) -> Violations:
 
 
 def _text(item: Item) -> str:
-    parts = item.get("content") or item.get("summary") or []
-    texts = [part.get("text") or part.get("refusal") or "" for part in parts]
+    texts = [part.get("text") or part.get("refusal") or "" for part in parts_of(item)]
     return item.get("arguments") or item.get("input") or "".join(texts)

@@ -87,7 +87,7 @@ TWO_CALLS: dict[str, list[JSON]] = {
     ],
     "a message after deltas": [
         chunk({"content": ""}),
-        {"choices": [{"message": {"tool_calls": [piece(ONE, "f", id="a"), piece(TWO, "f", id="b")]}}]},
+        {"choices": [{"message": {"tool_calls": [piece(ONE, "f"), piece(TWO, "f")]}}]},
     ],
     "line breaks between the pieces": [
         pieces(piece('{"n"', "f", index=0)),

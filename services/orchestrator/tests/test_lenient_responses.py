@@ -204,9 +204,10 @@ def test_arguments_are_read_wherever_they_stand(events: tuple[JSON, ...]) -> Non
 
 
 def test_arguments_that_are_an_object_may_hold_any_number() -> None:
-    data = b'{"type":"response.output_item.done","item":{"type":"function_call","name":"f","arguments":%b}}'
     big = b'{"n":1%b}' % (b"0" * 30)
-    assert Live([data % big, END]).told == [("function_call", big.decode(), DONE)]
+    item = b'{"type":"function_call","name":"f","arguments":%b}' % big
+    event = b'{"type":"response.output_item.done","item":%b}' % item
+    assert Live([event, END]).told == [("function_call", big.decode(), DONE)]
 
 
 def test_a_number_that_no_frame_can_hold_does_not_fail_the_turn() -> None:
