@@ -13,7 +13,7 @@ CALLED: JSON = {"item_id": "c"}
 
 def message(text: str, item_id: str | None = "m") -> JSON:
     """A finished message."""
-    content = [{"type": "output_text", "text": text, "annotations": []}]
+    content: list[JSON] = [{"type": "output_text", "text": text, "annotations": []}]
     told: JSON = {"type": "message", "role": "assistant", "content": content, "status": DONE}
     return told if item_id is None else told | {"id": item_id}
 
@@ -50,7 +50,7 @@ def text_done(text: str) -> JSON:
 
 def part_done(text: str) -> JSON:
     """The end of a part."""
-    part = {"type": "output_text", "text": text, "annotations": []}
+    part: JSON = {"type": "output_text", "text": text, "annotations": []}
     return {"type": "response.content_part.done", "part": part, **PLACE}
 
 
@@ -253,5 +253,5 @@ def test_a_hosted_item_without_an_end_ends_with_the_turn(
 
 @pytest.mark.parametrize("status", ["queued", "in_progress"])
 def test_a_response_that_still_runs_is_no_end(status: str) -> None:
-    running = {"object": "response", "status": status, "output": []}
+    running: JSON = {"object": "response", "status": status, "output": []}
     assert Live([running, *BEGUN, END]).told == [("message", "hel", DONE)]
