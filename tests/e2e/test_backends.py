@@ -232,13 +232,12 @@ async def test_calls_in_turns_are_whole_and_are_answered_each(
 ) -> None:
     both[index].script(IN_TURNS[model], says("Done."))
     asked: dict[str, Any] = {"model": model, "input": "Add.", "tools": [TOOL]}
+    api: Any = client.responses
     if streams:
-        async with client.responses.stream(**asked) as stream:
-            async for _ in stream:
-                pass
+        async with api.stream(**asked) as stream:
             first: Any = await stream.get_final_response()
     else:
-        first = await client.responses.create(**asked)
+        first = await api.create(**asked)
     told: list[Any] = [item for item in first.output if item.type == "function_call"]
     assert [(call.arguments, call.status) for call in told] == [
         ('{"n":1}', "completed"),
