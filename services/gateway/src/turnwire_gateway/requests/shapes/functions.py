@@ -32,12 +32,11 @@ def flat_tools(given: list[JSON], name: str = "tools") -> list[JSON]:
             case "function" | "custom" as kind:
                 flat, members = flattened(tool, kind, place)
                 _check_name(flat, members)
-                tool = _checked(flat, members)
-                if tool["name"] not in named:
-                    tools.append(tool)
-                elif named[tool["name"]] != tool:
-                    raise wrong(f"{members}.name", "is the name of another tool: give each its own")
-                named[tool["name"]] = tool
+                checked = _checked(flat, members)
+                if (earlier := named.setdefault(checked["name"], checked)) is checked:
+                    tools.append(checked)
+                elif earlier != checked:
+                    raise wrong(f"{members}.name", "is another tool's name: give each its own")
             case "namespace":
                 tools.append(_namespace(tool, place))
             case _:
