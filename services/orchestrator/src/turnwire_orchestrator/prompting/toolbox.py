@@ -3,8 +3,6 @@
 OpenAI: a tool `mcp` with `server_label`, `allowed_tools`, `require_approval`.
 """
 
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -16,11 +14,12 @@ from msgspec.structs import replace
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.tools import Tool, Tools, ToolServer
-
-_SEPARATOR = "__"
-_LONGEST_NAME = 64
-_UNSAYABLE = re.compile(r"[^a-zA-Z0-9_-]")
-_MARK_BYTES = 4
+from turnwire_orchestrator.prompting.aliases import (
+    LONGEST_ALIAS,
+    alias,
+    alias_of_server,
+    marked,
+)
 
 
 class Exposed(Struct, frozen=True):
@@ -135,31 +134,21 @@ def _matches(rule: JSON, tool: Tool) -> bool:
 
 def _named_apart(offered: Sequence[Exposed], taken: Iterable[str]) -> dict[str, Exposed]:
     """Give every tool a name of its own that backends take; its own name where that is one."""
-    simple = Counter([*taken, *(_sayable(each.tool.name) for each in offered)])
-    full = Counter([*simple, *(_full_name(each) for each in offered)])
+    simple = Counter([*taken, *(alias(*_whose(each)) for each in offered)])
+    full = Counter([*simple, *(alias_of_server(*_whose(each)) for each in offered)])
     named: dict[str, Exposed] = {}
     for each in offered:
-        name = _sayable(each.tool.name)
-        if simple[name] > 1 or len(name) > _LONGEST_NAME:
-            name = _full_name(each)
-            if full[name] > 1 or len(name) > _LONGEST_NAME:
-                name = f"{name[: _LONGEST_NAME - 2 * _MARK_BYTES - 1]}_{_mark(each)}"
+        name = alias(*_whose(each))
+        if simple[name] > 1:
+            name = alias_of_server(*_whose(each))
+            if full[name] > 1 or len(name) > LONGEST_ALIAS:
+                name = marked(*_whose(each))
         named.setdefault(name, each)
     return named
 
 
-def _full_name(each: Exposed) -> str:
-    return _sayable(f"{each.server.label}{_SEPARATOR}{each.tool.name}")
-
-
-def _sayable(name: str) -> str:
-    """OpenAI: a function's name has letters, digits, `_` and `-`; MCP's may have others."""
-    return _UNSAYABLE.sub("_", name)
-
-
-def _mark(each: Exposed) -> str:
-    told = f"{each.server.label}\n{each.tool.name}".encode()
-    return hashlib.blake2b(told, digest_size=_MARK_BYTES).hexdigest()
+def _whose(each: Exposed) -> tuple[str, str]:
+    return each.server.label, each.tool.name
 
 
 def _function(name: str, each: Exposed) -> JSON:
