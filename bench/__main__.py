@@ -11,7 +11,8 @@ from pathlib import Path
 
 import uvloop
 
-from bench.figures import chapters, process_lines
+from bench.figures import chapters, planning_figures, process_lines
+from bench.measured import keep
 from bench.processes import ProcessGoneError
 from bench.report import machine, process_table, record, summary, table
 from bench.scenarios import FULL, QUICK, Results, measure
@@ -73,6 +74,7 @@ def main() -> int:
         _say(f"FAILED {failure}")
     if options.record:
         record(text)
+        keep("turns", planning_figures(results))
     return 1 if failures else 0
 
 

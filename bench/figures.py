@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from bench.load import Load, Sample, quantile
 from bench.processes import SERVICES, Memory, ours
-from bench.scenarios import TURNS, Results, Trial
+from bench.scenarios import TURNS, Calling, Results, Trial
 
 _TURN_CLIENTS = 16
 _NEIGHBOURS = 2
@@ -222,3 +223,25 @@ def _per_stream(trials: Iterable[Trial]) -> tuple[float, float]:
 
 def _clients(number: int) -> str:
     return f"{number} client{'s' if number > 1 else ''}"
+
+
+def planning_figures(results: Results) -> dict[str, Any]:
+    """Give what the capacity model needs, by process where it says so.
+
+    `turn_ms`: CPU of a plain turn at 16 clients; `call_ms`: of a turn that calls one tool, pooled;
+    `memory_mib`: resident after the load; `log_bytes` and `document_bytes`: kept of a turn.
+    """
+    turns = max(1, sum(len(trial.through.samples) for trial in results.chains))
+    calls = results.calls.get(Calling(_TURN_CLIENTS), [])
+    return {
+        "turn_ms": {line.name: line.turn for line in process_lines(results)},
+        "call_ms": {
+            name: median(1e3 * _of(name, t) / max(1, t.through.answered) for t in calls)
+            for name in results.idle
+        }
+        if calls
+        else {},
+        "memory_mib": {line.name: line.loaded.rss for line in process_lines(results)},
+        "log_bytes": sum(results.stored.streams.values()) / turns,
+        "document_bytes": results.stored.documents / turns,
+    }

@@ -27,6 +27,8 @@ class Sample:
     frames: int = 0
     deltas: int = 0
     response_id: str = ""
+    gaps: tuple[float, ...] = ()
+    """Between the reads of a stream's body."""
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class Shape:
     seconds: float = 8.0
     tools: str = ""
     """The URL of an MCP server: each turn calls a tool of it once. `{}`: the turn's number."""
+    spread: float = 0.0
+    """Seconds over which the clients begin one after the other; 0: all at once."""
 
     @property
     def streams(self) -> bool:
@@ -109,14 +113,15 @@ async def closed_loop(target: Target, shape: Shape) -> Load:
         except RequestFailedError as error:
             load.failures.append(str(error))
 
-    async def client(connection: Connection) -> None:
+    async def client(place: int, connection: Connection) -> None:
+        await asyncio.sleep(shape.spread * place / shape.clients)
         while next(asked) < shape.requests and time.perf_counter() < deadline:
             await ask(connection, load.samples)
 
     await asyncio.gather(*(ask(connection, load.warm_up) for connection in connections))
     asked, began = counting(), time.perf_counter()
     deadline = began + shape.seconds
-    await asyncio.gather(*(client(connection) for connection in connections))
+    await asyncio.gather(*(client(*each) for each in enumerate(connections)))
     load.wall = time.perf_counter() - began
     for connection in connections:
         connection.close()
@@ -181,6 +186,13 @@ def _read_stream(expected: int) -> Callable[[Answer], Sample]:
             msg = f"{deltas} deltas came of {expected}"
             raise RequestFailedError(msg)
         frames = answer.body.count(b"\ndata: {") + answer.body.startswith(b"data: {")
-        return Sample(answer.seconds, answer.first_body, answer.first_delta, frames, deltas)
+        return Sample(
+            answer.seconds,
+            answer.first_body,
+            answer.first_delta,
+            frames,
+            deltas,
+            gaps=answer.gaps,
+        )
 
     return read

@@ -116,6 +116,15 @@ async def measure(backend: Backend, stack: Stack, plan: Plan) -> Results:
     return results
 
 
+async def compare(backend: Backend, stack: Stack, shape: Shape) -> Trial:
+    """Send one load straight to the backend, then through the stack, to the end of its work."""
+    direct = await closed_loop(backend.target, shape)
+    before = stack.processes.cpu()
+    through = await closed_loop(stack.target, shape)
+    await stack.processes.quiet()
+    return Trial(direct, through, spent(before, stack.processes.cpu()))
+
+
 class _Bench:
     def __init__(self, backend: Backend, stack: Stack) -> None:
         self._backend = backend
@@ -134,13 +143,9 @@ class _Bench:
         return {name: seconds / _IDLE_SECONDS for name, seconds in spent(before, after).items()}
 
     async def compare(self, shape: Shape) -> Trial:
-        """Send one load straight to the backend, then through the stack, to the end of its work."""
+        """Send one load both ways; streams have as many tokens as the shape says."""
         await self._backend.answer_with(shape.deltas or _PLAIN_TOKENS)
-        direct = await closed_loop(self._backend.target, shape)
-        before = self._stack.processes.cpu()
-        through = await closed_loop(self._stack.target, shape)
-        await self._stack.processes.quiet()
-        return Trial(direct, through, spent(before, self._stack.processes.cpu()))
+        return await compare(self._backend, self._stack, shape)
 
     async def call_tools(self, results: Results, plan: Plan) -> None:
         """Have turns call tools, with one runner and with three."""

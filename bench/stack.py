@@ -42,11 +42,12 @@ class Backend:
         """Where to send requests straight to it."""
         return Target.parse(self.url)
 
-    async def answer_with(self, tokens: int) -> None:
-        """Let every answer have so many tokens."""
+    async def answer_with(self, tokens: int, delay_ms: float = 0.0) -> None:
+        """Let every answer have so many tokens, one each `delay_ms`."""
         root = self.url.removesuffix("/v1")
+        told = {"tokens": tokens, "delay_ms": delay_ms}
         async with aiohttp.ClientSession() as session:
-            await session.post(f"{root}/mock/config", json={"tokens": tokens})
+            await session.post(f"{root}/mock/config", json=told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -53,6 +54,8 @@ class Answer:
     seconds: float
     first_body: float
     first_delta: float
+    gaps: tuple[float, ...] = ()
+    """Seconds between the reads of the body, one after the other."""
 
 
 class Connection(asyncio.Protocol):
@@ -67,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._status = 0
         self._first_body = self._first_delta = 0.0
+        self._reads: list[float] = []
 
     async def post(self, body: bytes) -> Answer:
         """Send one create request and wait for the end of its answer.
@@ -87,7 +91,9 @@ class Connection(asyncio.Protocol):
         if self._status != _OK:
             msg = f"HTTP {self._status} {whole[:300]!r}"
             raise RequestFailedError(msg)
-        return Answer(whole, seconds, self._first_body - began, self._first_delta - began)
+        first = self._first_body - began
+        gaps = tuple(later - earlier for earlier, later in pairwise(self._reads))
+        return Answer(whole, seconds, first, self._first_delta - began, gaps)
 
     def close(self) -> None:
         """Close the connection."""
@@ -95,7 +101,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _begin(self) -> asyncio.Future[None]:
-        self._parts, self._status = [], 0
+        self._parts, self._reads, self._status = [], [], 0
         self._first_body = self._first_delta = 0.0
         self._ended = self._loop.create_future()
         return self._ended
@@ -139,11 +145,13 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Httptools: a piece of the body."""
+        now = time.perf_counter()
         if not self._parts:
-            self._first_body = time.perf_counter()
+            self._first_body = now
         if not self._first_delta and _DELTA in body:
-            self._first_delta = time.perf_counter()
+            self._first_delta = now
         self._parts.append(body)
+        self._reads.append(now)
 
     def on_message_complete(self) -> None:
         """Httptools: the answer is whole."""

@@ -13,6 +13,7 @@ from broker_page import broker_page
 from clients_page import clients_page
 from coverage_page import coverage_page
 from event_page import event_page
+from scaling_page import scaling_page
 from settings_page import settings_page
 
 _FOLDER = Path(__file__).parent
@@ -21,6 +22,7 @@ _PAGES = {
     "clients.md": clients_page,
     "coverage.md": coverage_page,
     "events.md": event_page,
+    "scaling.md": scaling_page,
     "settings.md": settings_page,
 }
 

@@ -7,7 +7,7 @@ from architecture.house import Function, Module, modules
 LONGEST_MODULE = 300
 LONGEST_FUNCTION = 40
 MOST_ARGUMENTS = 5
-MOST_FILES = 10
+MOST_FILES = 20
 
 # A test may tell a longer story: its cases stand side by side.
 LONGEST_TEST_MODULE = 400
@@ -56,7 +56,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [m.place for m in modules() if m.path.stem in BANNED_NAMES] == []
 
 
-def test_a_folder_has_about_ten_files() -> None:
+def test_a_folder_has_twenty_files_at_most() -> None:
     counts: dict[str, int] = {}
     for module in modules():
         if module.path.stem != "__init__" and not _is_test(module):

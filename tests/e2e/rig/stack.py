@@ -32,14 +32,14 @@ class Stack:
         self.key = ""
         """The API key of an admin, from the first start on; empty with `keyless`."""
         self._keyless = keyless
-        self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}/v1"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/v1"
         settings = {"allow_private_urls": "loopback", **settings}
         told = {f"TURNWIRE_{name.upper()}": value for name, value in settings.items()}
         self.environment = {
             **_without_settings(os.environ),
             **told,
-            "TURNWIRE_PORT": str(self._port),
+            "TURNWIRE_PORT": str(self.port),
             "TURNWIRE_DATA_DIR": str(data),
         }
         self._runner: subprocess.Popen[str] | None = None

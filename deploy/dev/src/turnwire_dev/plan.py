@@ -1,6 +1,6 @@
 """Which processes one `turnwire up` starts, and what each is told; nothing runs yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnwire_chassis.settings import PREFIX
@@ -12,12 +12,14 @@ from turnwire_dev.parts import model, mongo, nats
 from turnwire_dev.parts.members import (
     GATEWAY,
     MODULES,
+    Member,
     gateway_child,
     service_child,
 )
 from turnwire_dev.parts.named_secrets import named_in_files
 from turnwire_dev.parts.nats_security import secure
 from turnwire_dev.parts.secrets_of import KEY_PEPPER, SEAL_KEY, VIEW_KEY, told_to
+from turnwire_dev.scale import member_names
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
 
@@ -55,17 +57,29 @@ def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str
     Raises PartMissingError, LogKeyError, and OSError when there is no free port.
     """
     named = named_in_files(environ)
-    names = (nats.NAME, MONITOR, mongo.NAME, model.NAME, *MODULES)
+    services = {
+        member: service
+        for service, count in settings.members.items()
+        for member in member_names(service, count)
+    }
+    # The first members come before all others, so that their ports stay when others are added.
+    more = [member for member in services if member not in MODULES]
+    names = (nats.NAME, MONITOR, mongo.NAME, model.NAME, *MODULES, *more)
     ports = choose(names, folder.path, taken=settings.port)
     addresses = _addresses(settings, ports)
+    members = [Member(service, name, ports[name]) for name, service in services.items()]
+    environment = _environment(settings, folder, addresses, environ)
     children = (
         *_ground(settings, folder, ports),
-        *_services(settings, folder, _environment(settings, folder, addresses, environ), ports),
+        *_services(settings, folder, environment, members),
     )
     return Plan(
         addresses=addresses,
         children=tuple(
-            replace(child, environment=told_to(child.name, child.environment, named))
+            replace(
+                child,
+                environment=told_to(services.get(child.name, child.name), child.environment, named),
+            )
             for child in children
         ),
     )
@@ -104,27 +118,24 @@ def _services(
     settings: RunnerSettings,
     folder: DataFolder,
     environment: Mapping[str, str],
-    ports: Mapping[str, int],
+    members: Sequence[Member],
 ) -> tuple[ChildSpec, ...]:
     address = (settings.host, settings.port)
+    shared = settings.members[GATEWAY] > 1
     keys = {
         SEAL_KEY: environment.get(SEAL_KEY) or seal_key(folder.seal_key),
         KEY_PEPPER: environment.get(KEY_PEPPER) or seal_key(folder.key_pepper),
         VIEW_KEY: environment.get(VIEW_KEY) or seal_key(folder.view_key),
     }
     told = {
-        name: {
-            **environment,
-            **keys,
-            **_broker_user(settings, folder, name),
-        }
-        for name in MODULES
+        service: {**environment, **keys, **_broker_user(settings, folder, service)}
+        for service in MODULES
     }
     return tuple(
-        gateway_child(folder, told[name], address, ports[name])
-        if name == GATEWAY
-        else service_child(name, folder, told[name], ports[name])
-        for name in MODULES
+        gateway_child(each, folder, told[GATEWAY], address, shared=shared)
+        if each.service == GATEWAY
+        else service_child(each, folder, told[each.service])
+        for each in members
     )
 
 

@@ -18,6 +18,7 @@ from turnwire_dev.parts.installed import PartMissingError
 from turnwire_dev.parts.model import MODEL_ID
 from turnwire_dev.parts.nats_security import LogKeyError
 from turnwire_dev.plan import Plan, make_plan
+from turnwire_dev.scale import in_words
 from turnwire_dev.screen import Screen, Welcome
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, get
@@ -123,6 +124,7 @@ class Runner:
                 model_note=note,
                 data=self._folder.path,
                 logs=self._folder.logs,
+                members=in_words(self._settings.members),
             )
         )
 

@@ -45,6 +45,8 @@ class Welcome:
     model_note: str
     data: Path
     logs: Path
+    members: str
+    """Which services have several processes; empty when none has."""
 
 
 class Screen:
@@ -106,6 +108,8 @@ class Screen:
         self._line("")
         self._line(f"  API    [bold]{escape(welcome.url)}/v1[/]")
         self._line(f"  model  {escape(welcome.model)} ({escape(welcome.model_note)})")
+        if welcome.members:
+            self._line(f"  scale  {escape(welcome.members)}")
         self._line(f"  data   {escape(str(welcome.data))}")
         self._line(f"  logs   {escape(str(welcome.logs))}")
         self._line("")

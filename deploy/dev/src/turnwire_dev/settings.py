@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from turnwire_chassis.broker_access.server_urls import ServerUrlsText
 from turnwire_chassis.settings import PREFIX, BrokerSettings
+from turnwire_dev.scale import members
 
 
 def _absolute(path: Path) -> Path:
@@ -20,6 +21,11 @@ def _http_base(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("a backend is an http:// or https:// URL, like http://127.0.0.1:11434/v1")
     return url.rstrip("/")
+
+
+def _scale(text: str) -> str:
+    members(text)
+    return text
 
 
 class RunnerSettings(BrokerSettings):
@@ -35,6 +41,11 @@ class RunnerSettings(BrokerSettings):
     )
     port: int = Field(
         default=8080, ge=1, le=65535, description="The port on which the gateway listens."
+    )
+    scale: Annotated[str, AfterValidator(_scale)] = Field(
+        default="",
+        description="How many processes of each service run, as in `gateway=2,orchestrator=3`; "
+        "one where it does not say. `auto`: as many as use every core.",
     )
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default=Path(".turnwire"),
@@ -95,3 +106,8 @@ class RunnerSettings(BrokerSettings):
     def brings_no_backend(self) -> bool:
         """Whether a model has to be started here."""
         return self.backend_url is None and self.backends is None
+
+    @property
+    def members(self) -> dict[str, int]:
+        """How many processes of each service run."""
+        return members(self.scale)

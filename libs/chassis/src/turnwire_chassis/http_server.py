@@ -1,6 +1,7 @@
 """uvicorn as one task among others: it ends with its task and leaves signals to the run loop."""
 
 import asyncio
+import socket
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
@@ -13,12 +14,20 @@ class TaskServer(uvicorn.Server):
     """Serves an ASGI application until its task is cancelled."""
 
     def __init__(
-        self, app: object, host: str, port: int, *, largest_message: int | None = None
+        self,
+        app: object,
+        host: str,
+        port: int,
+        *,
+        largest_message: int | None = None,
+        reuse_port: bool = False,
     ) -> None:
         """Nothing listens before `run`.
 
         `largest_message`: WebSockets are served, and break at messages of more bytes.
+        `reuse_port`: other processes may listen there, too; the kernel spreads connections.
         """
+        self._reuse_port = reuse_port
         super().__init__(
             uvicorn.Config(
                 app,  # pyright: ignore[reportArgumentType] -- ASGI3 is what uvicorn takes
@@ -45,10 +54,19 @@ class TaskServer(uvicorn.Server):
 
     async def run_until_cancelled(self) -> None:
         """Serve; when cancelled, let open requests end for two seconds at most."""
-        serving = asyncio.create_task(self.serve())
+        sockets = [self._shared_socket()] if self._reuse_port else None
+        serving = asyncio.create_task(self.serve(sockets))
         try:
             await asyncio.shield(serving)
         finally:
             self.should_exit = True
             with suppress(asyncio.CancelledError):
                 await serving
+
+    def _shared_socket(self) -> socket.socket:
+        """Bind what other processes may bind, too. Raises `OSError`."""
+        host, port = self.config.host, self.config.port
+        family, *_, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        return socket.create_server(address, family=family, reuse_port=True)

@@ -53,12 +53,7 @@ async def serve(settings: GatewaySettings) -> None:
     world = await _world(settings, client, identities)
     await _answer_for_viewers(client, world.turns)
     await _hear_of_ends(client, world.limiter)
-    server = TaskServer(
-        build(world),
-        settings.host,
-        settings.port,
-        largest_message=world.turns.limits.max_body_bytes,
-    )
+    server = _http_server(settings, world)
     health = HealthServer(
         settings.health_host, settings.health_port, {"broker": broker_check(client)}
     )
@@ -81,6 +76,16 @@ async def serve(settings: GatewaySettings) -> None:
         await asyncio.gather(*background, return_exceptions=True)
         await world.limiter.leave()
         await disconnect(client)
+
+
+def _http_server(settings: GatewaySettings, world: World) -> TaskServer:
+    return TaskServer(
+        build(world),
+        settings.host,
+        settings.port,
+        largest_message=world.turns.limits.max_body_bytes,
+        reuse_port=settings.reuse_port,
+    )
 
 
 async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:

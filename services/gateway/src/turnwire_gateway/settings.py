@@ -20,6 +20,11 @@ class GatewaySettings(RetentionSettings):
 
     host: str = Field(default="127.0.0.1", description="The address the API listens on.")
     port: int = Field(default=8080, ge=1, le=65535, description="The port the API listens on.")
+    reuse_port: bool = Field(
+        default=False,
+        description="Whether several gateways may listen on the same address and port of one "
+        "machine (SO_REUSEPORT): the kernel spreads new connections over them.",
+    )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
         ge=1024,

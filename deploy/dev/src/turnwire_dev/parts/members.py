@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.claims.ports import LOOPBACK, http_url
@@ -22,41 +23,55 @@ MODULES: Mapping[str, str] = {
 }
 
 
-def service_child(
-    name: str, folder: DataFolder, environment: Mapping[str, str], health_port: int
-) -> ChildSpec:
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One process of a service: what it is called, and the port of its health check."""
+
+    service: str
+    name: str
+    health_port: int
+
+
+def service_child(member: Member, folder: DataFolder, environment: Mapping[str, str]) -> ChildSpec:
     """How to start a service behind the gateway; ready when its health check says so."""
-    health = f"http://{LOOPBACK}:{health_port}/healthz"
+    health = _health(member)
     return ChildSpec(
-        name=name,
-        argv=(sys.executable, "-m", MODULES[name]),
-        environment={**environment, "TURNWIRE_HEALTH_PORT": str(health_port)},
+        name=member.name,
+        argv=(sys.executable, "-m", MODULES[member.service]),
+        environment={**environment, "TURNWIRE_HEALTH_PORT": str(member.health_port)},
         is_ready=answers_200(health),
-        log=folder.log(name),
+        log=folder.log(member.name),
         layer=Layer.SERVICE,
-        port=health_port,
+        port=member.health_port,
         health=health,
     )
 
 
 def gateway_child(
-    folder: DataFolder, environment: Mapping[str, str], address: tuple[str, int], health_port: int
+    member: Member,
+    folder: DataFolder,
+    environment: Mapping[str, str],
+    address: tuple[str, int],
+    *,
+    shared: bool,
 ) -> ChildSpec:
-    """How to start the gateway; ready when it answers: its health is that of the whole system."""
+    """How to start a gateway; `shared`: several listen at the address.
+
+    Alone, it is ready when it answers there: its health is that of the whole system. At a shared
+    address any of them may answer, so each is asked at its own health check.
+    """
     host, port = address
-    health = f"{http_url(host, port)}/health"
     own = {
         "TURNWIRE_HOST": host,
         "TURNWIRE_PORT": str(port),
-        "TURNWIRE_HEALTH_PORT": str(health_port),
+        **({"TURNWIRE_REUSE_PORT": "true"} if shared else {}),
     }
-    return ChildSpec(
-        name=GATEWAY,
-        argv=(sys.executable, "-m", MODULES[GATEWAY]),
-        environment={**environment, **own},
-        is_ready=answers_http(health),
-        log=folder.log(GATEWAY),
-        layer=Layer.SERVICE,
-        port=port,
-        health=health,
-    )
+    spec = service_child(member, folder, {**environment, **own})
+    if shared:
+        return spec
+    health = f"{http_url(host, port)}/health"
+    return replace(spec, is_ready=answers_http(health), port=port, health=health)
+
+
+def _health(member: Member) -> str:
+    return f"http://{LOOPBACK}:{member.health_port}/healthz"
