@@ -8,7 +8,7 @@ from openai import AsyncOpenAI, NotFoundError
 
 from e2e.rig.stack import Stack
 from e2e.rig.two_backends import Both
-from scripted_backend import calls, overflows, says, thinks
+from scripted_backend import Answer, calls, overflows, says, sends_events, thinks
 
 TOOL: dict[str, Any] = {
     "type": "function",
@@ -117,3 +117,109 @@ async def test_tokens_are_estimated_where_nobody_counts_them(client: AsyncOpenAI
     counted = await client.responses.input_tokens.count(model="beta", input="12345678")
     assert counted.input_tokens == 2 + 4
     assert counted.object == "response.input_tokens"
+
+
+def _called(index: int, arguments: str, name: str | None = None) -> dict[str, Any]:
+    call = {"index": index, "function": {"name": name, "arguments": arguments}}
+    return {"choices": [{"delta": {"tool_calls": [call | ({"id": "call_0"} if name else {})]}}]}
+
+
+def _argued(index: int, arguments: str) -> dict[str, Any]:
+    kind = "response.function_call_arguments.delta"
+    return {"type": kind, "item_id": f"fc_{index}", "output_index": index, "delta": arguments}
+
+
+def _item(step: str, index: int, **item: Any) -> dict[str, Any]:
+    return {"type": f"response.output_item.{step}", "output_index": index, "item": item}
+
+
+def _call(step: str, index: int, arguments: str) -> dict[str, Any]:
+    about = {"type": "function_call", "id": f"fc_{index}", "call_id": "call_0", "name": "add"}
+    return _item(step, index, **about, arguments=arguments)
+
+
+IN_TURNS: dict[str, Answer] = {
+    "alpha": sends_events(
+        _call("added", 0, ""),
+        _call("added", 1, ""),
+        _argued(1, '{"n":'),
+        _argued(0, '{"n":'),
+        _argued(1, "2}"),
+        _argued(0, "1}"),
+        _call("done", 1, '{"n":2}'),
+        _call("done", 0, '{"n":1}'),
+        {"type": "response.completed", "response": {"status": "completed", "output": []}},
+    ),
+    "beta": sends_events(
+        _called(0, '{"n":', "add"),
+        _called(1, '{"n":', "add"),
+        {"choices": [{"delta": {"content": "\n"}}]},
+        _called(1, "2}"),
+        _called(0, "1}"),
+        {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]},
+        b"data: [DONE]\n\n",
+    ),
+}
+"""Two calls in turns, under one id, in the words of either API."""
+
+
+@pytest.mark.parametrize(("index", "model"), [(0, "alpha"), (1, "beta")])
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "plain"])
+async def test_calls_in_turns_are_whole_and_are_answered_each(
+    client: AsyncOpenAI, both: Both, index: int, model: str, *, streams: bool
+) -> None:
+    both[index].script(IN_TURNS[model], says("Done."))
+    asked: dict[str, Any] = {"model": model, "input": "Add.", "tools": [TOOL]}
+    api: Any = client.responses
+    if streams:
+        async with api.stream(**asked) as stream:
+            first: Any = await stream.get_final_response()
+    else:
+        first = await api.create(**asked)
+    told: list[Any] = [item for item in first.output if item.type == "function_call"]
+    assert [(call.arguments, call.status) for call in told] == [
+        ('{"n":1}', "completed"),
+        ('{"n":2}', "completed"),
+    ]
+    assert len(first.output) == len({call.call_id for call in told}) == 2
+    answers: Any = [
+        {"type": "function_call_output", "call_id": call.call_id, "output": call.arguments}
+        for call in told
+    ]
+    await client.responses.create(model=model, previous_response_id=first.id, input=answers)
+    body = both[index].requests[-1].body
+    if model == "beta":
+        pairs = [(m["tool_call_id"], m["content"]) for m in body["messages"] if m["role"] == "tool"]
+    else:
+        outputs = [item for item in body["input"] if item["type"] == "function_call_output"]
+        pairs = [(item["call_id"], item["output"]) for item in outputs]
+    assert pairs == [(call.call_id, call.arguments) for call in told]
+
+
+async def test_what_the_late_end_of_a_thought_tells_is_streamed_stored_and_streamed_again(
+    client: AsyncOpenAI, both: Both
+) -> None:
+    thought: dict[str, Any] = {"type": "reasoning", "id": "rs_0", "summary": []}
+    delta = {"item_id": "rs_0", "output_index": 0, "content_index": 0, "delta": "hm"}
+    word = {"item_id": "msg_1", "output_index": 1, "content_index": 0, "delta": "Hi"}
+    both[0].script(
+        sends_events(
+            _item("added", 0, **thought),
+            {"type": "response.reasoning_text.delta", **delta},
+            _item("added", 1, type="message", id="msg_1", role="assistant", content=[]),
+            {"type": "response.output_text.delta", **word},
+            _item("done", 0, **thought, encrypted_content="sealed"),
+            {"type": "response.output_text.delta", **word, "delta": "!"},
+            {"type": "response.completed", "response": {"status": "completed"}},
+        )
+    )
+    async with client.responses.stream(model="alpha", input="Hi.") as stream:
+        live: list[Any] = [event async for event in stream]
+        response: Any = await stream.get_final_response()
+    assert response.output_text == "Hi!"
+    ended = [event.item for event in live if event.type == "response.output_item.done"]
+    assert [item.type for item in ended] == ["message", "reasoning"]
+    assert ended[1].encrypted_content == response.output[0].encrypted_content == "sealed"
+    again = await client.responses.retrieve(response.id, stream=True)
+    kinds = [(event.type, event.sequence_number) async for event in again]
+    assert kinds == [(event.type, event.sequence_number) for event in live]

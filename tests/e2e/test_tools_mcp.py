@@ -1,11 +1,13 @@
 """Tools of MCP servers: listed, called, answered with; the backend sees functions only."""
 
+import re
 from typing import Any
 
 import pytest
 
 from e2e.rig.conversation import asks
 from e2e.rig.desk import Desk
+from e2e.rig.desk_server import ODD_NAMES
 from e2e.rig.wire import JSON, Api, text_of
 from scripted_backend import ScriptedBackend, calls, says
 from turnwire_testing.stream_grammar import check_stream
@@ -233,3 +235,58 @@ async def test_a_server_that_is_not_there_is_said_before_anything_else(
     assert status == 424, body
     assert body["error"]["type"] == "external_connector_error"
     assert "'desk'" in body["error"]["message"]
+
+
+async def test_a_tool_may_have_any_name_and_is_offered_under_an_alias(
+    api: Api, backend: ScriptedBackend, desk: Desk
+) -> None:
+    backend.script(says("Hello."))
+    response = await use(api, desk)
+    offered = {tool["name"]: tool for tool in backend.requests[0].body["tools"]}
+    assert all(re.fullmatch("[A-Za-z0-9_-]{1,64}", name) for name in offered)
+    assert "error" not in response["output"][0]
+
+    for number, name in enumerate(ODD_NAMES, 1):
+        backend.script(says("Hm."))
+        await use(api, desk, tool_choice={"type": "mcp", "server_label": "desk", "name": name})
+        alias = backend.requests[-1].body["tool_choice"]["name"]
+        assert alias in offered
+
+        backend.script(calls(alias, {"text": f"word {number}"}), says("Done."))
+        response = await use(api, desk, tools=[desk.tool(allowed_tools=[name])])
+        [call] = items(response, "mcp_call")
+        assert (call["name"], call["output"]) == (name, f"word {number}")
+        assert desk.calls(name) == [{"text": f"word {number}"}]
+        made = backend.requests[-1].body["input"][-2]
+        assert made["name"] == alias
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+async def test_a_call_by_an_odd_name_is_approved_streamed_and_remembered(
+    api: Api, backend: ScriptedBackend, desk: Desk, name: str
+) -> None:
+    only = [desk.tool(allowed_tools=[name], require_approval={"always": {"tool_names": [name]}})]
+    backend.script(says("Hm."))
+    await use(api, desk, tools=only)
+    [offered] = backend.requests[-1].body["tools"]
+
+    backend.script(calls(offered["name"], {"text": "hi"}))
+    asking = await use(api, desk, tools=only)
+    [request] = items(asking, "mcp_approval_request")
+    assert request["name"] == name
+
+    backend.script(says("Done."))
+    answer = {
+        "type": "mcp_approval_response", "approve": True, "approval_request_id": request["id"],
+    }  # fmt: skip
+    body = {**asks("", asking["id"], tools=only), "input": [answer]}
+    async with api.stream(body) as stream:
+        events = await stream.to_the_end()
+    check_stream(events)
+    [call] = items(events[-1]["response"], "mcp_call")
+    assert (call["name"], call["output"]) == (name, "hi")
+
+    backend.script(says("Again."))
+    await use(api, desk, events[-1]["response"]["id"], tools=only)
+    made = [item for item in backend.requests[-1].body["input"] if item["type"] == "function_call"]
+    assert [item["name"] for item in made] == [offered["name"]]

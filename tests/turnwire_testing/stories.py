@@ -72,7 +72,7 @@ def as_tuple(values: list[T]) -> tuple[T, ...]:
     return tuple(values)
 
 
-# Lone surrogates cannot stand in UTF-8, and JSON from a backend never has them.
+# Lone surrogates cannot stand in UTF-8: the readers join or replace them.
 texts = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
 long_texts = st.builds(_repeated, texts, st.integers(1, 40))
 deltas = st.lists(texts | long_texts, max_size=5).map(as_tuple)

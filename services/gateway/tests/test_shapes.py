@@ -73,8 +73,8 @@ WRONG_TOOLS: list[tuple[Any, str]] = [
     ([{"type": "function", "name": "f\n"}], "tools[0].name"),
     ([{"type": "function", "name": "wëter"}], "tools[0].name"),
     ([{"type": "function", "name": "f" * 65}], "tools[0].name"),
-    ([FLAT, NESTED], "tools[1].function.name"),
-    ([FLAT, FLAT], "tools[1].name"),
+    ([FLAT, {"type": "function", "function": {"name": "f"}}], "tools[1].function.name"),
+    ([FLAT, {**FLAT, "description": "Another."}], "tools[1].name"),
     ([{"type": "custom", "name": "f"}, FLAT], "tools[1].name"),
     ([{"type": "custom", "name": ""}], "tools[0].name"),
     ([{"type": "function", "function": {}}], "tools[0].function.name"),
@@ -258,6 +258,8 @@ def test_a_wrong_format_is_refused_with_its_place(given: Any, place: str) -> Non
     ("fields", "kept"),
     [
         ({"max_tokens": 5}, {"max_output_tokens": 5}),
+        ({"max_tokens": -1}, {}),
+        ({"max_tokens": 0}, {}),
         ({"max_completion_tokens": 5}, {"max_output_tokens": 5}),
         ({"max_completion_tokens": 5, "max_tokens": 6}, {"max_output_tokens": 5}),
         ({"max_output_tokens": 4, "max_tokens": 6}, {"max_output_tokens": 4}),
@@ -281,7 +283,7 @@ def test_older_fields_are_kept_by_their_newer_names(fields: JSON, kept: JSON) ->
 @pytest.mark.parametrize(
     ("fields", "place"),
     [
-        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -2}, "max_tokens"),
         ({"max_tokens": "5"}, "max_tokens"),
         ({"max_completion_tokens": -1}, "max_completion_tokens"),
         ({"reasoning_effort": 5}, "reasoning_effort"),

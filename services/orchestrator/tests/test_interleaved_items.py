@@ -1,6 +1,5 @@
 """Items that a backend tells side by side are read as if it had told them one after another."""
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -9,81 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts import codec
-from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import ClosedTurn, fold
-from turnwire_contracts.wire.assembly import Assembler
-from turnwire_contracts.wire.frames import payload
-from turnwire_contracts.wire.stream import frame_writer, stream_of, write_end, write_opening
+from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.driving.recovery import seen_items
-from turnwire_orchestrator.guarding.holding import HeldAssembler
-from turnwire_orchestrator.guarding.judging import HeldBack, Violations
-from turnwire_orchestrator.inference.reading import Reader
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
-from turnwire_testing.samples import data_of
-from turnwire_testing.stream_grammar import check_stream
+from turnwire_testing.read_samples import Live
 
 END: JSON = {"type": "response.completed", "response": {"status": "completed"}}
-
-
-class Live:
-    """A turn whose only sample is read, watched and closed."""
-
-    def __init__(self, events: list[JSON], *, held: bool = False) -> None:
-        """Read `events`; `held`: what they say is judged before it is shown."""
-        request = requested(stream=True)
-        self.writer = frame_writer(request)
-        write_opening(self.writer, request, None)
-        self.assembler = Assembler(RESPONSE_ID, self.writer)
-        told: Assembler = self.assembler
-        back: HeldBack | None = None
-        if held:
-            told = HeldAssembler(RESPONSE_ID, Assembler(RESPONSE_ID))
-            back = HeldBack(told, self.assembler, _nothing)
-        reader = Reader(told, None)
-        for data in data_of(events):
-            reader.take(data)
-            if back is not None:
-                asyncio.run(back.pass_on())
-        self.outcome = reader.end()
-        if back is not None:
-            asyncio.run(back.pass_on())
-        self.items: list[Item] = self.assembler.items
-        told_end = {"status": self.outcome.status, "failure": self.outcome.failure}
-        ending = closed(
-            output=self.items,
-            cuts=self.assembler.cuts,
-            runs=self.assembler.runs,
-            **{**told_end, "usage": None},
-        )
-        turn = fold([request, ending])
-        assert isinstance(turn, ClosedTurn)
-        self.turn = turn
-        write_end(self.writer, turn)
-        self.frames = self.writer.take()[1]
-
-    @property
-    def events(self) -> list[JSON]:
-        """What clients see."""
-        return [payload(frame) for frame in self.frames]
-
-    @property
-    def said(self) -> list[JSON]:
-        """The items without our ids."""
-        return [
-            {name: value for name, value in item.items() if name not in ("id", "call_id")}
-            for item in self.items
-        ]
-
-    def check(self) -> None:
-        """Check that the stream is well-formed, and written again byte for byte."""
-        check_stream(self.events)
-        assert stream_of(self.turn) == self.frames
-
-
-async def _nothing(text: str, shown: str) -> Violations:
-    del text, shown
-    return []
 
 
 class Script:

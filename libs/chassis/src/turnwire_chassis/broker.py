@@ -99,7 +99,7 @@ async def connect(
     """Connect as `service` to a server that `url` lists, waiting for one as long as it takes.
 
     `reconnected` runs after every reconnection: a broker that lost its memory needs its streams.
-    A broker that does not know us is asked again, too; `refusals` tells of it meanwhile.
+    A broker that does not know us is asked again; `refusals` tells of it.
     """
     servers = parse_server_urls(url)
     client = Connection(refusals or Refusals())
@@ -111,12 +111,11 @@ async def connect(
         if reconnected is not None:
             await reconnected()
 
-    # With endless attempts the first connection waits like every later one.
     await client.connect(
         list(servers.urls),
         name=service,
         inbox_prefix=subjects.inbox(service).encode(),
-        max_reconnect_attempts=-1,
+        max_reconnect_attempts=-1,  # the first connection waits like every later one
         reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType] -- fractions work
         connect_timeout=2,
         ping_interval=_PING_INTERVAL_S,

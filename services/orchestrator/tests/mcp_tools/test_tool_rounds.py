@@ -7,7 +7,7 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
-from scripted_backend import Reply, calls, says
+from scripted_backend import Reply, calls, says, thinks
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.queries import Refusal
@@ -15,7 +15,7 @@ from turnwire_contracts.tools import Called, CallError, Tool
 from turnwire_contracts.turn import ClosedTurn
 from turnwire_testing.examples import RESPONSE_ID, TURN, cancel_requested
 from turnwire_testing.orchestration import FORBIDDEN, POLICY, Hold, World
-from turnwire_testing.samples import events_of
+from turnwire_testing.samples import data_of, events_of
 from turnwire_testing.tool_turns import LOOK, PAY, SCHEMA, SEAL, check_whole, mcp
 from turnwire_testing.waiting import eventually
 
@@ -304,3 +304,25 @@ async def test_a_call_that_was_cut_off_is_not_made(world: World) -> None:
     assert world.tools.calls == []
     assert [call["status"] for call in made(turn)] == ["incomplete"]
     assert turn.closed.status == "failed"
+
+
+@pytest.mark.parametrize("server", [mcp(), mcp(require_approval="always")], ids=["called", "asked"])
+async def test_calls_in_turns_behind_a_thought_that_ends_late_are_told_in_order(
+    world: World, server: Any
+) -> None:
+    reply = thinks("hm", encrypted_content="sealed") + calls("pay", {"n": 1}) + calls("look")
+    _, _, *events, last = map(orjson.loads, events_of(reply))
+    of = [[event for event in events if event["output_index"] == each] for each in range(3)]
+    mixed = [of[0].pop(0), of[0].pop(0), of[0].pop(0)]
+    while of[1] or of[2]:
+        mixed += [each.pop(0) for each in of[1:] if each]
+    world.backend.plays(*data_of([*mixed, *of[0], last]))
+    plays(world, says("Done."))
+    turn = await run(world, server)
+    kind = "mcp_call" if server == mcp() else "mcp_approval_request"
+    _, thought, pay, look, *_ = turn.output
+    assert (thought["encrypted_content"], pay["type"], look["type"]) == ("sealed", kind, kind)
+    assert [(item["name"], item["arguments"]) for item in (pay, look)] == [
+        ("pay", '{"n":1}'),
+        ("look", "{}"),
+    ]

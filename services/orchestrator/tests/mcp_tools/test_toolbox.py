@@ -1,5 +1,6 @@
 """Which tools a model may call, under which names, and which of them need approval."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts.tools import Tool, Tools
+from turnwire_orchestrator.prompting.cleaning import shown
 from turnwire_orchestrator.prompting.toolbox import Toolbox, listing_item, offering, toolbox
 from turnwire_testing.examples import requested
 from turnwire_testing.tool_turns import LOOK, PAY, SCHEMA, mcp
@@ -93,6 +95,19 @@ def test_every_tool_has_a_name_of_its_own_that_backends_take(
         assert name.isascii()
         assert name.replace("_", "a").replace("-", "a").isalnum()
         assert box.tool(each.server.label, each.tool.name) == each
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b", "größe", "東京", "-", "x" * 65, "🌧", "pay!", "{}"])
+def test_an_unusual_name_has_an_alias_that_does_not_depend_on_what_else_there_is(name: str) -> None:
+    odd = Tool(name, SCHEMA)
+    [alone] = box_of(mcp(), shop=[odd]).exposed
+    others = [Tool(each, SCHEMA) for each in ("a_b", "a-b", "a.b", "a\\b", "pay", "__", "x" * 66)]
+    beside = box_of(mcp(), shop=[*others, odd]).exposed
+    assert re.fullmatch("[A-Za-z0-9_-]{1,64}", alone)
+    assert beside[alone].tool == odd
+    assert len(beside) == len(others) + 1
+    call = {"type": "mcp_call", "id": "mcp_1", "server_label": "shop", "name": name}
+    assert shown(call)[0]["name"] == alone
 
 
 def test_what_a_server_lists_in_vain_is_said_in_its_listing() -> None:

@@ -15,9 +15,16 @@ def tool(
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "a/b", "a\n", "ü", "a\u200b", "x" * 129, "{}", "<tool>", "a;b"]
+    "name",
+    ["a b", "a/b", "ü", "東京", "x" * 300, "{}", "<tool>", "a;b", "a.b", "🌧", "-", "é e\u0301"],
 )
-def test_tools_with_other_names_are_left_out(name: str) -> None:
+def test_a_name_may_have_any_letters_that_a_person_sees(name: str) -> None:
+    listing = offered([tool(name)], [name])
+    assert ([each.name for each in listing.tools], listing.left_out) == ([name], ())
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\n", "a\u200b", "a\u202eb", "x" * 513, "\x00", "a\tb"])
+def test_tools_whose_names_nobody_sees_are_left_out(name: str) -> None:
     assert [each.name for each in offered([tool(name), tool("get_Weather.v2-b")]).tools] == [
         "get_Weather.v2-b"
     ]

@@ -111,11 +111,11 @@ async def test_what_is_no_answer_to_a_call_is_an_error_of_the_protocol(
 WRONG_RESULTS: list[object] = [
     None,
     {},
-    {"content": "text"},
-    {"content": [{"type": "video", "data": "x"}]},
+    {"content": None},
+    {"content": [{"type": "image", "mimeType": "image/png"}]},
     {"content": [{"type": "text"}]},
     {"content": [], "isError": "very"},
-    {"content": [], "structuredContent": [1]},
+    {"content": [], "isError": []},
     {"tools": []},
 ]
 

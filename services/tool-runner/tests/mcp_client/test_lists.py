@@ -240,7 +240,7 @@ BROKEN: dict[str, Any] = {
     "deep": {"inputSchema": {"type": "object", "properties": {"n": {"anyOf": [{"items": 7}]}}}},
     "numbered": {"inputSchema": {"type": "object"}, "description": 7},
     "hinting": {"inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": "perhaps"}},
-    "a b": {"inputSchema": {"type": "object"}},
+    "a\u200bb": {"inputSchema": {"type": "object"}},
 }
 
 
@@ -260,7 +260,8 @@ async def test_one_tool_that_is_none_costs_no_other(
     listing = await servers.list_tools(visit((await serve_script(say)).url))
 
     assert [tool.name for tool in listing.tools] == ["good", "better"]
-    assert set(listing.left_out) - {""} == {each["name"] for each in bad}
+    seen = {each["name"].replace("\u200b", "") for each in bad}
+    assert set(listing.left_out) - {""} == seen
 
 
 def answer(asked: Any, tools: list[object], version: str) -> bytes:

@@ -3,10 +3,8 @@
 An `Assembler` is told what a model says, piece by piece, whatever dialect it came in. It gathers
 the items and their cuts, and writes the frames if anybody may watch. `replay.py` tells it the same
 from finished items, so both ways give the same bytes. An item may be left open while others are
-told, and ended later (docs/adr/0023): where that happened is kept in `runs`.
-
-Sources: OpenAI's stream events; Open Responses "Streaming" (the first event of an item is
-`output_item.added`, every streamed content has a part).
+told, and ended later (docs/adr/0023): where that happened is kept in `runs`. Sources: OpenAI's
+stream events; Open Responses "Streaming" (an item begins with `output_item.added`, texts in parts).
 """
 
 from collections.abc import Sequence
@@ -229,13 +227,12 @@ class Assembler:
 
     def _tell_end(self, item: Item, said: JSON, status: str) -> None:
         if item["type"] in STREAMED_ITEMS and "status" in item:
-            # All others were shown with the status they have: they are told in one go.
             item["status"] = status
         item |= said
         if item["type"] == "mcp_list_tools":
             ending = "failed" if item.get("error") else "completed"
-            place: JSON = {"item_id": item["id"], "output_index": self._index}
-            self._event(f"response.mcp_list_tools.{ending}", **place)
+            told: JSON = {"item_id": item["id"], "output_index": self._index}
+            self._event(f"response.mcp_list_tools.{ending}", **told)
         self._event("response.output_item.done", item=item)
 
     @property

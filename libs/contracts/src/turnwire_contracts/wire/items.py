@@ -31,7 +31,8 @@ EVENT_NAMES = {
 """What streams, and how its `.delta` and `.done` events are called."""
 
 STREAMED_ITEMS = frozenset({"message", "reasoning", *ARGUMENT_FIELDS})
-"""The kinds of item that are added in progress, and told piece by piece."""
+"""The kinds of item that are added in progress, and told piece by piece; all others are told in one
+go, with the status they have."""
 
 _PART_LISTS = {"message": ("content",), "reasoning": ("summary", "content")}
 _SAID_AT_THE_END = frozenset({"encrypted_content"})

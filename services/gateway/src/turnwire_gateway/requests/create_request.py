@@ -115,8 +115,9 @@ class CreateRequest(BaseModel):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """This and what follows is said in the words of chat completions."""
+    max_tokens: Annotated[int, Field(ge=-1)] | None = None
+    """This and what follows is said in the words of chat completions. 0 and -1: no limit, as
+    llama.cpp and LM Studio have it."""
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     response_format: JSON | None = None
     reasoning_effort: str | None = None

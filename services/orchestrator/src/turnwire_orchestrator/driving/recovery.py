@@ -6,7 +6,9 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.rounds.tool_calls import is_waiting
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
-from turnwire_contracts.wire.items import said_at_the_end
+from turnwire_contracts.wire.items import ARGUMENT_FIELDS, said_at_the_end
+
+_TOLD_IN_STEPS = ("message", "reasoning", "mcp_list_tools", *ARGUMENT_FIELDS)
 
 
 def seen_items(
@@ -21,6 +23,9 @@ def seen_items(
         event = payload(frame)
         _go_to(assembler, event, event.get("output_index", -1) - first_index)
         _tell(assembler, event)
+    if assembler.in_item not in (None, *_TOLD_IN_STEPS):
+        # Its opening told all of it.
+        assembler.end_item(None, assembler.items[-1].get("status") or "completed")
     assembler.end("incomplete")
     # Their sample is lost, so these calls are never made.
     lost = [

@@ -27,12 +27,6 @@ class ToolAssembler(Assembler):
         self._arguments: list[str] = []
 
     @property
-    def in_item(self) -> str | None:
-        """See `Assembler.in_item`; the backend's word for a tool is a function."""
-        kind = super().in_item
-        return _FUNCTION if kind == "mcp_call" or self._asking else kind
-
-    @property
     def text(self) -> str:
         """See `Assembler.text`."""
         return super().text if self._asking is None else "".join(self._arguments)

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from turnwire_orchestrator.inference.open_items import OpenItem, OpenItems, text_of
+from turnwire_orchestrator.inference.arguments import text_of
+from turnwire_orchestrator.inference.open_items import OpenItem, OpenItems
 from turnwire_orchestrator.inference.surrogates import mended
 from turnwire_orchestrator.prompting.tools.client_tools import ClientTools
 

@@ -9,13 +9,11 @@ open, and what else it says is told when that one has ended.
 from bisect import insort
 from typing import Any
 
-import msgspec
-import orjson
-
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.replay import write_item
+from turnwire_orchestrator.inference.arguments import is_json
 from turnwire_orchestrator.inference.surrogates import REPLACEMENT, joined
 from turnwire_orchestrator.prompting.tools.client_tools import custom_input
 
@@ -160,7 +158,7 @@ class OpenItem:
         text = self.text
         if self.kind == "custom_tool_call" or len(text) == self._not_whole:
             return False
-        if text.rstrip()[-1:] in ("}", "]") and _is_json(text):
+        if text.rstrip()[-1:] in ("}", "]") and is_json(text):
             return True
         self._not_whole = len(text)
         return False
@@ -287,19 +285,3 @@ class OpenItems:
 
 def _is_told_whole(item: OpenItem) -> bool:
     return item.is_custom or item.whole is not None or item.kind not in _TEXTS | _CALLS
-
-
-def _is_json(text: str) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
-
-
-def text_of(said: object) -> str:
-    """Give arguments as a text, also those of a server that sends them as an object."""
-    if isinstance(said, dict | list):
-        # Numbers may be larger than orjson writes.
-        return msgspec.json.encode(said).decode()
-    return said if isinstance(said, str) else ""

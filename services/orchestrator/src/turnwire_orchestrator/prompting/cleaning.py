@@ -11,6 +11,7 @@ import orjson
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.compaction import summary_of
+from turnwire_orchestrator.prompting.aliases import alias
 
 _PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "function_call_output"})
 """Items that every known backend takes."""
@@ -137,7 +138,8 @@ def _as_function(call: Item) -> list[Item]:
     """Give a call of an MCP tool as the function call that the model made, with its answer."""
     error = mapping(call.get("error"))
     output = f"Error: {error_text(error)}" if error else call.get("output") or ""
-    made = _function_call({**call, "call_id": call["id"]})
+    name = alias(str(call.get("server_label")), str(call.get("name")))
+    made = _function_call({**call, "call_id": call["id"], "name": name})
     return [made, {"type": "function_call_output", "call_id": call["id"], "output": output}]
 
 

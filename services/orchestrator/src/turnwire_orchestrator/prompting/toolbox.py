@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.tools import Tool, Tools, ToolServer
-from turnwire_orchestrator.prompting.tools.names import LONGEST_NAME, SEPARATOR, marked, sayable
+from turnwire_orchestrator.prompting.aliases import alias, alias_of_server, unique_alias
+from turnwire_orchestrator.prompting.tools.names import LONGEST_NAME
 
 _CHOICES_OF_TOOLS = ("mcp", "function", "custom", "namespace")
 
@@ -131,21 +132,21 @@ def _matches(rule: JSON, tool: Tool) -> bool:
 
 def _named_apart(offered: Sequence[Exposed], taken: Iterable[str]) -> dict[str, Exposed]:
     """Give every tool a name of its own that backends take; its own name where that is one."""
-    simple = Counter([*taken, *(sayable(each.tool.name) for each in offered)])
-    full = Counter([*simple, *(_full_name(each) for each in offered)])
+    simple = Counter([*taken, *(alias(*_whose(each)) for each in offered)])
+    full = Counter([*simple, *(alias_of_server(*_whose(each)) for each in offered)])
     named: dict[str, Exposed] = {}
     for each in offered:
-        name = sayable(each.tool.name)
-        if simple[name] > 1 or len(name) > LONGEST_NAME:
-            name = _full_name(each)
+        name = alias(*_whose(each))
+        if simple[name] > 1:
+            name = alias_of_server(*_whose(each))
             if full[name] > 1 or len(name) > LONGEST_NAME:
-                name = marked(name, each.server.label, each.tool.name)
+                name = unique_alias(*_whose(each))
         named.setdefault(name, each)
     return named
 
 
-def _full_name(each: Exposed) -> str:
-    return sayable(f"{each.server.label}{SEPARATOR}{each.tool.name}")
+def _whose(each: Exposed) -> tuple[str, str]:
+    return each.server.label, each.tool.name
 
 
 def _function(name: str, each: Exposed) -> JSON:

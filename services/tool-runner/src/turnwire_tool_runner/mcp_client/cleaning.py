@@ -1,6 +1,5 @@
-"""Tools as models may see them: names of the usual kind, and no text that a person cannot see."""
+"""Tools as models may see them: no name and no text that a person cannot see."""
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any, cast
@@ -14,12 +13,10 @@ from turnwire_tool_runner.tool_servers import Listing
 MAX_DESCRIPTION = 4096
 """Characters."""
 
-# MCP (SEP-986), and what every backend takes.
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # Control, format (bidirectional, zero-width, tags), surrogates, private use.
 _UNSEEN = {"Cc", "Cf", "Cs", "Co"}
 _KEPT = {"\n", "\t"}
-_LONGEST_NAME = 128
+_LONGEST_NAME = 512
 _TOLD = {"description", "title"}
 _CUT = "…"
 
@@ -27,14 +24,21 @@ _CUT = "…"
 def offered(tools: Iterable[McpTool], names: Iterable[str] = ()) -> Listing:
     """Give the tools that can be called by their name: the first of each, in the server's order.
 
+    A name may have any letters that a person sees: models are offered an alias.
+
     `names`: all that stood in the server's list, those of what is no tool, too.
     """
     found: dict[str, Tool] = {}
     for tool in tools:
-        if _NAME.fullmatch(tool.name) and describes_parameters(tool.input_schema):
+        if _can_be_called(tool.name) and describes_parameters(tool.input_schema):
             found.setdefault(tool.name, _tool(tool))
     others = dict.fromkeys(clean(name, _LONGEST_NAME) for name in names if name not in found)
     return Listing(list(found.values()), tuple(others))
+
+
+def _can_be_called(name: str) -> bool:
+    """Tell whether a person who approves a call sees all of a tool's name."""
+    return bool(name.strip()) and clean(name, _LONGEST_NAME) == name and name.isprintable()
 
 
 def clean(text: str, most: int = MAX_DESCRIPTION) -> str:

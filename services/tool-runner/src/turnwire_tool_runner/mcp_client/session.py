@@ -14,13 +14,14 @@ from mcp.client import Client
 from mcp.client.session import ClientSession, IncomingMessage
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from turnwire_chassis.telemetry.correlation import outgoing
+from turnwire_tool_runner.mcp_client.call_results import missing
 from turnwire_tool_runner.mcp_client.cleaning import clean, offered
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
 from turnwire_tool_runner.mcp_client.faults import fault
-from turnwire_tool_runner.mcp_client.listing import Listings
+from turnwire_tool_runner.mcp_client.incoming import Incoming
 from turnwire_tool_runner.mcp_client.wire import Wire
 from turnwire_tool_runner.tool_servers import Call, Listing, Signs, Target, ToolServerError
 
@@ -53,7 +54,7 @@ class Session:
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[ClientSession] = loop.create_future()
         self._closing = asyncio.Event()
-        self._listings = Listings(self._version)
+        self._incoming = Incoming(self._version)
         self._listed = Listing([])
         self._listed_at = float("-inf")
         self._listing = asyncio.Lock()
@@ -124,7 +125,7 @@ class Session:
         try:
             async with asyncio.timeout(_HANDSHAKE_WITHIN_S) as patience, http:
                 # The transport bounds events, and all else that is read.
-                streams = self._listings.over(
+                streams = self._incoming.over(
                     streamable_http_client(
                         self._target.url, http_client=http, max_sse_event_size=None
                     )
@@ -151,7 +152,7 @@ class Session:
 
     async def _all_tools(self) -> Listing:
         session, cursor = self._opened.result(), None
-        self._listings.names.clear()
+        self._incoming.names.clear()
         tools: list[types.Tool] = []
         cursors: set[str] = set()
         for _ in range(_MAX_PAGES):
@@ -160,7 +161,7 @@ class Session:
             cursor = page.next_cursor
             # Some servers write "" where the protocol wants nothing.
             if not cursor:
-                return offered(tools, self._listings.names)
+                return offered(tools, self._incoming.names)
             if cursor in cursors:
                 raise _endless("Its list leads back to where it was.")
             if len(tools) > _MAX_TOOLS:
@@ -184,9 +185,13 @@ class Session:
             )
             # `call_tool` would check the result by the server's own schema: a pattern in there can
             # take for ever, and a result that is there would be lost.
-            result = await self._opened.result().send_request(
-                types.CallToolRequest(params=params), _RESULT, progress_callback=heard
-            )
+            try:
+                result = await self._opened.result().send_request(
+                    types.CallToolRequest(params=params), _RESULT, progress_callback=heard
+                )
+            except ValidationError as error:
+                text = f"The result of the tool '{clean(call.name, _MAX_SAID)}' {missing(error)}."
+                raise ToolServerError("mcp_protocol_error", text) from error
             if isinstance(result, types.CallToolResult):
                 return result
             if result.input_requests:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
+from turnwire_tool_runner.mcp_client.unicode_repair import repaired_body, repaired_events
 
 # The SDK sends nothing else while it waits for the answer to a message that is no request.
 _NOTIFY_WITHIN_S = 5.0
@@ -113,8 +114,9 @@ class _Body(httpx2.AsyncByteStream):
         self._exchange = exchange
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        parts = self._response.aiter_raw()
         try:
-            async for part in self._response.aiter_raw():
+            async for part in repaired_events(parts) if self._is_stream else repaired_body(parts):
                 yield part
         except httpx2.RequestError as error:
             self._exchange.failure = error

@@ -36,7 +36,8 @@ def shaped(given: CreateRequest, items: Sequence[Item]) -> JSON:
 
 
 def _limits(given: CreateRequest) -> tuple[int | None, ...]:
-    return given.max_output_tokens, given.max_completion_tokens, given.max_tokens
+    older = given.max_tokens if (given.max_tokens or 0) > 0 else None
+    return given.max_output_tokens, given.max_completion_tokens, older
 
 
 def _tools(given: CreateRequest) -> list[JSON]:

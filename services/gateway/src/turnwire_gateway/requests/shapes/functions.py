@@ -22,17 +22,21 @@ _KINDS: Final = (
 def flat_tools(given: list[JSON], name: str = "tools") -> list[JSON]:
     """Read the tools in the field `name`; those of other types are left as they are.
 
-    Raises `ApiError` (400) naming the place.
+    A tool that is there twice is read once. Raises `ApiError` (400) naming the place.
     """
     tools: list[JSON] = []
-    names: set[str] = set()
+    named: dict[str, JSON] = {}
     for index, tool in enumerate(given):
         place = f"{name}[{index}]"
         match tool["type"]:
             case "function" | "custom" as kind:
                 flat, members = flattened(tool, kind, place)
-                _check_name(flat, members, names)
-                tools.append(_checked(flat, members))
+                _check_name(flat, members)
+                checked = _checked(flat, members)
+                if (earlier := named.setdefault(checked["name"], checked)) is checked:
+                    tools.append(checked)
+                elif earlier != checked:
+                    raise wrong(f"{members}.name", "is another tool's name: give each its own")
             case "namespace":
                 tools.append(_namespace(tool, place))
             case _:
@@ -40,13 +44,10 @@ def flat_tools(given: list[JSON], name: str = "tools") -> list[JSON]:
     return tools
 
 
-def _check_name(tool: JSON, place: str, names: set[str]) -> None:
+def _check_name(tool: JSON, place: str) -> None:
     name = tool.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise wrong(f"{place}.name", "must be 1 to 64 letters, digits, '-' and '_'")
-    if name in names:
-        raise wrong(f"{place}.name", "is the name of an earlier tool: give each its own")
-    names.add(name)
 
 
 def _checked(tool: JSON, place: str) -> JSON:
