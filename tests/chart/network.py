@@ -17,10 +17,8 @@ def network_problems(manifests: list[Manifest], _: set[str]) -> Iterator[str]:
         if not any(_closes(each) for each in over):
             yield f"{workload['metadata']['name']}: no policy closes it"
     for policy in policies:
-        yield from (
-            f"NetworkPolicy {policy['metadata']['name']}: {each}"
-            for each in _own(policy, everybody)
-        )
+        name = policy["metadata"]["name"]
+        yield from (f"NetworkPolicy {name}: {each}" for each in _own(policy, everybody))
 
 
 def _selects(selector: Manifest, pod: Manifest) -> bool:
