@@ -12,6 +12,8 @@ import yaml
 from chart_schema import JSON, schema
 from source import Row, code, table
 
+from turnwire_contracts.json_values import mapping
+
 _CHART = Path(__file__).parents[1] / "deploy" / "k8s" / "turnwire"
 
 _BEGIN = "<!-- Written by docs/generate.py from values.schema.json and values.yaml. -->"
@@ -33,7 +35,7 @@ def chart_page() -> str:
 def _rows(path: str, about: JSON, default: Any) -> Iterator[Row]:
     for name, each in about["properties"].items():
         place = f"{path}.{name}" if path else name
-        own = default.get(name) if isinstance(default, dict) else None
+        own = mapping(default).get(name)
         if each.get("properties"):
             yield (code(place), "", "", each["description"])
             yield from _rows(place, each, own or {})
@@ -44,8 +46,8 @@ def _rows(path: str, about: JSON, default: Any) -> Iterator[Row]:
 def _kind(about: JSON) -> str:
     if "enum" in about:
         return ", ".join(about["enum"])
-    kind = about["type"]
-    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+    kinds: str | list[str] = about["type"]
+    return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
 def _shown(default: Any) -> str:

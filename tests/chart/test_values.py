@@ -5,7 +5,7 @@ import re
 from copy import deepcopy
 from pathlib import Path
 from shutil import copytree
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -196,5 +196,5 @@ def _with(values: Values, change: Values) -> Values:
     for key, value in change.items():
         inner = changed.get(key)
         both = isinstance(inner, dict) and isinstance(value, dict)
-        changed[key] = _with(inner, value) if both else value
+        changed[key] = _with(cast("Values", inner), cast("Values", value)) if both else value
     return changed
