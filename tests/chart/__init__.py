@@ -1,1 +1,1 @@
-"""The Helm chart, the manifests and the images: rendered, checked against themselves and the code."""
+"""The Helm chart, the manifests, the images: checked against themselves and the code."""

@@ -17,10 +17,8 @@ def network_problems(manifests: list[Manifest], _: set[str]) -> Iterator[str]:
         if not any(_closes(each) for each in over):
             yield f"{workload['metadata']['name']}: no policy closes it"
     for policy in policies:
-        yield from (
-            f"NetworkPolicy {policy['metadata']['name']}: {each}"
-            for each in _own(policy, everybody)
-        )
+        name = policy["metadata"]["name"]
+        yield from (f"NetworkPolicy {name}: {each}" for each in _own(policy, everybody))
 
 
 def _selects(selector: Manifest, pod: Manifest) -> bool:
@@ -39,15 +37,19 @@ def _own(policy: Manifest, everybody: list[Manifest]) -> Iterator[str]:
     mine = [pod for pod in everybody if _selects(spec["podSelector"], pod)]
     if not mine:
         yield "is for no pod"
-    for rule in spec.get("ingress") or []:
+    for rule in _rules(spec, "ingress"):
         yield from _ports(rule, mine)
         yield from _peers(rule.get("from", []), everybody)
-    for rule in spec.get("egress") or []:
+    for rule in _rules(spec, "egress"):
         if not rule:
             yield "lets everything out"
         inside = _inside(rule.get("to", []), everybody)
         yield from _ports(rule, inside) if inside else _numbers(rule)
         yield from _peers(rule.get("to", []), everybody)
+
+
+def _rules(spec: Manifest, way: str) -> list[Manifest]:
+    return spec.get(way) or []
 
 
 def _ports(rule: Manifest, among: list[Manifest]) -> Iterator[str]:

@@ -23,9 +23,8 @@ def scaling_problems(manifests: list[Manifest], _: set[str]) -> Iterator[str]:
             yield from _bounds(each)
         if each["kind"] == "ScaledObject":
             yield from _triggers(each)
-    workloads = {
-        each["metadata"]["name"]: each for each in manifests if each["kind"] == "Deployment"
-    }
+    deployments = [each for each in manifests if each["kind"] == "Deployment"]
+    workloads = {each["metadata"]["name"]: each for each in deployments}
     yield from (f"{name} is scaled and not there" for name in targets if name not in workloads)
     yield from (f"{name} is scaled by two" for name in set(targets) if targets.count(name) > 1)
     for name, workload in workloads.items():

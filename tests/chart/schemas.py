@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jsonschema.validators import Draft202012Validator
 from referencing import Registry, Resource
@@ -81,11 +81,11 @@ def _model_problems(manifest: Manifest, module: str) -> Iterator[str]:
 
 def _lost(given: Any, kept: Any, path: str) -> Iterator[str]:
     if isinstance(given, dict):
-        for key, value in given.items():
+        for key, value in cast("Manifest", given).items():
             if not isinstance(kept, dict) or key not in kept:
                 yield f"{path}.{key}"
             else:
-                yield from _lost(value, kept[key], f"{path}.{key}")
+                yield from _lost(value, cast("Manifest", kept)[key], f"{path}.{key}")
     elif isinstance(given, list):
-        for number, (one, other) in enumerate(zip(given, kept, strict=True)):
+        for number, (one, other) in enumerate(zip(cast("list[Any]", given), kept, strict=True)):
             yield from _lost(one, other, f"{path}[{number}]")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +14,7 @@ from chart.rendering import (
     OLDEST,
     PROFILES,
     Manifest,
+    Values,
     install_dry,
     lint,
     profile,
@@ -69,8 +70,8 @@ def _texts(values: Any) -> Iterator[str]:
     if isinstance(values, str):
         yield values
     elif isinstance(values, dict):
-        for each in values.values():
+        for each in cast("Values", values).values():
             yield from _texts(each)
     elif isinstance(values, list):
-        for each in values:
+        for each in cast("list[Any]", values):
             yield from _texts(each)
