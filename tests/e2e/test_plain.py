@@ -104,7 +104,8 @@ async def test_a_field_is_echoed_as_it_was_given(
 ) -> None:
     given = (FORWARDED | KEPT)[field]
     backend.script(says("Hello."))
-    _, response = await api.post(asks("Hi.", **{field: given}))
+    # A choice must be among the tools.
+    _, response = await api.post(asks("Hi.", **{"tools": [TOOL], field: given}))
     assert response[field] == given
 
 
