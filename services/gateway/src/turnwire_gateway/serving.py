@@ -53,15 +53,8 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
     world = await _world(settings, client, identities)
     await _answer_for_viewers(client, world.turns)
     await _hear_of_ends(client, world.limiter)
-    server = TaskServer(
-        build(world),
-        settings.host,
-        settings.port,
-        largest_message=world.turns.limits.max_body_bytes,
-        drain_s=settings.drain_s,
-    )
-    server.at_stop(world.turns.hand_over)
-    lifecycle.watch_broker(client)
+    server = _server(settings, world)
+    lifecycle.watch_broker(client, beside={"http": server.listening})
     lifecycle.on_drain(server.finish)
 
     async def restore() -> None:
@@ -85,6 +78,18 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         await asyncio.gather(*background, return_exceptions=True)
         await world.limiter.leave()
         await disconnect(client)
+
+
+def _server(settings: GatewaySettings, world: World) -> TaskServer:
+    server = TaskServer(
+        build(world),
+        settings.host,
+        settings.port,
+        largest_message=world.turns.limits.max_body_bytes,
+        drain_s=settings.drain_s,
+    )
+    server.at_stop(world.turns.hand_over)
+    return server
 
 
 async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:
