@@ -12,8 +12,8 @@ CODE := libs services deploy tests bench examples docs
 SHIPPED := $(wildcard libs/*/src services/*/src deploy/*/src)
 # Full of hashes: what package managers lock, and events as they were recorded, with their bodies' fingerprints.
 LOCKS := '(^|/)(uv\.lock|package-lock\.json)$$|^libs/contracts/tests/golden/'
-# Words that stand where a secret would: those of examples and tests, the name of a bucket, an alphabet.
-EXAMPLES := '^(any|key|local|sk-1|s3cret-token|secret|pw|p%40|password|hunter2|p%2Cw%40|p,w@|p@w/..|4bf92f3577b34da6a3ce929d0e0e4736|API_KEYS|A-?[B-Z]*[a-z]+[0-9]+-_)$$'
+# Words that stand where a secret would: those of examples and tests, the name of a bucket, an alphabet, names of Secrets.
+EXAMPLES := '^(any|key|local|sk|sk-1|turnwire(-[a-z]+)?|[a-z]+-ca|s3cret-token|secret|pw|p%40|password|hunter2|p%2Cw%40|p,w@|p@w/..|4bf92f3577b34da6a3ce929d0e0e4736|API_KEYS|OPENAI_API_KEY|A-?[B-Z]*[a-z]+[0-9]+-_)$$'
 
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from broker_page import broker_page
-from chart_page import chart_page
-from chart_schema import chart_schema, chart_settings
+from chart_values.page import chart_page
+from chart_values.schema import chart_schema, chart_settings
 from clients_page import clients_page
 from coverage_page import coverage_page
 from event_page import event_page

@@ -65,6 +65,10 @@ class TaskServer(uvicorn.Server):
         """Run `call` when the server is cancelled: what is open then has two seconds to end."""
         self._at_stop = call
 
+    async def listening(self) -> str | None:
+        """Tell that nobody is listened to yet, as a readiness check."""
+        return None if self.started else "not listening yet"
+
     async def finish(self) -> None:
         """Take no more connections, close WebSockets (1012), and wait until all requests end."""
         self.should_exit = True

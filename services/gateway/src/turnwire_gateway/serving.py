@@ -54,7 +54,7 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
     await _answer_for_viewers(client, world.turns)
     await _hear_of_ends(client, world.limiter)
     server = _http_server(settings, world)
-    lifecycle.watch_broker(client)
+    lifecycle.watch_broker(client, beside={"http": server.listening})
     lifecycle.on_drain(server.finish)
 
     async def restore() -> None:

@@ -57,8 +57,7 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     ports = _ports(settings, client, jetstream, backends)
     handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
-    inbox = Inbox(client, jetstream, orchestrator_consumer(), subjects.TURNS_STREAM)
-    background = Inbox(client, jetstream, background_consumer(), subjects.TURNS_STREAM)
+    inbox, background = _inboxes(client, jetstream)
     lifecycle.watch_broker(client)
     lifecycle.on_drain(inbox.finish)
     lifecycle.on_drain(background.finish)
@@ -85,6 +84,12 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     finally:
         await backends.close()
         await disconnect(client)
+
+
+def _inboxes(client: Client, jetstream: JetStreamContext) -> tuple[Inbox, Inbox]:
+    consumers = orchestrator_consumer(), background_consumer()
+    first, second = (Inbox(client, jetstream, each, subjects.TURNS_STREAM) for each in consumers)
+    return first, second
 
 
 async def _end_of_log(client: Client, settings: OrchestratorSettings) -> int:

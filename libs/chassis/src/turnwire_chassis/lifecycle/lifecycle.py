@@ -50,8 +50,8 @@ class Lifecycle:
         """Say what readiness depends on, and what only health tells (`warnings`, `details`)."""
         self._checks, self._warnings, self._details = checks, warnings or {}, details or {}
 
-    def watch_broker(self, client: Client) -> None:
-        """Be ready while the broker is connected, and tell of what it refuses."""
+    def watch_broker(self, client: Client, beside: Mapping[str, Check] | None = None) -> None:
+        """Be ready while the broker is connected (and `beside`), and tell of what it refuses."""
 
         async def connected() -> str | None:
             return unreachable(client)
@@ -59,7 +59,7 @@ class Lifecycle:
         async def rights() -> str | None:
             return denied(client)
 
-        self.watch({"broker": connected}, warnings={"broker_rights": rights})
+        self.watch({"broker": connected, **(beside or {})}, warnings={"broker_rights": rights})
 
     def on_drain(self, finish: Finish) -> None:
         """Run `finish` when the process is told to end, if it may take time for that."""

@@ -19,7 +19,7 @@ CODES: Final = frozenset(
         "backend_error", "backend_refused", "backend_refused_credentials", "backend_stream_broken",
         "backend_timeout", "backend_unavailable", "compaction_failed", "content_filter",
         "context_length_exceeded", "conversation_locked", "conversation_not_found",
-        "event_log_unavailable", "guard_unavailable", "host_not_allowed", "http_error",
+        "event_log_unavailable", "gateway_stopping", "guard_unavailable", "host_not_allowed", "http_error",
         "idempotency_key_reused",
         "idempotency_key_spent", "identity_unavailable", "internal_error", "invalid_api_key",
         "invalid_json", "invalid_server_credentials", "invalid_server_url", "invalid_value",

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from chart_schema import JSON, schema
 from source import Row, code, table
 
+from chart_values.schema import schema
+from chart_values.shapes import JSON
 from turnwire_contracts.json_values import mapping
 
-_CHART = Path(__file__).parents[1] / "deploy" / "k8s" / "turnwire"
+_CHART = Path(__file__).parents[2] / "deploy" / "k8s" / "turnwire"
 
 _BEGIN = "<!-- Written by docs/generate.py from values.schema.json and values.yaml. -->"
 _END = "<!-- The end of what is written. -->"
