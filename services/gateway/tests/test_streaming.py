@@ -130,6 +130,37 @@ async def test_a_server_that_is_stopped_lets_go_of_its_streams(streaming: Stream
     assert streaming.ends == [(False, True)]
 
 
+async def test_a_stream_that_is_handed_over_ends_properly_behind_a_comment(
+    streaming: Streaming,
+) -> None:
+    sending = await streaming.start()
+    await streaming.turn.say(0, 3)
+    await streaming.exchange.said(streaming.turn.frames[2])
+    streaming.feed.hand_over()
+    async with asyncio.timeout(WITHIN_S):
+        exchange = await sending
+    sent = b"".join(streaming.turn.frames[:3])
+    assert exchange.body.startswith(sent + b": ")
+    assert b"data:" not in exchange.body.removeprefix(sent)
+    assert exchange.body.endswith(b"\n\n")
+    assert exchange.ended
+    assert streaming.ends == [(False, True)]
+
+
+async def test_a_stream_that_is_handed_over_before_its_first_frame_tells_the_id(
+    streaming: Streaming,
+) -> None:
+    sending = await streaming.start()
+    streaming.feed.hand_over()
+    async with asyncio.timeout(WITHIN_S):
+        exchange = await sending
+    assert (exchange.status, exchange.json["error"]["code"]) == (503, "gateway_stopping")
+    assert streaming.turn.request.response_id in exchange.json["error"]["message"]
+    assert exchange.headers["x-should-retry"] == "false"
+    # Whoever was told the id may come back: the turn has its grace.
+    assert streaming.ends == [(False, True)]
+
+
 async def test_a_plain_answer_says_its_length() -> None:
     answer = PlainAnswer(Answer(200, b'{"id":"x"}'))
     exchange = await call(answer, "POST", "/")  # pyright: ignore[reportArgumentType]

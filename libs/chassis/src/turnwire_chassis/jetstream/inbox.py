@@ -107,7 +107,9 @@ class Inbox:
         """
         self._places = 0
         if self._subscription is not None:
-            await self._subscription.drain()
+            # Without a connection nothing more is sent either.
+            with suppress(NatsError):
+                await self._subscription.drain()
         while self._owned:
             await asyncio.wait(self._owned.values())
 
