@@ -5,24 +5,18 @@ The prose around them is kept as it is.
 
 from pathlib import Path
 
+from marked_part import with_part
 from source import Row, code, table
 
 from turnwire_chassis.broker_access.rights import RIGHTS, Rights, User, heard_by
 
 _PAGE = Path(__file__).parent / "broker.md"
 
-_BEGIN = "<!-- Written by docs/generate.py from the table of rights. -->"
-_END = "<!-- The end of what is written. -->"
-
 
 def broker_page() -> str:
     """Write the whole page."""
-    before, begin, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise ValueError(f"{_PAGE} does not say where the tables are to stand")
     tables = "\n\n".join(f"### {user}\n\n{_rights(user, RIGHTS[user])}" for user in User)
-    return f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}"
+    return with_part(_PAGE, "the table of rights", tables)
 
 
 def _rights(user: User, rights: Rights) -> str:

@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from marked_part import with_part
 from source import Row, code, table
 
 _ROOT = Path(__file__).parents[1]
 _PAGE = _ROOT / "docs" / "clients.md"
 _DECLARED = _ROOT / "tests" / "clients" / "compatibility.toml"
-
-_BEGIN = "<!-- Written by docs/generate.py from tests/clients/compatibility.toml. -->"
-_END = "<!-- The end of what is written. -->"
 
 _NAME_AND_RANGE = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?(.*)")
 _CARET = re.compile(r"\^(\d+)\.(\d+)\..*")
@@ -26,12 +24,8 @@ _CARET = re.compile(r"\^(\d+)\.(\d+)\..*")
 def clients_page() -> str:
     """Write the whole page."""
     declared = tomllib.loads(_DECLARED.read_text(encoding="utf-8"))
-    before, begin, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise ValueError(f"{_PAGE} does not say where the tables are to stand")
     tables = f"{_versions(declared)}\n\n{_cells(declared)}"
-    return f"{before}{_BEGIN}\n\n{tables}\n\n{_END}{after}"
+    return with_part(_PAGE, "tests/clients/compatibility.toml", tables)
 
 
 def _versions(declared: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from marked_part import with_part
 from source import Row, code, table
 
 from chart_values.schema import schema
@@ -17,20 +18,14 @@ from turnwire_contracts.json_values import mapping
 
 _CHART = Path(__file__).parents[2] / "deploy" / "k8s" / "turnwire"
 
-_BEGIN = "<!-- Written by docs/generate.py from values.schema.json and values.yaml. -->"
-_END = "<!-- The end of what is written. -->"
-
 
 def chart_page() -> str:
     """Write the whole page."""
-    before, begin, rest = (_CHART / "README.md").read_text(encoding="utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise ValueError("the chart's README.md does not say where the table is to stand")
     defaults = yaml.safe_load((_CHART / "values.yaml").read_text(encoding="utf-8"))
     rows = list(_rows("", schema(), defaults))
     head = ("value", "type", "default", "what it is")
-    return f"{before}{_BEGIN}\n\n{table(head, rows)}\n\n{_END}{after}"
+    values = table(head, rows)
+    return with_part(_CHART / "README.md", "values.schema.json and values.yaml", values)
 
 
 def _rows(path: str, about: JSON, default: Any) -> Iterator[Row]:
