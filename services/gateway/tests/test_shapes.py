@@ -2,16 +2,12 @@
 
 from typing import Any
 
-import orjson
 import pytest
 
-from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.answers.errors import ApiError
-from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
-from turnwire_testing.examples import AT, OWNER, RESPONSE_ID, TENANT, user
+from turnwire_testing.create_requests import refused, taken
+from turnwire_testing.examples import user
 
-ORIGIN = Origin(TENANT, OWNER, "req_1", RESPONSE_ID, AT)
 SCHEMA: JSON = {"type": "object", "properties": {"a": {"type": "integer"}}}
 FLAT: JSON = {"type": "function", "name": "f", "description": "d", "parameters": SCHEMA}
 NESTED: JSON = {
@@ -19,23 +15,6 @@ NESTED: JSON = {
     "function": {"name": "f", "description": "d", "parameters": SCHEMA},
 }
 FORMAT: JSON = {"type": "json_schema", "name": "n", "schema": SCHEMA, "strict": True}
-
-
-def taken(**fields: Any) -> Requested:
-    """Send a request that is taken."""
-    body = orjson.dumps({"model": "m", "input": "Hello?", **fields})
-    return requested(read_object(body), ORIGIN, Rules(screen=False, prompts={}))
-
-
-def refused(**fields: Any) -> tuple[str | None, str]:
-    """Send a request that is refused; gives the place and the words."""
-    with pytest.raises(ApiError) as raised:
-        taken(**fields)
-    failure = raised.value.failure
-    assert (failure.http_status, failure.type) == (400, "invalid_request_error")
-    assert failure.param is not None
-    assert failure.param in failure.message
-    return failure.param, failure.message
 
 
 @pytest.mark.parametrize(

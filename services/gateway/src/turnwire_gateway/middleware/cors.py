@@ -7,9 +7,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from turnwire_contracts.events import Failure
-from turnwire_gateway.answers.errors import ApiError
 from turnwire_gateway.answers.plain import error_response
+from turnwire_gateway.middleware.web_access import not_allowed
 from turnwire_gateway.openapi.operations.operation import LIMIT_HEADERS
 
 EXPOSED: Final = (
@@ -51,14 +50,10 @@ class ApiCorsMiddleware(CORSMiddleware):
         if answer.status_code == _OK:
             return answer
         refused = error_response(
-            ApiError(
-                Failure(
-                    http_status=403,
-                    type="permission_error",
-                    code="origin_not_allowed",
-                    message=f"{bytes(answer.body).decode()}. TURNWIRE_CORS_ORIGINS names the "
-                    "origins whose pages may ask.",
-                )
+            not_allowed(
+                "origin_not_allowed",
+                f"{bytes(answer.body).decode()}. TURNWIRE_CORS_ORIGINS names the origins whose "
+                "pages may ask.",
             )
         )
         refused.headers["vary"] = answer.headers["vary"]

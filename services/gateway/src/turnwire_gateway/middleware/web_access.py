@@ -161,7 +161,7 @@ def _shown(text: str) -> str:
 
 
 def _host_not_allowed(host: str) -> ApiError:
-    return _refused(
+    return not_allowed(
         "host_not_allowed",
         f"Without API keys only names of this machine are served, and '{_shown(host)}' (the "
         "request's Host header) is none. Ask 127.0.0.1 or localhost, or have whoever runs this "
@@ -170,7 +170,7 @@ def _host_not_allowed(host: str) -> ApiError:
 
 
 def _origin_not_allowed(whose: str) -> ApiError:
-    return _refused(
+    return not_allowed(
         "origin_not_allowed",
         f"Without API keys web pages of other origins are not served, and this request comes from "
         f"{whose}. Have whoever runs this Turnwire name the page's origin in "
@@ -178,5 +178,6 @@ def _origin_not_allowed(whose: str) -> ApiError:
     )
 
 
-def _refused(code: str, message: str) -> ApiError:
+def not_allowed(code: str, message: str) -> ApiError:
+    """Refuse a request for where it comes from (403)."""
     return ApiError(Failure(http_status=403, type="permission_error", code=code, message=message))
