@@ -72,7 +72,8 @@ async def test_the_tokens_of_a_turn_are_charged_when_it_ends_and_every_gateway_k
         return before - await left(other, "tokens") >= cost
 
     await eventually(is_charged)
-    assert before - await left(other, "tokens") <= cost * (asked + 1)
+    # The first turn may have been charged after `before` was read, as all that came after it.
+    assert before - await left(other, "tokens") <= cost * (asked + 2)
     assert len(backend.requests) == asked + 3
 
 

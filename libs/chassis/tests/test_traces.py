@@ -1,6 +1,7 @@
 """Traces: free where they are off, held where they are not sampled, whole where work fails."""
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -200,6 +201,7 @@ def test_the_collector_gets_what_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_collector_that_refuses_or_is_gone_holds_nobody_up(
     monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
+    others = set(threading.enumerate())
     with collecting() as collector:
         collector.status = status
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
@@ -211,3 +213,6 @@ def test_a_collector_that_refuses_or_is_gone_holds_nobody_up(
             assert time.monotonic() - began < 2.0
             began = time.monotonic()
         assert time.monotonic() - began < 2.0
+    for thread in set(threading.enumerate()) - others:
+        thread.join(10.0)
+        assert not thread.is_alive()

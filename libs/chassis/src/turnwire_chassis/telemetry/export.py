@@ -86,7 +86,8 @@ class OtlpExporter:
         resource = ours.merge(Resource(told))
         self._sampler = TracerProvider(resource=resource, shutdown_on_exit=False).sampler
         self._ids = _GivenIds()
-        self._processor = BatchSpanProcessor(_Counted(OTLPSpanExporter()))
+        self._sender = OTLPSpanExporter()
+        self._processor = BatchSpanProcessor(_Counted(self._sender))
         provider = TracerProvider(
             sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self._ids
         )
@@ -124,6 +125,9 @@ class OtlpExporter:
         stopping = threading.Thread(target=self._stop, daemon=True)
         stopping.start()
         stopping.join(_STOP_WITHIN_S)
+        if stopping.is_alive():
+            # Ends the wait between two tries at once; what is left fails, and the threads end.
+            self._sender.shutdown()
 
     def _stop(self) -> None:
         with suppress(Exception):
