@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from scripted_backend import Dialect as Scripted
 from scripted_backend import running_backend, says
 from turnwire_contracts.json_values import JSON
+from turnwire_orchestrator.inference import backend as looking
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.probing import api_spoken, has_route, in_words
@@ -18,6 +20,7 @@ from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.plain_http import PlainServer, serving
 from turnwire_testing.prompts import prompt
+from turnwire_testing.waiting import eventually
 
 TIMEOUTS = Timeouts(connect_s=1.0, idle_s=0.3)
 MODELS = "GET /v1/models"
@@ -274,3 +277,28 @@ async def test_the_scripted_dialects_are_known_by_their_models(dialect: Scripted
         await backend.look()
         await backend.close()
     assert backend.dialect.name.replace("_", "").lower() == dialect
+
+
+async def test_what_is_found_and_why_is_logged_once_and_again_when_it_changes(
+    server: PlainServer, backend: HttpBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(looking, "_LOOK_AGAIN_S", 0.01)
+    ready, server.routes[RESPONSES] = server.routes[RESPONSES], (503, None)
+
+    async def asked(models: int) -> None:
+        async def is_so() -> bool:
+            return server.asked.count(MODELS) >= models
+
+        await eventually(is_so)
+
+    with capture_logs() as logged:
+        task = asyncio.create_task(backend.keep_looking())
+        await asked(3)
+        server.routes[RESPONSES] = ready
+        await asked(server.asked.count(MODELS) + 3)
+        task.cancel()
+    events = [each["event"] for each in logged]
+    assert events == ["backend not found", "backend found"]
+    assert "POST /responses answers 503" in logged[0]["why"]
+    assert (logged[1]["api"], logged[1]["why"]) == ("responses", backend.why)

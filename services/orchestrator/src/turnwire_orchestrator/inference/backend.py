@@ -65,7 +65,7 @@ class HttpBackend:
         self._http = HttpClient(server.url, server.api_key, timeouts)
         self._counter = Counter(self._http)
         self._looking: asyncio.Task[None] | None = None
-        self._logged: dict[str, str] = {}
+        self._logged: dict[str, str | None] = {}
 
     async def close(self) -> None:
         """End all connections."""
@@ -79,16 +79,13 @@ class HttpBackend:
         await self._settle()
         tools = client_tools(prompt.request.params)
         if self.api is Api.CHAT:
-            url, body = f"{self._http.url}{_PATHS[Api.CHAT]}", self._chat_body(prompt)
+            path, body = _PATHS[Api.CHAT], self._chat_body(prompt)
             reader = partial(ChatReader, tools=tools)
         else:
-            url, body = (
-                f"{self._http.url}{_PATHS[Api.RESPONSES]}",
-                responses_body(prompt, self.dialect),
-            )
+            path, body = _PATHS[Api.RESPONSES], responses_body(prompt, self.dialect)
             limit = prompt.request.params.get("max_output_tokens")
             reader = partial(Reader, max_output_tokens=limit, tools=tools)
-        async with self._http.stream(url, body) as reads:
+        async with self._http.stream(f"{self._http.url}{path}", body) as reads:
             yield Answering(reads, reader)
 
     async def models(self) -> bytes:
@@ -111,6 +108,8 @@ class HttpBackend:
                 self._log("backend not found", why=error.failure.message)
                 await asyncio.sleep(_LOOK_AGAIN_S)
             else:
+                api = self.api.value if self.api else None
+                self._log("backend found", api=api, dialect=self.dialect.value, why=self.why)
                 await asyncio.sleep(_LOOK_EVERY_S)
 
     async def look(self) -> None:
@@ -141,9 +140,6 @@ class HttpBackend:
             # Not seen before, or another server in its place.
             self.api, self.why = await self._spoken()
             self._probed = self.dialect
-        if self.api is not None:
-            about = {"api": self.api.value, "dialect": self.dialect.value, "why": self.why}
-            self._log("backend found", **about)
 
     async def _spoken(self) -> tuple[Api, str]:
         answers: list[str] = []
@@ -162,7 +158,7 @@ class HttpBackend:
         say = failures.backend_not_clear if unclear else failures.backend_speaks_nothing
         raise TurnFailedError(say(self._server.url, why))
 
-    def _log(self, event: str, **about: str) -> None:
+    def _log(self, event: str, **about: str | None) -> None:
         """Log what is news; a server is looked at again and again."""
         if self._logged != {"event": event, **about}:
             self._logged = {"event": event, **about}

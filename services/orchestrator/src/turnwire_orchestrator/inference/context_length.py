@@ -112,7 +112,7 @@ _NOT_IT: Final = re.compile(
     r"|\bqueue\b|at most \d+ (?:image|audio|video)"
 )
 _TOGETHER: Final = re.compile(
-    rf"\b(?:{_INPUT}|length)\b(?P<between>[^.;]{{0,24}}?(?:\+|\band\b|\bplus\b)"
+    rf"\b(?:{_INPUT}|length)\b(?:[^.;]{{0,24}}?(?:\+|\band\b|\bplus\b)"
     rf"(?: (?:the|your|requested|maximum))* ?)(?:{_OUTPUT})\b"
 )
 """Input and output, whose sum is too much."""

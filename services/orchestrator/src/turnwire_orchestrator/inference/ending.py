@@ -43,7 +43,7 @@ _OF_CLIENTS: Final = "invalid_request_error"
 _TYPE: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 """A type as OpenAI writes it; servers name their exceptions here, too."""
 
-_SAYS_WHEN: Final = re.compile(r"(?:try|retry|wait).{0,30}\d", re.IGNORECASE)
+_SAYS_WHEN: Final = re.compile(r"\b(?:try|retry|wait)\b.{0,30}\d", re.IGNORECASE)
 
 
 class Outcome(Struct, frozen=True):
