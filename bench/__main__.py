@@ -13,14 +13,14 @@ import uvloop
 
 from bench.figures import chapters, planning_figures, process_lines
 from bench.measured import keep
-from bench.observing.comparing import Pairs, chapter, compare
+from bench.observing.comparing import Rounds, chapter, compare
 from bench.processes import ProcessGoneError
 from bench.report import machine, process_table, record, summary, table
 from bench.scenarios import FULL, QUICK, Results, measure
 from bench.stack import Backend, Stack, StackFailedError, no_stack, running_backend, running_stack
 
 _SHOWN_FAILURES = 5
-_OBSERVED_ROUNDS = 6
+_OBSERVED_ROUNDS = 3
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def run(options: argparse.Namespace) -> tuple[Results, Pairs | None]:
+async def run(options: argparse.Namespace) -> tuple[Results, Rounds | None]:
     """Start everything in a fresh folder, measure, and stop it; then compare two more stacks."""
     plan = QUICK if options.quick else FULL
     if options.repeat:
@@ -65,13 +65,13 @@ def main() -> int:
     options = parse(sys.argv[1:])
     began = time.monotonic()
     try:
-        results, pairs = uvloop.run(run(options))
+        results, rounds = uvloop.run(run(options))
     except (StackFailedError, ProcessGoneError) as error:
         _say(f"The stack cannot be measured: {error}")
         return 1
-    report = [*chapters(results), *([chapter(pairs)] if pairs else [])]
+    report = [*chapters(results), *([chapter(rounds)] if rounds else [])]
     seconds = time.monotonic() - began
-    failures = [*results.failures, *(pairs.failures if pairs else [])]
+    failures = [*results.failures, *(rounds.failures if rounds else [])]
     answered = f"{results.requests} answered, {len(failures)} failed requests in {seconds:.0f} s."
     by_process = process_table(process_lines(results))
     text = "\n\n".join((table(report), by_process, f"{summary(report)}\n{answered}"))

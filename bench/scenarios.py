@@ -119,10 +119,10 @@ async def measure(backend: Backend, stack: Stack, plan: Plan) -> Results:
 async def compare(backend: Backend, stack: Stack, shape: Shape) -> Trial:
     """Send one load straight to the backend, then through the stack, to the end of its work."""
     direct = await closed_loop(backend.target, shape)
-    before = stack.processes.cpu()
+    cpu_before = stack.processes.cpu()
     through = await closed_loop(stack.target, shape)
     await stack.processes.quiet()
-    return Trial(direct, through, spent(before, stack.processes.cpu()))
+    return Trial(direct, through, spent(cpu_before, stack.processes.cpu()))
 
 
 class _Bench:
@@ -137,10 +137,10 @@ class _Bench:
 
     async def idle_cpu(self) -> Mapping[str, float]:
         """Measure what waiting costs: CPU seconds a second, by process."""
-        before = self._stack.processes.cpu()
+        cpu_before = self._stack.processes.cpu()
         await asyncio.sleep(_IDLE_SECONDS)
         after = self._stack.processes.cpu()
-        return {name: seconds / _IDLE_SECONDS for name, seconds in spent(before, after).items()}
+        return {name: seconds / _IDLE_SECONDS for name, seconds in spent(cpu_before, after).items()}
 
     async def compare(self, shape: Shape) -> Trial:
         """Send one load both ways; streams have as many tokens as the shape says."""
@@ -166,19 +166,19 @@ class _Bench:
         kept = await stored_by(self._stack)
         for _ in range(chains):
             direct = await chain(self._backend.target, TURNS)
-            before = self._stack.processes.cpu()
+            cpu_before = self._stack.processes.cpu()
             through = await chain(self._stack.target, TURNS)
             await self._stack.processes.quiet()
-            cpu = spent(before, self._stack.processes.cpu())
+            cpu = spent(cpu_before, self._stack.processes.cpu())
             results.chains.append(Trial(direct, through, cpu))
         results.stored = (await stored_by(self._stack)).since(kept)
 
 
 async def _called(stack: Stack, shape: Shape) -> Trial:
-    before = stack.processes.cpu()
+    cpu_before = stack.processes.cpu()
     through = await closed_loop(stack.target, shape)
     await stack.processes.quiet()
-    return Trial(Load(), through, spent(before, stack.processes.cpu()))
+    return Trial(Load(), through, spent(cpu_before, stack.processes.cpu()))
 
 
 def _most(plan: Plan) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from marked_part import with_part
 from source import Row, code, table
 
-from turnwire_chassis.broker_access.rights import RIGHTS, Rights, User, heard_by
+from turnwire_chassis.broker_authorization.rights import RIGHTS, Rights, User, subscriptions_of
 
 _PAGE = Path(__file__).parent / "broker.md"
 
@@ -22,9 +22,9 @@ def broker_page() -> str:
 def _rights(user: User, rights: Rights) -> str:
     within = rights.answers_within_s
     rows: list[Row] = [
-        ("says", _subjects(rights.says)),
-        ("but never", _subjects(rights.never)),
-        ("hears", _subjects(heard_by(user))),
+        ("publish", _subjects(rights.publish)),
+        ("but not", _subjects(rights.never_publish)),
+        ("subscribe", _subjects(subscriptions_of(user))),
         ("answers", f"each question once, within {within // 60} minutes" if within else ""),
     ]
     return table(("", ""), [row for row in rows if row[1]])

@@ -1,16 +1,24 @@
 """`docs/coverage.md`: every name of OpenAI's Responses API, and what becomes of it."""
 
+import json
+
 from source import code, table
 
-from turnwire_gateway.openapi.coverage import events, items, other_requests, request_fields
-from turnwire_gateway.openapi.coverage.verdict import Covered, Verdict
+from turnwire_contracts.request_fields import REQUEST_FIELDS
+from turnwire_gateway.openapi import coverage
+from turnwire_gateway.openapi.coverage import Coverage, CoverageEntry, of_route
+from turnwire_gateway.openapi.document import OPERATIONS
+from turnwire_gateway.openapi.operation import Operation
+from turnwire_gateway.openapi.response_operations import create_response
 
 _INTRO = """# Coverage
 
-Written by `docs/generate.py` from `turnwire_gateway.openapi.coverage`; do not edit it here.
+Written by `docs/generate.py` from `turnwire_contracts.request_fields`, from the routes that
+`turnwire_gateway.openapi` declares and from its `coverage.py`; do not edit it here.
 
 Every field, item and event of OpenAI's Responses API, as its Python SDK names them, and what
-becomes of it here. Tests compare these lists with the SDK and with the code.
+becomes of it here; besides, what only Turnwire has. Tests compare these lists with the SDK and with
+the code.
 
 - **supported**: it is checked and does what it says
 - **passed through**: it reaches the backend, or comes from it, as it is; the backend gives it its
@@ -18,46 +26,68 @@ becomes of it here. Tests compare these lists with the SDK and with the code.
 - **refused**: HTTP 400 that names it
 - **ignored**: it is taken and has no effect"""
 
-_LISTS: dict[str, tuple[Covered, ...]] = {
-    "Fields of `POST /v1/responses`": request_fields.CREATE,
-    "Fields that OpenAI does not have": request_fields.EXTENSIONS,
-    "Tools": items.TOOLS,
-    "Input items": items.INPUT_ITEMS,
-    "Output items": items.OUTPUT_ITEMS,
-    "Stream events": events.STREAM_EVENTS,
-    "`GET /v1/responses/{id}`": other_requests.RETRIEVE,
-    "`GET /v1/responses/{id}/input_items`": other_requests.INPUT_ITEMS_QUERY,
-    "`POST /v1/responses/input_tokens`": other_requests.INPUT_TOKENS,
-    "`POST /v1/responses/compact`": other_requests.COMPACT,
-    "`POST /v1/check`": other_requests.CHECK,
-    "`POST /v1/conversations`": other_requests.CONVERSATION_CREATE,
-    "`POST /v1/conversations/{id}`": other_requests.CONVERSATION_UPDATE,
-    "`POST /v1/conversations/{id}/items`": (
-        *other_requests.ITEMS_CREATE,
-        *other_requests.ITEMS_CREATE_QUERY,
-    ),
-    "`GET /v1/conversations/{id}/items`": other_requests.ITEMS_QUERY,
-    "`GET /v1/conversations/{id}/items/{item_id}`": other_requests.ITEM_QUERY,
-    "WebSocket: what a client sends": events.SOCKET_EVENTS,
-    "WebSocket: what `response.create` has beside the fields above": other_requests.SOCKET_CREATE,
+
+def _route(operation: Operation) -> str:
+    return f"`{operation.method} {operation.path}`"
+
+
+_LISTS: dict[str, tuple[CoverageEntry, ...]] = {
+    f"Fields of {_route(create_response)}": coverage.CREATE,
+    "Fields that OpenAI does not have": coverage.EXTENSIONS,
+    "Tools": coverage.TOOLS,
+    "Input items": coverage.INPUT_ITEMS,
+    "Output items": coverage.OUTPUT_ITEMS,
+    "Stream events": coverage.STREAM_EVENTS,
+    **{
+        _route(each): covered
+        for each in OPERATIONS
+        if each is not create_response and (covered := of_route(each))
+    },
+    "WebSocket: what a client sends": coverage.SOCKET_EVENTS,
+    "WebSocket: what `response.create` has beside the fields above": coverage.SOCKET_CREATE,
 }
 
 
 def coverage_page() -> str:
     """Write the whole page."""
-    return "\n\n".join([_INTRO, _summary(), *map(_section, _LISTS)]) + "\n"
+    return "\n\n".join([_INTRO, _summary(), *map(_section, _LISTS), _destinations()]) + "\n"
 
 
 def _summary() -> str:
     rows = [
-        (title, *(str(_count(covered, verdict) or "") for verdict in Verdict))
+        (title, *(str(_count(covered, verdict) or "") for verdict in Coverage))
         for title, covered in _LISTS.items()
     ]
-    return table(("", *(verdict.value for verdict in Verdict)), rows)
+    return table(("", *(verdict.value for verdict in Coverage)), rows)
 
 
-def _count(covered: tuple[Covered, ...], verdict: Verdict) -> int:
+def _count(covered: tuple[CoverageEntry, ...], verdict: Coverage) -> int:
     return sum(each.verdict is verdict for each in covered)
+
+
+def _destinations() -> str:
+    intro = (
+        "As they are, if the client set them. A backend that speaks chat completions is sent "
+        "`max_output_tokens`, `parallel_tool_calls`, `text`, `reasoning`, `top_logprobs` and the "
+        "tools in its own words."
+    )
+    head = ("field", "to Responses", "to chat completions", "to count tokens", "echo if not set")
+    rows = [
+        (
+            code(each.name),
+            _mark(to=each.to_responses),
+            _mark(to=each.to_chat),
+            _mark(to=each.counts),
+            code(json.dumps(each.echo)) if each.is_echoed else "",
+        )
+        for each in REQUEST_FIELDS
+        if each.to_responses or each.to_chat or each.counts or each.is_echoed
+    ]
+    return f"## Where the fields of `POST /v1/responses` go\n\n{intro}\n\n{table(head, rows)}"
+
+
+def _mark(*, to: bool) -> str:
+    return "yes" if to else ""
 
 
 def _section(title: str) -> str:

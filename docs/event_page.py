@@ -1,5 +1,6 @@
 """`docs/events.md`: every event, stream, subject and query, from `turnwire_contracts`."""
 
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -10,13 +11,17 @@ from turnwire_chassis.jetstream import topology
 from turnwire_contracts import (
     conversation,
     conversation_events,
+    dead_letters,
     events,
     ids,
+    projection,
     queries,
     subjects,
     tools,
-    turn,
+    turn_state,
 )
+from turnwire_contracts.event_kinds import CONVERSATION_EVENT_KINDS, TURN_EVENT_KINDS, EventKind
+from turnwire_contracts.queues import QUEUES
 
 _HEAD = """\
 # Events, streams and queries
@@ -25,9 +30,9 @@ Written by `docs/generate.py` from `turnwire_contracts` and `turnwire_chassis.je
 do not edit it here. [architecture.md](architecture.md) tells what these words do in a turn's
 life."""
 
-_INNER_SHAPES = ("Failure", "Usage")
-_INNER_ANSWERS = {"Violation", "Tool", "ToolServer", "CallError", "Progress", "Node"}
-_OF_QUERIES = (queries, tools)
+_INNER_SHAPES = ("Failure", "TurnUsage")
+_INNER_ANSWERS = {"GuardViolation", "Tool", "ToolServer", "CallError", "CallProgress", "Node"}
+_OF_QUERIES = (queries, projection, tools, dead_letters)
 _QUERY = "Query["
 _MIB = 1024 * 1024
 _HOUR_S = 3600
@@ -41,8 +46,7 @@ class _Family(NamedTuple):
     module: ModuleType
     common: str
     """The class whose fields all have."""
-    kinds: dict[str, Any]
-    versions: dict[str, int]
+    kinds: Mapping[str, EventKind[Any]]
     subject: str
 
 
@@ -50,12 +54,12 @@ _OF_TURNS = _Family(
     title="Events",
     intro="One event is one message of `TURNS`: the kind is the last word of its subject, the "
     "facts are its JSON body. Fields with a default are left out while they have it. A request "
-    "that runs in the background has a lane behind its kind (`requested.background`), so that a "
-    "consumer of its own takes it.",
+    "that runs in the background has a lane behind its kind (`requested.background`), and one of a "
+    "tenant that has many on their way the level of its queue (`requested.2`), so that a consumer "
+    "of its own takes it.",
     module=events,
     common="TurnEvent",
-    kinds=events.KINDS,
-    versions=events.VERSIONS,
+    kinds=TURN_EVENT_KINDS,
     subject="turn.<tenant>.<response_id>",
 )
 _OF_CONVERSATIONS = _Family(
@@ -64,8 +68,7 @@ _OF_CONVERSATIONS = _Family(
     "its turns.",
     module=conversation_events,
     common="ConversationEvent",
-    kinds=conversation_events.CONVERSATION_KINDS,
-    versions=conversation_events.CONVERSATION_VERSIONS,
+    kinds=CONVERSATION_EVENT_KINDS,
     subject="conversation.<tenant>.<conversation_id>",
 )
 
@@ -99,7 +102,8 @@ def _stream_row(stream: StreamConfig) -> Row:
 
 
 def _consumers() -> str:
-    configs = (topology.orchestrator_consumer(), topology.background_consumer())
+    lease_s = topology.TURN_LEASE_S
+    configs = [topology.turn_consumer(queue, lease_s) for queue in QUEUES]
     head = ("consumer", "stream", "takes", "rules")
     return f"## Consumers\n\n{table(head, [_consumer_row(config) for config in configs])}"
 
@@ -112,7 +116,8 @@ def _consumer_row(config: ConsumerConfig) -> Row:
 def _rules(config: ConsumerConfig) -> str:
     return (
         f"explicit ack; given to another after {config.ack_wait:g} s of silence "
-        f"(the owner speaks every {topology.HEARTBEAT_S:g} s); at most {config.max_deliver} owners"
+        f"(`TURNWIRE_TURN_LEASE_S`; the owner speaks every "
+        f"{topology.heartbeat_s(topology.TURN_LEASE_S):g} s)"
     )
 
 
@@ -127,16 +132,20 @@ def _subjects() -> str:
 
 
 def _events(family: _Family) -> str:
-    known = shapes(family.module)
-    fields = _field_table(known[family.common].fields)
+    shapes_by_name = shapes(family.module)
+    fields = _field_table(shapes_by_name[family.common].fields)
     parts = [f"## {family.title}", family.intro, "**Fields of every event**", fields]
-    for kind, event in family.kinds.items():
-        shape = known[event.__name__]
-        subject = f"{family.subject}.{kind}"
-        about = f"{code(subject)}, version {family.versions[kind]}. {shape.doc}"
-        parts += [f"### {_title(family, kind)}", about]
+    for kind, row in family.kinds.items():
+        shape = shapes_by_name[row.event.__name__]
+        parts += [f"### {_title(family, kind)}", f"{_facts(family, kind, row)} {shape.doc}"]
         parts += [_field_table(shape.fields)] if shape.fields else []
     return "\n\n".join(parts)
+
+
+def _facts(family: _Family, kind: str, row: EventKind[Any]) -> str:
+    subject = code(f"{family.subject}.{kind}")
+    about = f"{subject}, version {row.version}, published by {' and '.join(row.writers)}"
+    return f"{about}; changes a turn after its end." if row.changes_ended_turn else f"{about}."
 
 
 def _title(family: _Family, kind: str) -> str:
@@ -144,9 +153,9 @@ def _title(family: _Family, kind: str) -> str:
 
 
 def _shapes_in_events() -> str:
-    known = shapes(events)
+    shapes_by_name = shapes(events)
     parts = ["### Shapes inside events"]
-    parts += [_titled(known[name]) for name in _INNER_SHAPES]
+    parts += [_titled(shapes_by_name[name]) for name in _INNER_SHAPES]
     parts += [_alias(field) for field in names(events) if field.name in ("Item", "Status")]
     return "\n\n".join(parts)
 
@@ -179,7 +188,9 @@ def _identifiers() -> str:
 
 
 def _queries() -> str:
-    known = {name: shape for module in _OF_QUERIES for name, shape in shapes(module).items()}
+    shapes_by_name = {
+        name: shape for module in _OF_QUERIES for name, shape in shapes(module).items()
+    }
     found = [
         (module, field)
         for module in _OF_QUERIES
@@ -193,9 +204,11 @@ def _queries() -> str:
     rows = [_query_row(module, field) for module, field in found]
     parts = ["## Queries", intro, table(("subject", "queue", "question", "answer"), rows)]
     used = {name for _, field in found for shape in _shapes_of(field) for name in shape}
-    parts += [_described(known[name]) for name in known if name in used | _INNER_ANSWERS]
-    parts.append(_described(shapes(turn)["ClosedTurn"]))
-    parts.append(_described(shapes(conversation)["Conversation"]))
+    parts += [
+        _described(shapes_by_name[name]) for name in shapes_by_name if name in used | _INNER_ANSWERS
+    ]
+    parts.append(_described(shapes(turn_state)["ClosedTurn"]))
+    parts.append(_described(shapes(conversation)["ConversationState"]))
     return "\n\n".join(parts)
 
 

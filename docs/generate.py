@@ -12,8 +12,10 @@ from pathlib import Path
 from broker_page import broker_page
 from chart_values.page import chart_page
 from chart_values.schema import chart_schema, chart_settings
+from cli_page import cli_page
 from clients_page import clients_page
 from coverage_page import coverage_page
+from errors_page import errors_page
 from event_page import event_page
 from metrics_page import metrics_page
 from scaling_page import scaling_page
@@ -26,10 +28,12 @@ _PAGES = {
     f"{_CHART}/files/settings.yaml": chart_settings,
     f"{_CHART}/README.md": chart_page,
     "broker.md": broker_page,
+    "cli.md": cli_page,
     "clients.md": clients_page,
     "coverage.md": coverage_page,
     "events.md": event_page,
     "metrics.md": metrics_page,
+    "operations.md": errors_page,
     "scaling.md": scaling_page,
     "settings.md": settings_page,
 }

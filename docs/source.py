@@ -83,13 +83,28 @@ def _fields(body: list[ast.stmt]) -> list[Field]:
     for node, following in zip(body, [*body[1:], ast.Pass()], strict=True):
         match node:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value):
-                default = ast.unparse(value) if value is not None else None
-                found.append(Field(name, ast.unparse(kind), default, _doc(following)))
+                encoded, default = _encoded(name, value)
+                found.append(Field(encoded, ast.unparse(kind), default, _doc(following)))
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 found.append(Field(name, "", ast.unparse(value), _doc(following)))
             case _:
                 pass
     return found
+
+
+def _encoded(name: str, value: ast.expr | None) -> tuple[str, str | None]:
+    """Give the name and the default of a field as it is encoded: `msgspec.field` may say both."""
+    match value:
+        case None:
+            return name, None
+        case ast.Call(func=ast.Name(id="field"), keywords=keywords):
+            said = {keyword.arg: keyword.value for keyword in keywords}
+            encoded, default = said.get("name"), said.get("default")
+            if isinstance(encoded, ast.Constant):
+                name = str(encoded.value)
+            return name, None if default is None else ast.unparse(default)
+        case _:
+            return name, ast.unparse(value)
 
 
 def _doc(node: ast.stmt) -> str:

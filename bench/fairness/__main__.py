@@ -1,11 +1,15 @@
-"""`python -m bench.fairness`: a tenant alone, and beside one that floods at its limits."""
+"""`python -m bench.fairness`: a tenant alone, and beside one that floods.
+
+Once the flood is at its limits, and the machine is what is short; once it has none and eight turns
+run at once, each a fifth of a second at the backend: then places are what is short.
+"""
 
 import asyncio
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
@@ -24,15 +28,37 @@ limits:
   tenants:
     quiet: { requests_per_minute: unlimited, concurrent_turns: unlimited }
 """
-_ROUNDS = 4
 _SECONDS = 5.0
 _QUIET_CLIENTS = 4
-_FLOOD_CLIENTS = 16
 _FLOOD_PAUSE_S = 0.1
 """The flooding clients know no `Retry-After`."""
 _MOST = 2.0
 _KEYS_KNOWN_WITHIN_S = 15.0
 _UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What floods, and what is short."""
+
+    title: str
+    flood_clients: int
+    rounds: int
+    settings: Mapping[str, str]
+    limits: str = ""
+    tokens: int = 0
+    delay_ms: float = 0.0
+
+
+CASES = (
+    Case("at its limits (2 turns at once)", 16, 4, {}, LIMITS),
+    Case(
+        "without limits, 8 places",
+        *(32, 3, {"TURNWIRE_MAX_TURNS": "8"}),
+        tokens=10,
+        delay_ms=20.0,
+    ),
+)
 
 
 @dataclass(slots=True)
@@ -60,31 +86,35 @@ class Round:
         return self.beside.latency(share) / self.alone.latency(share)
 
 
-async def measure() -> Sequence[Round]:
-    """Start a stack with limits and two tenants, and load it."""
+async def measure(case: Case) -> Sequence[Round]:
+    """Start a stack with two tenants, and load it."""
     with tempfile.TemporaryDirectory(prefix="turnwire-bench-") as folder:
         path = Path(folder) / "limits.yaml"
-        path.write_text(LIMITS, encoding="utf-8")
-        limits = {"TURNWIRE_LIMITS": str(path)}
+        path.write_text(case.limits, encoding="utf-8")
+        settings = {"TURNWIRE_LIMITS": str(path)} if case.limits else {}
+        settings |= case.settings
         async with (
             running_backend() as backend,
-            running_stack(backend, Path(folder) / "data", limits) as stack,
+            running_stack(backend, Path(folder) / "data", settings) as stack,
         ):
+            if case.tokens:
+                await backend.answer_with(case.tokens, case.delay_ms)
             quiet = replace(stack.target, token=await _key(stack, "quiet"))
             await _keys_are_known(stack)
             await _load(quiet, _QUIET_CLIENTS, _SECONDS / 3)
-            rounds: list[Round] = []
-            for number in range(_ROUNDS):
-                # A new tenant each time: the last one has used up its minute.
-                flood = replace(stack.target, token=await _key(stack, f"flood{number}"))
-                await _can_be_used(stack, flood.token)
-                alone = await _load(quiet, _QUIET_CLIENTS, _SECONDS)
-                beside, other = await asyncio.gather(
-                    _load(quiet, _QUIET_CLIENTS, _SECONDS),
-                    _load(flood, _FLOOD_CLIENTS, _SECONDS, _FLOOD_PAUSE_S),
-                )
-                rounds.append(Round(alone, beside, other))
-            return rounds
+            return [await _round(case, stack, quiet, number) for number in range(case.rounds)]
+
+
+async def _round(case: Case, stack: Stack, quiet: Target, number: int) -> Round:
+    # A new tenant each time: the last one has used up its minute.
+    flood = replace(stack.target, token=await _key(stack, f"flood{number}"))
+    await _can_be_used(stack, flood.token)
+    alone = await _load(quiet, _QUIET_CLIENTS, _SECONDS)
+    beside, other = await asyncio.gather(
+        _load(quiet, _QUIET_CLIENTS, _SECONDS),
+        _load(flood, case.flood_clients, _SECONDS, _FLOOD_PAUSE_S),
+    )
+    return Round(alone, beside, other)
 
 
 async def _key(stack: Stack, tenant: str) -> str:
@@ -101,7 +131,7 @@ async def _key(stack: Stack, tenant: str) -> str:
 
 
 async def _keys_are_known(stack: Stack) -> None:
-    """Wait until nobody is let in without a key."""
+    """Wait until the API refuses requests without a key."""
     await _answers(stack, None, _UNAUTHORIZED)
 
 
@@ -128,7 +158,7 @@ async def _load(target: Target, clients: int, seconds: float, pause_s: float = 0
             try:
                 part.seconds.append((await connection.post(create_body(number))).seconds)
             except RequestFailedError as error:
-                if not str(error).startswith("HTTP 429"):
+                if not str(error).startswith(("HTTP 429", "HTTP 503")):
                     raise
                 part.refused += 1
                 await asyncio.sleep(pause_s)
@@ -138,7 +168,7 @@ async def _load(target: Target, clients: int, seconds: float, pause_s: float = 0
     return part
 
 
-def _report(rounds: Sequence[Round]) -> str:
+def _report(case: Case, rounds: Sequence[Round]) -> str:
     def shown(name: str, share: float) -> str:
         alone = median(each.alone.latency(share) for each in rounds)
         beside = median(each.beside.latency(share) for each in rounds)
@@ -150,7 +180,7 @@ def _report(rounds: Sequence[Round]) -> str:
     worst = median(each.ratio(0.99) for each in rounds)
     return "\n".join(
         [
-            f"{_QUIET_CLIENTS} clients beside a flood of {_FLOOD_CLIENTS} (2 turns at once)",
+            f"{_QUIET_CLIENTS} clients beside a flood of {case.flood_clients}, {case.title}",
             shown("p50", 0.5),
             f"{shown('p99', 0.99)}   <= {_MOST:g} {'ok' if worst <= _MOST else 'MISSED'}",
             f"  of the flood {passed} turns passed and {refused} requests were refused",
@@ -159,7 +189,7 @@ def _report(rounds: Sequence[Round]) -> str:
 
 
 if __name__ == "__main__":
-    text = _report(uvloop.run(measure()))
+    text = "\n\n".join(_report(case, uvloop.run(measure(case))) for case in CASES)
     sys.stdout.write(f"{machine()}\n{text}\n")
     if "--record" in sys.argv[1:]:
         record(text)

@@ -8,15 +8,15 @@ from bench.observing.comparing import chapter, compare
 from bench.report import machine, record, summary, table
 from bench.stack import running_backend
 
-_ROUNDS = 12
+_ROUNDS = 5
 
 
 async def measure() -> str:
     """Measure, and lay out the report."""
     async with running_backend() as backend:
-        pairs = await compare(backend, _ROUNDS)
-    chapters = [chapter(pairs)]
-    return f"{table(chapters)}\n\n{summary(chapters)}\n{len(pairs.failures)} failed requests."
+        rounds = await compare(backend, _ROUNDS)
+    chapters = [chapter(rounds)]
+    return f"{table(chapters)}\n\n{summary(chapters)}\n{len(rounds.failures)} failed requests."
 
 
 if __name__ == "__main__":

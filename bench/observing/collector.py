@@ -4,7 +4,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers 200."""
+    """Answers 200, and keeps the connection as collectors do."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         """Take what a service sends."""

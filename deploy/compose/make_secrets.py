@@ -1,7 +1,7 @@
 """Makes what the services keep secret, in the folder SECRETS; what is there already stays.
 
 `./up` runs it in a container of the image, as root: each seed is then readable by the services'
-user alone, and the files of variables by whoever owns the folder.
+user alone, and the files of variables by the owner of the folder.
 """
 
 import os
@@ -9,9 +9,9 @@ import secrets
 from pathlib import Path
 
 from turnwire_chassis.broker_access.nkey import public_key
-from turnwire_chassis.broker_access.rights import User
-from turnwire_chassis.broker_access.server_config import authorization
-from turnwire_dev.claims import made_once
+from turnwire_chassis.broker_authorization.rights import User
+from turnwire_chassis.broker_authorization.server_config import authorization
+from turnwire_dev.instance import generated_secrets
 
 _SERVICES_USER = 10001
 _PEPPER, _SEAL, _VIEW = "TURNWIRE_KEY_PEPPER", "TURNWIRE_SEAL_KEY", "TURNWIRE_VIEW_KEY"
@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     """Make them."""
     seeds = folder / "seeds"
     seeds.mkdir(parents=True, exist_ok=True)
-    made = {user: made_once.seed(seeds / f"{user}.seed") for user in User}
+    made = {user: generated_secrets.seed(seeds / f"{user}.seed") for user in User}
     keys = {user: public_key(seed) for user, seed in made.items()}
     (folder / "authorization.conf").write_text(authorization(keys), encoding="utf-8")
     if not (folder / "store.env").exists():

@@ -62,7 +62,9 @@ def _service(description: str, **more: JSON) -> JSON:
             "minimum": 0,
             "description": "How long it finishes what it has begun when it is to end.",
         },
-        preStopSeconds=whole("How long it goes on as before, until nobody sends it more.", 0),
+        preStopSeconds=whole(
+            "How long it goes on as before, until no more requests are sent to it.", 0
+        ),
         terminationGracePeriodSeconds=whole("When it is killed; longer than both.", 1),
         resources={"type": "object", "description": "Requests and limits."},
         pdb=closed(

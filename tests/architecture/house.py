@@ -1,12 +1,13 @@
 """What the rules of the house are checked against: our own Python, parsed, and our own files."""
 
 import ast
+import gc
 import importlib
 import pkgutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from pydantic_settings import BaseSettings
@@ -26,7 +27,17 @@ class Module:
 
     path: Path
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Its code, parsed when a test first asks: most ask only for a part of all modules."""
+        gc.disable()
+        try:
+            return ast.parse(self.text, self.place)
+        finally:
+            # It stays until the end; Python would visit its millions of nodes again and again.
+            gc.freeze()
+            gc.enable()
 
     @property
     def place(self) -> str:
@@ -49,12 +60,7 @@ class Module:
 def modules() -> tuple[Module, ...]:
     """Give every Python file of the repository."""
     paths = sorted(path for folder in _PYTHON_FOLDERS for path in (ROOT / folder).rglob("*.py"))
-    return tuple(_module(path) for path in paths)
-
-
-def _module(path: Path) -> Module:
-    text = path.read_text(encoding="utf-8")
-    return Module(path, text, ast.parse(text, str(path)))
+    return tuple(Module(path, path.read_text(encoding="utf-8")) for path in paths)
 
 
 def files_of_the_project() -> list[Path]:

@@ -7,6 +7,8 @@ import tomllib
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from architecture.house import ROOT
 
 FOLDER = ROOT / "tests" / "clients"
@@ -17,6 +19,7 @@ LOCKS = {
 _FETCHED = re.compile(r'(?:"resolved": |url = |registry = )"(https?://[^/"]+)')
 
 
+@pytest.mark.clients
 def test_every_cell_is_held_by_one_test_and_every_test_holds_a_cell() -> None:
     held = [test for client in _clients() for test in client["cells"].values()]
     assert Counter(held) == Counter(_collected())

@@ -5,37 +5,38 @@ from typing import Any
 import pytest
 from openai.types import conversations, responses
 
-from turnwire_gateway.openapi.coverage import events, items, other_requests, request_fields
-from turnwire_gateway.openapi.coverage.verdict import Covered
+from turnwire_gateway.openapi import conversation_operations as on_conversations
+from turnwire_gateway.openapi import coverage
+from turnwire_gateway.openapi import response_operations as on_responses
+from turnwire_gateway.openapi.coverage import CoverageEntry
+from turnwire_gateway.openapi.operation import Operation
 from turnwire_testing import openai_names
 
-_LISTS: dict[str, tuple[tuple[Covered, ...], set[str]]] = {
-    "create": (request_fields.CREATE, openai_names.create_fields()),
-    "tools": (items.TOOLS, openai_names.TOOLS),
-    "input items": (items.INPUT_ITEMS, openai_names.INPUT_ITEMS),
-    "output items": (items.OUTPUT_ITEMS, openai_names.OUTPUT_ITEMS),
-    "stream events": (events.STREAM_EVENTS, openai_names.STREAM_EVENTS),
-    "client events": (events.SOCKET_EVENTS, openai_names.SOCKET_EVENTS),
+_LISTS: dict[str, tuple[tuple[CoverageEntry, ...], set[str]]] = {
+    "create": (coverage.CREATE, openai_names.create_fields()),
+    "tools": (coverage.TOOLS, openai_names.TOOLS),
+    "input items": (coverage.INPUT_ITEMS, openai_names.INPUT_ITEMS),
+    "output items": (coverage.OUTPUT_ITEMS, openai_names.OUTPUT_ITEMS),
+    "stream events": (coverage.STREAM_EVENTS, openai_names.STREAM_EVENTS),
+    "client events": (coverage.SOCKET_EVENTS, openai_names.SOCKET_EVENTS),
     "fields of a create on a socket": (
-        (*request_fields.CREATE, *other_requests.SOCKET_CREATE),
+        (*coverage.CREATE, *coverage.SOCKET_CREATE),
         openai_names.socket_fields(),
     ),
 }
 
-_PARAMS: list[tuple[tuple[Covered, ...], Any]] = [
-    (other_requests.RETRIEVE, responses.ResponseRetrieveParams),
-    (other_requests.INPUT_ITEMS_QUERY, responses.InputItemListParams),
-    (other_requests.INPUT_TOKENS, responses.InputTokenCountParams),
-    (other_requests.COMPACT, responses.ResponseCompactParams),
-    (other_requests.CONVERSATION_CREATE, conversations.ConversationCreateParams),
-    (other_requests.CONVERSATION_UPDATE, conversations.ConversationUpdateParams),
-    (
-        (*other_requests.ITEMS_CREATE, *other_requests.ITEMS_CREATE_QUERY),
-        conversations.ItemCreateParams,
-    ),
-    (other_requests.ITEMS_QUERY, conversations.ItemListParams),
-    (other_requests.ITEM_QUERY, conversations.ItemRetrieveParams),
+_PARAMS: list[tuple[Operation, Any, set[str]]] = [
+    (on_responses.retrieve_response, responses.ResponseRetrieveParams, {"include_deleted"}),
+    (on_responses.list_input_items, responses.InputItemListParams, set()),
+    (on_responses.count_input_tokens, responses.InputTokenCountParams, set()),
+    (on_responses.compact_response, responses.ResponseCompactParams, set()),
+    (on_conversations.create_conversation, conversations.ConversationCreateParams, set()),
+    (on_conversations.update_conversation, conversations.ConversationUpdateParams, set()),
+    (on_conversations.create_items, conversations.ItemCreateParams, set()),
+    (on_conversations.list_items, conversations.ItemListParams, set()),
+    (on_conversations.retrieve_item, conversations.ItemRetrieveParams, set()),
 ]
+"""An operation, OpenAI's type of its parameters, and those that only Turnwire has."""
 
 
 @pytest.mark.parametrize("name", _LISTS)
@@ -45,20 +46,20 @@ def test_a_list_names_what_the_sdk_names(name: str) -> None:
     assert len(covered) == len(named), "something is listed twice"
 
 
-@pytest.mark.parametrize(("covered", "params"), _PARAMS)
-def test_a_list_names_the_parameters_of_its_request(
-    covered: tuple[Covered, ...], params: Any
+@pytest.mark.parametrize(("operation", "params", "ours"), _PARAMS)
+def test_a_route_names_the_parameters_of_its_request(
+    operation: Operation, params: Any, ours: set[str]
 ) -> None:
-    assert _names(covered) == openai_names.fields_of(params)
+    assert _names(coverage.of_route(operation)) == openai_names.fields_of(params) | ours
 
 
 def test_what_a_conversation_holds_is_covered_as_input() -> None:
-    assert _names(items.INPUT_ITEMS) >= openai_names.CONVERSATION_ITEMS
+    assert _names(coverage.INPUT_ITEMS) >= openai_names.CONVERSATION_ITEMS
 
 
 def test_nothing_that_openai_has_is_called_an_extension() -> None:
-    assert not _names(request_fields.EXTENSIONS) & openai_names.create_fields()
+    assert not _names(coverage.EXTENSIONS) & openai_names.create_fields()
 
 
-def _names(covered: tuple[Covered, ...]) -> set[str]:
+def _names(covered: tuple[CoverageEntry, ...]) -> set[str]:
     return {each.name for each in covered}

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from architecture.house import ROOT
+from turnwire_testing import fast_yaml
 
 Manifest = dict[str, Any]
 Values = dict[str, Any]
@@ -30,7 +29,7 @@ class ChartRefusedError(Exception):
 
 def profile(name: str) -> Values:
     """Give the values of `ci/<name>.yaml`."""
-    return yaml.safe_load((CHART / "ci" / f"{name}.yaml").read_text(encoding="utf-8"))
+    return fast_yaml.load((CHART / "ci" / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def render(values: Values, chart: Path = CHART) -> list[Manifest]:
@@ -42,7 +41,7 @@ def render(values: Values, chart: Path = CHART) -> list[Manifest]:
     except helm.HelmError as error:
         raise ChartRefusedError(str(error)) from error
     texts = [text for path, text in sorted(rendered.items()) if path.endswith(".yaml")]
-    return [each for text in texts for each in yaml.safe_load_all(text) if each]
+    return [each for text in texts for each in fast_yaml.load_all(text) if each]
 
 
 def install_dry(values: Values) -> Manifest:

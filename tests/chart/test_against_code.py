@@ -19,14 +19,15 @@ from chart.faults import one
 from chart.rendering import CHART, PROFILES, Manifest, pods, profile, render
 from turnwire_chassis.lifecycle import health_server
 from turnwire_chassis.tool_servers.registry import parse_tool_servers
-from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.ports import LOOPBACK, choose
-from turnwire_dev.parts.members import MODULES
-from turnwire_dev.parts.nats import nats_child
-from turnwire_dev.parts.nats_security import OPEN
+from turnwire_contracts.queues import QUEUES
+from turnwire_dev.components.members import MODULES
+from turnwire_dev.components.nats import nats_child
+from turnwire_dev.components.nats_security import OPEN
+from turnwire_dev.instance.folder import DataFolder
+from turnwire_dev.instance.ports import LOOPBACK, choose
 from turnwire_dev.supervision.supervisor import running
-from turnwire_gateway.limiting.allowances import parse_allowances
-from turnwire_gateway.requests.prompts import parse_prompts
+from turnwire_gateway.api.requests.prompts import parse_prompts
+from turnwire_gateway.limits.allowances import parse_allowances
 from turnwire_guard.policy import parse_policy
 from turnwire_orchestrator.servers import parse_servers
 from turnwire_testing.waiting import eventually
@@ -109,7 +110,7 @@ async def test_keda_looks_at_consumers_that_the_services_make(
         }
         return {(one["account"], one["stream"], one["consumer"]) for one in lags} <= made
 
-    assert lags
+    assert {one["consumer"] for one in lags} == {queue.consumer for queue in QUEUES}
     await eventually(all_there)
 
 

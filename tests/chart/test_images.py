@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,10 +19,10 @@ from architecture.house import ROOT
 from chart.rendering import CHART, Manifest, pods, profile, render
 from scripted_backend import running_backend, says
 from turnwire_chassis.broker_access.nkey import public_key
-from turnwire_dev.claims.ports import LOOPBACK, choose
-from turnwire_dev.parts.members import MODULES
-from turnwire_dev.parts.mongo import running_mongo
-from turnwire_dev.parts.nats import running_nats
+from turnwire_dev.components.members import MODULES
+from turnwire_dev.components.mongo import running_mongo
+from turnwire_dev.components.nats import running_nats
+from turnwire_dev.instance.ports import LOOPBACK, choose
 from turnwire_dev.supervision.probe import answers_200
 from turnwire_testing.containers import has_image
 from turnwire_testing.waiting import eventually
@@ -69,7 +70,9 @@ def test_the_image_is_made_from_the_lock_file_with_the_uv_of_the_makefile() -> N
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.findall(r"UV_VERSION=(\S+)", text) == re.findall(r"UV_VERSION := (\S+)", makefile)
     copied = {line.split()[1] for line in text.splitlines() if line.startswith("COPY ")}
-    members = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("[lsd]*/*/pyproject.toml")}
+    workspace = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]
+    folders = [path for each in workspace["workspace"]["members"] for path in ROOT.glob(each)]
+    members = {f"{path.relative_to(ROOT).as_posix()}/pyproject.toml" for path in folders}
     assert members <= copied
 
 
@@ -166,6 +169,32 @@ def test_compose_pins_the_images_of_others_as_the_chart_does() -> None:
     compose = _compose()
     assert compose["nats"]["image"] == values["dev"]["nats"]["image"]
     assert compose["mongodb"]["image"] == values["dev"]["mongodb"]["image"]
+
+
+def test_prometheus_scrapes_every_service_of_compose_where_it_answers() -> None:
+    compose = _compose()
+    file = ROOT / "deploy" / "observability" / "prometheus.yml"
+    [job] = yaml.safe_load(file.read_text(encoding="utf-8"))["scrape_configs"]
+    [scraped] = job["dns_sd_configs"]
+    assert {*scraped["names"]} == {*SETTINGS}
+    for service in SETTINGS:
+        told = compose[service]["environment"]
+        assert (told["TURNWIRE_HEALTH_HOST"], told["TURNWIRE_HEALTH_PORT"]) == (
+            "0.0.0.0",  # nosec B104 -- inside a container
+            str(scraped["port"]),
+        )
+
+
+def test_compose_brings_what_prometheus_and_grafana_are_told() -> None:
+    compose = _compose()
+    for name in ("prometheus", "grafana"):
+        mounted = [volume.split(":") for volume in compose[name]["volumes"]]
+        files = [COMPOSE / source for source, *_ in mounted if source.startswith(".")]
+        assert files
+        assert all(file.exists() for file in files)
+        assert compose[name]["profiles"] == ["observability"]
+    assert all(port.startswith("127.0.0.1:") for port in compose["grafana"]["ports"])
+    assert "ports" not in compose["prometheus"]
 
 
 def test_the_secrets_of_compose_are_made_once_and_each_goes_to_who_needs_it(

@@ -7,8 +7,9 @@ import yaml
 
 from architecture.house import ROOT
 from chart.checks import problems
-from chart.manifests import FILE, FOLDER, written
-from chart.rendering import NEWEST, OLDEST
+from chart.faults import one
+from chart.manifests import FILE, FOLDER, OBSERVABILITY, copies, written
+from chart.rendering import CHART, NEWEST, OLDEST, profile, render
 from chart.schemas import schema_problems
 
 pytestmark = pytest.mark.chart
@@ -19,6 +20,29 @@ SECRETS = {"turnwire-nkeys", "turnwire-mongodb", "turnwire-keys"}
 
 def test_the_manifests_are_the_chart_rendered() -> None:
     assert FILE.read_text(encoding="utf-8") == written(), "run: make manifests"
+
+
+def test_the_chart_brings_the_alerts_and_dashboards_byte_for_byte() -> None:
+    made = {copy: original.read_bytes() for original, copy in copies()}
+    folders = (CHART / "files" / name for name in ("alerts", "dashboards"))
+    there = {file for folder in folders for file in folder.iterdir()}
+    assert {file: file.read_bytes() for file in there} == made, "run: make manifests"
+
+
+def test_rules_and_panels_are_rendered_as_they_are_written() -> None:
+    rendered = render(profile("monitoring"))
+    rules = yaml.safe_load((OBSERVABILITY / "rules" / "turnwire.yaml").read_text(encoding="utf-8"))
+    assert one(rendered, "PrometheusRule")["spec"] == rules
+    for dashboard in (OBSERVABILITY / "dashboards").glob("*.json"):
+        data = one(rendered, "ConfigMap", f"-dashboard-{dashboard.stem}")["data"]
+        assert data == {dashboard.name: dashboard.read_text(encoding="utf-8")}
+
+
+def test_both_ways_to_scrape_give_the_job_that_panels_ask_for() -> None:
+    scraped = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text(encoding="utf-8"))
+    [endpoint] = one(render(profile("monitoring")), "ServiceMonitor")["spec"]["endpoints"]
+    job = scraped["scrape_configs"][0]["job_name"]
+    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}]
 
 
 @pytest.mark.parametrize("version", [OLDEST, NEWEST])
@@ -43,3 +67,5 @@ def test_the_broker_of_the_examples_keeps_what_the_services_need() -> None:
     assert config["jetstream"]["memoryStore"]["enabled"]
     assert config["monitor"]["enabled"]
     assert json.dumps(config["merge"]["max_payload"]) == '"<< 8MB >>"'
+    # Questions would go for minutes to a service that the network has lost.
+    assert (config["merge"]["ping_interval"], config["merge"]["ping_max"]) == ("2s", 2)

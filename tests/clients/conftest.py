@@ -1,8 +1,6 @@
 """One stack for all clients, the backend of each test, and what the clients are told of them."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -10,8 +8,10 @@ import pytest
 from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
 from clients.rig.programs import Programs
-from e2e.rig.stack import Stack, free_port
+from e2e.conftest import running
+from e2e.rig.stack import Stack
 from scripted_backend import ScriptedBackend, running_backend
+from turnwire_testing.ports import free_port
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +24,7 @@ def backend_port() -> int:
 def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
     """The running stack that every client talks to."""
     url = f"http://127.0.0.1:{backend_port}/v1"
-    stack = Stack(tmp_path_factory.mktemp("clients"), backend_url=url)
-
-    async def start() -> None:
-        # The runner says that it is up when all is well, and that takes a backend.
-        async with running_backend(port=backend_port):
-            await asyncio.to_thread(stack.start)
-
-    try:
-        # In a thread: a test's event loop may be about to run in this one.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, start()).result()
-        yield stack
-    finally:
-        stack.stop()
+    yield from running(Stack(tmp_path_factory.mktemp("clients"), backend_url=url))
 
 
 @pytest.fixture

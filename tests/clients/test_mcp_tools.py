@@ -26,8 +26,9 @@ from pydantic_ai.providers.openai import OpenAIProvider
 from clients.rig.questions import ADDS, HOW_MUCH, SUM
 from e2e.rig.conversation import MODEL
 from e2e.rig.desk import Desk, running_desk
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from scripted_backend import ScriptedBackend, calls, says
+from turnwire_testing.ports import free_port
 
 pytestmark = pytest.mark.clients
 

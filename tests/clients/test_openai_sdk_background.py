@@ -78,7 +78,7 @@ async def test_a_background_answer_is_cancelled(
 
 
 async def _until(client: AsyncOpenAI, response_id: str, status: str) -> Response:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             response = await client.responses.retrieve(response_id)
             if response.status == status:

@@ -1,15 +1,15 @@
 """The services that are checked: a stack with a scripted backend, and one with the real model."""
 
 from collections.abc import AsyncGenerator, Generator
-from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
 
 from conformance.checked_service import Service
 from e2e.conftest import running
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from scripted_backend import running_backend
+from turnwire_testing.ports import free_port
 
 _SCRIPTED = "mock-tool"
 """The scripted model that calls the first function tool it is given."""
@@ -17,7 +17,19 @@ _SCRIPTED = "mock-tool"
 _REAL = "smollm2"
 
 
-@pytest.fixture(scope="session", params=["scripted", pytest.param("real", marks=pytest.mark.model)])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Say which backends a test wants behind the service: the real model answers all checks once.
+
+    That is when they are asked at the same time; one after the other they would ask it the same.
+    """
+    if "kind" in metafunc.fixturenames:
+        real = [pytest.param("real", marks=pytest.mark.model)]
+        at_once = metafunc.definition.name == "test_all_checks_hold_at_the_same_time"
+        kinds = ["scripted", *(real if at_once else [])]
+        metafunc.parametrize("kind", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def kind(request: pytest.FixtureRequest) -> str:
     """Which backend stands behind the service."""
     return request.param
@@ -28,22 +40,16 @@ def conformance_stack(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Ge
     """A stack of its own for the checks."""
     folder = tmp_path_factory.mktemp(f"conformance-{kind}")
     if kind == "scripted":
-        url = f"http://127.0.0.1:{free_port()}/v1"
-        yield from running(Stack(folder, backend_url=url))
-        return
-    stack = Stack(folder)
-    try:
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(stack.start).result()
-        yield stack
-    finally:
-        stack.pull_the_plug()
+        yield from running(Stack(folder, backend_url=f"http://127.0.0.1:{free_port()}/v1"))
+    else:
+        yield from running(Stack(folder))
 
 
 @pytest.fixture
 async def service(kind: str, conformance_stack: Stack) -> AsyncGenerator[Service]:
     """The service, with its backend, for one check."""
-    timeout = aiohttp.ClientTimeout(total=100)
+    # Only against hanging: a real model on busy cores may take minutes for all checks at once.
+    timeout = aiohttp.ClientTimeout(total=600)
     async with aiohttp.ClientSession(timeout=timeout, headers=conformance_stack.bearer) as session:
         if kind == "real":
             # A hundred million parameters read text only, call a tool only when made to, and would

@@ -65,6 +65,8 @@ def events_of(_: Any, response: Any) -> list[Any]:
 def _event(frame: bytes) -> Any:
     name, _, data = frame.partition(b"\ndata: ")
     event = orjson.loads(data)
+    # The events of the log have an `id:` in front, which is their place.
+    name = name.rpartition(b"\n")[2]
     if name != b"event: " + event["type"].encode():
         raise ValueError(f"an event of the type {event['type']} with {name!r}")
     return event

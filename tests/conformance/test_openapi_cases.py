@@ -14,12 +14,16 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import running
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from scripted_backend import running_backend
+from turnwire_gateway.openapi.document import OPERATIONS
+from turnwire_testing.ports import free_port
 
 _HERE = Path(__file__).parent
 _PROGRAM = Path(sys.executable).with_name("schemathesis")
-_CASES = int(os.environ.get("OPENAPI_CASES", "0"))
+_FEWEST = 3000
+"""With three examples of each operation, the fewest, so many cases are tried and some more."""
+_CASES = int(os.environ.get("OPENAPI_CASES", _FEWEST))
 _SEED = os.environ.get("OPENAPI_SEED", "1")
 _SHARE = 30
 """Of so many cases about one is a further example of each operation; the rest are always tried."""
@@ -34,13 +38,19 @@ def stack(tmp_path: Path) -> Generator[Stack]:
 
 @pytest.mark.timeout(max(180, _CASES // 5))
 async def test_no_request_that_can_be_made_up_finds_a_fault(stack: Stack) -> None:
-    examples = max(3, _CASES // _SHARE)
+    examples = max(3, (_CASES - _FEWEST) // _SHARE)
     port = int(stack.environment["TURNWIRE_BACKEND_URL"].split(":")[2].removesuffix("/v1"))
     async with running_backend(port=port):
         told = await _tried(stack, "--max-examples", str(examples), "--seed", _SEED)
-    count = re.search(r"(\d+) generated", told)
-    assert count is not None, told
-    assert int(count[1]) >= _CASES
+    assert _number(r"(\d+) generated", told) >= _CASES, told
+    assert _number(r"Operations: +(\d+) selected", told) == len(OPERATIONS), told
+    assert _number(r"Fuzzing .*\s+✅ (\d+) passed", told) == len(OPERATIONS), told
+
+
+def _number(pattern: str, told: str) -> int:
+    """Read a number of the program's; what it does not tell is 0."""
+    found = re.search(pattern, told)
+    return int(found[1]) if found else 0
 
 
 async def _tried(stack: Stack, *options: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -10,10 +11,11 @@ from openai import AsyncOpenAI
 
 from e2e.rig.desk import Desk, running_desk
 from e2e.rig.gateway import one_more_gateway
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from e2e.rig.two_backends import both, both_api, ports, two
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, running_backend
+from turnwire_testing.ports import free_port
 
 __all__ = ["both", "both_api", "ports", "two"]
 
@@ -86,9 +88,21 @@ def second_gateway(impatient_stack: Stack) -> Generator[str]:
 
 @pytest.fixture(scope="session")
 def fragile_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
-    """A stack whose processes are killed; each test waits until they are back."""
+    """A stack whose processes are killed; each test waits until they are back.
+
+    Turns are soon taken over, and who was killed often is soon there again; `test_scale.py` and
+    `test_traces.py` kill with the default settings.
+    """
     data = tmp_path_factory.mktemp("fragile")
-    yield from running(Stack(data, backend_url=_url(backend_port), encrypt_log="false"))
+    yield from running(
+        Stack(
+            data,
+            backend_url=_url(backend_port),
+            encrypt_log="false",
+            turn_lease_s="2",
+            max_restart_pause_s="0.4",
+        )
+    )
 
 
 @pytest.fixture(scope="session")
@@ -152,12 +166,15 @@ async def client(stack: Stack) -> AsyncGenerator[AsyncOpenAI]:
 
 
 def running(stack: Stack) -> Generator[Stack]:
-    """Start a stack, and stop it after the tests; its backend runs while it starts."""
-    port = int(stack.environment["TURNWIRE_BACKEND_URL"].split(":")[2].removesuffix("/v1"))
+    """Start a stack, and stop it after the tests; its backend, if it has one, runs meanwhile."""
+    url = stack.environment.get("TURNWIRE_BACKEND_URL")
 
     async def start() -> None:
-        # The runner says that it is up when all is well, and that takes a backend.
-        async with running_backend(port=port):
+        async with AsyncExitStack() as beside:
+            if url is not None:
+                # The runner says that it is up when all is well, and that takes a backend.
+                port = int(url.split(":")[2].removesuffix("/v1"))
+                await beside.enter_async_context(running_backend(port=port))
             await asyncio.to_thread(stack.start)
 
     try:

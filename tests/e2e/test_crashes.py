@@ -1,30 +1,28 @@
 """Processes that are killed in the middle of work: nothing acknowledged is lost, turns go on."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import aiohttp
 import pytest
 
-from e2e.conftest import running
 from e2e.rig.conversation import asks, conversation, heard, turn
 from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api, Stream, text_of
 from scripted_backend import ScriptedBackend, never_answers, says
 from turnwire_testing.stream_grammar import TERMINAL, check_stream
 
-TAKEN_OVER_WITHIN = 10.0
+TAKEN_OVER_WITHIN = 60.0
 HALF = [f"half{number} " for number in range(4)]
 WHOLE = [f"whole{number} " for number in range(4)]
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
-    """A stack whose processes are killed; each test waits until they are back."""
-    url = f"http://127.0.0.1:{backend_port}/v1"
-    yield from running(Stack(tmp_path_factory.mktemp("crashes"), backend_url=url))
+@pytest.fixture
+def stack(fragile_stack: Stack) -> Stack:
+    """The stack of which processes are killed."""
+    return fragile_stack
 
 
 async def test_a_stream_goes_on_when_its_orchestrator_is_killed(

@@ -22,8 +22,8 @@ from scripted_backend import (
     says,
     sends_events,
 )
-from turnwire_chassis.broker_access.rights import User
-from turnwire_chassis.jetstream.event_log import read_batch
+from turnwire_chassis.broker_authorization.rights import User
+from turnwire_chassis.jetstream.reading import read_batch
 from turnwire_testing.open_responses import problems_of_response
 from turnwire_testing.stream_grammar import check_stream
 

@@ -33,10 +33,15 @@ policies:
     output:{STAGES}
   open: {{}}
 """
+NAMED_FILE = {
+    "type": "input_file",
+    "filename": "zz-hidden",
+    "file_data": "data:text/plain;base64,aGk=",
+}
 FOUND = {"category": "secret", "provider": "regex", "stage": "words", "step": 1}
 APPLICATIONS = {"held": "default", "at_end": "late"}
-TAKEN_OVER_WITHIN = 20.0
-ENDS_WITHIN = 20.0
+TAKEN_OVER_WITHIN = 60.0
+ENDS_WITHIN = 60.0
 
 modes = pytest.mark.parametrize("mode", APPLICATIONS)
 
@@ -88,7 +93,7 @@ async def test_a_blocked_input_is_refused_alike_in_every_mode(
                 {"type": "function_call_output", "call_id": "c", "output": "zz-hidden"},
             ]
         },
-        {"input": [{"role": "user", "content": [{"type": "input_file", "filename": "zz-hidden"}]}]},
+        {"input": [{"role": "user", "content": [NAMED_FILE]}]},
     ],
     ids=["instructions", "tools", "tool output", "file name"],
 )

@@ -15,15 +15,16 @@ from e2e.rig.spoken import begin, say_in, texts_in
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api, Stream, text_of
 from scripted_backend import ScriptedBackend, says
-from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.broker_authorization.rights import User
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
-from turnwire_contracts.conversation_events import CONVERSATION_VERSIONS, TurnAdded
+from turnwire_contracts.conversation_events import TurnAdded
+from turnwire_contracts.event_kinds import VERSIONS
 from turnwire_contracts.ids import ConversationId, ResponseId
-from turnwire_gateway.identity import LOCAL
+from turnwire_gateway.auth.caller import LOCAL
 from turnwire_testing.stream_grammar import check_stream
 
 WORDS = [f"word{number} " for number in range(6)]
-ENDED_WITHIN = 20.0
+ENDED_WITHIN = 60.0
 FREED_WITHIN_MS = 10_000
 
 KINDS = {"plain": {}, "streamed": {"stream": True}, "in the background": {"background": True}}
@@ -171,10 +172,10 @@ async def test_a_conversation_is_free_again_when_a_gateway_died_with_its_place(
     first = await say_in(begun, api, backend, "one?", "One.")
     # What a gateway leaves that is killed between taking the place and requesting the turn.
     left = TurnAdded(
-        v=CONVERSATION_VERSIONS["turn_added"],
+        v=VERSIONS[TurnAdded],
         tenant=LOCAL.tenant,
         conversation_id=ConversationId(begun["id"]),
-        at=time.time_ns() // 1_000_000 - FREED_WITHIN_MS + 1_000,
+        at=time.time_ns() // 1_000_000 - FREED_WITHIN_MS + 2_000,
         cause="test",
         response_id=ResponseId("resp_" + "0" * 32),
         base=ResponseId(first["id"]),
@@ -185,7 +186,7 @@ async def test_a_conversation_is_free_again_when_a_gateway_died_with_its_place(
     status, refused = await api.post(body)
     assert (status, refused["error"]["code"]) == (409, "conversation_locked")
     assert await texts_in(api, begun) == ["one?", "One."]
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(ENDED_WITHIN):
         while status == 409:
             status, _ = await api.post(body)
     assert status == 200

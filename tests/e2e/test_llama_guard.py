@@ -7,10 +7,11 @@ import pytest
 
 from e2e.conftest import running
 from e2e.rig.conversation import asks
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api
 from scripted_backend import ScriptedBackend, says
 from turnwire_testing.llama_guard import LlamaGuardStub, llama_guard
+from turnwire_testing.ports import free_port
 
 BLOCKED = (400, "content_filter")
 UNREADABLE = (503, "guard_unavailable")

@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
 from openai import AsyncOpenAI
 
+from e2e.conftest import running
 from e2e.rig.desk import Desk
 from e2e.rig.stack import Stack
 
@@ -18,15 +19,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 RUN_WITHIN = 60.0
 
 
-@pytest.fixture
-async def own_stack(tmp_path: Path) -> AsyncGenerator[Stack]:
+@pytest.fixture(scope="module")
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack]:
     """A stack that brings its own model."""
-    stack = Stack(tmp_path)
-    try:
-        await asyncio.to_thread(stack.start)
-        yield stack
-    finally:
-        await asyncio.to_thread(stack.pull_the_plug)
+    yield from running(Stack(tmp_path_factory.mktemp("model")))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from e2e.rig.conversation import asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, calls, says
-from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.broker_authorization.rights import User
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.ids import ConversationId, TenantId
@@ -115,7 +115,7 @@ async def test_an_unknown_conversation_is_said_to_be_unknown(stack: Stack) -> No
 
 async def test_an_id_of_something_else_is_said_to_be_none(stack: Stack) -> None:
     code, told = await replay(stack, "msg_0123456789abcdef0123456789abcdefo0")
-    assert (code, "resp_0123… and conv_0123…" in told) == (1, True)
+    assert (code, "resp_0123… and conv_0123…" in told) == (2, True)
 
 
 async def test_an_unknown_turn_is_said_to_be_unknown(stack: Stack) -> None:

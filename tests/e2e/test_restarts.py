@@ -2,11 +2,9 @@
 
 import asyncio
 import shutil
-from collections.abc import Generator
 
 import pytest
 
-from e2e.conftest import running
 from e2e.rig.conversation import asks, heard
 from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api, Stream, text_of
@@ -14,11 +12,10 @@ from scripted_backend import ScriptedBackend, says
 from turnwire_testing.stream_grammar import check_stream
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> Generator[Stack]:
-    """A stack that the tests stop and start."""
-    url = f"http://127.0.0.1:{backend_port}/v1"
-    yield from running(Stack(tmp_path_factory.mktemp("restarts"), backend_url=url))
+@pytest.fixture
+def stack(fragile_stack: Stack) -> Stack:
+    """The stack that is stopped and started."""
+    return fragile_stack
 
 
 async def test_a_conversation_goes_on_after_a_stop_and_a_start(

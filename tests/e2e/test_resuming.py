@@ -15,7 +15,7 @@ from e2e.rig.conversation import asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import DONE, JSON, Api
 from scripted_backend import Reply, ScriptedBackend, calls, refuses, says, thinks
-from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.broker_authorization.rights import User
 from turnwire_testing.stream_grammar import check_stream
 
 CUTS = int(os.environ.get("TURNWIRE_TEST_CUTS", "200"))

@@ -228,7 +228,7 @@ async def test_a_silent_stream_is_kept_alive_by_comments(
     async with api.stream(asks("Hi.")) as stream:
         await stream.until("response.output_text.delta")
         rest = asyncio.create_task(stream.until("response.output_text.delta"))
-        await stream.saw(KEEP_ALIVE, within=8)
+        await stream.saw(KEEP_ALIVE, within=30)
         await backend.saw_pause()
         backend.release()
         await rest

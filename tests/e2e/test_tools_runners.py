@@ -14,9 +14,10 @@ import pytest
 from e2e.conftest import running
 from e2e.rig.conversation import asks
 from e2e.rig.desk import Desk
-from e2e.rig.stack import UP_WITHIN, Stack, free_port
+from e2e.rig.stack import UP_WITHIN, Stack
 from e2e.rig.wire import Api, text_of
 from scripted_backend import ScriptedBackend, calls, says
+from turnwire_testing.ports import free_port
 from turnwire_testing.waiting import eventually
 
 SERVERS = """

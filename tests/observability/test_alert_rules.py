@@ -10,13 +10,14 @@ import pytest
 import yaml
 
 from architecture.house import ROOT
+from turnwire_testing import fast_yaml
 from turnwire_testing.promql import Samples
 
 RULES = ROOT / "deploy" / "observability" / "rules" / "turnwire.yaml"
-CASES: dict[str, Any] = yaml.safe_load(RULES.with_name("cases.yaml").read_text())
+CASES: dict[str, Any] = fast_yaml.load(RULES.with_name("cases.yaml").read_text())
 ALERTS: dict[str, Any] = {
     rule["alert"]: rule
-    for group in yaml.safe_load(RULES.read_text())["groups"]
+    for group in fast_yaml.load(RULES.read_text())["groups"]
     for rule in group["rules"]
 }
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from architecture.house import ROOT
 from turnwire_chassis.telemetry.metric import Definition
 from turnwire_chassis.telemetry.metrics import FAMILIES
+from turnwire_testing import fast_yaml
 from turnwire_testing.promql import matchers_in, names_in
 
 FOLDER = ROOT / "deploy" / "observability"
@@ -85,7 +85,7 @@ def _shown() -> Iterator[str]:
 
 
 def _alerts() -> Iterator[str]:
-    rules = yaml.safe_load((FOLDER / "rules" / "turnwire.yaml").read_text())
+    rules = fast_yaml.load((FOLDER / "rules" / "turnwire.yaml").read_text())
     for group in rules["groups"]:
         yield from (rule["expr"] for rule in group["rules"])
 

@@ -10,6 +10,8 @@ from scripted_backend.performance import Performance, Settings, perform, perform
 from scripted_backend.verbs import calls, fails
 
 Matcher = Callable[[Mapping[str, Any]], bool]
+Rule = Callable[[Mapping[str, Any]], Answer | None]
+"""Gives the answer to a request by what stands in it; `None`: another answer is due."""
 
 _SLOW_MODEL_DELAY = 2.0
 """Seconds that a model with `slow` in its name thinks before its first token."""
@@ -35,6 +37,7 @@ class Script:
         self.settings = settings
         self._queue: list[Entry] = []
         self._standing: list[Entry] = []
+        self._rules: list[Rule] = []
 
     def __len__(self) -> int:
         """Count the queued answers that no request has asked for yet."""
@@ -48,10 +51,15 @@ class Script:
         """Give this answer to every matching request for which none is queued."""
         self._standing.append(Entry(answer, when))
 
+    def add_rule(self, rule: Rule) -> None:
+        """Answer every request by this rule for which none is queued or standing."""
+        self._rules.append(rule)
+
     def clear(self) -> None:
         """Drop all scripted answers."""
         self._queue.clear()
         self._standing.clear()
+        self._rules.clear()
 
     def next(self, exchange: Exchange) -> Performance:
         """Choose and take the answer to a request."""
@@ -62,6 +70,9 @@ class Script:
         for entry in self._standing:
             if entry.when(exchange.body):
                 return perform(entry.answer, exchange, self.settings.dialect)
+        for rule in self._rules:
+            if (answer := rule(exchange.body)) is not None:
+                return perform(answer, exchange, self.settings.dialect)
         return self._by_model(exchange)
 
     def _by_model(self, exchange: Exchange) -> Performance:

@@ -16,13 +16,16 @@ from scripted_backend.grammar import Exchange
 from scripted_backend.performance import Performance, Settings, http_head, json_head
 from scripted_backend.player import Gate
 from scripted_backend.recording import RecordedRequest, Recorder
-from scripted_backend.scripts import Matcher, Script, any_request
+from scripted_backend.scripts import Matcher, Rule, Script, any_request
 
 _CREATE = {"/v1/responses": "responses", "/v1/chat/completions": "chat"}
 _ASKED = {"responses": "input", "chat": "messages"}
 """What a request cannot do without."""
 
 _OWNERS = {"llamacpp": "llamacpp", "vllm": "vllm", "sglang": "sglang", "ollama": "library"}
+_ACCEPTING = 4
+"""Steps of the loop after which a client that asyncio accepted is a connection."""
+
 _MODELS = ("mock-model", "mock-tool", "mock-fail", "mock-slow")
 
 
@@ -50,6 +53,10 @@ class ScriptedBackend:
     def always(self, answer: Answer, when: Matcher = any_request) -> None:
         """Answer every matching request for which nothing is queued."""
         self._script.add_standing(answer, when)
+
+    def answers_by(self, rule: Rule) -> None:
+        """Answer every request by what stands in it, unless an answer is scripted for it."""
+        self._script.add_rule(rule)
 
     def release(self) -> None:
         """Let the paused answers go on. An error if none is, so that a wrong test fails."""
@@ -86,22 +93,22 @@ class ScriptedBackend:
 
     # What a test waits for; each raises TimeoutError after `within` seconds.
 
-    async def saw_request(self, count: int = 1, within: float = 5.0) -> RecordedRequest:
+    async def saw_request(self, count: int = 1, within: float = 30.0) -> RecordedRequest:
         """Wait until so many requests have come; gives that request."""
         requests = self._record.requests
         await self._record.until(lambda: len(requests) >= count, f"request {count}", within)
         return requests[count - 1]
 
-    async def saw_disconnect(self, within: float = 5.0, *, count: int = 1) -> None:
+    async def saw_disconnect(self, within: float = 30.0, *, count: int = 1) -> None:
         """Wait until so many clients have gone away before their answer's end."""
         what = f"disconnect {count}"
         await self._record.until(lambda: self.disconnects >= count, what, within)
 
-    async def saw_pause(self, within: float = 5.0, *, count: int = 1) -> None:
+    async def saw_pause(self, within: float = 30.0, *, count: int = 1) -> None:
         """Wait until so many answers are held at once."""
         await self._record.until(lambda: self.gate.paused >= count, f"{count} paused", within)
 
-    async def became_idle(self, within: float = 5.0) -> None:
+    async def became_idle(self, within: float = 30.0) -> None:
         """Wait until no answer is on its way."""
         await self._record.until(lambda: self.in_flight == 0, "the end of all answers", within)
 
@@ -160,8 +167,12 @@ class ScriptedBackend:
         """Stop listening and drop all connections."""
         if self._server is not None:
             self._server.close()
+            for _ in range(_ACCEPTING):
+                await asyncio.sleep(0)
             for connection in tuple(self._connections):
                 connection.transport.abort()
+            while self._connections:  # noqa: ASYNC110 - each says so in the loop's next step
+                await asyncio.sleep(0)
             await self._server.wait_closed()
 
 

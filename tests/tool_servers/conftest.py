@@ -6,10 +6,11 @@ import aiohttp
 import pytest
 
 from e2e.conftest import running
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, running_backend
 from tool_servers.rig.everything import running_everything
+from turnwire_testing.ports import free_port
 
 
 @pytest.fixture(scope="session")

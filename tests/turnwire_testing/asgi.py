@@ -56,7 +56,7 @@ class Exchange:
         """Whether the response was sent to its end."""
         return bool(self.sent) and not self.sent[-1].get("more_body", True)
 
-    async def said(self, text: bytes, within_s: float = 5.0) -> None:
+    async def said(self, text: bytes, within_s: float = 30.0) -> None:
         """Wait until the body has this text."""
         async with asyncio.timeout(within_s):
             while text not in self.body:

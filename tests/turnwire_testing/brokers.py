@@ -1,12 +1,13 @@
 """Brokers that a test may kill and start again on the same data and ports: one, or a cluster."""
 
 import asyncio
+import signal
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Sequence
 from pathlib import Path
 
-from turnwire_dev.claims.ports import LOOPBACK, choose
-from turnwire_dev.parts.installed import nats_server
+from turnwire_dev.components.installed import nats_server
+from turnwire_dev.instance.ports import LOOPBACK, choose
 from turnwire_testing.waiting import eventually
 
 _MEMBERS = 3
@@ -20,14 +21,14 @@ class KillableBroker:
     ) -> None:
         """Take `port`, or a free one; nothing runs yet. `arguments`: more for the program."""
         self._data_dir = data_dir
-        self._port = port or choose(("nats",), data_dir, taken=0)["nats"]
+        self.port = port or choose(("nats",), data_dir, taken=0)["nats"]
         self._arguments = arguments
         self._process: Process | None = None
-        self.url = f"nats://{LOOPBACK}:{self._port}"
+        self.url = f"nats://{LOOPBACK}:{self.port}"
 
     async def start(self) -> None:
         """Start it; returns when it listens."""
-        address = ("-a", LOOPBACK, "-p", str(self._port))
+        address = ("-a", LOOPBACK, "-p", str(self.port))
         self._process = await asyncio.create_subprocess_exec(
             *(str(nats_server()), *address, "-js", "-sd", str(self._data_dir), *self._arguments),
             stdout=DEVNULL,
@@ -41,9 +42,15 @@ class KillableBroker:
             self._process.kill()
             await self._process.wait()
 
+    async def leave(self) -> None:
+        """Let it go as a rolling upgrade does: it hands over, sends its clients away, and ends."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGUSR2)
+            await self._process.wait()
+
     async def _listens(self) -> bool:
         try:
-            _, writer = await asyncio.open_connection(LOOPBACK, self._port)
+            _, writer = await asyncio.open_connection(LOOPBACK, self.port)
         except OSError:
             return False
         writer.close()

@@ -6,8 +6,10 @@ import orjson
 import pytest
 
 from turnwire_contracts.events import Requested
-from turnwire_gateway.answers.errors import ApiError
-from turnwire_gateway.requests.validation import Origin, Rules, read_object, requested
+from turnwire_gateway.admission.admission import Origin
+from turnwire_gateway.api.request_context import object_of
+from turnwire_gateway.api.requests.validation import Rules, requested
+from turnwire_gateway.errors import ApiError
 from turnwire_testing.examples import AT, OWNER, RESPONSE_ID, TENANT
 
 ORIGIN = Origin(TENANT, OWNER, "req_1", RESPONSE_ID, AT)
@@ -16,7 +18,7 @@ ORIGIN = Origin(TENANT, OWNER, "req_1", RESPONSE_ID, AT)
 def taken(**fields: Any) -> Requested:
     """Send a request that is taken."""
     body = orjson.dumps({"model": "m", "input": "Hello?", **fields})
-    return requested(read_object(body), ORIGIN, Rules(screen=False, prompts={}))
+    return requested(object_of(body), ORIGIN, Rules(screen=False, prompts={}))
 
 
 def refused(**fields: Any) -> tuple[str | None, str]:

@@ -2,9 +2,11 @@
 
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from turnwire_contracts.conversation_events import (
+    AnyConversationEvent,
     ConversationCreated,
     ConversationDeleted,
     ConversationPurged,
@@ -13,6 +15,7 @@ from turnwire_contracts.conversation_events import (
     TurnAdded,
 )
 from turnwire_contracts.events import (
+    AnyEvent,
     CancelRequested,
     Closed,
     Deleted,
@@ -29,6 +32,7 @@ from turnwire_contracts.events import (
     ToolCalled,
     ToolReturned,
     ToolsListed,
+    TurnUpdate,
 )
 from turnwire_contracts.ids import (
     ConversationId,
@@ -169,6 +173,14 @@ def purged(**changes: Any) -> Purged:
     return Purged(**_facts(changes))
 
 
+UPDATES: Final[dict[str, Callable[..., TurnUpdate]]] = {
+    "deleted": deleted,
+    "restored": restored,
+    "item_removed": item_removed,
+}
+"""By its kind: what changes a turn after its end and leaves it there."""
+
+
 def conversation_created(**changes: Any) -> ConversationCreated:
     """A conversation in which nothing was said yet."""
     return ConversationCreated(**_conversation_facts(changes, owner=OWNER, metadata={"a": "b"}))
@@ -197,6 +209,37 @@ def conversation_restored(**changes: Any) -> ConversationRestored:
 def conversation_purged(**changes: Any) -> ConversationPurged:
     """The end of a conversation."""
     return ConversationPurged(**_conversation_facts(changes))
+
+
+_OF_TURNS: Final[dict[str, Callable[..., AnyEvent]]] = {
+    "requested": requested,
+    "started": started,
+    "items_added": items_added,
+    "screened": screened,
+    "tools_listed": tools_listed,
+    "sampled": sampled,
+    "tool_called": tool_called,
+    "tool_returned": tool_returned,
+    "taken_over": taken_over,
+    "cancel_requested": cancel_requested,
+    "closed": closed,
+    "purged": purged,
+    **UPDATES,
+}
+_OF_CONVERSATIONS: Final[dict[str, Callable[..., AnyConversationEvent]]] = {
+    "created": conversation_created,
+    "updated": conversation_updated,
+    "turn_added": turn_added,
+    "deleted": conversation_deleted,
+    "restored": conversation_restored,
+    "purged": conversation_purged,
+}
+
+
+def example_of(kind: str) -> AnyEvent | AnyConversationEvent:
+    """Give an event of a kind; those of conversations begin with `conversation.`."""
+    of_conversations, _, rest = kind.rpartition(".")
+    return _OF_CONVERSATIONS[rest]() if of_conversations else _OF_TURNS[kind]()
 
 
 def _facts(changes: dict[str, Any], **own: Any) -> dict[str, Any]:

@@ -9,8 +9,6 @@ from fastapi import FastAPI
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_chassis.auditing.memory_audit_log import MemoryAuditLog
-from turnwire_chassis.memory.event_log import Event
 from turnwire_contracts.events import AnyEvent, Closed, Failure, Item, Requested
 from turnwire_contracts.ids import (
     ConversationId,
@@ -21,20 +19,23 @@ from turnwire_contracts.ids import (
     output_item_id,
 )
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.compaction import compaction_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import closed_response, error_envelope
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_gateway.answers.feed import Logs
-from turnwire_gateway.app import World, build
-from turnwire_gateway.identity import ADMIN, LOCAL, Caller
-from turnwire_gateway.limiting.limiter import Limiter, unlimited
-from turnwire_gateway.requests.prompts import Prompts
-from turnwire_gateway.requests.validation import Rules
-from turnwire_gateway.turns import Limits, Turns
+from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.requests.prompts import Prompts
+from turnwire_gateway.api.requests.validation import Rules
+from turnwire_gateway.api.turns import TurnLimits, Turns
+from turnwire_gateway.app import GatewayDependencies, build
+from turnwire_gateway.auth.caller import ADMIN, LOCAL, Caller
+from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.examples import AT, closed, message, started
+from turnwire_testing.memory_audit_log import MemoryAuditLog
+from turnwire_testing.memory_event_log import Event
 from turnwire_testing.stores import AnsweringStore, ReadableLog
 from turnwire_testing.told_turns import LossyOutput
 
@@ -73,6 +74,8 @@ class OrchestratedLog(ReadableLog):
             **message("Hi."),
             "id": output_item_id(request.response_id, 0, "message"),
         }
+        if self.failure is not None:
+            changes = {"status": "failed", "output": [], "failure": self.failure, **changes}
         end = closed(**{**about, "output": [said], "stored": request.store, **changes})
         recorded = await self.read(request.tenant, request.response_id)
         turn = ended([*(each.event for each in recorded), end])
@@ -117,12 +120,12 @@ class Api:
         self.log = OrchestratedLog(self.output)
         self.client = client
         self.now = AT
-        limits = Limits(turn_timeout_s=60, stream_grace_s=0, max_body_bytes=LIMIT)
+        limits = TurnLimits(60, stream_grace_s=0, max_body_bytes=LIMIT, max_queue_s=10)
         logs = Logs(self.log, self.output)
         turns = Turns(logs, limits, self._is_watched, self._now_ms)
         rules = Rules(screen=False, prompts=prompts or {})
         self.audit = MemoryAuditLog()
-        self.world = World(
+        self.world = GatewayDependencies(
             client,
             logs,
             turns,
@@ -160,7 +163,7 @@ class Api:
     ) -> Exchange:
         """Make a request with a JSON body, or with none."""
         content = b"" if body is None else orjson.dumps(body)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             return await call(self.app, method, target, Exchange(content, headers))  # pyright: ignore[reportArgumentType]
 
     async def get(self, target: str, **headers: str) -> Exchange:
@@ -173,7 +176,7 @@ class Api:
 
     async def post(self, body: bytes, **headers: str) -> Exchange:
         """Send a body."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await call(self.app, "POST", "/v1/responses", Exchange(body, headers))  # pyright: ignore[reportArgumentType]
 
     async def converse(self, **fields: object) -> str:

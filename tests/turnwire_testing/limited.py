@@ -11,9 +11,9 @@ from nats.aio.client import Client
 
 from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts.ids import TenantId
-from turnwire_gateway.limiting.allowances import Allowance, Allowances
-from turnwire_gateway.limiting.counting.bucket import BucketLedgers
-from turnwire_gateway.limiting.limiter import SPAN_MS, Limiter
+from turnwire_gateway.limits.allowances import Allowance, Allowances
+from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
+from turnwire_gateway.limits.limiter import SPAN_MS, Limiter
 from turnwire_testing.asgi import Exchange
 from turnwire_testing.gateway import Api
 
@@ -31,11 +31,14 @@ class Gateways:
 
     async def add(self, client: Client, now_ms: Callable[[], int] | None = None) -> Api:
         """Start one more; its clock is the test's unless `now_ms` is another."""
-        ledgers = BucketLedgers(await declare(client, 1))
+        await declare(client, 1)
+        limit_states = BucketLimitStates(client)
 
         def limiter(clock: Callable[[], int]) -> Limiter:
             name = uuid.uuid4().hex
-            return Limiter(self._allowances, ledgers, name, now_ms or clock, span_ms=self._span_ms)
+            return Limiter(
+                self._allowances, limit_states, name, now_ms or clock, span_ms=self._span_ms
+            )
 
         api = await Api(client, limiter=limiter).with_store()
         self.apis.append(api)

@@ -10,30 +10,33 @@ from typing import Any
 import msgspec
 import orjson
 
-from turnwire_chassis.jetstream.inbox import Delivery
-from turnwire_chassis.memory.event_log import MemoryEventLog
-from turnwire_chassis.memory.output_log import MemoryOutputLog
-from turnwire_chassis.questions.verdicts import Earlier
+from turnwire_chassis.jetstream.delivery import Delivery
+from turnwire_chassis.request_reply.verdicts import ReadPriorMessages
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import AnyEvent, Failure, OutputCheck, Requested, kind_of
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_contracts.event_kinds import kind_of
+from turnwire_contracts.events import AnyEvent, Failure, OutputCheck, Requested
+from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.notices.turn_ended import TurnEnded
-from turnwire_contracts.queries import AskForCheck, Refusal, Said, Verdict, Violation
+from turnwire_contracts.queries import AskForCheck, GuardMessage, GuardViolation, Refusal, Verdict
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool, Tools
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.ports import Answering, Backend, Policy, Ports, TurnFailedError
+from turnwire_orchestrator.ports import Backend, BackendStream, TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.prompting.dialect import Dialect
-from turnwire_orchestrator.prompting.history import Past, past_of
+from turnwire_orchestrator.prompting.history import HistoryTurn, past_of
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.responses_body import responses_body
-from turnwire_testing.examples import AT, requested
+from turnwire_testing.examples import AT, requested, taken_over
+from turnwire_testing.memory_event_log import MemoryEventLog
+from turnwire_testing.memory_output_log import MemoryOutputLog
 
-POLICY = Policy(
+POLICY = TurnPolicy(
     default_instructions=None,
     inherit_instructions=True,
     turn_timeout_s=5.0,
@@ -78,6 +81,8 @@ class ScriptedSamples:
     def __init__(self) -> None:
         """Have nothing to say."""
         self.bodies: list[JSON] = []
+        self.heard: list[int] = []
+        """How many events came with each read."""
         self._samples: list[tuple[Before, Sequence[Step]]] = []
 
     def plays(self, *steps: Step, before: Before = None) -> None:
@@ -85,7 +90,7 @@ class ScriptedSamples:
         self._samples.append((before, steps))
 
     @asynccontextmanager
-    async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
+    async def sample(self, prompt: Prompt) -> AsyncGenerator[BackendStream]:
         """See `Backend.sample`."""
         self.bodies.append(orjson.loads(responses_body(prompt, Dialect.PLAIN)))
         before, steps = self._samples.pop(0)
@@ -96,7 +101,8 @@ class ScriptedSamples:
         elif before is not None:
             raise TurnFailedError(before)
         limit = prompt.request.params.get("max_output_tokens")
-        yield Answering(each_read(steps), partial(Reader, max_output_tokens=limit))
+        reader = partial(Reader, max_output_tokens=limit)
+        yield BackendStream(each_read(steps), reader, self.heard.append)
 
 
 async def each_read(steps: Sequence[Step]) -> AsyncIterator[list[bytes]]:
@@ -116,9 +122,11 @@ class MemoryHistories:
 
     def __init__(self) -> None:
         """Know nothing."""
-        self.known: dict[ResponseId, Past] = {}
+        self.known: dict[ResponseId, HistoryTurn] = {}
 
-    async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
+    async def past(
+        self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> HistoryTurn:
         """See `Histories.past`."""
         del tenant
         known = self.known.get(response_id)
@@ -126,7 +134,7 @@ class MemoryHistories:
             raise TurnFailedError(previous_not_found(response_id))
         return known
 
-    def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
+    def remember(self, turn: ClosedTurn, parent: HistoryTurn | None) -> None:
         """See `Histories.remember`."""
         if turn.closed.stored:
             self.known[turn.request.response_id] = past_of(turn, parent)
@@ -155,13 +163,13 @@ class ScriptedGuard:
         """How many earlier turns it wants to know."""
         self.holds: dict[str, Hold] = {}
         self.asked: list[AskForCheck] = []
-        self.earlier: list[Said] = []
+        self.earlier: list[GuardMessage] = []
 
     def asked_about(self, check_type: str) -> list[str]:
         """Give the texts that checks of a type were asked about."""
         return [each.input for each in self.asked if each.check_type == check_type]
 
-    async def check(self, question: AskForCheck, earlier: Earlier) -> Verdict:
+    async def check(self, question: AskForCheck, earlier: ReadPriorMessages) -> Verdict:
         """See `Guard.check`."""
         self.asked.append(question)
         kind = question.check_type
@@ -174,7 +182,7 @@ class ScriptedGuard:
         found = self.violations_of.get(kind, [] if kind == "output" else self.violations)
         if kind == "output" and self.forbidden and self.forbidden in question.input:
             found = [FORBIDDEN]
-        violations = msgspec.convert(found, list[Violation])
+        violations = msgspec.convert(found, list[GuardViolation])
         return Verdict(safe=not found, violations=violations, output=self.output)
 
 
@@ -214,9 +222,21 @@ class ListeningMeter:
         """Have heard of nothing."""
         self.heard: list[TurnEnded] = []
 
-    async def ended(self, told: TurnEnded) -> None:
+    async def ended(self, notice: TurnEnded) -> None:
         """See `Meter.ended`."""
-        self.heard.append(told)
+        self.heard.append(notice)
+
+
+class LivingOwners:
+    """`Owners` of other processes: those that a test names live."""
+
+    def __init__(self) -> None:
+        """Nobody works on anything elsewhere."""
+        self.living: set[TurnKey] = set()
+
+    async def is_running(self, turn: TurnKey) -> bool:
+        """See `Owners.is_running`."""
+        return turn in self.living
 
 
 @dataclass
@@ -229,8 +249,9 @@ class World:
     histories: MemoryHistories = field(default_factory=MemoryHistories)
     guard: ScriptedGuard = field(default_factory=ScriptedGuard)
     tools: ScriptedTools = field(default_factory=ScriptedTools)
-    meter: ListeningMeter = field(default_factory=ListeningMeter)
-    policy: Policy = POLICY
+    usage_publisher: ListeningMeter = field(default_factory=ListeningMeter)
+    owners: LivingOwners = field(default_factory=LivingOwners)
+    policy: TurnPolicy = POLICY
     asks: Backend | None = None
     """The backend, where it is not the scripted one."""
     answers: list[FrameMessage] = field(default_factory=list[FrameMessage])
@@ -240,16 +261,17 @@ class World:
         """Start an orchestrator."""
         return TurnHandlers(self.ports(claim))
 
-    def ports(self, claim: str = "first") -> Ports:
+    def ports(self, claim: str = "first") -> TurnRunnerPorts:
         """Give what an orchestrator stands on."""
-        return Ports(
+        return TurnRunnerPorts(
             log=self.log,
             output=self.output,
             backend=self.asks or self.backend,
             histories=self.histories,
             guard=self.guard,
             tools=self.tools,
-            meter=self.meter,
+            usage_publisher=self.usage_publisher,
+            owners=self.owners,
             policy=self.policy,
             now_ms=self._now_ms,
             claim=claim,
@@ -262,12 +284,20 @@ class World:
         await self.log.append(request, None)
         return request
 
+    async def claims(self, request: Requested, owners: int) -> None:
+        """Let so many owners have claimed a turn, and vanished."""
+        key = {"tenant": request.tenant, "response_id": request.response_id}
+        for number in range(owners):
+            await self.log.append(taken_over(**key, cause=f"owner {number}"), None)
+
     async def delivery(self, request: Requested, attempt: int = 1) -> Delivery:
         """Give the message that hands a turn to an orchestrator."""
         recorded = await self.log.read(request.tenant, request.response_id)
         subject = subjects.turn_event(request.tenant, request.response_id, "requested")
         body = codec.encode(request)
-        return Delivery(subject, body, recorded[0].sequence if recorded else 1, attempt)
+        sequence = recorded[0].sequence if recorded else 1
+        published = asyncio.get_running_loop().time() - (AT - request.at) / 1000
+        return Delivery(subject, body, sequence, attempt, published)
 
     async def run(self, request: Requested, attempt: int = 1, claim: str = "first") -> None:
         """Let one orchestrator drive a turn to its end."""

@@ -9,13 +9,13 @@ from turnwire_chassis.event_log import LogUnavailableError, Recorded, RecordedCo
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.ids import ConversationId, ResponseId
-from turnwire_store.feeding.memory_feed import MemoryFeeds
-from turnwire_store.memory_views import MemoryConversationViews, MemoryGenerations, MemoryViews
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projection import Limits
 from turnwire_store.projecting.projector import Projector
-from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.projecting.view_builder import ProjectionLimits
+from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import ConversationView, Revision, View, ViewsUnavailableError
+from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.memory_views import MemoryConversationViews, MemoryGenerations, MemoryViews
 
 Log = Sequence[AnyEvent | AnyConversationEvent]
 """Events of turns and conversations in the order in which they were appended."""
@@ -130,13 +130,13 @@ async def appended(log: Log, sizes: Iterator[int] | None = None) -> FailingFeeds
 async def project(
     feeds: FailingFeeds,
     failures: Sequence[int] = (),
-    limits: Limits | None = None,
+    limits: ProjectionLimits | None = None,
     batches: int = MANY,
 ) -> FailingGenerations:
     """Project until all is done, starting again after every failure."""
     feeds.luck = luck = Luck(failures)
     generations = FailingGenerations(luck)
-    ports = ProjectorPorts(feeds, feeds, generations, RecentTurns(0), limits or Limits())
+    ports = ProjectorPorts(feeds, feeds, generations, RecentTurns(0), limits or ProjectionLimits())
     while True:
         try:
             async with aclosing(Projector(ports).follow(0)) as progress:

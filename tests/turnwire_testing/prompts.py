@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.prompting.chat.body import chat_body
+from turnwire_orchestrator.prompting.chat_body import chat_body
 from turnwire_orchestrator.prompting.dialect import Dialect
-from turnwire_orchestrator.prompting.history import Past
+from turnwire_orchestrator.prompting.history import HistoryTurn
 from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
 from turnwire_orchestrator.prompting.responses_body import responses_body
 from turnwire_testing.examples import requested
@@ -21,7 +21,7 @@ SEARCH: JSON = {"type": "web_search"}
 def prompt(
     params: JSON | None = None,
     instructions: str | None = None,
-    past: Past | None = None,
+    past: HistoryTurn | None = None,
     **request: Any,
 ) -> Prompt:
     """A prompt; `request` changes what was requested."""

@@ -10,7 +10,7 @@ import orjson
 
 from turnwire_contracts.json_values import JSON
 
-_WITHIN_S = 20.0
+_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)

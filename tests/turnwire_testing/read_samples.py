@@ -7,13 +7,13 @@ import orjson
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.items import parts_of
 from turnwire_contracts.wire.stream import frame_writer, stream_of, write_end, write_opening
-from turnwire_orchestrator.guarding.holding import HeldAssembler
-from turnwire_orchestrator.guarding.judging import HeldBack, Violations
+from turnwire_orchestrator.guarding.output_buffer import HeldAssembler, OutputBuffer, Violations
 from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.ports import StreamReader
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
@@ -41,10 +41,10 @@ class Live:
         write_opening(self.writer, request, None)
         self.assembler = Assembler(RESPONSE_ID, self.writer)
         told: Assembler = self.assembler
-        back: HeldBack | None = None
+        back: OutputBuffer | None = None
         if held:
             told = HeldAssembler(RESPONSE_ID, Assembler(RESPONSE_ID))
-            back = HeldBack(told, self.assembler, _nothing)
+            back = OutputBuffer(told, self.assembler, _nothing)
         reader = reader_of(told)
         for event in events:
             reader.take(event if isinstance(event, bytes) else orjson.dumps(event))

@@ -9,6 +9,7 @@ import yaml
 
 from scripted_backend import Answer, sends_http
 from turnwire_contracts.json_values import JSON, mapping
+from turnwire_testing import fast_yaml
 from turnwire_testing.packing import PACK
 
 _APIS = ("responses", "chat")
@@ -59,7 +60,7 @@ def exchanges(folder: Path) -> Iterator[Exchange]:
     for path in sorted(folder.rglob("*.yaml")):
         name = path.relative_to(folder).with_suffix("").as_posix()
         try:
-            yield _read(name, yaml.safe_load(path.read_text(encoding="utf-8")))
+            yield _read(name, fast_yaml.load(path.read_bytes()))
         except (KeyError, TypeError, yaml.YAMLError) as error:
             raise ValueError(f"{path}: {error!r}") from error
 

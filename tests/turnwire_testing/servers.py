@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from threading import Thread
 
-from turnwire_dev.parts.mongo import running_mongo
-from turnwire_dev.parts.nats import running_nats
+from turnwire_dev.components.mongo import running_mongo
+from turnwire_dev.components.nats import running_nats
 from turnwire_testing import containers
 
 NATS_URL = "TURNWIRE_TEST_NATS_URL"
@@ -30,6 +30,12 @@ def nats_server(data_dir: Path) -> Generator[str]:
     else:
         with held_open(running_nats(data_dir)) as url:
             yield url
+
+
+def mongodb_is_embedded() -> bool:
+    """Whether tests run against the embedded server, which they may kill."""
+    given = os.environ.get(MONGODB_URL)
+    return not given and not containers.has_image(containers.MONGODB_IMAGE)
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_chassis.memory.event_log import MemoryEventLog
-from turnwire_contracts.conversation import Conversation, fold_conversation
+from turnwire_contracts.conversation import ConversationState, fold_conversation
 from turnwire_contracts.conversation_events import AnyConversationEvent, ConversationEvent
 from turnwire_contracts.events import Closed, ItemsAdded, Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
@@ -35,8 +34,10 @@ from turnwire_contracts.queries import (
     Running,
     Tree,
 )
-from turnwire_contracts.turn import ClosedTurn, Refused, Sampling, Screening, Turn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn, RefusedByGuard, Sampling, Screening, Turn
 from turnwire_gateway.store_client import StoreClient
+from turnwire_testing.memory_event_log import MemoryEventLog
 
 QuestionT = TypeVar("QuestionT", bound=Struct)
 AnswerT = TypeVar("AnswerT")
@@ -87,7 +88,7 @@ class ReadableLog(MemoryEventLog):
 
     def conversation(
         self, tenant: TenantId, conversation_id: ConversationId
-    ) -> tuple[Conversation | None, int]:
+    ) -> tuple[ConversationState | None, int]:
         """Give a conversation as it stands, and the sequence of its last event."""
         kept = self._kept[tenant, conversation_id]
         events = self.told(tenant, conversation_id)
@@ -98,7 +99,7 @@ class ReadableLog(MemoryEventLog):
         kept = self._kept[tenant, conversation_id]
         return [one.event for one in kept if isinstance(one.event, ConversationEvent)]
 
-    def conversations(self, tenant: TenantId) -> list[Conversation]:
+    def conversations(self, tenant: TenantId) -> list[ConversationState]:
         """Give all conversations of a tenant in the order in which they began."""
         began = sorted(
             (kept[0].sequence, ConversationId(name))
@@ -146,7 +147,9 @@ class AnsweringStore:
 
     def _answering(self, query: Query[Any, Any]) -> Callable[[Msg], Awaitable[None]]:
         async def on_question(message: Msg) -> None:
-            await message.respond(query.answer(self.answer(query, query.asked(message.data))))
+            await message.respond(
+                query.encode_answer(self.answer(query, query.decode_question(message.data)))
+            )
 
         return on_question
 
@@ -160,7 +163,7 @@ class AnsweringStore:
                 return Found(turn)
             case Screening() | Sampling():
                 return Running(turn.request, turn.request.instructions, turn.started)
-            case Refused():
+            case RefusedByGuard():
                 return Running(turn.request, turn.request.instructions)
             case _:
                 return Missing()

@@ -1,31 +1,45 @@
 """A turn that is told by hand: its log, its frames, and what an orchestrator would publish."""
 
 from turnwire_chassis.event_log import EventLog
-from turnwire_chassis.memory.event_log import MemoryEventLog
-from turnwire_chassis.memory.output_log import MemoryOutputLog, MemoryWatch
 from turnwire_chassis.output_log import Watcher
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import TurnKey
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_testing.examples import closed, requested
+from turnwire_testing.memory_event_log import MemoryEventLog
+from turnwire_testing.memory_output_log import MemoryFrameSubscription, MemoryOutputLog
 from turnwire_testing.stories import Part, Story, Told, tell
 
 HELLO: Story = (Told({"type": "message"}, (Part("output_text", ("Hel", "lo", " there.")),)),)
 
 
 class LossyOutput(MemoryOutputLog):
-    """Keeps everything and lets live watchers miss what a test wants them to."""
+    """Lets live watchers miss what a test wants them to, and forgets what it wants to be lost."""
 
     def __init__(self) -> None:
         """Lose nothing."""
         super().__init__()
         self.unheard: set[int] = set()
         """Numbers of the first frames of messages that no watcher hears."""
+        self.unkept: set[int] = set()
+        """The same of messages that are not kept."""
 
-    async def watch(self, turn: TurnKey, watcher: Watcher) -> MemoryWatch:
+    async def read(self, turn: TurnKey) -> list[FrameMessage]:
+        """See `OutputLog.read`; what was lost and told again stands where it was told again."""
+        lost = set(self.unkept)
+        kept: list[FrameMessage] = []
+        for message in await super().read(turn):
+            if message.first in lost:
+                lost.remove(message.first)
+            else:
+                kept.append(message)
+        return kept
+
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> MemoryFrameSubscription:
         """See `OutputLog.watch`."""
 
         def hear(message: FrameMessage) -> None:

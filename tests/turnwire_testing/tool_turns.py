@@ -10,22 +10,22 @@ import orjson
 from msgspec.structs import replace
 
 from scripted_backend import Reply
-from turnwire_chassis.memory.event_log import Event, MemoryEventLog
-from turnwire_chassis.memory.output_log import MemoryOutputLog
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import AskForCall, Called, Tool
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.frames import FrameMessage, payload
 from turnwire_contracts.wire.response import closed_response
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.ports import Answering
+from turnwire_orchestrator.ports import BackendStream
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.responses_body import responses_body
+from turnwire_testing.memory_event_log import Event, MemoryEventLog
+from turnwire_testing.memory_output_log import MemoryOutputLog
 from turnwire_testing.open_responses import problems_of_event, problems_of_response
 from turnwire_testing.openai_types import check_event, check_response
 from turnwire_testing.orchestration import POLICY, ScriptedTools, World, each_read
@@ -146,11 +146,11 @@ class SteadySamples:
         self._answering = answering
 
     @asynccontextmanager
-    async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
+    async def sample(self, prompt: Prompt) -> AsyncGenerator[BackendStream]:
         """See `Backend.sample`."""
         body = orjson.loads(responses_body(prompt, Dialect.PLAIN))
         self.bodies.append(body)
-        yield Answering(
+        yield BackendStream(
             each_read(events_of(self._answering(body["input"]))),
             partial(Reader, max_output_tokens=None),
         )

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from turnwire_dev.claims.ports import choose
-from turnwire_dev.parts.members import MODULES
+from turnwire_dev.components.members import MODULES
 from turnwire_dev.testing import WITHIN, Doctor, StartUp, UpUnderTest
+from turnwire_testing.faulty_machine import Machine, machine_without_faults
+from turnwire_testing.ports import free_port, with_own_ports
 
 # Speaks enough HTTP to be found healthy. It knows neither a broker nor a database.
 STAND_IN = """
@@ -59,8 +60,8 @@ def environment(tmp_path: Path, stand_ins: Path) -> dict[str, str]:
     return {
         **clean,
         "PYTHONPATH": str(stand_ins),
-        "TURNWIRE_DATA_DIR": str(tmp_path / "data"),
-        "TURNWIRE_PORT": str(choose(("gateway",), tmp_path, taken=0)["gateway"]),
+        "TURNWIRE_DATA_DIR": str(with_own_ports(tmp_path / "data")),
+        "TURNWIRE_PORT": str(free_port()),
         "TURNWIRE_NATS_URL": "nats://127.0.0.1:9",
         "TURNWIRE_MONGODB_URL": "mongodb://user:secret@127.0.0.1:9/turnwire",
         "TURNWIRE_BACKEND_URL": "http://127.0.0.1:9/v1",
@@ -82,6 +83,15 @@ async def start_up(environment: Mapping[str, str]) -> AsyncGenerator[StartUp]:
         if up.process.returncode is None:
             up.process.kill()
         await up.process.communicate()
+
+
+@pytest.fixture
+async def machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mongodb_url: str
+) -> AsyncGenerator[Machine]:
+    """A machine on which nothing is wrong, for faults to be seeded."""
+    async with machine_without_faults(tmp_path, monkeypatch, mongodb_url) as found:
+        yield found
 
 
 @pytest.fixture

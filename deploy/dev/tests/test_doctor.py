@@ -1,14 +1,44 @@
 """`turnwire doctor`: one line a check, and a way out for each problem."""
 
+import asyncio
 import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp.web
 import pytest
+from aiohttp.test_utils import TestServer
 
-from turnwire_dev.commands.checks import first_address
+from turnwire_dev.commands.checks import (
+    CheckFailed,
+    CheckPassed,
+    Finding,
+    Patience,
+    check_backends,
+    first_address,
+)
+from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.testing import Doctor, StartUp
 from turnwire_testing.llama_guard import llama_guard
 from turnwire_testing.plain_http import Told, serving
+
+pytestmark = pytest.mark.process
+
+
+@asynccontextmanager
+async def answering_after(event: asyncio.Event) -> AsyncGenerator[str]:
+    """Serve a list of models that is sent once the event is set; gives the base URL."""
+
+    async def models(_: aiohttp.web.Request) -> aiohttp.web.Response:
+        await event.wait()
+        return aiohttp.web.json_response({"data": [{"id": "m"}]})
+
+    app = aiohttp.web.Application()
+    app.router.add_get("/v1/models", models)
+    async with TestServer(app) as running:
+        yield str(running.make_url("/v1"))
+
 
 NOTHING_CONFIGURED = {
     "TURNWIRE_NATS_URL": "",
@@ -84,6 +114,38 @@ async def test_which_api_a_backend_speaks_is_told_with_the_reason(
         _, text = await doctor(TURNWIRE_BACKEND_URL=server.url)
 
     assert f"backend: {server.url} serves m; {found}" in text
+
+
+async def asked_slowly(settings: RunnerSettings, patience: Patience) -> Finding:
+    """Ask the backend at the settings' URL alone."""
+    (finding,) = await check_backends(settings, settings.backend_url or "", patience)
+    return finding
+
+
+async def test_a_backend_that_is_slow_is_waited_for_and_that_is_told() -> None:
+    told = asyncio.Event()
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(line)
+        told.set()
+
+    async with answering_after(told) as url:
+        settings = RunnerSettings(backend_url=url, backend_api="chat")
+        finding = await asked_slowly(settings, Patience(tell, tell_after_s=0.05))
+
+    assert isinstance(finding, CheckPassed), finding
+    expected = f"{url} has not answered after 0.05 s; still waiting, "
+    assert lines == [expected + "for 15 s at most for each of its answers"]
+
+
+async def test_a_backend_that_does_not_answer_in_time_is_a_problem() -> None:
+    async with answering_after(asyncio.Event()) as url:
+        settings = RunnerSettings(backend_url=url, backend_api="chat")
+        finding = await asked_slowly(settings, Patience(print, tell_after_s=5, within_s=0.1))
+
+    assert isinstance(finding, CheckFailed)
+    assert f"no answer from {url}" in finding.text
 
 
 async def test_an_api_that_is_set_is_told_as_such(doctor: Doctor) -> None:
@@ -195,6 +257,19 @@ async def test_a_running_turnwire_is_described(doctor: Doctor, start_up: StartUp
     assert f"is held by the Turnwire that runs (process {up.process.pid})" in text
     assert 'is well {"status": "ok"}' in text
     assert "tool-runner: process" in text
+    # The stand-in for the store says nothing of views.
+    assert "projection: the store does not tell" in text
+
+
+async def test_a_url_of_mongodb_that_asks_for_too_little_is_named_without_its_password(
+    doctor: Doctor,
+) -> None:
+    code, text = await doctor(TURNWIRE_MONGODB_URL="mongodb://me:secret@127.0.0.1:9/t?w=1")
+
+    assert code == 1
+    assert "store URL: TURNWIRE_MONGODB_URL asks for w=1, with which a failover may undo" in text
+    assert "leave w out of it" in text
+    assert "secret" not in text
 
 
 @pytest.mark.parametrize(
@@ -215,3 +290,11 @@ def test_the_first_address_of_a_url_is_found(
     url: str, shown: str, host: str, port: int | None
 ) -> None:
     assert first_address(url) == (shown, host, port)
+
+
+async def test_a_disk_that_is_full_is_named_with_what_lies_there(doctor: Doctor) -> None:
+    code, text = await doctor(**NOTHING_CONFIGURED, TURNWIRE_STORAGE_RESERVE_BYTES=str(2**50))
+
+    assert code == 1
+    assert "new turns are refused (storage_full); there lie the log 0 MiB" in text
+    assert "start: Turnwire needs 1073741856 MiB of free space" in text

@@ -1,13 +1,18 @@
 """`turnwire keys` where nothing runs, and what a start makes of keys that are there or not."""
 
 import asyncio
+import json
 import re
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 
+import pytest
+
 from turnwire_chassis.api_keys.key_text import KEY_PATTERN
 from turnwire_dev.testing import WITHIN, Doctor, StartUp
+
+pytestmark = pytest.mark.process
 
 OURS = {"TURNWIRE_NATS_URL": ""}
 EVERYWHERE = {**OURS, "TURNWIRE_HOST": "0.0.0.0"}
@@ -43,6 +48,18 @@ async def test_where_others_could_ask_nothing_starts_before_there_is_a_key(
     assert "laptop" in listed[-1]
     assert made[-1] not in "\n".join(listed)
     assert "keys: are on" in (await doctor(**OURS))[1]
+
+    code, told, _ = await keys(environment, *CREATE, "-o", "json")
+    as_json = json.loads("\n".join(told))
+    assert (code, as_json["user"], as_json["role"]) == (0, "ada", "admin")
+    assert re.fullmatch(KEY_PATTERN, as_json["key"])
+    _, told, _ = await keys(environment, "revoke", as_json["id"], "-o", "json")
+    assert json.loads("\n".join(told)) == {"id": as_json["id"], "revoked_now": True}
+    _, told, _ = await keys(environment, "list", "-o", "json")
+    assert [(each["label"], bool(each["revoked"])) for each in map(json.loads, told)] == [
+        ("laptop", False),
+        ("laptop", True),
+    ]
 
     up = await (await start_up(**EVERYWHERE)).is_up()
     assert up.process.returncode is None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from turnwire_dev.parts.named_secrets import named_in_files
+from turnwire_dev.components.named_secrets import named_in_files
 
 POLICY = """
 policies:

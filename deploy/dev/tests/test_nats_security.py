@@ -8,14 +8,14 @@ from typer.testing import CliRunner
 from turnwire_chassis.broker import connect
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.nkey import new_seed, public_key
-from turnwire_chassis.broker_access.rights import User
-from turnwire_chassis.jetstream.event_log import read_batch
+from turnwire_chassis.broker_authorization.rights import User
+from turnwire_chassis.jetstream.reading import read_batch
 from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts.subjects import TURNS_STREAM
-from turnwire_dev.claims.folder import DataFolder
 from turnwire_dev.cli import app
-from turnwire_dev.parts.nats import running_nats
-from turnwire_dev.parts.nats_security import OPEN, LogKeyError, NatsSecurity, secure
+from turnwire_dev.components.nats import running_nats
+from turnwire_dev.components.nats_security import OPEN, LogKeyError, NatsSecurity, secure
+from turnwire_dev.instance.folder import DataFolder
 
 SAID = b"what somebody said " * 20
 
@@ -82,7 +82,7 @@ def test_a_broker_of_ones_own_is_told_of_keys_that_are_named_or_made(tmp_path: P
 @pytest.mark.parametrize("arguments", [[], ["--key", "gatway=U"], ["--key", "gateway=hunter2"]])
 def test_what_is_wrong_with_keys_is_told_and_not_repeated(arguments: list[str]) -> None:
     told = CliRunner().invoke(app, ["broker-config", *arguments])
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "hunter2" not in told.output
 
 

@@ -11,9 +11,9 @@ from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.turn import ImpossibleEventError
 from turnwire_dev.replaying import log_file
-from turnwire_dev.replaying.conversation_story import conversation_chapters
+from turnwire_dev.replaying.conversation_timeline import conversation_event_views
 from turnwire_dev.replaying.log_file import UnreadableLogError
-from turnwire_dev.replaying.story import chapters
+from turnwire_dev.replaying.timeline import event_views
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
@@ -56,12 +56,12 @@ def conversation(*events: AnyConversationEvent) -> list[RecordedConversation]:
     ("events", "state", "next_step"),
     [
         ([requested()], "Sampling, 0 abandoned items", "Sample"),
-        ([requested(), cancel_requested()], "to be cancelled", "GiveUp"),
+        ([requested(), cancel_requested()], "to be cancelled", "CloseCancelled"),
         ([requested(), taken_over(abandoned=[message("H")])], "1 abandoned items", "Sample"),
-        ([requested(screen=True)], "Screening", "Screen"),
+        ([requested(screen=True)], "Screening", "ScreenInput"),
         ([requested(screen=True), screened(violations=[VIOLATION])], "Refused", "Refuse"),
         ([BACKGROUND], "queued in the background", ""),
-        ([BACKGROUND, cancel_requested()], "in the background, to be cancelled", "GiveUp"),
+        ([BACKGROUND, cancel_requested()], "in the background, to be cancelled", "CloseCancelled"),
         ([requested(), closed()], "Closed: completed, 1 output items", "nothing"),
         ([BACKGROUND, started(), closed(cuts=[["D"]])], "1 output items, 10 frames", "nothing"),
         ([requested(store=False), closed(stored=False)], "Closed: completed", "Erase"),
@@ -76,26 +76,27 @@ def conversation(*events: AnyConversationEvent) -> list[RecordedConversation]:
         ([closed(stored=False)], "Erased: completed, its content was not to be kept", "nothing"),
         ([requested(), closed(), purged()], "Erased: purged", "nothing: the turn has ended"),
         ([purged(), deleted()], "Erased: purged", "nothing: the turn has ended"),
-        ([cancel_requested()], "Unborn", "nothing: there is no turn"),
+        ([cancel_requested()], "NotRequested", "nothing: there is no turn"),
     ],
 )
 def test_every_state_of_a_turn_is_told_with_what_comes_next(
     events: list[AnyEvent], state: str, next_step: str
 ) -> None:
-    last = [*chapters(turn(*events))][-1]
+    last = [*event_views(turn(*events))][-1]
     assert state in last.state
     assert last.next_step.startswith(next_step)
 
 
 def test_a_background_turn_leaves_the_queue() -> None:
-    waiting, running = chapters(turn(BACKGROUND, started()))
+    waiting, running = event_views(turn(BACKGROUND, started()))
     assert "queued" in waiting.state
     assert "queued" not in running.state
 
 
 def test_a_restored_turn_is_told_as_before() -> None:
     told = [
-        chapter.state for chapter in chapters(turn(requested(), closed(), deleted(), restored()))
+        event_view.state
+        for event_view in event_views(turn(requested(), closed(), deleted(), restored()))
     ]
     assert told[3] == told[1]
 
@@ -123,28 +124,28 @@ def test_a_restored_turn_is_told_as_before() -> None:
 def test_every_state_of_a_conversation_is_told_with_what_comes_next(
     events: list[AnyConversationEvent], state: str, next_step: str
 ) -> None:
-    last = [*conversation_chapters(conversation(conversation_created(), *events))][-1]
+    last = [*conversation_event_views(conversation(conversation_created(), *events))][-1]
     assert last.state.startswith(state)
     assert last.next_step == next_step
 
 
 def test_an_event_is_told_with_its_place_its_time_its_cause_and_its_facts() -> None:
-    (first,) = chapters(turn(requested(background=True, conversation=CONVERSATION_ID)))
+    (first,) = event_views(turn(requested(background=True, conversation=CONVERSATION_ID)))
     assert first.heading == "#7 requested v1  2023-11-14T22:13:20.123+00:00  cause req_1"
     assert f'conversation: "{CONVERSATION_ID}"' in first.facts
     assert "background: true" in first.facts
-    (added,) = conversation_chapters(conversation(turn_added()))
+    (added,) = conversation_event_views(conversation(turn_added()))
     assert added.heading.startswith("#9 turn_added v1  2023-11-14")
     assert added.facts == [f'response_id: "{RESPONSE_ID}"']
 
 
 def test_a_long_fact_is_cut_and_its_length_is_told() -> None:
-    (first,) = chapters(turn(items_added(input=[{"text": "x" * 500}])))
+    (first,) = event_views(turn(items_added(input=[{"text": "x" * 500}])))
     assert any(fact.endswith("… (513)") for fact in first.facts)
 
 
 def test_a_damaged_log_is_told_up_to_where_it_breaks() -> None:
-    story = chapters(turn(requested(), closed(), closed()))
+    story = event_views(turn(requested(), closed(), closed()))
     assert next(story).state.startswith("Sampling")
     assert next(story).state.startswith("Closed")
     with pytest.raises(ImpossibleEventError):

@@ -1,14 +1,18 @@
-"""The arithmetic of restarts."""
+"""The arithmetic of restarts, and what can be told of it."""
 
-from turnwire_dev.supervision.restarts import Life, Record, RestartRules
+import pytest
+
+from turnwire_chassis.settings import SettingsError, load
+from turnwire_dev.settings import RunnerSettings
+from turnwire_dev.supervision.restarts import ChildRun, Record, RestartRules
 
 RULES = RestartRules()
-SHORT = Life(seconds=0.1, exit_code=1, was_ready=False)
-USEFUL = Life(seconds=0.1, exit_code=1, was_ready=True)
-LONG = Life(seconds=31, exit_code=1, was_ready=True)
+SHORT = ChildRun(seconds=0.1, exit_code=1, was_ready=False)
+USEFUL = ChildRun(seconds=0.1, exit_code=1, was_ready=True)
+LONG = ChildRun(seconds=31, exit_code=1, was_ready=True)
 
 
-def after(*lives: Life) -> Record:
+def after(*lives: ChildRun) -> Record:
     record = Record()
     for life in lives:
         record = RULES.note(record, life)
@@ -33,3 +37,12 @@ def test_a_child_that_never_worked_is_given_up_at_its_fifth_death() -> None:
 
 def test_a_child_that_worked_once_is_never_given_up() -> None:
     assert not RULES.is_hopeless(after(USEFUL, *[SHORT] * 50))
+
+
+@pytest.mark.parametrize("told", ["0", "0.1", "-1", "301", "inf", "nan", "soon"])
+def test_a_longest_pause_that_cannot_be_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setenv("TURNWIRE_MAX_RESTART_PAUSE_S", told)
+    with pytest.raises(SettingsError, match=r"^TURNWIRE_MAX_RESTART_PAUSE_S: "):
+        load(RunnerSettings)

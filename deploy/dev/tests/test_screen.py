@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from turnwire_dev.screen import Screen, Terminal, Welcome
+from turnwire_dev.screen import Screen, StartSummary, Terminal
+from turnwire_dev.supervision.reports import ChildEnded
 
 
 def test_a_reader_who_leaves_does_not_end_the_run() -> None:
@@ -20,7 +21,7 @@ def test_a_reader_who_leaves_does_not_end_the_run() -> None:
 
 def test_the_start_tells_which_api_each_backend_speaks(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().welcome(
-        Welcome(
+        StartSummary(
             seconds=1.0,
             url="http://127.0.0.1:8080",
             model="m",
@@ -34,3 +35,19 @@ def test_the_start_tells_which_api_each_backend_speaks(capsys: pytest.CaptureFix
     told = capsys.readouterr().out
     assert "a speaks chat: the settings say so\n" in told
     assert "b speaks responses: it answers [200]\n" in told
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "told"),
+    [
+        (0, "guard ended (exit code 0); it restarts in 0.2 s"),
+        (-15, "guard ended (SIGTERM); it restarts in 0.2 s"),
+        (3, "guard died (exit code 3); it restarts in 0.2 s"),
+        (-9, "guard died (SIGKILL); it restarts in 0.2 s"),
+    ],
+)
+def test_a_process_that_was_told_to_end_did_not_die(
+    exit_code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Screen().show(ChildEnded("guard", exit_code, 0.2, Path("guard.log")))
+    assert told in capsys.readouterr().out

@@ -10,7 +10,7 @@ from turnwire_chassis.broker import connect
 from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.topology import declare
-from turnwire_chassis.memory.event_log import MemoryEventLog
+from turnwire_testing.memory_event_log import MemoryEventLog
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from turnwire_chassis.api_keys.key_text import (
     is_key_id,
     new_key,
 )
-from turnwire_chassis.api_keys.record import Holder, digest_of, name_of_pepper, recorded
+from turnwire_chassis.api_keys.record import KeyOwner, digest_of, name_of_pepper, recorded
 from turnwire_contracts.ids import OwnerId, TenantId
 
 RANDOMNESS = st.binary(min_size=ID_BYTES + SECRET_BYTES, max_size=ID_BYTES + SECRET_BYTES)
 LETTERS = string.ascii_letters + string.digits
-HOLDER = Holder(TenantId("acme"), OwnerId("ada"), "user")
+HOLDER = KeyOwner(TenantId("acme"), OwnerId("ada"), "user")
 PEPPER, OTHER_PEPPER = b"pepper of this one", b"pepper of another"
 
 

@@ -7,13 +7,14 @@ from nats.js.errors import APIError
 
 from turnwire_chassis.auditing.audit_log import AuditLog, AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
-from turnwire_chassis.auditing.memory_audit_log import MemoryAuditLog
 from turnwire_chassis.broker import connect
 from turnwire_contracts.audit.acts import (
     OPERATOR,
     Actor,
     AdminActed,
     AnyAuditEvent,
+    DeadLetterDropped,
+    DeadLetterRetried,
     ErasureBegun,
     ErasureFinished,
     KeyCreated,
@@ -26,6 +27,7 @@ from turnwire_contracts.audit.acts import (
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import TenantId
 from turnwire_contracts.subjects import AUDIT_STREAM
+from turnwire_testing.memory_audit_log import MemoryAuditLog
 
 BY = Actor(OPERATOR)
 
@@ -33,13 +35,16 @@ BY = Actor(OPERATOR)
 def every_kind(tenant: str, at: int) -> list[AnyAuditEvent]:
     """One event of each kind."""
     about = {"tenant": TenantId(tenant), "at": at, "by": BY}
-    return [
+    every: list[AnyAuditEvent] = [
         AdminActed(**about, act="purge", about="resp_1"),  # pyright: ignore[reportArgumentType] -- one dict for all
         KeyCreated(**about, key_id="k1", user="ann", roles=["admin"]),  # pyright: ignore[reportArgumentType] -- as above
         KeyRevoked(**about, key_id="k1"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureBegun(**about, user="ann"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureFinished(**about, turns=3, conversations=1),  # pyright: ignore[reportArgumentType] -- as above
+        DeadLetterRetried(**about, letter=1, about="resp_1"),  # pyright: ignore[reportArgumentType] -- as above
+        DeadLetterDropped(**about, letter=1, about="resp_1"),  # pyright: ignore[reportArgumentType] -- as above
     ]
+    return every
 
 
 @pytest.fixture(params=["memory", "jetstream"])
@@ -53,11 +58,11 @@ def audit(request: pytest.FixtureRequest) -> AuditLog:
 async def test_what_is_noted_is_told_by_tenant_and_time(audit: AuditLog) -> None:
     for event in [*every_kind("told-1", 1000), *every_kind("told-2", 2000)]:
         await audit.note(event)
-    ours = [event async for event in audit.told(TenantId("told-1"), 0)]
+    ours = [event async for event in audit.read(TenantId("told-1"), 0)]
     assert ours == every_kind("told-1", 1000)
-    everybodys = [e async for e in audit.told(None, 0) if e.tenant.startswith("told-")]
+    everybodys = [e async for e in audit.read(None, 0) if e.tenant.startswith("told-")]
     assert everybodys == [*every_kind("told-1", 1000), *every_kind("told-2", 2000)]
-    late = [event async for event in audit.told(TenantId("told-1"), 1001)]
+    late = [event async for event in audit.read(TenantId("told-1"), 1001)]
     assert late == []
 
 

@@ -190,7 +190,8 @@ async def test_a_conversation_with_more_events_than_one_read_holds_is_read_whole
 ) -> None:
     subject = subjects.conversation_event(TENANT, conversation_id, "deleted")
     for number in range(1100):
-        await client.publish(subject, codec.encode(conversation_deleted(at=number)))
+        event = conversation_deleted(at=number, conversation_id=conversation_id)
+        await client.publish(subject, codec.encode(event))
 
     async def all_there() -> bool:
         return len(await jetstream_log.read_conversation(TENANT, conversation_id)) == 1100

@@ -1,9 +1,14 @@
 """What every event log promises; the double in memory keeps the same promises as JetStream."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
 from turnwire_chassis.event_log import EventLog, FencedError, Recorded, TooLargeError
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
@@ -160,7 +165,8 @@ async def test_a_turn_with_more_events_than_one_read_holds_is_read_whole(
 ) -> None:
     subject = subjects.turn_event(TENANT, response_id, "cancel_requested")
     for number in range(1100):
-        await client.publish(subject, codec.encode(cancel_requested(at=number)))
+        event = cancel_requested(at=number, response_id=response_id)
+        await client.publish(subject, codec.encode(event))
 
     async def all_there() -> bool:
         return len(await jetstream_log.read(TENANT, response_id)) == 1100
@@ -168,3 +174,36 @@ async def test_a_turn_with_more_events_than_one_read_holds_is_read_whole(
     await eventually(all_there)
     recorded = await jetstream_log.read(TENANT, response_id)
     assert [each.event.at for each in recorded] == list(range(1100))
+
+
+class UnconfirmedPublishes(JetStreamContext):
+    """JetStream that keeps one message without confirming it, after something else happened."""
+
+    def __init__(self, client: Client, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(client)
+        self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
+
+    async def publish(self, *args: Any, **options: Any) -> PubAck:
+        ack = await super().publish(*args, **options)
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+            raise NatsTimeoutError
+        return ack
+
+
+async def test_a_request_that_was_not_confirmed_is_not_appended_behind_the_end_of_its_turn(
+    client: Client, jetstream_log: JetStreamEventLog, response_id: ResponseId
+) -> None:
+    """Found by the simulation (c3t2f2s121): what the guard refuses is erased at once."""
+    end = closed(response_id=response_id, stored=False)
+
+    async def refused() -> None:
+        (request,) = await jetstream_log.read(TENANT, response_id)
+        await jetstream_log.append(end, request.sequence)
+        await jetstream_log.erase(request)
+
+    log = JetStreamEventLog(client, UnconfirmedPublishes(client, refused))
+    with pytest.raises(FencedError):
+        await log.append(requested(response_id=response_id), None)
+    assert [each.event for each in await log.read(TENANT, response_id)] == [end]

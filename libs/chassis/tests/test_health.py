@@ -12,10 +12,10 @@ from nats.aio.client import Client
 
 from turnwire_chassis.lifecycle.health_server import HealthServer
 from turnwire_chassis.lifecycle.lifecycle import Check, Detail, Finish, Lifecycle
-from turnwire_dev.claims.ports import LOOPBACK, choose
+from turnwire_dev.instance.ports import LOOPBACK, choose
 from turnwire_testing.waiting import eventually
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 
 
 async def fine() -> str | None:

@@ -3,15 +3,32 @@
 import asyncio
 
 import pytest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from turnwire_chassis.telemetry import labels, metrics, process
-from turnwire_chassis.telemetry.metric import EVERY, EXPOSED, MOST_SERIES, OTHER, Exposed, counter
+from turnwire_chassis.telemetry.metric import (
+    EVERY,
+    EXPOSED,
+    MOST_SERIES,
+    OTHER,
+    MetricsRegistry,
+    counter,
+    gauge,
+    histogram,
+)
 
 
 @pytest.fixture(autouse=True)
-def exposed(monkeypatch: pytest.MonkeyPatch) -> Exposed:
+def exposed(monkeypatch: pytest.MonkeyPatch) -> MetricsRegistry:
     """A registry of this test."""
-    fresh = Exposed()
+    fresh = MetricsRegistry()
     monkeypatch.setattr(EXPOSED, "registry", fresh.registry)
     monkeypatch.setattr(EXPOSED, "on", True)
     return EXPOSED
@@ -23,6 +40,26 @@ def test_a_child_is_bound_once() -> None:
     family("a").inc()
     family("a").inc(2)
     assert 'turnwire_test_total{kind="a"} 3.0' in EXPOSED.text().decode()
+
+
+def test_what_is_read_is_what_prometheus_clients_own_metrics_would_say() -> None:
+    buckets, readings = (0.01, 0.5, 1.0, 67108864.0), (0.0, 0.01, 0.011, 0.5, 1.0, 3.0, 1e9)
+    theirs = CollectorRegistry()
+    disable_created_metrics()
+    read = Histogram("turnwire_test_seconds", "A test.", ["kind"], registry=theirs, buckets=buckets)
+    level = Gauge("turnwire_test_level", "A test.", registry=theirs)
+    count = Counter("turnwire_test_total", "A test.", registry=theirs)
+    ours = histogram("turnwire_test_seconds", "A test.", EVERY, ("kind",), buckets)
+    for reading in readings:
+        read.labels("a").observe(reading)
+        ours("a").observe(reading)
+    for each in (level, gauge("turnwire_test_level", "A test.", EVERY)()):
+        each.inc(3)
+        each.dec()
+    for each in (count, counter("turnwire_test_total", "A test.", EVERY)()):
+        each.inc()
+    unlike = set(generate_latest(theirs).splitlines()) - set(EXPOSED.text().splitlines())
+    assert unlike == set()
 
 
 def test_a_family_never_has_more_series_than_it_may() -> None:

@@ -5,8 +5,17 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from turnwire_chassis.secrecy.redaction import REDACTED, harmless, scrubbed, told, where
+from turnwire_chassis.redaction import (
+    REDACTED,
+    SECRETS_IN_TEXT,
+    exception_places,
+    redacted_fields,
+    redacted_text,
+    redacted_value,
+)
 
 SECRETS = {
     "bearer": "Bearer abc.def-123",
@@ -22,15 +31,26 @@ SECRETS = {
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 def test_what_looks_like_a_secret_is_taken_out_wherever_it_stands(secret: str) -> None:
-    line = scrubbed(f'it said "{secret}", and went on')
+    line = redacted_text(f'it said "{secret}", and went on')
     assert secret not in line
     assert REDACTED in line
     assert line.endswith("and went on")
 
 
+FRAGMENTS = [
+    *("://", "@", "Bearer", "Basic", " ", "eyJ", ".", "tw", "sk", "pk", "_", "-", "S", "U", "="),
+    *("-----BEGIN ", "PRIVATE ", "KEY-----", "abcde", "0123456789", "A2B3C4", "\n", '"'),
+]
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=10).map("".join))
+def test_a_short_text_is_let_through_unread_only_if_no_secret_can_be_in_it(text: str) -> None:
+    assert redacted_text(text) == SECRETS_IN_TEXT.sub(REDACTED, text)
+
+
 def test_a_url_keeps_its_host_and_loses_its_credentials() -> None:
     credentials = "ann:pass"
-    line = scrubbed(f"nats://{credentials}@host:4222 is gone")
+    line = redacted_text(f"nats://{credentials}@host:4222 is gone")
     assert line == f"nats://{REDACTED}@host:4222 is gone"
 
 
@@ -38,26 +58,28 @@ def test_a_url_keeps_its_host_and_loses_its_credentials() -> None:
     "text", ["resp_0123456789abcdef0123456789abcdef", "turn.acme.resp_1.closed", "took 12 ms"]
 )
 def test_ids_and_subjects_stay(text: str) -> None:
-    assert scrubbed(text) == text
+    assert redacted_text(text) == text
 
 
 def test_a_field_with_the_name_of_a_secret_says_nothing() -> None:
-    line = told({"authorization": "x", "api_key": "y", "seal_key": b"z", "input": ["words"]})
+    line = redacted_fields(
+        {"authorization": "x", "api_key": "y", "seal_key": b"z", "input": ["words"]}
+    )
     assert set(line.values()) == {REDACTED}
 
 
 def test_what_is_no_plain_value_is_named_by_its_type() -> None:
-    assert harmless("given", {"a": "words"}) == "<dict>"
-    assert harmless("given", b"words") == "<bytes>"
-    assert harmless("given", ValueError("words")) == "<ValueError>"
-    assert harmless("given", ["id", 1, {"a": "words"}]) == ["id", 1, "<dict>"]
-    assert harmless("input_tokens", 5) == 5
+    assert redacted_value("given", {"a": "words"}) == "<dict>"
+    assert redacted_value("given", b"words") == "<bytes>"
+    assert redacted_value("given", ValueError("words")) == "<ValueError>"
+    assert redacted_value("given", ["id", 1, {"a": "words"}]) == ["id", 1, "<dict>"]
+    assert redacted_value("input_tokens", 5) == 5
 
 
 def test_an_exception_is_told_by_type_and_place_and_never_in_its_words() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         fail()
-    lines = where(caught.value)
+    lines = exception_places(caught.value)
     assert "secret" not in str(lines)
     assert [line for line in lines if not line.startswith("  ")] == [
         "builtins.ExceptionGroup",

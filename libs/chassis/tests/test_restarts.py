@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from turnwire_chassis.broker import connect
+from turnwire_chassis.jetstream.delivery import Delivery
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
-from turnwire_chassis.jetstream.inbox import Delivery, Inbox
+from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts.subjects import TURNS_STREAM
 from turnwire_testing.brokers import KillableBroker
@@ -43,7 +44,7 @@ async def test_the_inbox_works_on_after_the_broker_was_killed(broker: KillableBr
         begun.put_nowait(delivery)
         await may_finish.wait()
 
-    inbox = Inbox(client, jetstream, consumer_of(TENANT, "test", 2.0), TURNS_STREAM)
+    inbox = Inbox(client, jetstream, [consumer_of(TENANT, "test", 2.0)], TURNS_STREAM)
     running = asyncio.create_task(inbox.run(work, places=1, heartbeat_s=0.5))
     first, second = fresh_id(), fresh_id()
     await log.append(requested(response_id=first), 0)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_chassis.keeping.retention import (
+from turnwire_chassis.retention import (
     DAY_MS,
     KEEPS_ALL,
     Retention,

@@ -106,6 +106,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "program",
     [[f"turnwire_{name}"] for name in SERVICES] + [["turnwire_dev", *each] for each in COMMANDS],

@@ -98,6 +98,7 @@ def test_what_is_no_link_is_still_found(
         load(ServiceSettings)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("service", ["gateway", "orchestrator", "guard", "tool_runner"])
 async def test_a_service_starts_in_such_a_pod(service: str) -> None:
     process = await asyncio.create_subprocess_exec(

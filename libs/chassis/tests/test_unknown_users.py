@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 
 from turnwire_chassis.broker_access import nkey
 from turnwire_chassis.broker_access.refusals import UNWELL_FOR_S, Refusals
-from turnwire_chassis.broker_access.rights import User
-from turnwire_chassis.broker_access.server_config import authorization
-from turnwire_dev.claims.ports import LOOPBACK, choose
-from turnwire_dev.parts.installed import nats_server
+from turnwire_chassis.broker_authorization.rights import User
+from turnwire_chassis.broker_authorization.server_config import authorization
+from turnwire_dev.components.installed import nats_server
+from turnwire_dev.instance.ports import LOOPBACK, choose
 from turnwire_testing.waiting import eventually
 
 
@@ -69,12 +69,12 @@ class Example:
 
     PROGRAM = """
 import asyncio
-from turnwire_chassis.questions.answering import Answering
+from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.run import run_service
 from turnwire_chassis.settings import ServiceSettings
 
 async def serve(settings, lifecycle):
-    answering = Answering(settings.nats_url, "guard", 1, settings.broker_access)
+    answering = Responder(settings.nats_url, "guard", 1, settings.broker_access)
     lifecycle.watch({"broker": answering.reachable})
     await answering.start()
     await asyncio.Event().wait()

@@ -1,12 +1,14 @@
 """Events are read as they were written, by this version and by later ones."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 
 from turnwire_contracts import subjects
 from turnwire_contracts.codec import (
@@ -16,172 +18,73 @@ from turnwire_contracts.codec import (
     decode,
     decode_conversation,
     encode,
+    read_event,
 )
-from turnwire_contracts.conversation_events import (
-    CONVERSATION_KINDS,
-    CONVERSATION_VERSIONS,
-    AnyConversationEvent,
-    ConversationCreated,
-    ConversationDeleted,
-    ConversationPurged,
-    ConversationRestored,
-    ConversationUpdated,
-    TurnAdded,
-    conversation_kind_of,
-    conversation_subject_of,
-)
-from turnwire_contracts.events import (
-    KINDS,
-    VERSIONS,
-    AnyEvent,
-    CancelRequested,
-    Closed,
-    Deleted,
-    Failure,
-    ItemRemoved,
-    ItemsAdded,
-    Purged,
-    Requested,
-    Restored,
-    Sampled,
-    Screened,
-    Started,
-    TakenOver,
-    ToolCalled,
-    ToolReturned,
-    ToolsListed,
-    Usage,
+from turnwire_contracts.conversation_events import AnyConversationEvent
+from turnwire_contracts.event_kinds import (
+    CONVERSATION_EVENT_KINDS,
+    TURN_EVENT_KINDS,
+    EventKind,
     kind_of,
     subject_of,
 )
+from turnwire_contracts.events import AnyEvent, CancelRequested
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
-maybe = st.none() | texts
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=4,
 )
-objects = st.dictionaries(texts, values, max_size=3)
-items = st.lists(objects, max_size=2)
-cut_lists = st.lists(st.lists(texts, max_size=2), max_size=2)
-failures = st.builds(Failure, st.integers(400, 599), texts, texts, texts, maybe, st.none() | items)
-usages = st.builds(Usage, *[st.integers(0, 10**9)] * 5)
-statuses = st.sampled_from(["completed", "incomplete", "failed", "cancelled"])
 # What may stand in a subject: no dots, no blanks, no wildcards.
 words = st.text("abcXYZ019_-", min_size=1, max_size=6)
-pairs = st.dictionaries(texts, texts, max_size=3)
-everywhere: dict[str, Any] = {"tenant": words, "at": st.integers(0, 2**53), "cause": texts}
-about: dict[str, Any] = {**everywhere, "response_id": words}
-about_conversation: dict[str, Any] = {**everywhere, "conversation_id": words}
-events: st.SearchStrategy[AnyEvent] = st.one_of(
-    st.builds(
-        Requested,
-        v=st.just(VERSIONS["requested"]),
-        owner=texts,
-        model=texts,
-        input=items,
-        instructions=maybe,
-        previous_response_id=maybe,
-        params=objects,
-        stream=st.booleans(),
-        store=st.booleans(),
-        screen=st.booleans(),
-        background=st.booleans(),
-        conversation=maybe,
-        continues=maybe,
-        compact=st.booleans(),
-        obfuscate=st.booleans(),
-        seals=st.dictionaries(texts, texts, max_size=2),
-        fingerprint=maybe,
-        **about,
-    ),
-    st.builds(Started, v=st.just(VERSIONS["started"]), **about),
-    st.builds(
-        ItemsAdded,
-        v=st.just(VERSIONS["items_added"]),
-        owner=texts,
-        conversation=texts,
-        input=items,
-        previous_response_id=maybe,
-        **about,
-    ),
-    st.builds(Screened, v=st.just(VERSIONS["screened"]), violations=items, **about),
-    st.builds(ToolsListed, v=st.just(VERSIONS["tools_listed"]), items=items, **about),
-    st.builds(
-        Sampled,
-        v=st.just(VERSIONS["sampled"]),
-        output=items,
-        cuts=cut_lists,
-        usage=st.none() | usages,
-        instructions=maybe,
-        **about,
-    ),
-    st.builds(ToolCalled, v=st.just(VERSIONS["tool_called"]), item_ids=st.lists(texts), **about),
-    st.builds(
-        ToolReturned,
-        v=st.just(VERSIONS["tool_returned"]),
-        item_id=texts,
-        output=maybe,
-        error=st.none() | objects,
-        **about,
-    ),
-    st.builds(
-        TakenOver, v=st.just(VERSIONS["taken_over"]), abandoned=items, cuts=cut_lists, **about
-    ),
-    st.builds(
-        CancelRequested,
-        v=st.just(VERSIONS["cancel_requested"]),
-        reason=st.sampled_from(["client_left", "asked"]),
-        **about,
-    ),
-    st.builds(
-        Closed,
-        v=st.just(VERSIONS["closed"]),
-        status=statuses,
-        output=items,
-        cuts=cut_lists,
-        usage=st.none() | usages,
-        instructions=maybe,
-        incomplete_reason=maybe,
-        failure=st.none() | failures,
-        stored=st.booleans(),
-        fields=objects,
-        **about,
-    ),
-    st.builds(Deleted, v=st.just(VERSIONS["deleted"]), with_conversation=st.booleans(), **about),
-    st.builds(Restored, v=st.just(VERSIONS["restored"]), **about),
-    st.builds(ItemRemoved, v=st.just(VERSIONS["item_removed"]), item_id=texts, **about),
-    st.builds(Purged, v=st.just(VERSIONS["purged"]), **about),
-)
+IN_SUBJECTS = {"tenant", "response_id", "conversation_id"}
+
+
+def of_type(annotation: Any) -> st.SearchStrategy[Any]:
+    """Draw what a field of an event may hold, by the field's type."""
+    annotation = getattr(annotation, "__supertype__", annotation)
+    if annotation in SIMPLE:
+        return SIMPLE[annotation]
+    inner = get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return st.builds(annotation, **fields_of(annotation))
+    return COMPOSED[get_origin(annotation)](*inner)
+
+
+SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
+    str: texts,
+    int: st.integers(0, 2**53),
+    bool: st.booleans(),
+    type(None): st.none(),
+    Any: values,
+}
+COMPOSED: dict[Any, Callable[..., st.SearchStrategy[Any]]] = {
+    list: lambda *of: st.lists(of_type(of[0]), max_size=2),
+    dict: lambda *of: st.dictionaries(texts, of_type(of[1]), max_size=3),
+    tuple: lambda *of: st.tuples(*map(of_type, of)),
+    Literal: lambda *of: st.sampled_from(of),
+    Union: lambda *of: st.one_of(*map(of_type, of)),
+    UnionType: lambda *of: st.one_of(*map(of_type, of)),
+}
+
+
+def fields_of(struct: type[Struct]) -> dict[str, st.SearchStrategy[Any]]:
+    """Draw the fields of a struct by their types."""
+    hints = get_type_hints(struct)
+    return {name: of_type(hints[name]) for name in struct.__struct_fields__} | dict.fromkeys(
+        IN_SUBJECTS & hints.keys(), words
+    )
+
+
+def of_kind(row: EventKind[Any]) -> st.SearchStrategy[Any]:
+    """Draw events of one kind, as they are written today."""
+    return st.builds(row.event, **{**fields_of(row.event), "v": st.just(row.version)})
+
+
+events: st.SearchStrategy[AnyEvent] = st.one_of(*map(of_kind, TURN_EVENT_KINDS.values()))
 conversation_events: st.SearchStrategy[AnyConversationEvent] = st.one_of(
-    st.builds(
-        ConversationCreated,
-        v=st.just(CONVERSATION_VERSIONS["created"]),
-        owner=texts,
-        metadata=pairs,
-        **about_conversation,
-    ),
-    st.builds(
-        ConversationUpdated,
-        v=st.just(CONVERSATION_VERSIONS["updated"]),
-        metadata=pairs,
-        **about_conversation,
-    ),
-    st.builds(
-        TurnAdded,
-        v=st.just(CONVERSATION_VERSIONS["turn_added"]),
-        response_id=words,
-        base=maybe,
-        **about_conversation,
-    ),
-    st.builds(
-        ConversationDeleted, v=st.just(CONVERSATION_VERSIONS["deleted"]), **about_conversation
-    ),
-    st.builds(
-        ConversationRestored, v=st.just(CONVERSATION_VERSIONS["restored"]), **about_conversation
-    ),
-    st.builds(ConversationPurged, v=st.just(CONVERSATION_VERSIONS["purged"]), **about_conversation),
+    *map(of_kind, CONVERSATION_EVENT_KINDS.values())
 )
 
 
@@ -195,6 +98,12 @@ def upcaster(kind: str, version: int, lift: Upcaster) -> Generator[None]:
         del UPCASTERS[kind, version]
 
 
+def test_every_kind_of_event_has_one_row() -> None:
+    rows = [row.event for row in (*TURN_EVENT_KINDS.values(), *CONVERSATION_EVENT_KINDS.values())]
+    assert len(rows) == len(set(rows))
+    assert set(rows) == {*get_args(AnyEvent), *get_args(AnyConversationEvent)}
+
+
 @given(events)
 def test_every_event_is_read_as_it_was_written(event: AnyEvent) -> None:
     assert decode(kind_of(event), encode(event)) == event
@@ -204,23 +113,50 @@ def test_every_event_is_read_as_it_was_written(event: AnyEvent) -> None:
 def test_every_event_of_a_conversation_is_read_as_it_was_written(
     event: AnyConversationEvent,
 ) -> None:
-    assert decode_conversation(conversation_kind_of(event), encode(event)) == event
+    assert decode_conversation(kind_of(event), encode(event)) == event
 
 
 @given(events)
 def test_the_subject_of_an_event_says_whose_it_is_and_of_which_kind(event: AnyEvent) -> None:
     found = subjects.parse_turn_event(subject_of(event))
     assert found == (event.tenant, event.response_id, kind_of(event))
-    assert KINDS[found[2]] is type(event)
+    assert TURN_EVENT_KINDS[found[2]].event is type(event)
 
 
 @given(conversation_events)
 def test_the_subject_of_a_conversations_event_says_whose_it_is_and_of_which_kind(
     event: AnyConversationEvent,
 ) -> None:
-    found = subjects.parse_conversation_event(conversation_subject_of(event))
-    assert found == (event.tenant, event.conversation_id, conversation_kind_of(event))
-    assert CONVERSATION_KINDS[found[2]] is type(event)
+    found = subjects.parse_conversation_event(subject_of(event))
+    assert found == (event.tenant, event.conversation_id, kind_of(event))
+    assert CONVERSATION_EVENT_KINDS[found[2]].event is type(event)
+
+
+@given(st.one_of(events, conversation_events))
+def test_a_message_of_the_log_is_read_by_its_subject(
+    event: AnyEvent | AnyConversationEvent,
+) -> None:
+    assert read_event(subject_of(event), encode(event)) == event
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "output.t.resp_1",
+        "turn.t.resp_1",
+        "conversation.t.conv_1",
+        "turn.other.resp_1.purged",
+        "turn.t.resp_2.purged",
+        "conversation.other.conv_1.purged",
+        "conversation.t.conv_2.purged",
+    ],
+)
+def test_a_message_whose_subject_speaks_of_something_else_is_unreadable(subject: str) -> None:
+    body = (
+        b'{"v":1,"tenant":"t","response_id":"resp_1","conversation_id":"conv_1","at":1,"cause":"c"}'
+    )
+    with pytest.raises(UnreadableEventError):
+        read_event(subject, body)
 
 
 @pytest.mark.parametrize(
@@ -289,3 +225,9 @@ def test_an_older_event_that_todays_shape_would_accept_is_lifted_too() -> None:
     old = b'{"v":0,"tenant":"t","response_id":"r","at":7,"cause":"c","reason":"asked"}'
     with upcaster("cancel_requested", 0, from_zero):
         assert decode("cancel_requested", old).at == 7000
+
+
+@pytest.mark.parametrize("subject", ["turn.t.resp_1.requested", "conversation.t.conv_1.created"])
+def test_a_body_that_is_nested_too_deep_is_unreadable(subject: str) -> None:
+    with pytest.raises(UnreadableEventError):
+        read_event(subject, b'{"v":1,"input":' + b"[" * 5000)

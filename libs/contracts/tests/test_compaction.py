@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.events import AnyEvent, Item, Usage
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.events import AnyEvent, Item, TurnUsage
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.compaction import compaction_item, compaction_object, summary_of
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
 from turnwire_testing.open_responses import problems_of_compaction
@@ -91,8 +92,8 @@ def test_a_long_summary_is_kept_whole_and_a_flood_is_refused() -> None:
         summary_of(with_content(f"twc1.{packed}"))
 
 
-@pytest.mark.parametrize("usage", [None, Usage(input_tokens=139, output_tokens=438)])
-def test_the_answer_to_compacting_is_valid_for_both_specifications(usage: Usage | None) -> None:
+@pytest.mark.parametrize("usage", [None, TurnUsage(input_tokens=139, output_tokens=438)])
+def test_the_answer_to_compacting_is_valid_for_both_specifications(usage: TurnUsage | None) -> None:
     item = compaction_item(RESPONSE_ID, "The user is called Ada.")
     compacted = compaction_object(
         ended([requested(compact=True), closed(output=[item], usage=usage)])

@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts.conversation import (
-    Conversation,
+    ConversationState,
     State,
     evolve_conversation,
     fold_conversation,
 )
 from turnwire_contracts.conversation_events import (
-    CONVERSATION_KINDS,
     AnyConversationEvent,
     ConversationDeleted,
     ConversationRestored,
     ConversationUpdated,
     TurnAdded,
 )
+from turnwire_contracts.event_kinds import CONVERSATION_EVENT_KINDS
 from turnwire_contracts.turn import ImpossibleEventError
 from turnwire_testing.examples import (
     AT,
@@ -55,19 +55,21 @@ EXAMPLES: list[AnyConversationEvent] = [
 ]
 
 
-def begun(*after: AnyConversationEvent) -> Conversation:
+def begun(*after: AnyConversationEvent) -> ConversationState:
     """Fold a conversation, and what came after its beginning."""
     state = fold_conversation([conversation_created(), *after])
-    assert isinstance(state, Conversation)
+    assert isinstance(state, ConversationState)
     return state
 
 
 def test_the_examples_have_every_kind_of_event() -> None:
-    assert {type(event) for event in EXAMPLES} == set(CONVERSATION_KINDS.values())
+    assert {type(event) for event in EXAMPLES} == {
+        row.event for row in CONVERSATION_EVENT_KINDS.values()
+    }
 
 
 def test_a_conversation_begins_without_a_turn() -> None:
-    assert begun() == Conversation(
+    assert begun() == ConversationState(
         CONVERSATION_ID, TENANT, OWNER, created_at=AT, updated_at=AT, metadata={"a": "b"}
     )
 
@@ -134,7 +136,7 @@ def test_a_view_of_a_conversation_gives_the_conversation_back(
     after: list[AnyConversationEvent],
 ) -> None:
     state = begun(*after)
-    assert msgspec.json.decode(msgspec.json.encode(state), type=Conversation) == state
+    assert msgspec.json.decode(msgspec.json.encode(state), type=ConversationState) == state
 
 
 @given(lives, lives)

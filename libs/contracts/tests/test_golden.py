@@ -1,6 +1,6 @@
 """Recorded events: what a version of Turnwire once wrote is read for ever."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,12 +9,9 @@ import pytest
 from msgspec.structs import fields
 
 from turnwire_contracts.codec import decode, decode_conversation, encode
-from turnwire_contracts.conversation_events import (
-    CONVERSATION_KINDS,
-    CONVERSATION_VERSIONS,
-    AnyConversationEvent,
-)
-from turnwire_contracts.events import KINDS, VERSIONS, AnyEvent
+from turnwire_contracts.conversation_events import AnyConversationEvent
+from turnwire_contracts.event_kinds import CONVERSATION_EVENT_KINDS, TURN_EVENT_KINDS, EventKind
+from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.json_values import JSON
 
 FILES = sorted((Path(__file__).parent / "golden").glob("*.json"))
@@ -25,15 +22,12 @@ class Family(NamedTuple):
 
     prefix: str
     """What its files begin with."""
-    kinds: dict[str, Any]
-    versions: dict[str, int]
+    kinds: Mapping[str, EventKind[Any]]
     read: Callable[[str, bytes], AnyEvent | AnyConversationEvent]
 
 
-TURNS = Family("", KINDS, VERSIONS, decode)
-CONVERSATIONS = Family(
-    "conversation.", CONVERSATION_KINDS, CONVERSATION_VERSIONS, decode_conversation
-)
+TURNS = Family("", TURN_EVENT_KINDS, decode)
+CONVERSATIONS = Family("conversation.", CONVERSATION_EVENT_KINDS, decode_conversation)
 
 
 class Recording(NamedTuple):
@@ -42,6 +36,11 @@ class Recording(NamedTuple):
     family: Family
     kind: str
     body: bytes
+
+    @property
+    def event(self) -> type[Any]:
+        """The struct of its kind."""
+        return self.family.kinds[self.kind].event
 
     @property
     def said(self) -> JSON:
@@ -67,20 +66,20 @@ recorded = pytest.mark.parametrize(
 @recorded
 def test_a_recorded_event_is_read_and_written_with_the_same_facts(recording: Recording) -> None:
     event = recording.read(recording.said)
-    assert event.v == recording.family.versions[recording.kind]
+    assert event.v == recording.family.kinds[recording.kind].version
     assert msgspec.json.decode(encode(event)) == recording.said
 
 
 @recorded
 def test_a_recorded_event_says_every_field_that_there_is(recording: Recording) -> None:
-    assert set(recording.said) == set(recording.family.kinds[recording.kind].__struct_fields__)
+    assert set(recording.said) == set(recording.event.__struct_fields__)
 
 
 @recorded
 def test_an_event_from_before_a_field_was_added_is_read_with_its_default(
     recording: Recording,
 ) -> None:
-    optional = [f for f in fields(recording.family.kinds[recording.kind]) if not f.required]
+    optional = [f for f in fields(recording.event) if not f.required]
     for field in optional:
         older = {name: value for name, value in recording.said.items() if name != field.name}
         factory = field.default_factory
@@ -98,9 +97,8 @@ def test_a_field_that_a_later_version_added_is_passed_over(recording: Recording)
 def test_every_version_of_every_event_is_recorded(family: Family) -> None:
     versions = {
         f"{family.prefix}{kind}.v{v}"
-        for kind, last in family.versions.items()
-        for v in range(1, last + 1)
+        for kind, row in family.kinds.items()
+        for v in range(1, row.version + 1)
     }
     there = {path.stem for path in FILES if _recording(path).family is family}
     assert there == versions
-    assert set(family.versions) == set(family.kinds)

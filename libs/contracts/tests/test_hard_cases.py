@@ -4,8 +4,8 @@ import pytest
 
 from turnwire_contracts.codec import UnreadableEventError, decode
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.wire.cuts import split
-from turnwire_contracts.wire.response import Progress, response_object
+from turnwire_contracts.wire.delta_boundaries import split
+from turnwire_contracts.wire.response import ResponseProgress, response_object
 from turnwire_testing.examples import requested
 from turnwire_testing.open_responses import problems_of_response
 
@@ -25,5 +25,5 @@ def test_cuts_that_are_none_are_refused() -> None:
     "params", [{"text": {"format": None}}, {"text": {"verbosity": None}}], ids=str
 )
 def test_an_explicit_null_inside_a_field_is_echoed_as_its_default(params: JSON) -> None:
-    response = response_object(requested(params=params), Progress("in_progress"))
+    response = response_object(requested(params=params), ResponseProgress("in_progress"))
     assert problems_of_response(response) == []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts import subjects
-from turnwire_contracts.events import subject_of
+from turnwire_contracts.event_kinds import subject_of
 from turnwire_contracts.ids import (
     CONVERSATION_PREFIX,
     ITEM_PREFIXES,

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.stream import frame_writer, stream_of, write_end, write_opening

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter, payload
 from turnwire_contracts.wire.obfuscation import noise, padding

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnwire_contracts.events import Item
-from turnwire_contracts.rounds.pairing import (
+from turnwire_contracts.tool_rounds.pairing import (
     CANCELLED,
-    Earlier,
+    PrecedingCalls,
     cancelled,
     is_answer,
     is_call,
@@ -43,10 +43,10 @@ def items(words: str) -> list[Item]:
     return [item(word) for word in words]
 
 
-def earlier(waiting: str = "", answered: str = "") -> Earlier:
+def earlier(waiting: str = "", answered: str = "") -> PrecedingCalls:
     """What came before: calls that wait, and calls that were answered."""
     left = tuple(cancelled(item(word)) for word in waiting)
-    return Earlier(lambda name: name in waiting, lambda name: name in answered, left)
+    return PrecedingCalls(lambda name: name in waiting, lambda name: name in answered, left)
 
 
 def spelled(told: list[Item]) -> str:
@@ -61,7 +61,7 @@ def spelled(told: list[Item]) -> str:
     )
 
 
-def mistake(words: str, before: Earlier | None = None) -> tuple[str | None, str]:
+def mistake(words: str, before: PrecedingCalls | None = None) -> tuple[str | None, str]:
     """Say what is wrong: the place, and the words."""
     failure = unpaired(items(words), before) if before else unpaired(items(words))
     assert failure is None or (failure.http_status, failure.code) == (400, "invalid_value")
@@ -138,7 +138,7 @@ def test_a_second_answer_is_refused_with_its_place(words: str, place: int) -> No
         ("H", earlier("a"), None),
     ],
 )
-def test_what_came_before_counts(words: str, before: Earlier, param: str | None) -> None:
+def test_what_came_before_counts(words: str, before: PrecedingCalls, param: str | None) -> None:
     assert mistake(words, before)[0] == param
 
 

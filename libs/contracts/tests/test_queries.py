@@ -7,7 +7,7 @@ import pytest
 from msgspec import Struct
 
 from turnwire_contracts import queries, tools
-from turnwire_contracts.conversation import Conversation, fold_conversation
+from turnwire_contracts.conversation import ConversationState, fold_conversation
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
     AskForConversation,
@@ -35,7 +35,8 @@ from turnwire_contracts.tools import (
     Tools,
     ToolServer,
 )
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
@@ -55,7 +56,7 @@ CONVERSATION = fold_conversation([conversation_created(), turn_added()])
 REFUSED = Refusal(Failure(503, "server_error", "store_unavailable", "Try again."))
 SERVER = ToolServer("weather", "https://tools.example/mcp", "sealed")
 assert isinstance(TURN, ClosedTurn)
-assert isinstance(CONVERSATION, Conversation)
+assert isinstance(CONVERSATION, ConversationState)
 
 QUERIES: list[Query[Any, Any]] = [
     each for each in [*vars(queries).values(), *vars(tools).values()] if isinstance(each, Query)
@@ -91,12 +92,12 @@ ANSWERS: list[tuple[Query[Any, Any], Struct]] = [
 
 @pytest.mark.parametrize(("query", "question"), QUESTIONS)
 def test_a_question_is_read_as_it_was_asked(query: Query[Any, Any], question: Struct) -> None:
-    assert query.asked(query.ask(question)) == question
+    assert query.decode_question(query.encode_question(question)) == question
 
 
 @pytest.mark.parametrize(("query", "answer"), ANSWERS)
 def test_an_answer_is_read_as_it_was_given(query: Query[Any, Any], answer: Struct) -> None:
-    assert query.answered(query.answer(answer)) == answer
+    assert query.decode_answer(query.encode_answer(answer)) == answer
 
 
 def test_no_two_queries_share_a_subject() -> None:
@@ -106,9 +107,9 @@ def test_no_two_queries_share_a_subject() -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"type":"Exploded"}', b'{"tenant":1}'])
 def test_what_is_no_question_and_no_answer_is_refused(body: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
-        queries.STORE_TREE.asked(body)
+        queries.STORE_TREE.decode_question(body)
     with pytest.raises(msgspec.DecodeError):
-        queries.STORE_TREE.answered(body)
+        queries.STORE_TREE.decode_answer(body)
 
 
 def test_a_tool_that_is_another_in_anything_has_another_digest() -> None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from turnwire_contracts.events import AnyEvent, Failure, Usage
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.events import AnyEvent, Failure, TurnUsage
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.response import (
     closed_response,
     error_envelope,
@@ -62,7 +63,7 @@ params: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 ends: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [
-        {"status": "completed", "usage": Usage(3, 4, 1, 1, 2)},
+        {"status": "completed", "usage": TurnUsage(3, 4, 1, 1, 2)},
         {"status": "incomplete", "incomplete_reason": "max_output_tokens"},
         {"status": "failed", "output": [], "failure": FAILURE},
         {"status": "cancelled", "output": [message("Ha", status="incomplete")]},
@@ -105,7 +106,7 @@ def test_a_running_response_is_valid_for_both_specifications(
 
 
 def test_a_completed_response_reads_like_this() -> None:
-    usage = Usage(input_tokens=7, output_tokens=5, cached_tokens=3, reasoning_tokens=1)
+    usage = TurnUsage(input_tokens=7, output_tokens=5, cached_tokens=3, reasoning_tokens=1)
     turn = ended(
         [
             requested(params={"temperature": 0.5, "tools": [{"type": "function", "name": "f"}]}),

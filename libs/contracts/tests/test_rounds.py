@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.events import AnyEvent, Usage
-from turnwire_contracts.turn import ClosedTurn, Sampling, evolve, fold
+from turnwire_contracts.events import AnyEvent, TurnUsage
+from turnwire_contracts.turn import evolve, fold
+from turnwire_contracts.turn_state import ClosedTurn, Sampling
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.stream import (
@@ -49,16 +50,16 @@ class Live:
         return turn
 
     def sample(self, story: Story, *, cut_off: bool = False) -> Assembler:
-        assembler = Assembler(RESPONSE_ID, self.frames, len(self.turn.told.items))
+        assembler = Assembler(RESPONSE_ID, self.frames, len(self.turn.so_far.items))
         tell(assembler, story, incomplete=cut_off)
         return assembler
 
     def round(self, story: Story, draw: st.DataObject) -> None:
         said = self.sample(story)
         self.events.append(
-            sampled(output=said.items, cuts=said.cuts, runs=said.runs, usage=Usage(1, 2))
+            sampled(output=said.items, cuts=said.cuts, runs=said.runs, usage=TurnUsage(1, 2))
         )
-        waiting = [item["id"] for item in self.turn.told.waiting]
+        waiting = [item["id"] for item in self.turn.so_far.waiting]
         self.events.append(tool_called(item_ids=waiting))
         for item_id in draw.draw(st.permutations(waiting)):
             error = draw.draw(_errors)
@@ -75,7 +76,7 @@ class Live:
         self._tell_ends(ended=bool(lost))
 
     def _tell_ends(self, *, ended: bool) -> None:
-        told = self.turn.told
+        told = self.turn.so_far
         if ended:
             begun, end = (0, *told.rounds)[-2:]
             ends = Assembler(RESPONSE_ID, self.frames)
@@ -92,7 +93,7 @@ def test_the_log_gives_rounds_again_byte_for_byte(
             live.lose(story)
         else:
             live.round(story, draw)
-        assert count_frames(REQUEST, live.turn.told) == live.frames.next_number
+        assert count_frames(REQUEST, live.turn.so_far) == live.frames.next_number
     turn = evolve(live.turn, closed(output=[], cuts=[]))
     assert isinstance(turn, ClosedTurn)
     write_end(live.frames, turn)
@@ -109,7 +110,7 @@ def test_calls_that_are_not_waited_for_end_with_the_turn(story: Story, draw: st.
     live = Live()
     said = live.sample(story)
     live.events.append(sampled(output=said.items, cuts=said.cuts, runs=said.runs))
-    waiting = [item["id"] for item in live.turn.told.waiting]
+    waiting = [item["id"] for item in live.turn.so_far.waiting]
     returned = draw.draw(st.sets(st.sampled_from(waiting))) if waiting else set[str]()
     for item_id in returned:
         live.events.append(tool_returned(item_id=item_id))
@@ -125,7 +126,7 @@ def test_usage_of_rounds_is_summed(stories: list[Story], draw: st.DataObject) ->
     live = Live()
     for story in stories:
         live.round(story, draw)
-    expected = Usage(len(stories), 2 * len(stories)) if stories else None
+    expected = TurnUsage(len(stories), 2 * len(stories)) if stories else None
     assert (live.turn.usage, live.turn.samples) == (expected, len(stories))
 
 

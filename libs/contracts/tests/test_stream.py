@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from turnwire_contracts import codec
 from turnwire_contracts.events import Failure
-from turnwire_contracts.rounds import told
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.tool_rounds import output_so_far
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.stream import (
@@ -139,7 +140,9 @@ def test_a_taken_over_turn_streams_what_was_seen_and_then_what_is_new(
 @given(stories, kinds)
 def test_frames_are_counted_without_being_kept(story: Story, kind: Kind) -> None:
     frames, turn = live(story, "completed", kind=kind)
-    before = told.Told(tuple(turn.output), tuple(turn.cuts), runs=tuple(turn.closed.runs))
+    before = output_so_far.OutputSoFar(
+        tuple(turn.output), tuple(turn.cuts), runs=tuple(turn.closed.runs)
+    )
     assert count_frames(turn.request, before) == len(frames) - 1
 
 

@@ -5,7 +5,7 @@ from base64 import b64encode
 import pytest
 
 from turnwire_contracts.events import Item
-from turnwire_contracts.queries import Said
+from turnwire_contracts.queries import GuardMessage
 from turnwire_contracts.wire.compaction import compaction_item
 from turnwire_contracts.wire.texts import blanked, spoken, texts
 from turnwire_testing.examples import RESPONSE_ID, message
@@ -36,7 +36,7 @@ def test_items_keep_their_order_and_those_without_text_are_left_out() -> None:
         {"role": "assistant", "content": ""},
         {"role": "user", "content": "c"},
     ]
-    assert spoken(items) == [Said("user", "a\nb"), Said("user", "c")]
+    assert spoken(items) == [GuardMessage("user", "a\nb"), GuardMessage("user", "c")]
 
 
 @pytest.mark.parametrize(

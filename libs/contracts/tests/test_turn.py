@@ -6,30 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.events import KINDS, AnyEvent, Closed, Requested, TakenOver
-from turnwire_contracts.turn import (
+from turnwire_contracts.event_kinds import TURN_EVENT_KINDS
+from turnwire_contracts.events import AnyEvent, Closed, Requested, TakenOver
+from turnwire_contracts.turn import ImpossibleEventError, evolve, fold
+from turnwire_contracts.turn_state import (
     ClosedTurn,
     Erased,
-    ImpossibleEventError,
-    Refused,
+    NotRequested,
+    RefusedByGuard,
     Sampling,
     Screening,
     Turn,
-    Unborn,
-    evolve,
-    fold,
 )
 from turnwire_testing.examples import (
+    UPDATES,
     cancel_requested,
     closed,
     deleted,
-    item_removed,
     items_added,
     mcp_call,
     message,
     purged,
     requested,
-    restored,
     sampled,
     screened,
     started,
@@ -42,7 +40,7 @@ from turnwire_testing.examples import (
 VIOLATION = {"category": "pii", "provider": "regex", "stage": "emails", "step": 0}
 
 STATES: dict[str, list[AnyEvent]] = {
-    "unborn": [],
+    "not requested": [],
     "screening": [requested(screen=True)],
     "sampling": [requested()],
     "sampling, calling": [requested(), tools_listed(items=[]), sampled()],
@@ -67,23 +65,21 @@ EVENTS: dict[str, AnyEvent] = {
     "taken_over": taken_over(abandoned=[message("Hal", status="incomplete")], cuts=[["D"]]),
     "cancel_requested": cancel_requested(),
     "closed": closed(),
-    "deleted": deleted(),
-    "restored": restored(),
-    "item_removed": item_removed(),
     "purged": purged(),
+    **{kind: update() for kind, update in UPDATES.items()},
 }
 NEXT: dict[str, dict[str, type[Any]]] = {
-    "unborn": {
+    "not requested": {
         "requested": Sampling,
         "requested_screened": Screening,
         "items_added": ClosedTurn,
-        "cancel_requested": Unborn,
+        "cancel_requested": NotRequested,
         "closed": Erased,
     },
     "screening": {
         "started": Screening,
         "screened_safe": Sampling,
-        "screened_unsafe": Refused,
+        "screened_unsafe": RefusedByGuard,
         "taken_over": Screening,
         "cancel_requested": Screening,
         "closed": ClosedTurn,
@@ -97,12 +93,22 @@ NEXT: dict[str, dict[str, type[Any]]] = {
         "cancel_requested": Sampling,
         "closed": ClosedTurn,
     },
-    "refused": {"taken_over": Refused, "cancel_requested": Refused, "closed": ClosedTurn},
+    "refused": {
+        "taken_over": RefusedByGuard,
+        "cancel_requested": RefusedByGuard,
+        "closed": ClosedTurn,
+    },
     "closed": {"cancel_requested": ClosedTurn},
     "erased": {"cancel_requested": Erased},
 }
-# They are appended without an expectation, so they may come at any time.
-CHANGES = {"deleted", "restored", "item_removed"}
+
+
+REPEATED = {
+    ("screening", "requested_screened"),
+    ("sampling", "requested"),
+    ("sampling, calling", "requested"),
+}
+"""The request of a turn once more, as an operator has it delivered again: it changes nothing."""
 
 
 def _next(state: str, event: str) -> type[Any] | None:
@@ -111,11 +117,14 @@ def _next(state: str, event: str) -> type[Any] | None:
         return Erased
     if (state, event) == ("sampling, calling", "tool_returned"):
         return Sampling
-    if event in CHANGES:
+    if event in UPDATES:
+        # They are appended without an expectation, so they may come at any time.
         return type(fold(STATES[state]))
     if state == "sampling" and event.startswith("screened"):
         # An orchestrator may have a policy that the gateway knows nothing of.
-        return Sampling if event == "screened_safe" else Refused
+        return Sampling if event == "screened_safe" else RefusedByGuard
+    if (state, event) in REPEATED:
+        return type(fold(STATES[state]))
     return NEXT[state.partition(",")[0]].get(event)
 
 
@@ -130,6 +139,13 @@ def test_an_event_that_may_follow_leads_to_the_next_state(state: str, event: str
     assert type(after) is _next(state, event)
 
 
+def test_a_request_that_is_told_once_more_changes_nothing_and_another_cannot_follow() -> None:
+    told = fold([requested(), started()])
+    assert evolve(told, requested()) == told
+    with pytest.raises(ImpossibleEventError):
+        evolve(told, requested(model="another"))
+
+
 @pytest.mark.parametrize(("state", "event"), FORBIDDEN)
 def test_an_event_that_cannot_follow_shows_a_damaged_log(state: str, event: str) -> None:
     with pytest.raises(ImpossibleEventError):
@@ -139,11 +155,15 @@ def test_an_event_that_cannot_follow_shows_a_damaged_log(state: str, event: str)
 @pytest.mark.parametrize("state", STATES)
 def test_the_examples_stand_in_the_state_that_they_are_named_for(state: str) -> None:
     name = type(fold(STATES[state])).__name__.lower()
-    assert name.removesuffix("turn") == state.partition(",")[0]
+    assert name.removesuffix("turn").removesuffix("byguard") == state.partition(",")[0].replace(
+        " ", ""
+    )
 
 
 def test_the_examples_have_every_kind_of_event() -> None:
-    assert {type(event) for event in EVENTS.values()} == set(KINDS.values())
+    assert {type(event) for event in EVENTS.values()} == {
+        row.event for row in TURN_EVENT_KINDS.values()
+    }
 
 
 def _abandoning(items: int) -> TakenOver:
@@ -201,9 +221,9 @@ def test_a_second_wish_to_cancel_changes_nothing(*, screen: bool) -> None:
 def test_what_was_abandoned_stands_before_the_output_with_its_cuts(life: list[AnyEvent]) -> None:
     turn = fold([*(event for event in life if not isinstance(event, Closed)), closed(cuts=[["D"]])])
     assert isinstance(turn, ClosedTurn)
-    assert turn.output == [*turn.told.items, message("Hi.")]
-    assert turn.cuts == [*turn.told.cuts, ["D"]]
-    assert len(turn.told.items) == len(turn.told.cuts) == len(turn.told.lost)
+    assert turn.output == [*turn.so_far.items, message("Hi.")]
+    assert turn.cuts == [*turn.so_far.cuts, ["D"]]
+    assert len(turn.so_far.items) == len(turn.so_far.cuts) == len(turn.so_far.lost)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +251,8 @@ def content(turn: Turn) -> tuple[Requested | None, list[Any], list[Any]]:
         case ClosedTurn():
             return turn.request, turn.output, turn.cuts
         case Sampling():
-            return turn.request, [*turn.told.items], [*turn.told.cuts]
-        case Screening() | Refused():
+            return turn.request, [*turn.so_far.items], [*turn.so_far.cuts]
+        case Screening() | RefusedByGuard():
             return turn.request, [], []
-        case Unborn() | Erased():
+        case NotRequested() | Erased():
             return None, [], []

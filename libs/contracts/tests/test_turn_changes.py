@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from turnwire_contracts.events import AnyEvent, Deleted, ItemRemoved, Purged
 from turnwire_contracts.ids import ItemId, input_item_id, output_item_id
-from turnwire_contracts.turn import ClosedTurn, Erased, Sampling, Screening, Turn, evolve, fold
+from turnwire_contracts.turn import evolve, fold
+from turnwire_contracts.turn_state import ClosedTurn, Erased, Sampling, Screening, Turn
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
+from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_contracts.events import OutputCheck
 from turnwire_contracts.ids import Correlation
 from turnwire_contracts.queries import (
     GUARD_CHECK,
     AskForCheck,
+    GuardMessage,
+    GuardViolation,
     NeedsHistory,
     Refusal,
-    Said,
     Verdict,
-    Violation,
 )
-from turnwire_guard.admission import Admission
-from turnwire_guard.handlers import Handlers
+from turnwire_guard.handlers import GuardHandlers
 from turnwire_guard.pipeline import (
     Finding,
     HistoryWantedError,
@@ -27,7 +27,7 @@ from turnwire_guard.pipeline import (
     ProviderError,
     Stage,
 )
-from turnwire_guard.policy import NO_POLICY, Application, Policy
+from turnwire_guard.policy import NO_POLICY, Application, GuardPolicy
 from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.verdict_cache import VerdictCache
 
@@ -45,26 +45,28 @@ class Raises(Provider):
         raise self._error
 
 
-def policy(error: Exception, on_error: OnError = "block") -> Policy:
+def policy(error: Exception, on_error: OnError = "block") -> GuardPolicy:
     return checking(Stage("model", "raises", Raises(error), on_error=on_error))
 
 
-def checking(*stages: Stage) -> Policy:
+def checking(*stages: Stage) -> GuardPolicy:
     """Check inputs by these stages."""
-    return Policy({"default": Application({"input": stages})})
+    return GuardPolicy({"default": Application({"input": stages})})
 
 
-def guard(policy: Policy, *, at_once: int = 2, timeout_s: float = 20, entries: int = 0) -> Handlers:
+def guard(
+    policy: GuardPolicy, *, at_once: int = 2, timeout_s: float = 20, entries: int = 0
+) -> GuardHandlers:
     """Give a guard for which one more than `at_once` may wait."""
-    admission = Admission(at_once, waiting=1)
-    return Handlers(PolicyFile(None, policy), admission, VerdictCache(entries), timeout_s)
+    admission = ConcurrencyLimit(at_once, most_waiting=1)
+    return GuardHandlers(PolicyFile(None, policy), admission, VerdictCache(entries), timeout_s)
 
 
-async def answer(policy: Policy, body: bytes) -> Verdict | NeedsHistory | Refusal:
-    return GUARD_CHECK.answered(await guard(policy).check(body))
+async def answer(policy: GuardPolicy, body: bytes) -> Verdict | NeedsHistory | Refusal:
+    return GUARD_CHECK.decode_answer(await guard(policy).check(body))
 
 
-async def refused(policy: Policy, body: bytes) -> tuple[int, str, str]:
+async def refused(policy: GuardPolicy, body: bytes) -> tuple[int, str, str]:
     """Give status, type and code of a refusal."""
     given = await answer(policy, body)
     assert isinstance(given, Refusal)
@@ -72,7 +74,7 @@ async def refused(policy: Policy, body: bytes) -> tuple[int, str, str]:
 
 
 async def test_without_a_policy_everything_is_safe() -> None:
-    assert await answer(NO_POLICY, GUARD_CHECK.ask(QUESTION)) == Verdict(safe=True)
+    assert await answer(NO_POLICY, GUARD_CHECK.encode_question(QUESTION)) == Verdict(safe=True)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ async def test_a_body_that_is_no_question_is_refused(body: bytes) -> None:
 
 
 async def test_an_unknown_check_type_is_refused_with_the_one_that_was_meant() -> None:
-    body = GUARD_CHECK.ask(AskForCheck(check_type="inputs", input=""))
+    body = GUARD_CHECK.encode_question(AskForCheck(check_type="inputs", input=""))
 
     given = await answer(NO_POLICY, body)
 
@@ -95,7 +97,7 @@ async def test_an_unknown_check_type_is_refused_with_the_one_that_was_meant() ->
 
 @pytest.mark.parametrize("error", [ProviderError("down"), ZeroDivisionError("a bug")])
 async def test_a_guard_that_cannot_judge_lets_nothing_pass(error: Exception) -> None:
-    body = GUARD_CHECK.ask(QUESTION)
+    body = GUARD_CHECK.encode_question(QUESTION)
 
     assert await refused(policy(error), body) == (503, "server_error", "guard_unavailable")
 
@@ -103,13 +105,13 @@ async def test_a_guard_that_cannot_judge_lets_nothing_pass(error: Exception) -> 
 async def test_a_stage_that_may_fail_lets_content_pass() -> None:
     failing = policy(ProviderError("down"), on_error="allow")
 
-    assert await answer(failing, GUARD_CHECK.ask(QUESTION)) == Verdict(safe=True)
+    assert await answer(failing, GUARD_CHECK.encode_question(QUESTION)) == Verdict(safe=True)
 
 
 async def test_a_bug_lets_nothing_pass_even_where_failing_is_allowed() -> None:
     broken = policy(ZeroDivisionError("a bug"), on_error="allow")
 
-    assert (await refused(broken, GUARD_CHECK.ask(QUESTION)))[2] == "guard_unavailable"
+    assert (await refused(broken, GUARD_CHECK.encode_question(QUESTION)))[2] == "guard_unavailable"
 
 
 async def test_violations_reach_the_asker() -> None:
@@ -119,16 +121,16 @@ async def test_violations_reach_the_asker() -> None:
 
     found = checking(Stage("words", "finds", Finds()))
 
-    assert await answer(found, GUARD_CHECK.ask(QUESTION)) == Verdict(
+    assert await answer(found, GUARD_CHECK.encode_question(QUESTION)) == Verdict(
         safe=False,
-        violations=[Violation(category="hello", provider="finds", stage="words", step=1)],
+        violations=[GuardViolation(category="hello", provider="finds", stage="words", step=1)],
     )
 
 
 async def test_a_provider_that_wants_history_has_the_asker_bring_it() -> None:
     wanting = policy(HistoryWantedError(3))
 
-    assert await answer(wanting, GUARD_CHECK.ask(QUESTION)) == NeedsHistory(3)
+    assert await answer(wanting, GUARD_CHECK.encode_question(QUESTION)) == NeedsHistory(3)
 
 
 @pytest.mark.parametrize(
@@ -140,9 +142,9 @@ async def test_a_verdict_on_an_input_says_how_the_answer_will_be_checked(
 ) -> None:
     stage = Stage("s", "gated", Gated(), enabled=enabled)
     application = Application({"output": (stage,)}, output_check="at_end")
-    body = GUARD_CHECK.ask(AskForCheck(check_type, "x", "shop"))
+    body = GUARD_CHECK.encode_question(AskForCheck(check_type, "x", "shop"))
 
-    given = await answer(Policy({"shop": application}), body)
+    given = await answer(GuardPolicy({"shop": application}), body)
 
     assert given == Verdict(safe=True, output=output)
 
@@ -164,33 +166,37 @@ class Gated(Provider):
 async def test_who_comes_when_too_many_wait_is_refused_at_once() -> None:
     gated = Gated()
     handlers = guard(checking(Stage("s", "gated", gated)), at_once=2)
-    body = GUARD_CHECK.ask(QUESTION)
+    body = GUARD_CHECK.encode_question(QUESTION)
 
     checks = [asyncio.create_task(handlers.check(body)) for _ in range(5)]
     refused, waiting = await asyncio.wait(checks, return_when=asyncio.FIRST_COMPLETED)
 
     assert (len(refused), len(waiting), gated.asked) == (2, 3, 2)
     for each in refused:
-        given = GUARD_CHECK.answered(each.result())
+        given = GUARD_CHECK.decode_answer(each.result())
         assert isinstance(given, Refusal)
         assert given.failure.code == "guard_unavailable"
     gated.open.set()
-    done = [GUARD_CHECK.answered(await each) for each in waiting]
+    done = [GUARD_CHECK.decode_answer(await each) for each in waiting]
     assert done == [Verdict(safe=True)] * 3
 
 
 async def test_a_check_that_takes_too_long_is_given_up_even_where_failing_is_allowed() -> None:
     slow = checking(Stage("s", "gated", Gated(), on_error="allow"))
 
-    given = GUARD_CHECK.answered(await guard(slow, timeout_s=0.05).check(GUARD_CHECK.ask(QUESTION)))
+    given = GUARD_CHECK.decode_answer(
+        await guard(slow, timeout_s=0.05).check(GUARD_CHECK.encode_question(QUESTION))
+    )
 
     assert isinstance(given, Refusal)
     assert given.failure.code == "guard_unavailable"
 
 
-async def asked_for(handlers: Handlers, gated: Gated, question: AskForCheck) -> tuple[bool, int]:
+async def asked_for(
+    handlers: GuardHandlers, gated: Gated, question: AskForCheck
+) -> tuple[bool, int]:
     """Ask; gives whether it is safe, and how often the provider was asked so far."""
-    verdict = GUARD_CHECK.answered(await handlers.check(GUARD_CHECK.ask(question)))
+    verdict = GUARD_CHECK.decode_answer(await handlers.check(GUARD_CHECK.encode_question(question)))
     assert isinstance(verdict, Verdict)
     return verdict.safe, gated.asked
 
@@ -200,7 +206,7 @@ async def test_a_verdict_is_remembered_for_the_same_question_only() -> None:
     gated.open.set()
     handlers = guard(checking(Stage("s", "gated", gated)), entries=2)
     unsafe, elsewhere = AskForCheck("input", "unsafe"), AskForCheck("input", "hello", "shop")
-    talk = AskForCheck("input", "hello", conversation=[Said("user", "hello")])
+    talk = AskForCheck("input", "hello", conversation=[GuardMessage("user", "hello")])
 
     assert await asked_for(handlers, gated, QUESTION) == (True, 1)
     assert await asked_for(handlers, gated, QUESTION) == (True, 1)

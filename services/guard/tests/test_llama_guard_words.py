@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from turnwire_chassis.yaml_place import PlaceError, read_yaml
-from turnwire_contracts.queries import AskForCheck, Said
+from turnwire_contracts.queries import AskForCheck, GuardMessage
 from turnwire_guard.pipeline import Finding, HistoryWantedError, ProviderError
 from turnwire_guard.providers.llama_guard.answer import findings_in
 from turnwire_guard.providers.llama_guard.categories import variant_of
@@ -19,7 +19,7 @@ from turnwire_guard.providers.llama_guard.prompt import rendered, request_body
 OPTIONS = Options(base_url="http://guard/v1", model="m", variant="3-8b")
 HATE = Finding("S10", "Hate")
 
-SAID = st.builds(Said, st.sampled_from(["user", "assistant"]), st.text("ab \n", max_size=4))
+SAID = st.builds(GuardMessage, st.sampled_from(["user", "assistant"]), st.text("ab \n", max_size=4))
 QUESTIONS = st.builds(
     AskForCheck,
     check_type=st.sampled_from(["input", "tool_output", "output"]),
@@ -50,37 +50,50 @@ def test_no_more_turns_are_told_than_wanted_unless_they_are_new(
 
 
 def test_neighbours_of_one_role_become_one_message() -> None:
-    talk = [Said("assistant", "hm"), Said("user", "a"), Said("user", " "), Said("user", "b")]
+    talk = [
+        GuardMessage("assistant", "hm"),
+        GuardMessage("user", "a"),
+        GuardMessage("user", " "),
+        GuardMessage("user", "b"),
+    ]
 
     assert conversation_of(AskForCheck("input", "b", conversation=talk), 1) == [
-        Said("user", "a\n\nb")
+        GuardMessage("user", "a\n\nb")
     ]
 
 
 def test_what_is_new_is_never_cut_away() -> None:
-    talk = [Said("user", "old"), Said("assistant", "o"), Said("user", "x"), Said("assistant", "y")]
-    question = AskForCheck("input", "x\ny\nz", conversation=[*talk, Said("user", "z")])
+    talk = [
+        GuardMessage("user", "old"),
+        GuardMessage("assistant", "o"),
+        GuardMessage("user", "x"),
+        GuardMessage("assistant", "y"),
+    ]
+    question = AskForCheck("input", "x\ny\nz", conversation=[*talk, GuardMessage("user", "z")])
 
     assert [said.text for said in conversation_of(question, 1)] == ["x", "y", "z"]
 
 
 def test_an_answer_is_judged_behind_its_question() -> None:
-    talk = [Said("user", "q"), Said("assistant", "r"), Said("user", "how?")]
+    talk = [GuardMessage("user", "q"), GuardMessage("assistant", "r"), GuardMessage("user", "how?")]
     question = AskForCheck("output", "so", conversation=talk)
 
-    assert conversation_of(question, 1) == [Said("user", "how?"), Said("assistant", "so")]
+    assert conversation_of(question, 1) == [
+        GuardMessage("user", "how?"),
+        GuardMessage("assistant", "so"),
+    ]
     alone = conversation_of(AskForCheck("output", "so"), 1)
-    assert alone == [Said("user", "(not known)"), Said("assistant", "so")]
+    assert alone == [GuardMessage("user", "(not known)"), GuardMessage("assistant", "so")]
 
 
 def test_earlier_turns_are_asked_for_once() -> None:
-    new = AskForCheck("input", "b", conversation=[Said("user", "b")], whole=False)
+    new = AskForCheck("input", "b", conversation=[GuardMessage("user", "b")], whole=False)
     with pytest.raises(HistoryWantedError) as caught:
         conversation_of(new, 3)
     assert caught.value.turns == 2
 
     assert len(conversation_of(new, 1)) == 1
-    talk = [Said("user", "a"), Said("assistant", "r"), Said("user", "b")]
+    talk = [GuardMessage("user", "a"), GuardMessage("assistant", "r"), GuardMessage("user", "b")]
     more = AskForCheck("input", "b", conversation=talk, whole=False)
     assert len(conversation_of(more, 3)) == 3
 
@@ -122,7 +135,11 @@ Provide your safety assessment for ONLY THE LAST User message in the above conve
 
 
 def test_the_rendered_prompt_is_the_one_of_the_models_card() -> None:
-    talk = [Said("user", "Hi"), Said("assistant", "Hello {there}"), Said("user", "Bye")]
+    talk = [
+        GuardMessage("user", "Hi"),
+        GuardMessage("assistant", "Hello {there}"),
+        GuardMessage("user", "Bye"),
+    ]
 
     assert rendered(talk, OPTIONS) == PROMPT
     of_agent = rendered(talk[:2], OPTIONS)
@@ -133,7 +150,7 @@ def test_the_rendered_prompt_is_the_one_of_the_models_card() -> None:
 def test_categories_that_are_excluded_or_unknown_to_the_model_are_not_in_the_prompt() -> None:
     asked = replace(OPTIONS, variant="3-1b", exclude=frozenset({"S6"}))
 
-    prompt = rendered([Said("user", "Hi")], asked)
+    prompt = rendered([GuardMessage("user", "Hi")], asked)
 
     assert "S6" not in prompt
     assert "S14" not in prompt
@@ -143,7 +160,7 @@ def test_categories_that_are_excluded_or_unknown_to_the_model_are_not_in_the_pro
 def test_a_rendered_prompt_travels_as_one_message_of_text() -> None:
     asked = replace(OPTIONS, variant="3-1b", prompt_mode="rendered", exclude=frozenset({"S6"}))
 
-    body = request_body([Said("user", "Hi")], asked)
+    body = request_body([GuardMessage("user", "Hi")], asked)
 
     assert [message["role"] for message in body["messages"]] == ["user"]
     assert body["messages"][0]["content"].startswith("Task: Check if")

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.queries import AskForCheck, Verdict, Violation
+from turnwire_contracts.queries import AskForCheck, GuardViolation, Verdict
 from turnwire_guard.pipeline import (
     Finding,
-    Outcome,
+    GuardOutcome,
     Pipeline,
     Provider,
     ProviderError,
@@ -37,7 +37,7 @@ class Says(Provider):
         return self.findings
 
 
-def judged(*stages: Stage) -> Outcome:
+def judged(*stages: Stage) -> GuardOutcome:
     return asyncio.run(evaluate(stages, QUESTION))
 
 
@@ -67,7 +67,7 @@ def asked(each: Stage) -> int:
 
 
 def test_an_empty_pipeline_lets_everything_pass() -> None:
-    assert judged() == Outcome(Verdict(safe=True))
+    assert judged() == GuardOutcome(Verdict(safe=True))
 
 
 @given(PIPELINES)
@@ -110,8 +110,8 @@ def test_a_violation_names_its_category_provider_stage_and_step() -> None:
     verdict = judged(stage("one", Says()), stage("two", found)).verdict
 
     assert verdict.violations == [
-        Violation(category="S1", provider="says", stage="two", step=2, reason="because"),
-        Violation(category="S2", provider="says", stage="two", step=2),
+        GuardViolation(category="S1", provider="says", stage="two", step=2, reason="because"),
+        GuardViolation(category="S2", provider="says", stage="two", step=2),
     ]
 
 

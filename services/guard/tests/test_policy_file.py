@@ -9,7 +9,7 @@ import pytest
 from turnwire_contracts.queries import AskForCheck
 from turnwire_guard import policy_file
 from turnwire_guard.pipeline import Finding, Provider, ProviderError, Stage
-from turnwire_guard.policy import NO_POLICY, Application, Policy, parse_policy
+from turnwire_guard.policy import NO_POLICY, Application, GuardPolicy, parse_policy
 from turnwire_guard.policy_file import PolicyFile
 from turnwire_testing.waiting import eventually
 
@@ -123,9 +123,9 @@ class Watched(Provider):
         self.stopped.set()
 
 
-def watching(*providers: Watched, version: str = "v") -> Policy:
+def watching(*providers: Watched, version: str = "v") -> GuardPolicy:
     stages = tuple(Stage("s", "watched", each) for each in providers)
-    return Policy({"default": Application({"input": stages})}, version)
+    return GuardPolicy({"default": Application({"input": stages})}, version)
 
 
 async def test_providers_run_until_the_last_check_by_their_policy_is_done(path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_providers_run_until_the_last_check_by_their_policy_is_done(path: 
         assert "default" in used.applications
         await asyncio.sleep(0)
         assert old.running
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await old.stopped.wait()
 
 
@@ -149,7 +149,7 @@ async def test_providers_that_nobody_uses_stop_at_once_and_the_rest_at_the_end(p
     policies = PolicyFile(path, watching(old))
     await policies.start()
     await policies.look()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await old.stopped.wait()
 
     last = Watched()
@@ -165,7 +165,7 @@ async def test_a_policy_whose_providers_cannot_start_is_not_taken(
     begun = Watched()
     broken = watching(begun, Watched(fails=True), version="new")
 
-    def parse(text: str, file: str) -> Policy:
+    def parse(text: str, file: str) -> GuardPolicy:
         del text, file
         return broken
 
@@ -183,7 +183,7 @@ async def test_a_stage_that_is_disabled_is_not_started() -> None:
     off = Watched(fails=True)
     stage = Stage("s", "watched", off, enabled=False)
 
-    await PolicyFile(None, Policy({"a": Application({"input": (stage,)})})).start()
+    await PolicyFile(None, GuardPolicy({"a": Application({"input": (stage,)})})).start()
 
     assert not off.running
 

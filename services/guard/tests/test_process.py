@@ -1,36 +1,34 @@
 """The guard as a process on a real broker; `nats_url` comes from the plugin `turnwire_testing`."""
 
 import asyncio
-import os
-import signal
-import sys
-from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import ask, connect
+from turnwire_chassis.broker import connect
+from turnwire_chassis.request_reply.asking import ask
 from turnwire_contracts.queries import (
     GUARD_CHECK,
     AskForCheck,
+    GuardViolation,
     NeedsHistory,
     Refusal,
     Verdict,
-    Violation,
 )
-from turnwire_dev.claims.ports import LOOPBACK, choose
-from turnwire_dev.parts.nats import nats_url as url_of
-from turnwire_dev.parts.nats import running_nats
-from turnwire_dev.supervision.probe import NoAnswerError, get
+from turnwire_dev.components.nats import nats_url as url_of
+from turnwire_dev.components.nats import running_nats
+from turnwire_dev.instance.ports import choose
 from turnwire_guard.policy import parse_policy
 from turnwire_testing.llama_guard import LlamaGuardStub, llama_guard
+from turnwire_testing.service_processes import StartService, service_processes
 
-WITHIN_S = 20
-# One second is promised; the other is for a machine that has more to do.
-STOPPED_S = 2
+pytestmark = pytest.mark.process
+
+WITHIN_S = 40
+# One second is promised; the others are for a machine that has more to do.
+STOPPED_S = 15
 POLICY = """
 policies:
   default:
@@ -39,51 +37,6 @@ policies:
 """
 SAFE = AskForCheck(check_type="input", input="hello")
 RUDE = AskForCheck(check_type="input", input="Darn it")
-
-
-@dataclass(frozen=True)
-class GuardProcess:
-    """A guard that runs, or ran."""
-
-    process: Process
-    health_url: str
-    log: Path
-
-    async def becomes(self, status: int) -> None:
-        """Wait until the health check says `status`."""
-        async with asyncio.timeout(WITHIN_S):
-            while await self._health() != status:
-                assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.02)
-
-    async def says(self, text: str) -> None:
-        """Wait until the health check says `text`, and is well."""
-        async with asyncio.timeout(WITHIN_S):
-            while text not in (answer := await get(self.health_url)).body.decode():  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        assert answer.status == 200
-
-    async def stop(self) -> float:
-        """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
-        loop = asyncio.get_running_loop()
-        told = loop.time()
-        self.process.send_signal(signal.SIGTERM)
-        assert await self.ended() == 0, self.log.read_text()
-        return loop.time() - told
-
-    async def ended(self) -> int:
-        """Wait for the end; gives the exit code."""
-        async with asyncio.timeout(WITHIN_S):
-            return await self.process.wait()
-
-    async def _health(self) -> int:
-        try:
-            return (await get(self.health_url)).status
-        except NoAnswerError:
-            return 0
-
-
-StartGuard = Callable[..., Awaitable[GuardProcess]]
 
 
 @pytest.fixture
@@ -95,34 +48,11 @@ def policy_file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[StartGuard]:
+async def start_guard(tmp_path: Path, policy_file: Path) -> AsyncGenerator[StartService]:
     """Start guards for a broker; those that still run afterwards are killed."""
-    started: list[GuardProcess] = []
-
-    async def start(broker_url: str, **settings: str) -> GuardProcess:
-        folder = tmp_path / f"guard-{len(started)}"
-        folder.mkdir()
-        port = choose(("health",), folder, taken=0)["health"]
-        environment = {
-            **os.environ,
-            "TURNWIRE_NATS_URL": broker_url,
-            "TURNWIRE_GUARD_POLICY": str(policy_file),
-            "TURNWIRE_HEALTH_PORT": str(port),
-            **settings,
-        }
-        with (folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "turnwire_guard", env=environment, stderr=log
-            )
-        guard = GuardProcess(process, f"http://{LOOPBACK}:{port}/healthz", folder / "log")
-        started.append(guard)
-        return guard
-
-    yield start
-    for guard in started:
-        if guard.process.returncode is None:
-            guard.process.kill()
-        await guard.process.wait()
+    policy = str(policy_file)
+    async with service_processes("turnwire_guard", tmp_path, TURNWIRE_GUARD_POLICY=policy) as start:
+        yield start
 
 
 @pytest.fixture
@@ -133,30 +63,30 @@ async def client(nats_url: str) -> AsyncGenerator[Client]:
 
 
 async def test_it_answers_by_the_policy_it_was_given(
-    nats_url: str, client: Client, start_guard: StartGuard
+    nats_url: str, client: Client, start_guard: StartService
 ) -> None:
     await (await start_guard(nats_url)).becomes(200)
 
     assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
     assert await ask(client, GUARD_CHECK, RUDE, WITHIN_S) == Verdict(
         safe=False,
-        violations=[Violation(category="rude", provider="regex", stage="words", step=1)],
+        violations=[GuardViolation(category="rude", provider="regex", stage="words", step=1)],
     )
 
 
 async def test_it_answers_what_is_no_question_and_goes_on(
-    nats_url: str, client: Client, start_guard: StartGuard
+    nats_url: str, client: Client, start_guard: StartService
 ) -> None:
     await (await start_guard(nats_url)).becomes(200)
 
     reply = await client.request(GUARD_CHECK.subject, b"\xff{", timeout=WITHIN_S)
 
-    assert isinstance(GUARD_CHECK.answered(reply.data), Refusal)
+    assert isinstance(GUARD_CHECK.decode_answer(reply.data), Refusal)
     assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
 
 
 async def test_it_answers_many_at_once(
-    nats_url: str, client: Client, start_guard: StartGuard
+    nats_url: str, client: Client, start_guard: StartService
 ) -> None:
     await (await start_guard(nats_url)).becomes(200)
 
@@ -170,7 +100,7 @@ async def test_it_answers_many_at_once(
 
 
 async def test_it_waits_for_its_broker_and_outlives_it(
-    tmp_path: Path, start_guard: StartGuard
+    tmp_path: Path, start_guard: StartService
 ) -> None:
     data = tmp_path / "nats"
     port = choose(("nats",), data, taken=0)["nats"]
@@ -190,7 +120,7 @@ async def test_it_waits_for_its_broker_and_outlives_it(
 
 
 async def test_it_ends_within_a_second_of_being_told(
-    nats_url: str, start_guard: StartGuard
+    nats_url: str, start_guard: StartService
 ) -> None:
     guard = await start_guard(nats_url)
     await guard.becomes(200)
@@ -199,7 +129,7 @@ async def test_it_ends_within_a_second_of_being_told(
 
 
 async def test_no_question_is_lost_when_a_member_leaves(
-    nats_url: str, client: Client, start_guard: StartGuard
+    nats_url: str, client: Client, start_guard: StartService
 ) -> None:
     staying, leaving = await start_guard(nats_url), await start_guard(nats_url)
     await staying.becomes(200)
@@ -222,7 +152,7 @@ async def test_no_question_is_lost_when_a_member_leaves(
 
 @pytest.mark.parametrize("policy_file", ["policies:\n  default:\n    inputs: []\n"], indirect=True)
 async def test_a_bad_policy_keeps_it_from_starting(
-    nats_url: str, policy_file: Path, start_guard: StartGuard
+    nats_url: str, policy_file: Path, start_guard: StartService
 ) -> None:
     guard = await start_guard(nats_url)
 
@@ -234,7 +164,7 @@ async def test_a_bad_policy_keeps_it_from_starting(
 
 
 async def test_every_guard_follows_the_policy_by_itself_and_ignores_a_bad_one(
-    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartService
 ) -> None:
     guards = [await start_guard(nats_url), await start_guard(nats_url)]
     for guard in guards:
@@ -267,7 +197,7 @@ def rewrite(path: Path, text: str) -> None:
 
 
 async def test_a_model_behind_the_guard_is_asked_and_blocks_while_it_is_down(
-    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartService
 ) -> None:
     async with llama_guard() as stub:
         rewrite(policy_file, judged_by(stub))
@@ -276,7 +206,7 @@ async def test_a_model_behind_the_guard_is_asked_and_blocks_while_it_is_down(
         assert await ask(client, GUARD_CHECK, SAFE, WITHIN_S) == Verdict(safe=True)
         unsafe = AskForCheck(check_type="input", input="[[S10]]")
         assert await ask(client, GUARD_CHECK, unsafe, WITHIN_S) == Verdict(
-            safe=False, violations=[Violation("S10", "llama-guard-3", "safety", 1, "Hate")]
+            safe=False, violations=[GuardViolation("S10", "llama-guard-3", "safety", 1, "Hate")]
         )
 
     refused = await ask(client, GUARD_CHECK, SAFE, WITHIN_S)
@@ -291,7 +221,7 @@ def judged_by(stub: LlamaGuardStub) -> str:
 
 
 async def test_in_a_flood_those_who_cannot_wait_hear_so_at_once(
-    nats_url: str, policy_file: Path, client: Client, start_guard: StartGuard
+    nats_url: str, policy_file: Path, client: Client, start_guard: StartService
 ) -> None:
     few = {"TURNWIRE_GUARD_MAX_CHECKS": "1", "TURNWIRE_GUARD_MAX_WAITING": "2"}
     async with llama_guard() as stub:

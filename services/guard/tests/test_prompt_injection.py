@@ -14,7 +14,7 @@ from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.pipeline import Provider, ProviderError
 from turnwire_guard.providers.prompt_injection import provider as prompt_injection
 from turnwire_guard.providers.prompt_injection import weights
-from turnwire_guard.providers.prompt_injection.batches import Batches
+from turnwire_guard.providers.prompt_injection.batches import BatchClassifier
 from turnwire_guard.providers.prompt_injection.windows import windows
 
 INJECTIONS = [
@@ -147,7 +147,7 @@ async def test_what_comes_while_a_batch_is_judged_is_the_next_batch() -> None:
         assert free.wait(10)
         return [float(text) for text in texts]
 
-    batches = Batches(largest=3)
+    batches = BatchClassifier(largest=3)
     await batches.start(lambda: judge)
     first = asyncio.create_task(batches.judge(["1"]))
     await asyncio.to_thread(begun.wait, 10)
@@ -166,7 +166,7 @@ async def test_a_batch_that_fails_fails_for_those_in_it_only() -> None:
     def judge(texts: Sequence[str]) -> list[float]:
         return [1 / float(text) for text in texts]
 
-    batches = Batches(largest=1)
+    batches = BatchClassifier(largest=1)
     await batches.start(lambda: judge)
 
     with pytest.raises(ZeroDivisionError):

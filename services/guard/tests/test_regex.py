@@ -11,6 +11,9 @@ from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.pipeline import Finding, Provider
 from turnwire_guard.providers.regex import provider as regex
 
+LINEAR_S = 5.0
+"""Of the processor's time; what is not linear takes hours."""
+
 
 def provider(**patterns: list[str]) -> Provider:
     lines = [
@@ -91,8 +94,8 @@ def test_an_expression_made_to_be_slow_takes_time_linear_in_the_content() -> Non
     judge = provider(slow=["(a|a)*(a|a)*b"], many=["(x+x+)+y"])
     content = "a" * 200_000 + "x" * 200_000
 
-    started = time.perf_counter()
+    started = time.process_time()
     found = categories(judge, content)
 
     assert found == []
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < LINEAR_S

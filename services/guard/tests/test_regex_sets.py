@@ -13,6 +13,9 @@ from turnwire_guard.pipeline import Provider
 from turnwire_guard.providers.regex import provider as regex
 from turnwire_guard.providers.regex.numbers import is_card_number
 
+LINEAR_S = 5.0
+"""Of the processor's time; what is not linear takes hours."""
+
 
 def provider(settings: str) -> Provider:
     return regex.build(read_yaml(settings, "p.yaml"))
@@ -152,7 +155,7 @@ def test_sets_and_patterns_stand_in_the_order_of_the_policy() -> None:
 def test_content_made_to_be_slow_takes_time_linear_in_its_length(content: str) -> None:
     judge = provider("sets: [pii, suspicious-urls]\nhosts: {bad: [evil.example]}")
 
-    started = time.perf_counter()
+    started = time.process_time()
     found(judge, content)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < LINEAR_S

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted_backend import ScriptedBackend, running_backend
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.routing import choose, merged, served
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.prompts import prompt
 
-TIMEOUTS = Timeouts(connect_s=1.0, idle_s=0.3)
+TIMEOUTS = Timeouts(connect_s=5.0, idle_s=1.0)
 
 
 def lists(*names: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from scripted_backend import says
 from turnwire_contracts.events import Failure, Requested
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator import failures
 from turnwire_testing.examples import (
@@ -24,7 +24,7 @@ from turnwire_testing.orchestration import POLICY, Hold, World
 from turnwire_testing.samples import events_of
 from turnwire_testing.stream_grammar import check_stream
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 REFUSAL = Failure(
     http_status=400, type="invalid_request_error", code="context_length_exceeded", message="Long."
 )

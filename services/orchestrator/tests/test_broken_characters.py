@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnwire_contracts.json_repair import joined, mended
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.inference.chat_reading import ChatReader
-from turnwire_orchestrator.inference.surrogates import joined, mended
 from turnwire_orchestrator.ports import StreamReader
 from turnwire_testing.read_samples import Live, responses_reader
 

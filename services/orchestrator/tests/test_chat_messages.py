@@ -4,11 +4,11 @@ import pytest
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.prompting.chat.content import UnsayableError
-from turnwire_orchestrator.prompting.chat.messages import chat_messages
+from turnwire_orchestrator.prompting.chat_content import UnsayableError
+from turnwire_orchestrator.prompting.chat_messages import chat_messages
 from turnwire_orchestrator.prompting.cleaning import cleaned
+from turnwire_orchestrator.prompting.client_tools import AS_THEY_ARE, function_items
 from turnwire_orchestrator.prompting.dialect import Dialect
-from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, function_items
 
 IMAGE: JSON = {"type": "input_image", "image_url": "data:image/png;base64,AA", "detail": "low"}
 IMAGE_URL: JSON = {

@@ -9,14 +9,14 @@ from scripted_backend import Dialect, Reply, Usage, calls, refuses, says, thinks
 from scripted_backend.chat_grammar import chat_beats
 from scripted_backend.grammar import Exchange
 from turnwire_contracts.events import Item
-from turnwire_contracts.events import Usage as Counted
+from turnwire_contracts.events import TurnUsage as Counted
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter, payload
 from turnwire_orchestrator.inference.chat_reading import ChatReader
-from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.inference.sse import EventSplitter
-from turnwire_orchestrator.prompting.tools.client_tools import (
+from turnwire_orchestrator.ports import SampleOutcome
+from turnwire_orchestrator.prompting.client_tools import (
     AS_THEY_ARE,
     ClientTools,
     client_tools,
@@ -38,7 +38,7 @@ class Read:
         reader = ChatReader(assembler, tools)
         for data in events:
             reader.take(data)
-        self.outcome: Outcome = reader.end()
+        self.outcome: SampleOutcome = reader.end()
         self.items: list[Item] = assembler.items
         self.events = [payload(frame) for frame in frames.take()[1]]
 
@@ -152,12 +152,21 @@ def test_log_probabilities_are_told_with_their_delta_and_with_the_whole(dialect:
     assert set(part["logprobs"][0]) == {"token", "logprob", "bytes", "top_logprobs"}
 
 
-@pytest.mark.parametrize("end", [[], [DONE]])
-def test_a_stream_without_a_reason_to_end_is_a_failure(end: list[bytes]) -> None:
-    read = Read([chunk({"content": "Hel"}), *end])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [chunk({"content": "Hel"})],
+        [call('{"a"', "add", index=0), DONE],
+        [call("", "add", index=0), DONE],
+        [chunk({"content": "Hel"}), call('{"a"', "add", index=0), DONE],
+    ],
+    ids=["no end", "a call is cut", "a call has not begun", "a call is cut behind words"],
+)
+def test_a_stream_without_a_reason_to_end_is_a_failure(pieces: list[bytes]) -> None:
+    read = Read(pieces)
     assert read.outcome.failure is not None
     assert read.outcome.failure.code == "backend_stream_broken"
-    assert read.items[0]["status"] == "incomplete"
+    assert read.items[-1]["status"] == "incomplete"
 
 
 @pytest.mark.parametrize("end", [[], [DONE], [b'{"choices":[],"usage":{"prompt_tokens":1}}']])

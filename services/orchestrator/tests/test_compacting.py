@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripted_backend import says, thinks
-from turnwire_contracts.events import Failure, Item, Usage
+from turnwire_contracts.events import Failure, Item, TurnUsage
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.compaction import summary_of
 from turnwire_orchestrator.deciding.commands import Finish
@@ -32,7 +32,7 @@ def finish(**changes: Any) -> Finish:
         "status": "completed",
         "items": [message("All of it.")],
         "cuts": [["D"]],
-        "usage": Usage(7, 3),
+        "usage": TurnUsage(7, 3),
         "instructions": "Be brief.",
     }
     return Finish(**{**about, **changes})

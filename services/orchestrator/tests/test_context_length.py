@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from turnwire_orchestrator.inference.context_length import Overflow, overflow_of
+from turnwire_orchestrator.failures import Overflow
+from turnwire_orchestrator.inference.context_length import overflow_of
 from turnwire_orchestrator.inference.errors import BackendError, error_in
 
 FOLDER = Path(__file__).parent / "wordings"

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from turnwire_contracts.queries import InputTokens
+from turnwire_contracts.queries import InputTokenCount
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.counting import Counter
 from turnwire_orchestrator.inference.http_client import HttpClient, Timeouts
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_testing.examples import user
@@ -23,7 +23,7 @@ MESSAGES = [
     {"role": "user", "content": "12345678"},
 ]
 PLAIN = prompt(input=[user("12345678")])
-ESTIMATE = InputTokens(2 + 4, estimated=True)
+ESTIMATE = InputTokenCount(2 + 4, estimated=True)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def counter(server: PlainServer) -> AsyncGenerator[Counter]:
     await http.close()
 
 
-async def count(counter: Counter, asked: Prompt = PLAIN) -> InputTokens:
+async def count(counter: Counter, asked: Prompt = PLAIN) -> InputTokenCount:
     """Count a prompt."""
     return await counter.count(asked, Dialect.PLAIN)
 
@@ -48,7 +48,7 @@ async def test_a_responses_server_counts_what_it_would_be_sent(
     server: PlainServer, counter: Counter
 ) -> None:
     server.routes[BY_RESPONSES] = (200, {"input_tokens": 34, "object": "response.input_tokens"})
-    assert await count(counter, ASKED) == InputTokens(34, estimated=False)
+    assert await count(counter, ASKED) == InputTokenCount(34, estimated=False)
     (body,) = server.bodies
     assert set(body) == {"model", "instructions", "tools", "input"}
 
@@ -58,7 +58,7 @@ async def test_llama_cpp_counts_what_its_template_makes_of_the_messages(
 ) -> None:
     server.routes[TEMPLATE] = (200, {"prompt": "<|user|>"})
     server.routes[TOKENIZE] = (200, {"tokens": [1, 2, 3]})
-    assert await count(counter, ASKED) == InputTokens(3, estimated=False)
+    assert await count(counter, ASKED) == InputTokenCount(3, estimated=False)
     _, rendered, tokenized = server.bodies
     assert rendered["messages"] == MESSAGES
     assert rendered["tools"][0]["function"]["name"] == "add"
@@ -67,7 +67,7 @@ async def test_llama_cpp_counts_what_its_template_makes_of_the_messages(
 
 async def test_vllm_counts_the_messages(server: PlainServer, counter: Counter) -> None:
     server.routes[TOKENIZE] = (200, {"count": 7, "max_model_len": 10, "tokens": [1]})
-    assert await count(counter, ASKED) == InputTokens(7, estimated=False)
+    assert await count(counter, ASKED) == InputTokenCount(7, estimated=False)
     assert server.bodies[-1]["messages"] == MESSAGES
 
 
@@ -102,7 +102,7 @@ async def test_a_prompt_that_a_server_cannot_count_is_estimated_and_the_next_is_
     server.routes[TOKENIZE] = (500, {"error": "a template of yours"})
     assert await count(counter) == ESTIMATE
     server.routes[TOKENIZE] = (200, {"count": 7})
-    assert await count(counter) == InputTokens(7, estimated=False)
+    assert await count(counter) == InputTokenCount(7, estimated=False)
 
 
 async def test_what_cannot_be_said_in_messages_is_estimated(

@@ -5,6 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from turnwire_contracts import codec
+from turnwire_contracts.event_kinds import kind_of
 from turnwire_contracts.events import (
     AnyEvent,
     Closed,
@@ -12,34 +13,34 @@ from turnwire_contracts.events import (
     Screened,
     Started,
     TakenOver,
-    Usage,
-    kind_of,
+    TurnUsage,
 )
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, Erased, Refused, Sampling, Screening, evolve, fold
+from turnwire_contracts.turn import evolve, fold
+from turnwire_contracts.turn_state import ClosedTurn, Erased, RefusedByGuard, Sampling, Screening
 from turnwire_orchestrator.deciding.commands import (
-    Call,
     Cancel,
     Command,
     Fail,
     Finish,
-    Judge,
     Prepare,
+    RecordVerdict,
     Return,
     Start,
+    StartCalls,
     TakeOver,
 )
 from turnwire_orchestrator.deciding.decide import ImpossibleCommandError, decide, without_content
 from turnwire_orchestrator.deciding.react import (
     CallTools,
+    CloseCancelled,
+    Dequeue,
     Erase,
-    GiveUp,
-    HandOver,
-    Leave,
     ListTools,
     Refuse,
+    ReturnToClient,
     Sample,
-    Screen,
+    ScreenInput,
     react,
 )
 from turnwire_testing.examples import (
@@ -97,7 +98,7 @@ finishes = st.builds(
     st.just([message("Hi.")]),
     st.just([["D"]]),
     instructions=st.none() | st.just("Inherited."),
-    usage=st.none() | st.just(Usage(1, 2)),
+    usage=st.none() | st.just(TurnUsage(1, 2)),
     incomplete_reason=st.none() | st.just("max_output_tokens"),
     failure=st.none() | st.just(FAILURE),
 )
@@ -107,7 +108,7 @@ closings = (
 commands = (
     closings
     | st.builds(Start, st.just(AT))
-    | st.builds(Judge, st.just(AT), st.just([]))
+    | st.builds(RecordVerdict, st.just(AT), st.just([]))
     | st.builds(TakeOver, st.just(AT), st.just("second:2"), st.just([]), st.just([]))
 )
 
@@ -131,8 +132,10 @@ def test_only_what_a_turn_is_beyond_leads_to_no_event(
     turn = fold(life)
     match command:
         case Start():
-            beyond = isinstance(turn, Refused) or any(isinstance(each, Started) for each in life)
-        case Judge():
+            beyond = isinstance(turn, RefusedByGuard) or any(
+                isinstance(each, Started) for each in life
+            )
+        case RecordVerdict():
             new = isinstance(turn, Sampling) and turn.is_new
             beyond = not isinstance(turn, Screening) and not new
         case _:
@@ -140,7 +143,9 @@ def test_only_what_a_turn_is_beyond_leads_to_no_event(
     assert len(decide(command, turn)) == (0 if beyond else 1)
 
 
-@given(running(), st.sampled_from([Start(AT), Judge(AT, []), Judge(AT, [VIOLATION])]))
+@given(
+    running(), st.sampled_from([Start(AT), RecordVerdict(AT, []), RecordVerdict(AT, [VIOLATION])])
+)
 def test_what_is_recorded_twice_is_recorded_once(life: list[AnyEvent], command: Command) -> None:
     turn = fold(life)
     for event in decide(command, turn):
@@ -154,15 +159,15 @@ def test_a_background_turn_leaves_the_queue_before_anything_else_and_once(
 ) -> None:
     turn = fold(life)
     step = react(turn)
-    if isinstance(turn, Screening | Sampling) and step == Leave():
+    if isinstance(turn, Screening | Sampling) and step == Dequeue():
         assert turn.request.background
         assert not turn.started
         (event,) = decide(Start(AT), turn)
-        assert react(evolve(turn, event)) in (Screen(turn.request), Sample(turn.request))
+        assert react(evolve(turn, event)) in (ScreenInput(turn.request), Sample(turn.request))
     elif isinstance(turn, Screening | Sampling) and turn.request.background:
         assert turn.started or turn.cancel
     else:
-        assert step != Leave()
+        assert step != Dequeue()
 
 
 @given(running(), commands)
@@ -227,7 +232,7 @@ def test_a_take_over_names_its_new_owner_as_the_cause() -> None:
 
 
 def test_a_verdict_keeps_its_violations() -> None:
-    (event,) = decide(Judge(AT, [VIOLATION]), fold([requested(screen=True)]))
+    (event,) = decide(RecordVerdict(AT, [VIOLATION]), fold([requested(screen=True)]))
     assert isinstance(event, Screened)
     assert event.violations == [VIOLATION]
 
@@ -262,17 +267,17 @@ def test_doing_what_a_turn_needs_brings_it_to_its_end(life: list[AnyEvent]) -> N
     ("life", "step"),
     [
         ([], None),
-        ([requested(screen=True)], Screen(requested(screen=True))),
-        ([requested(screen=True), cancel_requested()], GiveUp()),
+        ([requested(screen=True)], ScreenInput(requested(screen=True))),
+        ([requested(screen=True), cancel_requested()], CloseCancelled()),
         ([requested(screen=True), screened()], Sample(requested(screen=True))),
         ([requested(screen=True), screened(violations=[VIOLATION])], Refuse([VIOLATION])),
         ([requested()], Sample(requested())),
         ([requested(), taken_over()], Sample(requested())),
-        ([requested(), cancel_requested()], GiveUp()),
-        ([requested(background=True)], Leave()),
-        ([requested(background=True, screen=True)], Leave()),
-        ([requested(background=True), cancel_requested()], GiveUp()),
-        ([requested(background=True), taken_over()], Leave()),
+        ([requested(), cancel_requested()], CloseCancelled()),
+        ([requested(background=True)], Dequeue()),
+        ([requested(background=True, screen=True)], Dequeue()),
+        ([requested(background=True), cancel_requested()], CloseCancelled()),
+        ([requested(background=True), taken_over()], Dequeue()),
         ([requested(background=True), started()], Sample(requested(background=True))),
         ([requested(), closed()], None),
         ([requested(store=False), closed(stored=False)], Erase()),
@@ -286,10 +291,10 @@ def test_a_turn_needs_this_next(life: list[AnyEvent], step: object) -> None:
 def command_for(step: object) -> Command:
     """Do a step well."""
     match step:
-        case Leave():
+        case Dequeue():
             return Start(AT)
-        case Screen():
-            return Judge(AT, [])
+        case ScreenInput():
+            return RecordVerdict(AT, [])
         case Sample():
             return Finish(AT, "completed", [message("Hi.")], [])
         case Refuse():
@@ -302,7 +307,7 @@ def command_for(step: object) -> Command:
     "command",
     [
         Prepare(AT, []),
-        Call(AT, [mcp_call()["id"]]),
+        StartCalls(AT, [mcp_call()["id"]]),
         Return(AT, mcp_call()["id"], "Found."),
     ],
 )
@@ -320,9 +325,9 @@ def test_what_happens_with_tools_is_recorded_once(command: Command) -> None:
         ([requested(), sampled()], CallTools([mcp_call()], [])),
         ([requested(), sampled(), tool_called()], CallTools([], [mcp_call()])),
         ([requested(), sampled(), tool_returned()], Sample(requested())),
-        ([requested(), sampled(), tool_called(), cancel_requested()], GiveUp()),
+        ([requested(), sampled(), tool_called(), cancel_requested()], CloseCancelled()),
         ([requested(), sampled(output=[mcp_call(), MINE])], CallTools([mcp_call()], [])),
-        ([requested(), sampled(output=[mcp_call(), MINE]), tool_returned()], HandOver()),
+        ([requested(), sampled(output=[mcp_call(), MINE]), tool_returned()], ReturnToClient()),
     ],
 )
 def test_tools_are_listed_then_called_then_the_model_is_asked_again(

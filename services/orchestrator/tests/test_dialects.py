@@ -13,9 +13,9 @@ from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameMessage
+from turnwire_orchestrator.failures import PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.ports import PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Api
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.examples import RESPONSE_ID, user

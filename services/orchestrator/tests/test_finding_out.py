@@ -11,18 +11,18 @@ from structlog.testing import capture_logs
 from scripted_backend import Dialect as Scripted
 from scripted_backend import running_backend, says
 from turnwire_contracts.json_values import JSON
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference import backend as looking
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.probing import api_spoken, has_route, in_words
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.plain_http import PlainServer, serving
 from turnwire_testing.prompts import prompt
 from turnwire_testing.waiting import eventually
 
-TIMEOUTS = Timeouts(connect_s=1.0, idle_s=0.3)
+TIMEOUTS = Timeouts(connect_s=5.0, idle_s=1.0)
 MODELS = "GET /v1/models"
 RESPONSES = "POST /v1/responses"
 CHAT = "POST /v1/chat/completions"

@@ -8,20 +8,20 @@ from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_chassis.questions.verdicts import Before, input_question
+from turnwire_chassis.request_reply.verdicts import PriorMessages, input_question
 from turnwire_contracts.events import Failure, Item
 from turnwire_contracts.queries import (
     GUARD_CHECK,
     AskForCheck,
+    GuardMessage,
+    GuardViolation,
     NeedsHistory,
     Refusal,
-    Said,
     Verdict,
-    Violation,
 )
 from turnwire_contracts.wire.texts import texts
-from turnwire_orchestrator.asking.guard_client import GuardService
-from turnwire_orchestrator.ports import TurnFailedError
+from turnwire_orchestrator.clients.guard_client import GuardService
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_testing.examples import OTHER_ID, requested, user
 
 ITEMS: list[Item] = [
@@ -47,7 +47,7 @@ ITEMS: list[Item] = [
 QUESTION = input_question(requested(input=ITEMS, previous_response_id=OTHER_ID))
 
 
-async def nothing_before(_: int) -> Before:
+async def nothing_before(_: int) -> PriorMessages:
     return [], True
 
 
@@ -63,8 +63,8 @@ async def guard_says(client: Client, answer: Verdict | Refusal) -> list[AskForCh
     asked: list[AskForCheck] = []
 
     async def on_question(message: Msg) -> None:
-        asked.append(GUARD_CHECK.asked(message.data))
-        await message.respond(GUARD_CHECK.answer(answer))
+        asked.append(GUARD_CHECK.decode_question(message.data))
+        await message.respond(GUARD_CHECK.encode_answer(answer))
 
     await client.subscribe(GUARD_CHECK.subject, cb=on_question)
     await client.flush()
@@ -85,22 +85,22 @@ async def test_a_guard_that_wants_more_of_the_conversation_is_told_it(client: Cl
     asked: list[AskForCheck] = []
 
     async def on_question(message: Msg) -> None:
-        asked.append(GUARD_CHECK.asked(message.data))
+        asked.append(GUARD_CHECK.decode_question(message.data))
         told = Verdict(safe=True) if len(asked) > 1 else NeedsHistory(3)
-        await message.respond(GUARD_CHECK.answer(told))
+        await message.respond(GUARD_CHECK.encode_answer(told))
 
-    async def earlier(turns: int) -> Before:
-        return [Said("user", f"{turns} turns ago")], False
+    async def earlier(turns: int) -> PriorMessages:
+        return [GuardMessage("user", f"{turns} turns ago")], False
 
     await client.subscribe(GUARD_CHECK.subject, cb=on_question)
     await client.flush()
     await GuardService(client, 5.0).check(QUESTION, earlier)
-    conversation = [Said("user", "3 turns ago"), *QUESTION.conversation]
+    conversation = [GuardMessage("user", "3 turns ago"), *QUESTION.conversation]
     assert asked == [QUESTION, replace(QUESTION, conversation=conversation, whole=False)]
 
 
 async def test_violations_are_given_as_the_guard_says_them(client: Client) -> None:
-    unsafe = Verdict(safe=False, violations=[Violation("pii", "regex", "mail", 0)])
+    unsafe = Verdict(safe=False, violations=[GuardViolation("pii", "regex", "mail", 0)])
     await guard_says(client, unsafe)
     assert await GuardService(client, 5.0).check(QUESTION, nothing_before) == unsafe
 

@@ -7,21 +7,21 @@ import pytest
 
 from scripted_backend import Answer, fails, running_backend, says, sends_http
 from turnwire_chassis.event_log import Recorded, RecordedConversation
-from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
-from turnwire_chassis.memory.event_log import Event, MemoryEventLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Closed, Failure, Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.stream import stream_of
+from turnwire_orchestrator.failures import TurnFailedError
+from turnwire_orchestrator.handlers import MOST_OWNERS
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.inference.sse import EventSplitter
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Api
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.examples import (
@@ -34,13 +34,14 @@ from turnwire_testing.examples import (
     requested,
     user,
 )
+from turnwire_testing.memory_event_log import Event, MemoryEventLog
 from turnwire_testing.orchestration import Hold, World
 from turnwire_testing.prompts import prompt
 from turnwire_testing.samples import data_of, events_of
 from turnwire_testing.stream_grammar import check_stream
 
 END: JSON = {"type": "response.completed", "response": {"status": "completed"}}
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -64,7 +65,8 @@ async def test_a_stream_that_is_given_up_ends_as_a_stream_and_keeps_what_was_see
 ) -> None:
     request = await world.request(stream=True)
     await lose_owner(world, request)
-    await world.run(request, attempt=MAX_DELIVERIES, claim="last")
+    await world.claims(request, MOST_OWNERS - 2)
+    await world.run(request, attempt=MOST_OWNERS, claim="last")
     frames = await world.frames(request)
     check_stream([payload(frame) for frame in frames])
     assert frames == stream_of(await world.closed(request))

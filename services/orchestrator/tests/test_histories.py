@@ -1,5 +1,6 @@
 """Histories come from memory where they are recent, and else from the store, page by page."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 import nats
@@ -11,11 +12,12 @@ from nats.aio.msg import Msg
 
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import STORE_HISTORY, AskForHistory, History, Missing, Running
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.refusals import previous_not_found
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.history import encode_input
 from turnwire_testing.examples import OTHER_ID, OWNER, RESPONSE_ID, TENANT, closed, requested, user
 from turnwire_testing.orchestration import World
@@ -47,9 +49,9 @@ class AnsweringStore:
         return self
 
     async def _on_question(self, message: Msg) -> None:
-        question = STORE_HISTORY.asked(message.data)
+        question = STORE_HISTORY.decode_question(message.data)
         self.asked.append(question)
-        await message.respond(STORE_HISTORY.answer(self._store(question)))
+        await message.respond(STORE_HISTORY.encode_answer(self._store(question)))
 
 
 def turn(response_id: ResponseId, text: str, **changes: object) -> ClosedTurn:
@@ -148,8 +150,18 @@ async def test_a_history_that_ends_in_another_response_is_not_the_one_asked_for(
     assert await failure_code(StoreHistories(client, PLENTY)) == "previous_response_not_found"
 
 
-async def test_without_a_store_the_turn_fails_at_once(client: Client) -> None:
-    assert await failure_code(StoreHistories(client, PLENTY)) == "store_unavailable"
+async def test_without_a_store_the_turn_fails_when_patience_ends(client: Client) -> None:
+    histories = StoreHistories(client, PLENTY, patience_s=0.3)
+    assert await failure_code(histories) == "store_unavailable"
+
+
+async def test_a_turn_waits_for_a_store_that_restarts(client: Client) -> None:
+    asking = asyncio.create_task(StoreHistories(client, PLENTY).past(TENANT, RESPONSE_ID, OWNER))
+    for _ in range(2):
+        # What was asked before has been refused when the broker answers this.
+        await client.flush()
+    await AnsweringStore(client, lambda _: History([turn(RESPONSE_ID, "a")])).start()
+    assert (await asking).response_id == RESPONSE_ID
 
 
 @pytest.mark.parametrize("remembered", [False, True], ids=["asked for", "remembered"])

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_orchestrator.prompting.history import (
-    Past,
+    HistoryTurn,
     encode_input,
     encode_items,
     instructions_for,
@@ -37,16 +38,16 @@ def answer(name: str, text: str) -> Item:
     return {**message(text), "id": name}
 
 
-def chain(*turns: ClosedTurn) -> Past:
+def chain(*turns: ClosedTurn) -> HistoryTurn:
     """Give the last of turns that follow one another."""
-    past: Past | None = None
+    past: HistoryTurn | None = None
     for each in turns:
         past = past_of(each, past)
     assert past is not None
     return past
 
 
-def sent(past: Past | None, new: list[Item]) -> list[JSON]:
+def sent(past: HistoryTurn | None, new: list[Item]) -> list[JSON]:
     """Give the input that a backend gets."""
     return orjson.loads(encode_input(past, encode_items(new)))
 
@@ -56,7 +57,7 @@ def words(items: list[JSON]) -> list[str]:
     return [item["content"][0]["text"] for item in items]
 
 
-def two_turns() -> Past:
+def two_turns() -> HistoryTurn:
     """A conversation of two turns."""
     return chain(
         turn(1, [user("a")], [answer("msg_1", "b")]), turn(2, [user("c")], [answer("msg_2", "d")])

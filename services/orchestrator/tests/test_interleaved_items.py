@@ -9,22 +9,31 @@ from hypothesis import strategies as st
 
 from turnwire_contracts import codec
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_orchestrator.driving.recovery import seen_items
+from turnwire_orchestrator.turn_runner.recovery import seen_items
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
+from turnwire_testing.interleaving import (
+    END,
+    InOrderAndMixed,
+    check_broken,
+    check_judged_first_is_told_in_the_same_way,
+    check_order_gives_the_same_items,
+)
 from turnwire_testing.read_samples import Live
-
-END: JSON = {"type": "response.completed", "response": {"status": "completed"}}
 
 
 class Script:
     """The events of one item, in the order in which a backend tells them."""
 
-    def __init__(self, kind: str, index: int, deltas: list[str]) -> None:
-        """Tell an item of that kind at that place, its text in these pieces."""
-        place: JSON = {"item_id": f"i{index}", "output_index": index}
-        head: JSON = {"type": kind, "id": f"i{index}"}
+    def __init__(self, kind: str, index: int, deltas: list[str], name: str = "") -> None:
+        """Tell an item of that kind at that place, its text in these pieces.
+
+        `name`: its id, which other items may have, too.
+        """
+        place: JSON = {"item_id": name or f"i{index}", "output_index": index}
+        head: JSON = {"type": kind, "id": name or f"i{index}"}
         text = "".join(deltas)
         if kind == "function_call":
             head |= {"name": f"f{index}", "call_id": "call_0"}
@@ -72,12 +81,13 @@ scripts = st.lists(
 
 
 @st.composite
-def interleavings(draw: st.DrawFn) -> tuple[list[JSON], list[JSON]]:
+def interleavings(draw: st.DrawFn) -> InOrderAndMixed:
     """Give the events of some items one after another, and in any other order.
 
     Every item's own events keep their order, and items begin in the order of their places.
     """
-    told = [Script(kind, at, deltas) for at, (kind, deltas) in enumerate(draw(scripts))]
+    names = draw(st.sampled_from(["", "shared"]))
+    told = [Script(kind, at, deltas, names) for at, (kind, deltas) in enumerate(draw(scripts))]
     in_order = [event for script in told for event in script.events]
     rests = [list(script.events) for script in told]
     mixed: list[JSON] = []
@@ -92,34 +102,22 @@ def interleavings(draw: st.DrawFn) -> tuple[list[JSON], list[JSON]]:
 
 
 @given(interleavings())
-def test_any_order_gives_the_same_items(told: tuple[list[JSON], list[JSON]]) -> None:
-    in_order, mixed = told
-    expected, live = Live([*in_order, END]), Live([*mixed, END])
-    assert live.said == expected.said
-    assert expected.assembler.runs == []
-    expected.check()
-    live.check()
+def test_any_order_gives_the_same_items(told: InOrderAndMixed) -> None:
+    check_order_gives_the_same_items(told)
 
 
 @given(interleavings())
 def test_what_is_judged_first_is_told_in_the_same_way(
-    told: tuple[list[JSON], list[JSON]],
+    told: InOrderAndMixed,
 ) -> None:
-    _, mixed = told
-    held, free = Live([*mixed, END], held=True), Live([*mixed, END])
-    assert held.items == free.items
-    assert held.frames == free.frames
+    check_judged_first_is_told_in_the_same_way(told)
 
 
 @given(interleavings(), st.data())
-def test_a_broken_answer_keeps_what_was_said(
-    told: tuple[list[JSON], list[JSON]], data: st.DataObject
-) -> None:
+def test_a_broken_answer_keeps_what_was_said(told: InOrderAndMixed, data: st.DataObject) -> None:
     _, mixed = told
     cut = data.draw(st.integers(0, len(mixed)))
-    live = Live(mixed[:cut])
-    live.check()
-    assert live.outcome.status == "failed"
+    live = check_broken(told, cut)
     ended = {
         event["output_index"]
         for event in mixed[:cut]
@@ -132,7 +130,7 @@ def test_a_broken_answer_keeps_what_was_said(
 
 @given(interleavings(), st.data())
 def test_what_was_seen_is_read_back_at_every_frame(
-    told: tuple[list[JSON], list[JSON]], data: st.DataObject
+    told: InOrderAndMixed, data: st.DataObject
 ) -> None:
     _, mixed = told
     live = Live([*mixed, END])

@@ -8,13 +8,13 @@ import pytest
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.queries import InputTokens
+from turnwire_contracts.queries import InputTokenCount
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_dev.parts.model import running_model
+from turnwire_dev.components.model import running_model
+from turnwire_orchestrator.failures import PromptTooLongError
 from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.ports import PromptTooLongError
+from turnwire_orchestrator.ports import SampleOutcome
 from turnwire_orchestrator.prompting.dialect import Api, Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.shortening import shortened
@@ -44,7 +44,7 @@ class Sampled:
     """What the model said, and how it ended."""
 
     items: list[Item]
-    outcome: Outcome
+    outcome: SampleOutcome
 
     @property
     def text(self) -> str:
@@ -100,7 +100,7 @@ async def test_both_adapters_tell_the_same(both: list[HttpBackend]) -> None:
 
     # What is counted beforehand is what the model then reads.
     counted = await both[0].input_tokens(told)
-    assert counted == InputTokens(first.outcome.usage.input_tokens, estimated=False)
+    assert counted == InputTokenCount(first.outcome.usage.input_tokens, estimated=False)
 
 
 async def test_both_adapters_are_cut_at_the_limit(both: list[HttpBackend]) -> None:

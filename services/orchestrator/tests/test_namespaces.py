@@ -17,8 +17,8 @@ from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter, payload
 from turnwire_orchestrator.inference.chat_reading import ChatReader
 from turnwire_orchestrator.inference.reading import Reader
+from turnwire_orchestrator.prompting.client_tools import client_tools
 from turnwire_orchestrator.prompting.dialect import Dialect
-from turnwire_orchestrator.prompting.tools.client_tools import client_tools
 from turnwire_testing.examples import RESPONSE_ID, user
 from turnwire_testing.prompts import CUSTOM, FUNCTION, SEARCH, as_chat, as_response, prompt
 

@@ -1,6 +1,8 @@
 """What is told of turns and samples: no content unless that is wanted, and labels from lists."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,13 +10,13 @@ import pytest
 from turnwire_chassis.telemetry import names
 from turnwire_chassis.telemetry.metric import EXPOSED, OTHER
 from turnwire_chassis.telemetry.spans import TRACING
-from turnwire_contracts.events import Closed, Failure, Requested, Usage
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.events import Closed, Failure, Requested, TurnUsage
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_orchestrator.inference.ending import Outcome
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.observing import turns
 from turnwire_orchestrator.observing.inference import Inference
-from turnwire_orchestrator.ports import Answering, TurnFailedError
+from turnwire_orchestrator.ports import BackendStream, SampleOutcome
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
 from turnwire_testing.spans import Kept
 
@@ -36,7 +38,7 @@ def counted(name: str, **labels: str) -> float:
 
 def told(request: Requested, end: Closed, *, content: bool = False) -> None:
     """Own a turn and close it."""
-    with turns.owned(request, FIRST) as span:
+    with turns.session(request, FIRST) as span:
         turns.closed(span, ClosedTurn(request, end), [], content=content)
 
 
@@ -69,7 +71,7 @@ async def test_a_code_that_a_backend_made_up_is_other(kept: Kept) -> None:
 async def test_each_owner_links_the_one_before(kept: Kept) -> None:
     request = requested(traceparent=TRACEPARENT)
     for epoch in (1, 2, 3):
-        with turns.owned(request, turns.Owner(attempt=epoch, epoch=epoch)):
+        with turns.session(request, turns.Owner(attempt=epoch, epoch=epoch)):
             pass
     first, second, third = [span for span in kept.spans if span.name != names.QUEUE]
     assert first.links == ()
@@ -89,13 +91,13 @@ async def test_a_turn_without_a_trace_is_counted_and_not_traced(kept: Kept) -> N
 class Reader:
     """Has read an outcome."""
 
-    def __init__(self, outcome: Outcome | None) -> None:
+    def __init__(self, outcome: SampleOutcome | None) -> None:
         self.outcome = outcome
 
     def take(self, data: bytes) -> None:
         """Nothing is read."""
 
-    def end(self) -> Outcome:
+    def end(self) -> SampleOutcome:
         """Give it."""
         raise NotImplementedError
 
@@ -103,7 +105,11 @@ class Reader:
         """Nothing waits."""
 
 
-async def sampled(outcome: Outcome | None, error: BaseException | None = None) -> None:
+async def sampled(
+    outcome: SampleOutcome | None,
+    error: BaseException | None = None,
+    reader: Reader | None = None,
+) -> None:
     """Sample once."""
 
     async def reads() -> AsyncIterator[list[bytes]]:
@@ -111,10 +117,10 @@ async def sampled(outcome: Outcome | None, error: BaseException | None = None) -
         yield [b"3"]
 
     with Inference(requested(), "m", "north") as inference:
-        answering = inference.measured(Answering(reads(), lambda _: Reader(outcome)))
+        answering = inference.measured(BackendStream(reads(), lambda _: reader or Reader(outcome)))
         answering.reader(Assembler(RESPONSE_ID, None, 0))
         async for events in answering.reads:
-            answering.heard(len(events))
+            answering.on_read(len(events))
         if error is not None:
             raise error
 
@@ -125,10 +131,26 @@ def samples(error_type: str) -> float:
     return counted(name, gen_ai_request_model="m", server="north", error_type=error_type)
 
 
+async def test_what_was_asked_is_let_go_when_a_turn_that_is_not_sampled_ends(kept: Kept) -> None:
+    outcome = SampleOutcome(status="completed", usage=TurnUsage(input_tokens=3, output_tokens=7))
+    reader = Reader(outcome)
+    alive = weakref.ref(reader)
+    gc.disable()
+    try:
+        with turns.session(requested(traceparent=f"{TRACEPARENT[:-1]}0"), FIRST):
+            await sampled(outcome, reader=reader)
+        del reader
+        assert (alive(), kept.spans) == (None, [])
+    finally:
+        gc.enable()
+
+
 async def test_a_sample_counts_its_time_and_its_tokens() -> None:
     tokens = "gen_ai_client_inference_usage_output_tokens_total"
     before = samples(""), counted(tokens, gen_ai_request_model="m")
-    await sampled(Outcome(status="completed", usage=Usage(input_tokens=3, output_tokens=7)))
+    await sampled(
+        SampleOutcome(status="completed", usage=TurnUsage(input_tokens=3, output_tokens=7))
+    )
     assert (samples(""), counted(tokens, gen_ai_request_model="m")) == (
         before[0] + 1,
         before[1] + 7,

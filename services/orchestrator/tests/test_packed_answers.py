@@ -1,15 +1,16 @@
 """What a backend, or a proxy before it, packs: read everywhere, refused by name where it cannot."""
 
+import functools
 import zlib
 from collections.abc import AsyncGenerator
 
 import pytest
 
 from scripted_backend import running_backend, sends_http
-from turnwire_contracts.queries import InputTokens
+from turnwire_contracts.queries import InputTokenCount
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.prompting.dialect import Api, Dialect
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.packing import PACK
@@ -23,10 +24,13 @@ CHAT = "POST /v1/chat/completions"
 COUNT = "POST /v1/responses/input_tokens"
 LISTED = {"data": [{"id": "m", "owned_by": "vllm"}]}
 HEAD = b"HTTP/1.1 %d OK\r\nContent-Type: %b\r\nContent-Encoding: gzip\r\n\r\n"
-BOMB = zlib.compress(bytes(200 * 1024 * 1024), 9, 31)
-"""200 MiB of zeros in 200 KiB."""
-
 every_encoding = pytest.mark.parametrize("encoding", [*PACK])
+
+
+@functools.cache
+def bomb() -> bytes:
+    """Pack 200 MiB of zeros into 200 KiB: not as a constant, for it takes a second."""
+    return zlib.compress(bytes(200 * 1024 * 1024), 9, 31)
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ async def test_models_and_the_api_are_found_out(
 async def test_tokens_are_counted(server: PlainServer, backend: HttpBackend, encoding: str) -> None:
     server.encoding = encoding
     server.routes[COUNT] = (200, {"input_tokens": 34})
-    assert await backend.input_tokens(prompt()) == InputTokens(34, estimated=False)
+    assert await backend.input_tokens(prompt()) == InputTokenCount(34, estimated=False)
 
 
 @every_encoding
@@ -100,6 +104,28 @@ async def test_a_packed_event_is_read_as_soon_as_it_comes() -> None:
         await backend.close()
 
 
+async def read_into(reads: list[list[bytes]], backend: HttpBackend) -> None:
+    async with backend.sample(prompt()) as answering:
+        async for read in answering.reads:
+            reads.append(read)  # noqa: PERF401 -- what came before an error stays
+
+
+@pytest.mark.parametrize("end", [b"", b"5\r\nab"], ids=["closed", "in the middle of a chunk"])
+async def test_what_came_before_a_packed_stream_broke_off_is_kept(end: bytes) -> None:
+    packer = zlib.compressobj(wbits=31)
+    first = packer.compress(b"data: 1\n\n") + packer.flush(zlib.Z_SYNC_FLUSH)
+    head = HEAD.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n")
+    chunk = b"%x\r\n%b\r\n" % (len(first), first)
+    async with running_backend() as scripted:
+        scripted.script(sends_http(head % (200, b"text/event-stream"), chunk, end))
+        backend = HttpBackend(Server("mock", scripted.url, api=Api.CHAT), TIMEOUTS)
+        reads: list[list[bytes]] = []
+        with pytest.raises(TurnFailedError, match="backend_stream_broken"):
+            await read_into(reads, backend)
+        await backend.close()
+    assert reads == [[b"1"]]
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [
@@ -111,7 +137,7 @@ async def test_a_packed_event_is_read_as_soon_as_it_comes() -> None:
 )
 async def test_what_unpacks_without_end_is_cut_off(status: int, kind: bytes, words: str) -> None:
     async with running_backend() as scripted:
-        scripted.script(sends_http(HEAD % (status, kind), BOMB))
+        scripted.script(sends_http(HEAD % (status, kind), bomb()))
         backend = HttpBackend(Server("mock", scripted.url, api=Api.CHAT), TIMEOUTS)
         with pytest.raises((TurnFailedError, ValueError)) as raised:
             async with backend.sample(prompt()) as answering:

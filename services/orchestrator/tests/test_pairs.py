@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn, fold
-from turnwire_orchestrator.prompting.history import Past, mistake_in_pairs, past_of
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_orchestrator.prompting.history import HistoryTurn, mistake_in_pairs, past_of
 from turnwire_testing.examples import closed, message, requested, user
 from turnwire_testing.prompts import as_chat, as_response, prompt
 
@@ -26,9 +27,9 @@ def output(call_id: str, told: str = "done", kind: str = "function_call_output")
     return {"type": kind, "call_id": call_id, "output": told}
 
 
-def chain(*turns: tuple[list[Item], list[Item]], **ends: Any) -> Past:
+def chain(*turns: tuple[list[Item], list[Item]], **ends: Any) -> HistoryTurn:
     """Give the last of turns that follow one another: what each heard and said."""
-    past: Past | None = None
+    past: HistoryTurn | None = None
     for number, (heard, said) in enumerate(turns, 1):
         name = ResponseId(f"resp_{number:032x}")
         request = requested(response_id=name, input=heard)
@@ -39,7 +40,7 @@ def chain(*turns: tuple[list[Item], list[Item]], **ends: Any) -> Past:
     return past
 
 
-def refused(past: Past | None, *items: Item) -> str | None:
+def refused(past: HistoryTurn | None, *items: Item) -> str | None:
     """Give the place of what is wrong."""
     failure = mistake_in_pairs(requested(input=[*items]), past)
     return failure.param if failure else None

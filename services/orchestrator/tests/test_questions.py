@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from scripted_backend import ScriptedBackend, running_backend, says
-from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokens, Models, Refusal
+from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokenCount, Models, Refusal
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
@@ -60,8 +60,8 @@ async def test_the_history_and_its_instructions_are_counted(
     more = await questions.input_tokens(
         requested(input=[user("1234")], previous_response_id=OTHER_ID)
     )
-    assert alone == InputTokens(1 + 4, estimated=True)
-    assert more == InputTokens(1 + 1 + 2 + 2 + 3 * 4, estimated=True)
+    assert alone == InputTokenCount(1 + 4, estimated=True)
+    assert more == InputTokenCount(1 + 1 + 2 + 2 + 3 * 4, estimated=True)
 
 
 async def test_a_history_that_is_not_there_is_a_refusal(questions: BackendQuestions) -> None:
@@ -72,6 +72,9 @@ async def test_a_history_that_is_not_there_is_a_refusal(questions: BackendQuesti
 
 def test_question_and_answer_travel_as_they_are() -> None:
     question = requested(params={"tools": []})
-    assert BACKEND_INPUT_TOKENS.asked(BACKEND_INPUT_TOKENS.ask(question)) == question
-    answer = InputTokens(3, estimated=False)
-    assert BACKEND_INPUT_TOKENS.answered(BACKEND_INPUT_TOKENS.answer(answer)) == answer
+    assert (
+        BACKEND_INPUT_TOKENS.decode_question(BACKEND_INPUT_TOKENS.encode_question(question))
+        == question
+    )
+    answer = InputTokenCount(3, estimated=False)
+    assert BACKEND_INPUT_TOKENS.decode_answer(BACKEND_INPUT_TOKENS.encode_answer(answer)) == answer

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from turnwire_contracts.events import Item, Usage
+from turnwire_contracts.events import Item, TurnUsage
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter, payload
-from turnwire_orchestrator.inference.ending import Outcome, read_usage
+from turnwire_orchestrator.inference.ending import read_usage
 from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.prompting.tools.client_tools import client_tools
+from turnwire_orchestrator.ports import SampleOutcome
+from turnwire_orchestrator.prompting.client_tools import client_tools
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import data_of
 
@@ -44,7 +45,7 @@ def output_text(text: str) -> JSON:
     return {"type": "output_text", "text": text, "annotations": []}
 
 
-def read(*events: JSON, limit: int | None = None) -> tuple[Outcome, list[Item]]:
+def read(*events: JSON, limit: int | None = None) -> tuple[SampleOutcome, list[Item]]:
     """Read a sample to its end."""
     assembler = Assembler(RESPONSE_ID, FrameWriter())
     reader = Reader(assembler, limit)
@@ -300,8 +301,8 @@ def test_the_tier_that_the_backend_chose_is_echoed() -> None:
     [
         (None, None),
         ({}, None),
-        ({"prompt_tokens": 3, "completion_tokens": 4}, Usage(3, 4)),
-        ({"input_tokens": 3, "output_tokens": 4, "input_tokens_details": None}, Usage(3, 4)),
+        ({"prompt_tokens": 3, "completion_tokens": 4}, TurnUsage(3, 4)),
+        ({"input_tokens": 3, "output_tokens": 4, "input_tokens_details": None}, TurnUsage(3, 4)),
         (
             {
                 "input_tokens": 3,
@@ -309,7 +310,7 @@ def test_the_tier_that_the_backend_chose_is_echoed() -> None:
                 "input_tokens_details": {"cached_tokens": 1, "cache_write_tokens": 2},
                 "output_tokens_details": {"reasoning_tokens": 5},
             },
-            Usage(3, 4, 1, 2, 5),
+            TurnUsage(3, 4, 1, 2, 5),
         ),
         (
             {
@@ -318,11 +319,13 @@ def test_the_tier_that_the_backend_chose_is_echoed() -> None:
                 "prompt_tokens_details": {"cached_tokens": 1},
                 "completion_tokens_details": {"reasoning_tokens": 2},
             },
-            Usage(3, 4, 1, 0, 2),
+            TurnUsage(3, 4, 1, 0, 2),
         ),
     ],
 )
-def test_tokens_are_counted_in_either_vocabulary(usage: JSON | None, counted: Usage | None) -> None:
+def test_tokens_are_counted_in_either_vocabulary(
+    usage: JSON | None, counted: TurnUsage | None
+) -> None:
     assert read_usage(usage) == counted
 
 

@@ -8,8 +8,8 @@ from scripted_backend import Dialect, Reply, Usage, calls, refuses, says, thinks
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter, payload
-from turnwire_orchestrator.inference.ending import Outcome
 from turnwire_orchestrator.inference.reading import Reader
+from turnwire_orchestrator.ports import SampleOutcome
 from turnwire_testing.examples import RESPONSE_ID
 from turnwire_testing.samples import events_of
 
@@ -27,7 +27,7 @@ class Read:
         reader = Reader(assembler, limit)
         for data in events_of(reply, dialect):
             reader.take(data)
-        self.outcome: Outcome = reader.end()
+        self.outcome: SampleOutcome = reader.end()
         self.items = assembler.items
         self.events = [payload(frame) for frame in frames.take()[1]]
 

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_contracts.rounds import told
+from turnwire_contracts.tool_rounds import output_so_far
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.replay import write_again
 from turnwire_contracts.wire.stream import count_frames, write_opening
-from turnwire_orchestrator.driving.recovery import seen_items
+from turnwire_orchestrator.turn_runner.recovery import seen_items
 from turnwire_testing.examples import RESPONSE_ID, requested
 from turnwire_testing.stories import Part, Story, Told, stories, tell, telling
 
@@ -62,7 +62,9 @@ def test_the_opening_and_what_was_known_before_is_counted_away(
     write_opening(frames, REQUEST, data.draw(st.none() | st.text(max_size=3)))
     whole = Assembler(RESPONSE_ID, frames)
     tell(whole, story)
-    before = told.Told(tuple(whole.items), tuple(whole.cuts), runs=tuple(whole.runs))
+    before = output_so_far.OutputSoFar(
+        tuple(whole.items), tuple(whole.cuts), runs=tuple(whole.runs)
+    )
     assert count_frames(REQUEST, before) == len(frames.take()[1])
 
 

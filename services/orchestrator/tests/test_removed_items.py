@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ItemId, input_item_id, output_item_id
-from turnwire_contracts.turn import ClosedTurn, fold
-from turnwire_orchestrator.driving.context import context_of
-from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.prompting.history import Past, encode_input, past_of, unknown_reference
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_orchestrator.failures import TurnFailedError
+from turnwire_orchestrator.prompting.history import (
+    HistoryTurn,
+    encode_input,
+    past_of,
+    unknown_reference,
+)
+from turnwire_orchestrator.turn_runner.sampling import context_of
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
@@ -44,7 +50,7 @@ def turn(removed: list[ItemId], **changes: Any) -> ClosedTurn:
     return ended
 
 
-def texts(past: Past) -> list[str]:
+def texts(past: HistoryTurn) -> list[str]:
     """Give what a model would read."""
     items = orjson.loads(encode_input(past, b""))
     return [item["content"][0]["text"] for item in items]
@@ -107,6 +113,6 @@ async def test_only_in_a_conversation_does_a_turn_stand_on_what_others_said(
             await context_of(asked, ports)
         assert raised.value.failure.code == "previous_response_not_found"
     else:
-        past, _ = await context_of(asked, ports)
+        past = (await context_of(asked, ports)).history
         assert past is not None
         assert past.response_id == RESPONSE_ID

@@ -5,18 +5,18 @@ import asyncio
 import pytest
 
 from scripted_backend import calls, says, thinks
-from turnwire_chassis.jetstream.inbox import DisownedError
-from turnwire_chassis.jetstream.topology import MAX_DELIVERIES
-from turnwire_chassis.memory.output_log import MemoryOutputLog
+from turnwire_chassis.jetstream.delivery import OwnershipLostError
 from turnwire_contracts.events import Requested, TakenOver
-from turnwire_contracts.wire.frames import payload
+from turnwire_contracts.wire.frames import payload, split
 from turnwire_contracts.wire.stream import stream_of
+from turnwire_orchestrator.handlers import MOST_OWNERS
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, closed, user
+from turnwire_testing.memory_output_log import MemoryOutputLog
 from turnwire_testing.orchestration import Hold, Step, World
 from turnwire_testing.samples import events_of
 from turnwire_testing.stream_grammar import check_stream
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_an_owner_that_lost_its_turn_stops_and_tells_nothing(world: World)
         await world.run(request, attempt=2, claim="second")
         ended = await world.events(request)
         hold.release()
-        with pytest.raises(DisownedError):
+        with pytest.raises(OwnershipLostError):
             await stale
     assert await world.events(request) == ended
     assert len(world.answers) == 1
@@ -141,7 +141,7 @@ async def test_an_owner_that_lost_its_turn_in_mid_stream_never_ends_it(world: Wo
         world.backend.plays(*events_of(says("Good day.")))
         await world.run(request, attempt=2, claim="second")
         hold.release()
-        with pytest.raises(DisownedError):
+        with pytest.raises(OwnershipLostError):
             await stale
     messages = await world.output.read(TURN)
     assert [message.epoch for message in messages if message.kind == "E"] == [2]
@@ -163,7 +163,7 @@ async def test_of_two_new_owners_one_has_the_turn(world: World) -> None:
         for hold in holds:
             hold.release()
         results = await asyncio.gather(*owners, return_exceptions=True)
-    assert [type(result) for result in results] == [DisownedError, type(None)]
+    assert [type(result) for result in results] == [OwnershipLostError, type(None)]
     claims = [event.cause for event in await world.events(request) if isinstance(event, TakenOver)]
     assert claims == ["owner 2:2", "owner 3:3"]
     assert len(world.answers) == 1
@@ -210,7 +210,160 @@ async def test_an_answer_that_was_not_to_be_kept_and_was_not_told_is_lost(world:
 
 async def test_a_turn_that_outlives_many_owners_is_given_up(world: World) -> None:
     request = await world.request()
-    await world.run(request, attempt=MAX_DELIVERIES, claim="last")
+    await world.claims(request, MOST_OWNERS - 2)
+    await world.run(request, attempt=MOST_OWNERS, claim="last")
     status, body = world.answer
     assert (status, body["error"]["code"]) == (500, "turn_abandoned")
     assert world.backend.bodies == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_turn_whose_owner_lives_is_left_to_it(world: World, *, stream: bool) -> None:
+    request = await world.request(stream=stream)
+    hold = Hold()
+    world.backend.plays(*events_of(says("Good ", "day."))[:5], hold)
+    first = asyncio.create_task(world.run(request))
+    async with asyncio.timeout(WITHIN_S):
+        await hold.reached.wait()
+        world.owners.living.add(request.turn_key)
+        with pytest.raises(OwnershipLostError):
+            await world.run(request, attempt=2, claim="second")
+        assert await world.kinds(request) == ["requested"]
+        world.owners.living.clear()
+        first.cancel()
+        await asyncio.wait({first})
+
+
+async def test_deliveries_of_a_turn_that_had_one_owner_do_not_give_it_up(world: World) -> None:
+    request = await world.request()
+    world.backend.plays(*events_of(says("Good day.")))
+    await world.run(request, attempt=40, claim="second")
+    assert (await world.closed(request)).closed.status == "completed"
+
+
+async def test_the_end_of_a_closed_turn_is_told_whoever_lives(world: World) -> None:
+    request = await world.request()
+    await world.log.append(closed(), None)
+    world.owners.living.add(request.turn_key)
+    await world.run(request, attempt=2, claim="second")
+    assert world.answer[0] == 200
+
+
+async def shown(world: World) -> list[bytes]:
+    """What a reader has, who leaves out what is told once more."""
+    frames: list[bytes] = []
+    for message in await world.output.read(TURN):
+        assert message.first <= len(frames), message
+        frames += split(message.body)[len(frames) - message.first :]
+    return frames
+
+
+async def test_an_owner_without_a_connection_shows_nothing_until_it_knows_that_it_is_one(
+    world: World,
+) -> None:
+    first, then = Hold(), Hold()
+    told = events_of(says("Hel", "lo"))
+    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
+    request = await world.request(stream=True)
+    handlers = world.orchestrator()
+    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
+    async with asyncio.timeout(WITHIN_S):
+        await first.reached.wait()
+        seen = await shown(world)
+        handlers.connection_lost()
+        first.release()
+        await then.reached.wait()
+        assert await shown(world) == seen
+        await handlers.connection_found()
+        assert len(await shown(world)) == len(seen) + 1
+        then.release()
+        await driving
+    assert await shown(world) == stream_of(await world.closed(request))
+
+
+async def test_an_owner_that_lost_its_turn_while_it_had_no_connection_shows_nothing_more(
+    world: World,
+) -> None:
+    first, then = Hold(), Hold()
+    told = events_of(says("Hel", "lo"))
+    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
+    request = await world.request(stream=True)
+    handlers = world.orchestrator()
+    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
+    async with asyncio.timeout(WITHIN_S):
+        await first.reached.wait()
+        handlers.connection_lost()
+        first.release()
+        await then.reached.wait()
+        world.backend.plays(*events_of(says("Good day.")))
+        await world.run(request, attempt=2, claim="second")
+        published = await world.output.read(TURN)
+        await handlers.connection_found()
+        assert await world.output.read(TURN) == published
+        then.release()
+        with pytest.raises(OwnershipLostError):
+            await driving
+    assert await world.output.read(TURN) == published
+    assert await world.frames(request) == stream_of(await world.closed(request))
+
+
+async def test_a_turn_that_begins_without_a_connection_is_shown_when_there_is_one(
+    world: World,
+) -> None:
+    hold = Hold()
+    told = events_of(says("Hel", "lo"))
+    world.backend.plays(*told[:5], hold, *told[5:])
+    request = await world.request(stream=True)
+    handlers = world.orchestrator()
+    handlers.connection_lost()
+    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
+    async with asyncio.timeout(WITHIN_S):
+        await hold.reached.wait()
+        assert await world.frames(request) == []
+        await handlers.connection_found()
+        assert await world.frames(request) != []
+        hold.release()
+        await driving
+    assert await world.frames(request) == stream_of(await world.closed(request))
+
+
+async def test_an_election_makes_no_owner_that_was_lost_show_anything(world: World) -> None:
+    """The advisory may come before the owner could look whether it still is one."""
+    first, then = Hold(), Hold()
+    told = events_of(says("Hel", "lo"))
+    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
+    request = await world.request(stream=True)
+    handlers = world.orchestrator()
+    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
+    async with asyncio.timeout(WITHIN_S):
+        await first.reached.wait()
+        handlers.connection_lost()
+        world.backend.plays(*events_of(says("Good day.")))
+        await world.run(request, attempt=2, claim="second")
+        published = await world.output.read(TURN)
+        await handlers.say_again()
+        first.release()
+        await then.reached.wait()
+        assert await world.output.read(TURN) == published
+        then.release()
+        with pytest.raises(OwnershipLostError):
+            await driving
+
+
+async def test_an_election_makes_an_owner_that_has_a_connection_say_all_again(
+    world: World,
+) -> None:
+    hold = Hold()
+    told = events_of(says("Hel", "lo"))
+    world.backend.plays(*told[:4], hold, *told[4:])
+    request = await world.request(stream=True)
+    handlers = world.orchestrator()
+    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
+    async with asyncio.timeout(WITHIN_S):
+        await hold.reached.wait()
+        before = await world.output.read(TURN)
+        await world.output.forget(TURN)
+        await handlers.say_again()
+        assert await world.output.read(TURN) == before
+        hold.release()
+        await driving

@@ -7,8 +7,7 @@ import pytest
 from scripted_backend import says
 from turnwire_contracts.events import Failure, Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_orchestrator.inference.context_length import Overflow
-from turnwire_orchestrator.ports import PromptTooLongError
+from turnwire_orchestrator.failures import Overflow, PromptTooLongError
 from turnwire_testing.examples import OTHER_ID, user
 from turnwire_testing.orchestration import World
 from turnwire_testing.samples import data_of, events_of

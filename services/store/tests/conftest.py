@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import AsyncGenerator
-from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -10,17 +9,18 @@ from nats.aio.client import Client
 from pymongo import AsyncMongoClient
 
 from turnwire_chassis.broker import connect, disconnect
-from turnwire_store.memory_views import MemoryGenerations
 from turnwire_store.mongo.generations import MongoGenerations
-from turnwire_store.sealing.view_keys import MemoryViewKeys
 from turnwire_store.views import Generations, Views
+from turnwire_testing.memory_view_keys import MemoryViewKeys
+from turnwire_testing.memory_views import MemoryGenerations
+from turnwire_testing.mongo_urls import with_database
 
 
 @pytest.fixture
 async def database_url(mongodb_url: str) -> AsyncGenerator[str]:
     """The URL of a database that only this test has."""
     name = f"test_{uuid4().hex}"
-    url = urlunsplit(urlsplit(mongodb_url)._replace(path=f"/{name}"))
+    url = with_database(mongodb_url, name)
     yield url
     async with AsyncMongoClient[dict[str, object]](url) as client:
         await client.drop_database(name)

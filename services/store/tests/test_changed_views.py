@@ -1,20 +1,12 @@
-"""How every adapter of the port `Views` changes turns, takes them away, and tells their kin."""
+"""How every adapter of the port `Views` changes turns, takes them away, and tell their lineage."""
 
 import msgspec
 import pytest
 
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
-from turnwire_store.views import (
-    Kin,
-    Place,
-    Revisable,
-    Revision,
-    Standing,
-    View,
-    Views,
-    Window,
-    stored,
-)
+from turnwire_store.chain_position import ChainPosition, ChainStatus
+from turnwire_store.recent_turns import stored
+from turnwire_store.views import LineageRow, Revisable, Revision, View, Views, Window
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT, fresh_conversation_id
 
 ALL = Window(1, 1000, newest_first=False)
@@ -40,16 +32,16 @@ def view(
         created_at=1_700_000_000_123,
         closed_at=1_700_000_001_123,
         parent=turn_id(number - 1) if number else None,
-        place=Place(turn_id(0), number),
+        place=ChainPosition(turn_id(0), number),
         fork=None,
         turn='{"a":"ü"}',
         conversation=conversation,
     )
 
 
-def kin(number: int, *, is_response: bool = True) -> Kin:
-    above = (turn_id(number - 1), Place(turn_id(0), number - 1)) if number else (None, None)
-    return Kin(turn_id(number), 10 * number + 1, *above, CONVERSATION_ID, is_response)
+def row(number: int, *, is_response: bool = True) -> LineageRow:
+    above = (turn_id(number - 1), ChainPosition(turn_id(0), number - 1)) if number else (None, None)
+    return LineageRow(turn_id(number), 10 * number + 1, *above, CONVERSATION_ID, is_response)
 
 
 def deletion(number: int, former: int | None, sequence: int) -> Revision:
@@ -127,9 +119,9 @@ async def test_a_removed_turn_is_gone_and_its_place_is_free(views: Views) -> Non
     await views.remove([turn_id(1)])
 
     assert await views.find(turn_id(1)) is None
-    standings = await views.standings([turn_id(0), turn_id(1)])
-    left = Standing(1, Place(turn_id(0), 0), None, CONVERSATION_ID, OWNER)
-    assert standings == {turn_id(0): left}
+    chain_statuses = await views.chain_statuses([turn_id(0), turn_id(1)])
+    left = ChainStatus(1, ChainPosition(turn_id(0), 0), None, CONVERSATION_ID, OWNER)
+    assert chain_statuses == {turn_id(0): left}
     await views.write([view(1)])
     assert await views.find(turn_id(1)) == stored(view(1))
 
@@ -137,35 +129,41 @@ async def test_a_removed_turn_is_gone_and_its_place_is_free(views: Views) -> Non
 async def test_kin_is_told_by_id_and_by_place(views: Views) -> None:
     await views.write([view(0), view(1), view(2, model="")])
 
-    known = await views.kin([turn_id(0), turn_id(2), turn_id(9)])
-    above = await views.kin_above(Place(turn_id(0), 1), 10)
+    known = await views.lineage_rows([turn_id(0), turn_id(2), turn_id(9)])
+    above = await views.lineage_rows_above(ChainPosition(turn_id(0), 1), 10)
 
-    assert known == {turn_id(0): kin(0), turn_id(2): kin(2, is_response=False)}
-    assert above == [kin(1), kin(0)]
+    assert known == {turn_id(0): row(0), turn_id(2): row(2, is_response=False)}
+    assert above == [row(1), row(0)]
 
 
 async def test_the_turns_of_a_conversation_are_told_in_the_order_of_the_log(views: Views) -> None:
     await views.write([view(2), view(0), view(3), view(1)])
 
-    upwards = await views.kin_in(Window(5, 25, newest_first=False), TENANT, CONVERSATION_ID, 100)
-    downwards = await views.kin_in(Window(1, 25, newest_first=True), TENANT, CONVERSATION_ID, 2)
+    upwards = await views.lineage_rows_in(
+        Window(5, 25, newest_first=False), TENANT, CONVERSATION_ID, 100
+    )
+    downwards = await views.lineage_rows_in(
+        Window(1, 25, newest_first=True), TENANT, CONVERSATION_ID, 2
+    )
 
-    assert upwards == [kin(1), kin(2)]
-    assert downwards == [kin(2), kin(1)]
+    assert upwards == [row(1), row(2)]
+    assert downwards == [row(2), row(1)]
 
 
 async def test_only_the_turns_of_that_conversation_and_tenant_are_told(views: Views) -> None:
     other = fresh_conversation_id()
     await views.write([view(0), view(1, other), view(2, None), view(3, tenant=TenantId("other"))])
 
-    assert await views.kin_in(ALL, TENANT, CONVERSATION_ID, 100) == [kin(0)]
-    assert await views.kin_in(ALL, TENANT, fresh_conversation_id(), 100) == []
+    assert await views.lineage_rows_in(ALL, TENANT, CONVERSATION_ID, 100) == [row(0)]
+    assert await views.lineage_rows_in(ALL, TENANT, fresh_conversation_id(), 100) == []
 
 
 async def test_a_branch_stands_in_the_conversation_of_its_parent(views: Views) -> None:
-    forked = msgspec.structs.replace(view(7), place=Place(turn_id(7), 0), fork=Place(turn_id(0), 6))
+    forked = msgspec.structs.replace(
+        view(7), place=ChainPosition(turn_id(7), 0), fork=ChainPosition(turn_id(0), 6)
+    )
     await views.write([forked])
 
-    assert await views.kin_in(ALL, TENANT, CONVERSATION_ID, 100) == [kin(7)]
-    standing = (await views.standings([turn_id(7)]))[turn_id(7)]
-    assert standing.conversation == CONVERSATION_ID
+    assert await views.lineage_rows_in(ALL, TENANT, CONVERSATION_ID, 100) == [row(7)]
+    status = (await views.chain_statuses([turn_id(7)]))[turn_id(7)]
+    assert status.conversation == CONVERSATION_ID

@@ -8,24 +8,26 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_chassis.memory.event_log import MemoryEventLog
 from turnwire_contracts.conversation import State, fold_conversation
 from turnwire_contracts.conversation_events import AnyConversationEvent, ConversationEvent
-from turnwire_contracts.events import AnyEvent, Purged
+from turnwire_contracts.events import AnyEvent, Purged, TurnChange
 from turnwire_contracts.ids import ConversationId, ResponseId, input_item_id
 from turnwire_contracts.queries import Running
-from turnwire_contracts.turn import ClosedTurn, Erased, Turn, fold
-from turnwire_store.feeding.memory_feed import MemoryFeeds
-from turnwire_store.memory_views import MemoryViews
-from turnwire_store.projecting.projection import Limits
-from turnwire_store.recalling.conversations import find_conversation
-from turnwire_store.recalling.currency import Currency
-from turnwire_store.recalling.history import Page, read_history
-from turnwire_store.recalling.recall import Recall
-from turnwire_store.recalling.recent import RecentTurns
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn, Erased, Turn
+from turnwire_store.projecting.view_builder import ProjectionLimits
+from turnwire_store.queries.conversations import find_conversation
+from turnwire_store.queries.freshness import Freshness
+from turnwire_store.queries.history import Page, read_history
+from turnwire_store.queries.recall import Recall
+from turnwire_store.recent_turns import RecentTurns
+from turnwire_store.verifying.comparison import Compared, Comparison
 from turnwire_store.views import StoredTurn
 from turnwire_testing import examples
 from turnwire_testing.examples import TENANT
+from turnwire_testing.memory_event_log import MemoryEventLog
+from turnwire_testing.memory_feed import MemoryFeeds, MemoryWholeLog
+from turnwire_testing.memory_views import MemoryViews
 from turnwire_testing.projections import (
     MANY,
     FailingFeeds,
@@ -115,10 +117,10 @@ def logs(draw: st.DrawFn) -> Log:
     logs(),
     st.lists(st.integers(1, 6), max_size=30),
     st.lists(st.integers(0, 7), max_size=12),
-    st.builds(Limits, st.sampled_from([0, 600, MANY]), st.sampled_from([0, 1, MANY])),
+    st.builds(ProjectionLimits, st.sampled_from([0, 600, MANY]), st.sampled_from([0, 1, MANY])),
 )
 def test_batches_crashes_redelivery_and_lost_memory_change_nothing(
-    log: Log, sizes: list[int], failures: list[int], limits: Limits
+    log: Log, sizes: list[int], failures: list[int], limits: ProjectionLimits
 ) -> None:
     async def both() -> tuple[object, object]:
         calm, shaken = await appended(log), await appended(log, chain(sizes, repeat(2)))
@@ -165,6 +167,20 @@ def test_views_say_what_the_log_says(log: Log) -> None:
     )
     kept = {one: view.conversation for one, view in views.conversations.written.items()}
     assert kept == {one: state for one, state in folded_conversations(log).items() if state}
+
+
+@given(logs())
+def test_a_comparison_with_the_log_finds_no_difference_and_one_digest(log: Log) -> None:
+    async def compared() -> Compared:
+        views, feeds = await projected(log)
+        comparison = Comparison(MemoryWholeLog(feeds), feeds)
+        await comparison.read_log(await feeds.end(), lambda _: None)
+        return await comparison.with_views(views)
+
+    found = asyncio.run(compared())
+
+    assert found.differences == ()
+    assert found.views.digest == found.log.digest
 
 
 @given(logs())
@@ -263,7 +279,7 @@ def hearing(
     for event in log:
         if not isinstance(event, ConversationEvent) and is_change(event):
             recent.outdate(event.response_id)
-    believing = Currency(MemoryFeeds(), generations, recent, lambda: 0)
+    believing = Freshness(MemoryFeeds(), generations, recent, lambda: 0)
     return Recall(feeds, generations, recent, believing)
 
 
@@ -311,7 +327,7 @@ def about(event: Event) -> ResponseId | ConversationId:
 
 
 def is_change(event: AnyEvent) -> bool:
-    return type(event).__name__ in {"Deleted", "Restored", "ItemRemoved", "Purged"}
+    return isinstance(event, TurnChange)
 
 
 def folded_turns(log: Log) -> dict[ResponseId, Turn]:

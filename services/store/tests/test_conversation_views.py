@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from turnwire_contracts.conversation import Conversation
+from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
 from turnwire_store.views import ConversationView, Generations, Views, Window
 from turnwire_testing.examples import AT, OWNER, RESPONSE_ID, TENANT
@@ -15,7 +15,7 @@ def conversation_id(number: int) -> ConversationId:
 
 
 def view(number: int, owner: OwnerId = OWNER, tenant: TenantId = TENANT) -> ConversationView:
-    told = Conversation(
+    told = ConversationState(
         conversation_id(number),
         tenant,
         owner,

@@ -21,21 +21,20 @@ from turnwire_contracts.queries import (
     AskForTree,
     Found,
     FoundConversation,
-    Health,
     History,
     Missing,
     Refusal,
     Running,
+    SystemHealth,
     Tree,
 )
-from turnwire_contracts.turn import ClosedTurn
-from turnwire_store.feeding.memory_feed import MemoryFeeds
-from turnwire_store.handlers import Handlers
-from turnwire_store.memory_views import MemoryGenerations
-from turnwire_store.recalling.currency import Currency
-from turnwire_store.recalling.history import PAGE_BYTES
-from turnwire_store.recalling.recall import Recall
-from turnwire_store.recalling.recent import RecentTurns
+from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_store.handlers import QueryHandlers
+from turnwire_store.projecting.projector import ProjectionProgress
+from turnwire_store.queries.freshness import Freshness
+from turnwire_store.queries.history import PAGE_BYTES
+from turnwire_store.queries.recall import Recall
+from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import ViewsUnavailableError
 from turnwire_testing.examples import (
     CONVERSATION_ID,
@@ -53,6 +52,8 @@ from turnwire_testing.examples import (
     turn_added,
     user,
 )
+from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.memory_views import MemoryGenerations
 
 
 class UnreachableGenerations(MemoryGenerations):
@@ -73,15 +74,21 @@ def log() -> MemoryFeeds:
 
 
 @pytest.fixture
-def handlers(log: MemoryFeeds) -> Handlers:
+def handlers(log: MemoryFeeds) -> QueryHandlers:
     """Handlers that read that log, over views that stay empty."""
     return handlers_over(log, MemoryGenerations())
 
 
-def handlers_over(log: MemoryFeeds, generations: MemoryGenerations) -> Handlers:
+def handlers_over(log: MemoryFeeds, generations: MemoryGenerations) -> QueryHandlers:
     recent = RecentTurns(1_000_000)
-    currency = Currency(log, generations, recent, lambda: 0, patience_s=0)
-    return Handlers(Recall(log, generations, recent, currency), log, generations, currency)
+    freshness = Freshness(log, generations, recent, lambda: 0, patience_s=0)
+    return QueryHandlers(
+        Recall(log, generations, recent, freshness),
+        log,
+        generations,
+        freshness,
+        ProjectionProgress(),
+    )
 
 
 async def append(log: MemoryFeeds, *events: AnyEvent | AnyConversationEvent) -> None:
@@ -90,17 +97,17 @@ async def append(log: MemoryFeeds, *events: AnyEvent | AnyConversationEvent) -> 
 
 
 async def response(
-    handlers: Handlers, response_id: ResponseId, tenant: TenantId = TENANT
+    handlers: QueryHandlers, response_id: ResponseId, tenant: TenantId = TENANT
 ) -> Found | Running | Missing:
-    asked = STORE_RESPONSE.ask(AskForResponse(tenant, response_id))
-    return STORE_RESPONSE.answered(await handlers.response(asked))
+    asked = STORE_RESPONSE.encode_question(AskForResponse(tenant, response_id))
+    return STORE_RESPONSE.decode_answer(await handlers.response(asked))
 
 
 async def history(
-    handlers: Handlers, response_id: ResponseId, tenant: TenantId = TENANT
+    handlers: QueryHandlers, response_id: ResponseId, tenant: TenantId = TENANT
 ) -> History | Running | Missing:
-    asked = STORE_HISTORY.ask(AskForHistory(tenant, response_id))
-    return STORE_HISTORY.answered(await handlers.history(asked))
+    asked = STORE_HISTORY.encode_question(AskForHistory(tenant, response_id))
+    return STORE_HISTORY.decode_answer(await handlers.history(asked))
 
 
 async def conversation(log: MemoryFeeds, length: int, text: str = "Hi.") -> list[ResponseId]:
@@ -115,7 +122,7 @@ async def conversation(log: MemoryFeeds, length: int, text: str = "Hi.") -> list
 
 
 async def test_a_turn_is_found_before_it_was_projected(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     await append(log, requested(), closed())
 
@@ -124,7 +131,7 @@ async def test_a_turn_is_found_before_it_was_projected(
     assert found == Found(ClosedTurn(requested(), closed()))
 
 
-async def test_a_turn_that_runs_is_running(log: MemoryFeeds, handlers: Handlers) -> None:
+async def test_a_turn_that_runs_is_running(log: MemoryFeeds, handlers: QueryHandlers) -> None:
     asked = requested(instructions="Be brief.")
     await append(log, asked)
 
@@ -133,7 +140,7 @@ async def test_a_turn_that_runs_is_running(log: MemoryFeeds, handlers: Handlers)
 
 
 async def test_what_another_tenant_asks_for_is_missing_as_if_it_never_was(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     await append(log, requested(), closed())
     await response(handlers, requested().response_id)
@@ -145,7 +152,7 @@ async def test_what_another_tenant_asks_for_is_missing_as_if_it_never_was(
 
 @pytest.mark.parametrize("no_id", ["*", ">", "resp_", "resp_*", ""])
 async def test_what_is_no_id_is_missing_and_never_a_pattern(
-    log: MemoryFeeds, handlers: Handlers, no_id: str
+    log: MemoryFeeds, handlers: QueryHandlers, no_id: str
 ) -> None:
     await append(log, requested(), closed())
 
@@ -153,14 +160,14 @@ async def test_what_is_no_id_is_missing_and_never_a_pattern(
 
 
 async def test_a_turn_that_is_not_stored_is_missing_when_it_has_ended(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     await append(log, requested(store=False), closed(stored=False, output=[]))
 
     assert await response(handlers, requested().response_id) == Missing()
 
 
-async def test_a_history_is_told_oldest_first(log: MemoryFeeds, handlers: Handlers) -> None:
+async def test_a_history_is_told_oldest_first(log: MemoryFeeds, handlers: QueryHandlers) -> None:
     ids = await conversation(log, 3)
 
     told = await history(handlers, ids[2])
@@ -171,7 +178,7 @@ async def test_a_history_is_told_oldest_first(log: MemoryFeeds, handlers: Handle
 
 
 async def test_a_long_history_comes_in_pages_that_fit_into_a_message(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     ids = await conversation(log, 20, "x" * 100_000)
 
@@ -188,7 +195,9 @@ async def test_a_long_history_comes_in_pages_that_fit_into_a_message(
     assert [turn.request.response_id for turn in turns] == ids
 
 
-async def test_a_turn_larger_than_a_page_goes_alone(log: MemoryFeeds, handlers: Handlers) -> None:
+async def test_a_turn_larger_than_a_page_goes_alone(
+    log: MemoryFeeds, handlers: QueryHandlers
+) -> None:
     ids = await conversation(log, 2, "x" * (PAGE_BYTES + 1))
 
     told = await history(handlers, ids[1])
@@ -199,7 +208,7 @@ async def test_a_turn_larger_than_a_page_goes_alone(log: MemoryFeeds, handlers: 
 
 
 async def test_a_history_with_a_missing_turn_is_missing(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     orphan = requested(previous_response_id=fresh_id(), input=[user("And?")])
     await append(log, orphan, closed())
@@ -209,7 +218,7 @@ async def test_a_history_with_a_missing_turn_is_missing(
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "deleted for ever"])
 async def test_nobody_comes_to_anothers_turns_by_a_turn_of_ones_own_that_was_refused(
-    log: MemoryFeeds, handlers: Handlers, *, kept: bool
+    log: MemoryFeeds, handlers: QueryHandlers, *, kept: bool
 ) -> None:
     ids = await conversation(log, 2)
     refused, after = fresh_id(), fresh_id()
@@ -225,7 +234,7 @@ async def test_nobody_comes_to_anothers_turns_by_a_turn_of_ones_own_that_was_ref
 
 
 async def test_a_turn_of_an_admin_in_a_users_conversation_is_part_of_its_history(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     places: list[ResponseId] = []
     for owner in ("ada", "root", "ada"):
@@ -255,7 +264,7 @@ async def test_without_a_database_the_log_answers_everything(log: MemoryFeeds) -
 
 
 async def test_a_background_turn_tells_whether_it_has_left_the_queue(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     asked = requested(background=True)
     await append(log, asked)
@@ -267,7 +276,7 @@ async def test_a_background_turn_tells_whether_it_has_left_the_queue(
 
 
 async def test_a_deleted_turn_is_found_as_such_and_left_out_of_later_histories(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     ids = await conversation(log, 3)
     await append(log, deleted(response_id=ids[1]))
@@ -283,7 +292,7 @@ async def test_a_deleted_turn_is_found_as_such_and_left_out_of_later_histories(
 
 
 async def test_a_purged_turn_is_missing_and_left_out_of_later_histories(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     ids = await conversation(log, 3)
     await append(log, purged(response_id=ids[1], previous_response_id=ids[0]))
@@ -296,7 +305,7 @@ async def test_a_purged_turn_is_missing_and_left_out_of_later_histories(
 
 
 async def test_items_that_were_put_into_a_conversation_are_part_of_its_history(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     added = items_added(response_id=fresh_id())
     after = requested(previous_response_id=added.response_id)
@@ -309,7 +318,7 @@ async def test_items_that_were_put_into_a_conversation_are_part_of_its_history(
 
 
 async def test_a_conversation_is_told_with_the_place_of_its_last_event(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     await append(log, requested(), conversation_created(), turn_added(), closed())
 
@@ -325,7 +334,7 @@ async def test_a_conversation_is_told_with_the_place_of_its_last_event(
 
 @pytest.mark.parametrize("no_id", ["*", ">", "conv_", "conv_*", ""])
 async def test_what_is_no_id_of_a_conversation_is_missing(
-    log: MemoryFeeds, handlers: Handlers, no_id: str
+    log: MemoryFeeds, handlers: QueryHandlers, no_id: str
 ) -> None:
     await append(log, conversation_created())
 
@@ -340,15 +349,15 @@ async def test_without_a_database_one_conversation_is_known_and_lists_are_refuse
 
     assert isinstance(await known_conversation(handlers), FoundConversation)
     tree = await tree_of(handlers, AskForTree(TENANT, CONVERSATION_ID, 10))
-    question = STORE_CONVERSATIONS.ask(AskForConversations(TENANT, None, 10))
-    page = STORE_CONVERSATIONS.answered(await handlers.conversations(question))
+    question = STORE_CONVERSATIONS.encode_question(AskForConversations(TENANT, None, 10))
+    page = STORE_CONVERSATIONS.decode_answer(await handlers.conversations(question))
     for refused in (tree, page):
         assert isinstance(refused, Refusal)
         assert (refused.failure.http_status, refused.failure.code) == (503, "store_unavailable")
 
 
 async def test_everything_in_a_conversation_is_not_told_while_views_are_behind(
-    log: MemoryFeeds, handlers: Handlers
+    log: MemoryFeeds, handlers: QueryHandlers
 ) -> None:
     await append(log, conversation_created())
 
@@ -360,21 +369,23 @@ async def test_everything_in_a_conversation_is_not_told_while_views_are_behind(
 
 
 async def known_conversation(
-    handlers: Handlers, tenant: TenantId = TENANT, name: ConversationId = CONVERSATION_ID
+    handlers: QueryHandlers, tenant: TenantId = TENANT, name: ConversationId = CONVERSATION_ID
 ) -> FoundConversation | Missing:
-    question = STORE_CONVERSATION.ask(AskForConversation(tenant, name))
-    return STORE_CONVERSATION.answered(await handlers.conversation(question))
+    question = STORE_CONVERSATION.encode_question(AskForConversation(tenant, name))
+    return STORE_CONVERSATION.decode_answer(await handlers.conversation(question))
 
 
-async def tree_of(handlers: Handlers, asked: AskForTree) -> Tree | Refusal:
-    return STORE_TREE.answered(await handlers.tree(STORE_TREE.ask(asked)))
+async def tree_of(handlers: QueryHandlers, asked: AskForTree) -> Tree | Refusal:
+    return STORE_TREE.decode_answer(await handlers.tree(STORE_TREE.encode_question(asked)))
 
 
 async def test_health_tells_whether_the_database_answers(log: MemoryFeeds) -> None:
-    answers: list[Health] = []
+    answers: list[SystemHealth] = []
     for generations in (MemoryGenerations(), UnreachableGenerations()):
-        asked = STORE_HEALTH.ask(AskForHealth())
-        answers.append(STORE_HEALTH.answered(await handlers_over(log, generations).health(asked)))
+        asked = STORE_HEALTH.encode_question(AskForHealth())
+        answers.append(
+            STORE_HEALTH.decode_answer(await handlers_over(log, generations).health(asked))
+        )
 
     assert [answer.ok for answer in answers] == [True, False]
     assert "gone" in answers[1].detail

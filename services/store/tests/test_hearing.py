@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pytest
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import ask
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.keeping.retention import KEEPS_ALL
-from turnwire_chassis.questions.answering import Answering
+from turnwire_chassis.request_reply.asking import ask
+from turnwire_chassis.request_reply.responder import Responder
+from turnwire_chassis.retention import KEEPS_ALL
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.queries import (
@@ -27,17 +27,18 @@ from turnwire_contracts.queries import (
     History,
     Missing,
 )
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_store.app import Connections, bind
-from turnwire_store.feeding.jetstream_feed import JetStreamFeeds
-from turnwire_store.memory_views import MemoryGenerations
-from turnwire_store.projecting.projection import Projection
-from turnwire_store.projecting.reading import Ended
-from turnwire_store.recalling.recent import RecentTurns
-from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
-from turnwire_store.sealing.view_key import MasterKeys
+from turnwire_store.jetstream_feed import JetStreamFeeds
+from turnwire_store.jetstream_view_keys import JetStreamViewKeys
+from turnwire_store.projecting.log_excerpt import EndedTurn
+from turnwire_store.projecting.projector import ProjectionProgress
+from turnwire_store.projecting.view_builder import ViewBuilder
+from turnwire_store.recent_turns import RecentTurns
+from turnwire_store.sealing import MasterKeys
 from turnwire_testing import examples
 from turnwire_testing.examples import TENANT, fresh_conversation_id, fresh_id
+from turnwire_testing.memory_views import MemoryGenerations
 
 TURNS = 40
 STORES = 2
@@ -75,12 +76,12 @@ async def stores(client: Client, nats_url: str, turns: list[ResponseId]) -> Asyn
     log, output = JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream)
     keys = JetStreamViewKeys(client, MasterKeys([]))
     generations = await written(log, turns)
-    started: list[Answering] = []
+    started: list[Responder] = []
     for number in range(STORES):
-        answering = Answering(nats_url, f"store-{number}", 64)
+        answering = Responder(nats_url, f"store-{number}", 64)
         feeds = JetStreamFeeds(client, 1, "nobody")
         to = Connections(client, log, output, keys, feeds, generations)
-        bind(answering, to, RecentTurns(LARGE), KEEPS_ALL)
+        bind(answering, to, RecentTurns(LARGE), KEEPS_ALL, ProjectionProgress())
         await answering.start()
         started.append(answering)
     await generations.views(0).advance(await JetStreamFeeds(client, 1, "nobody").end())
@@ -94,13 +95,13 @@ async def stores(client: Client, nats_url: str, turns: list[ResponseId]) -> Asyn
 
 async def written(log: JetStreamEventLog, turns: list[ResponseId]) -> MemoryGenerations:
     generations = MemoryGenerations()
-    projection = Projection(0)
+    view_builder = ViewBuilder(0)
     for before, one in zip([None, *turns], turns, strict=False):
         asked = examples.requested(response_id=one, previous_response_id=before)
         end = examples.closed(response_id=one)
         await log.append(asked, None)
-        ended = Ended(await log.append(end, None), ClosedTurn(asked, end))
-        await generations.views(0).write(projection.views([ended]))
+        ended = EndedTurn(await log.append(end, None), ClosedTurn(asked, end))
+        await generations.views(0).write(view_builder.views([ended]))
     return generations
 
 

@@ -1,6 +1,7 @@
 """The feed on a real broker."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -13,9 +14,11 @@ from nats.js import JetStreamContext
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import subjects
-from turnwire_store.feeding.feed import DeadLetter, FeedLostError
-from turnwire_store.feeding.jetstream_feed import JetStreamFeed, JetStreamFeeds
-from turnwire_testing.examples import TENANT, closed, fresh_id, requested
+from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_store.feed import FeedLostError
+from turnwire_store.jetstream_feed import JetStreamFeed, JetStreamFeeds
+from turnwire_testing.examples import TENANT, closed, deleted, fresh_id, purged, requested
+from turnwire_testing.waiting import eventually
 
 WITHIN_S = 20
 
@@ -72,6 +75,16 @@ async def sequences(feed: JetStreamFeed, count: int) -> list[int]:
     return found
 
 
+async def pull_arrived(client: Client, generation: int) -> None:
+    """Wait until the consumer holds a pull; one that comes while it is deleted gets no answer."""
+
+    async def waits() -> bool:
+        reply = await client.request(f"$JS.API.CONSUMER.INFO.TURNS.store-{generation}", b"")
+        return json.loads(reply.data)["num_waiting"] == 1
+
+    await eventually(waits, WITHIN_S)
+
+
 async def test_entries_come_in_the_order_of_the_log_from_the_start_on(
     feeds: JetStreamFeeds, event_log: JetStreamEventLog, generation: int
 ) -> None:
@@ -95,14 +108,19 @@ async def test_what_comes_close_together_is_given_together(
 
 
 async def test_more_entries_than_one_sweep_takes_come_without_a_gap(
-    feed: JetStreamFeed, event_log: JetStreamEventLog
+    feeds: JetStreamFeeds, event_log: JetStreamEventLog, generation: int, start: int
 ) -> None:
-    ids = [fresh_id() for _ in range(1000)]
-    written = await asyncio.gather(
-        *(event_log.append(requested(response_id=one), 0) for one in ids)
-    )
+    written: list[int] = []
+    # Not all at once: the last would wait longer for a busy broker than an append may.
+    for _ in range(20):
+        ids = [fresh_id() for _ in range(50)]
+        written += await asyncio.gather(
+            *(event_log.append(requested(response_id=one), 0) for one in ids)
+        )
 
-    assert await sequences(feed, 1000) == sorted(written)
+    # Only now: the broker forgets who asks for nothing for a while, and writing may take that long.
+    async with feeds.open(generation, start) as feed:
+        assert await sequences(feed, 1000) == sorted(written)
 
 
 async def test_an_erased_entry_is_passed_over(
@@ -140,6 +158,7 @@ async def test_a_consumer_that_the_broker_forgot_ends_the_feed(
     feed: JetStreamFeed, client: Client, generation: int
 ) -> None:
     waiting = asyncio.create_task(feed.next_batch())
+    await pull_arrived(client, generation)
 
     await client.request(f"$JS.API.CONSUMER.DELETE.TURNS.store-{generation}", b"")
 
@@ -172,16 +191,42 @@ async def test_a_process_takes_the_place_of_its_own_former_feed(
         assert following is not feed
 
 
+async def test_a_log_that_ends_before_the_views_do_is_refused(
+    feeds: JetStreamFeeds, generation: int, start: int
+) -> None:
+    with pytest.raises(FeedLostError, match="before the views do"):
+        async with feeds.open(generation, start + 1):
+            pass
+
+
 async def test_a_dead_letter_is_kept_once(
     feeds: JetStreamFeeds, jetstream: JetStreamContext
 ) -> None:
     response_id = fresh_id()
     letter = DeadLetter("turn.x", random.randrange(10**9), "why", response_id)  # noqa: S311 -- no secret
 
-    await feeds.bury(letter)
-    await feeds.bury(letter)
+    await feeds.keep_dead_letter(letter)
+    await feeds.keep_dead_letter(letter)
 
     subject = subjects.dead("unprojectable", response_id)
     info = await jetstream.stream_info(subjects.DEAD_STREAM, subjects_filter=subject)
     counts: dict[str, Any] = info.state.subjects or {}
     assert counts == {subject: 1}
+
+
+async def test_of_many_purges_those_are_told_of_which_the_log_has_more(
+    feeds: JetStreamFeeds, event_log: JetStreamEventLog
+) -> None:
+    # More than are asked for at once, so that every question has its part.
+    ids = [fresh_id() for _ in range(120)]
+    last = {one: await event_log.append(purged(response_id=one), None) for one in ids}
+    half, again, other = ids[0], ids[60], ids[119]
+    last[half] = await event_log.append(deleted(response_id=half), None)
+    await event_log.append(purged(response_id=again), None)
+    purges = {subjects.turn(TENANT, one): sequence for one, sequence in last.items()}
+    never = subjects.turn(TENANT, fresh_id())
+
+    left = await feeds.unerased({**purges, never: 1, subjects.turn(TENANT, other): last[half]})
+
+    assert left == {subjects.turn(TENANT, one) for one in (half, again, other)} | {never}
+    assert await feeds.unerased({}) == set()

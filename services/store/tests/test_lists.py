@@ -19,16 +19,16 @@ from turnwire_contracts.queries import (
     Conversations,
     Tree,
 )
-from turnwire_store.feeding.memory_feed import MemoryFeeds
-from turnwire_store.handlers import Handlers
+from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import Projector
-from turnwire_store.recalling.currency import Currency
-from turnwire_store.recalling.recall import Recall
-from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.projecting.projector import ProjectionProgress, Projector
+from turnwire_store.queries.freshness import Freshness
+from turnwire_store.queries.recall import Recall
+from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import Generations
 from turnwire_testing import examples
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT
+from turnwire_testing.memory_feed import MemoryFeeds
 
 OTHER = OwnerId("bob")
 BUSY = 5000
@@ -50,7 +50,7 @@ class Store:
     log: MemoryFeeds
     generations: Generations
     recent: RecentTurns
-    handlers: Handlers
+    handlers: QueryHandlers
 
     async def write(self, *events: AnyEvent | AnyConversationEvent) -> None:
         """Append and project."""
@@ -77,14 +77,14 @@ class Store:
     async def tree_after(self, after: ResponseId | None, limit: int, **wishes: Any) -> Tree:
         """Ask for what comes after a turn in the tree."""
         asked = replace(AskForTree(TENANT, CONVERSATION_ID, limit, after), **wishes)
-        told = STORE_TREE.answered(await self.handlers.tree(STORE_TREE.ask(asked)))
+        told = STORE_TREE.decode_answer(await self.handlers.tree(STORE_TREE.encode_question(asked)))
         assert isinstance(told, Tree)
         return told
 
     async def list(self, asked: AskForConversations) -> Conversations:
         """Ask for conversations."""
-        body = STORE_CONVERSATIONS.ask(asked)
-        told = STORE_CONVERSATIONS.answered(await self.handlers.conversations(body))
+        body = STORE_CONVERSATIONS.encode_question(asked)
+        told = STORE_CONVERSATIONS.decode_answer(await self.handlers.conversations(body))
         assert isinstance(told, Conversations)
         return told
 
@@ -115,9 +115,14 @@ def lines(tree: Tree) -> dict[int, list[int]]:
 def store(all_views: Generations) -> Store:
     """A store without anything in it."""
     log, recent = MemoryFeeds(), RecentTurns(1_000_000)
-    currency = Currency(log, all_views, recent, lambda: 0, patience_s=0)
-    recall = Recall(log, all_views, recent, currency)
-    return Store(log, all_views, recent, Handlers(recall, log, all_views, currency))
+    freshness = Freshness(log, all_views, recent, lambda: 0, patience_s=0)
+    recall = Recall(log, all_views, recent, freshness)
+    return Store(
+        log,
+        all_views,
+        recent,
+        QueryHandlers(recall, log, all_views, freshness, ProjectionProgress()),
+    )
 
 
 async def test_a_tree_tells_each_response_with_what_it_descends_from(store: Store) -> None:
@@ -238,7 +243,9 @@ async def test_an_unknown_conversation_has_no_tree(store: Store) -> None:
     await store.turn(1, None)
     stranger = AskForTree(TenantId("other"), CONVERSATION_ID, 10)
 
-    answered = STORE_TREE.answered(await store.handlers.tree(STORE_TREE.ask(stranger)))
+    answered = STORE_TREE.decode_answer(
+        await store.handlers.tree(STORE_TREE.encode_question(stranger))
+    )
 
     assert answered == Tree([])
 

@@ -8,15 +8,16 @@ from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
 
-from turnwire_store.mongo.documents import Document
-from turnwire_store.mongo.sealed import Sealing
+from turnwire_store.chain_position import ChainPosition
+from turnwire_store.mongo.server import MongoServer
 from turnwire_store.mongo.turns import MongoViews
-from turnwire_store.sealing.view_keys import MemoryViewKeys
-from turnwire_store.views import Place, Window
+from turnwire_store.sealing import Document, FieldSealing
+from turnwire_store.views import Window
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, RESPONSE_ID, TENANT
+from turnwire_testing.memory_view_keys import MemoryViewKeys
 
 WINDOW = Window(1, 4096, newest_first=True)
-PLACE = Place(RESPONSE_ID, 7)
+PLACE = ChainPosition(RESPONSE_ID, 7)
 
 
 class Finds(monitoring.CommandListener):
@@ -44,27 +45,30 @@ def finds() -> Finds:
 async def database(database_url: str, finds: Finds) -> AsyncGenerator[AsyncDatabase[Document]]:
     """The database of this test, listened to."""
     async with AsyncMongoClient[Document](database_url, event_listeners=[finds]) as client:
+        # A question is refused while no server is in sight yet.
+        await client.admin.command("ping")
         yield client.get_default_database()
 
 
 async def test_every_question_is_answered_from_an_index(
     database: AsyncDatabase[Document], finds: Finds
 ) -> None:
-    views = MongoViews(database, 0, lambda: None, Sealing(MemoryViewKeys()))
+    views = MongoViews(MongoServer(database), 0, FieldSealing(MemoryViewKeys()))
     await views.declare()
 
     await views.find(RESPONSE_ID)
     await views.segment(PLACE, 10)
-    await views.kin([RESPONSE_ID])
-    await views.kin_above(PLACE, 10)
-    await views.kin_in(WINDOW, TENANT, CONVERSATION_ID, 10)
+    await views.lineage_rows([RESPONSE_ID])
+    await views.lineage_rows_above(PLACE, 10)
+    await views.lineage_rows_in(WINDOW, TENANT, CONVERSATION_ID, 10)
     await views.revisable([RESPONSE_ID])
-    await views.standings([RESPONSE_ID])
+    await views.chain_statuses([RESPONSE_ID])
+    await views.existing([RESPONSE_ID])
     await views.conversations.find([CONVERSATION_ID])
     await views.conversations.created_in(WINDOW, TENANT, None, 10)
     await views.conversations.created_in(WINDOW, TENANT, OWNER, 10)
 
-    assert len(finds.sent) == 10
+    assert len(finds.sent) == 11
     unbounded = [sent for sent in finds.sent if not await _is_bounded(database, sent)]
     assert unbounded == []
 

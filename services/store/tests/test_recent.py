@@ -1,6 +1,6 @@
 """The memory of turns that ended or were read lately."""
 
-from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import StoredTurn
 from turnwire_testing.examples import TENANT, fresh_id
 

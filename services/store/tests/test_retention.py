@@ -8,8 +8,8 @@ from nats.aio.client import Client
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.keeping.retention import Retention
-from turnwire_contracts.events import AnyEvent, CancelRequested, Purged
+from turnwire_chassis.retention import Retention
+from turnwire_contracts.events import AnyEvent, CancelRequested, Purged, Requested
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.queries import (
     STORE_HISTORY,
@@ -20,18 +20,18 @@ from turnwire_contracts.queries import (
     History,
     Missing,
 )
-from turnwire_store.feeding.memory_feed import MemoryFeeds
-from turnwire_store.handlers import Handlers
+from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import Projector
-from turnwire_store.recalling.currency import Currency
-from turnwire_store.recalling.recall import Recall
-from turnwire_store.recalling.recent import RecentTurns
+from turnwire_store.projecting.projector import ProjectionProgress, Projector
+from turnwire_store.queries.freshness import Freshness
+from turnwire_store.queries.recall import Recall
+from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.removing.expiry import CAUSE, Expiry
-from turnwire_store.removing.jetstream_request_log import JetStreamRequestLog
+from turnwire_store.removing.jetstream_logs import JetStreamRequestLog
 from turnwire_store.removing.purge import Purge
 from turnwire_store.views import Generations
 from turnwire_testing.examples import AT, CONVERSATION_ID, TENANT, closed, fresh_id, requested
+from turnwire_testing.memory_feed import MemoryFeeds
 
 KEPT_MS = 1000
 
@@ -56,13 +56,13 @@ class Store:
     clock: Clock = field(default_factory=Clock)
 
     @property
-    def handlers(self) -> Handlers:
+    def handlers(self) -> QueryHandlers:
         """Handlers that remember nothing."""
         recent = RecentTurns(1_000_000)
-        currency = Currency(self.log, self.generations, recent, lambda: 0, patience_s=0)
+        freshness = Freshness(self.log, self.generations, recent, lambda: 0, patience_s=0)
         retention = Retention(KEPT_MS, self.clock)
-        recall = Recall(self.log, self.generations, recent, currency, retention)
-        return Handlers(recall, self.log, self.generations, currency)
+        recall = Recall(self.log, self.generations, recent, freshness, retention)
+        return QueryHandlers(recall, self.log, self.generations, freshness, ProjectionProgress())
 
     async def write(self, *events: AnyEvent) -> None:
         """Append and project."""
@@ -75,15 +75,15 @@ class Store:
 
     async def is_there(self, response_id: ResponseId) -> bool:
         """Ask for a response."""
-        asked = STORE_RESPONSE.ask(AskForResponse(TENANT, response_id))
-        told = STORE_RESPONSE.answered(await self.handlers.response(asked))
+        asked = STORE_RESPONSE.encode_question(AskForResponse(TENANT, response_id))
+        told = STORE_RESPONSE.decode_answer(await self.handlers.response(asked))
         assert isinstance(told, Found | Missing)
         return isinstance(told, Found)
 
     async def history(self, response_id: ResponseId) -> list[ResponseId] | None:
         """Ask what a response descends from."""
-        asked = STORE_HISTORY.ask(AskForHistory(TENANT, response_id))
-        told = STORE_HISTORY.answered(await self.handlers.history(asked))
+        asked = STORE_HISTORY.encode_question(AskForHistory(TENANT, response_id))
+        told = STORE_HISTORY.decode_answer(await self.handlers.history(asked))
         if not isinstance(told, History):
             return None
         return [turn.request.response_id for turn in told.turns]
@@ -182,6 +182,19 @@ async def test_what_is_over_is_purged_once_and_what_is_younger_or_stays_is_left(
     disk.clock.now += 1
     assert await disk.expiry.round() == 1
     assert isinstance(await disk.last(young), Purged)
+
+
+async def test_a_turn_that_still_runs_holds_up_none_behind_it(disk: Disk) -> None:
+    running, ended = fresh_id(), fresh_id()
+    await disk.write(requested(response_id=running), *turn(ended))
+    disk.clock.now = AT + KEPT_MS
+
+    assert await disk.expiry.round() == 1
+    assert await disk.expiry.round() == 0
+
+    assert isinstance(await disk.last(ended), Purged)
+    events = [type(each.event) for each in await disk.log.read(TENANT, running)]
+    assert events == [Requested, CancelRequested]
 
 
 async def test_a_turn_that_still_runs_is_cancelled_first(disk: Disk) -> None:

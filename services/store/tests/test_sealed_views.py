@@ -8,12 +8,13 @@ from pymongo import AsyncMongoClient
 
 from turnwire_chassis.jetstream.topology import declare
 from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_store.chain_position import ChainPosition
+from turnwire_store.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.mongo.generations import MongoGenerations
-from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
-from turnwire_store.sealing.view_key import MasterKeys, UnopenableError, ViewKey
-from turnwire_store.sealing.view_keys import MemoryViewKeys, ViewKeys
-from turnwire_store.views import Place, View, ViewsUnavailableError
+from turnwire_store.sealing import MasterKeys, UnopenableError, ViewKey, ViewKeys
+from turnwire_store.views import View, ViewsUnavailableError
 from turnwire_testing.examples import AT, OWNER
+from turnwire_testing.memory_view_keys import MemoryViewKeys
 
 MASTER = bytes(range(32))
 CANARY = "a canary that sings"
@@ -32,7 +33,7 @@ def view(number: int, tenant: str) -> View:
         created_at=AT,
         closed_at=AT,
         parent=None,
-        place=Place(one, 0),
+        place=ChainPosition(one, 0),
         fork=None,
         turn=f'{{"said":"{CANARY}"}}',
     )

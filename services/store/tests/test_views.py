@@ -3,8 +3,10 @@
 import msgspec
 
 from turnwire_contracts.ids import ResponseId
+from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.mongo.generations import MongoGenerations
-from turnwire_store.views import Generations, Place, Standing, View, Views, stored
+from turnwire_store.recent_turns import stored
+from turnwire_store.views import Generations, View, Views
 from turnwire_testing.examples import OWNER, TENANT
 
 
@@ -12,7 +14,7 @@ def turn_id(number: int) -> ResponseId:
     return ResponseId(f"resp_{number:032x}")
 
 
-def view(number: int, place: Place | None = None, turn: str = '{"a":"ü"}') -> View:
+def view(number: int, place: ChainPosition | None = None, turn: str = '{"a":"ü"}') -> View:
     return View(
         response_id=turn_id(number),
         tenant=TENANT,
@@ -23,7 +25,7 @@ def view(number: int, place: Place | None = None, turn: str = '{"a":"ü"}') -> V
         created_at=1_700_000_000_123,
         closed_at=1_700_000_001_123,
         parent=turn_id(number - 1) if number else None,
-        place=place or Place(turn_id(0), number),
+        place=place or ChainPosition(turn_id(0), number),
         fork=None,
         turn=turn,
     )
@@ -37,14 +39,14 @@ async def test_what_was_written_is_found(views: Views) -> None:
 
 
 async def test_a_turn_beside_its_parents_chain_tells_where_its_parent_stands(views: Views) -> None:
-    start = Place(turn_id(7), 0)
-    forked = msgspec.structs.replace(view(7), place=start, fork=Place(turn_id(0), 3))
+    start = ChainPosition(turn_id(7), 0)
+    forked = msgspec.structs.replace(view(7), place=start, fork=ChainPosition(turn_id(0), 3))
 
     await views.write([forked])
 
     found = await views.find(turn_id(7))
     assert found is not None
-    assert found.parent_place == Place(turn_id(0), 3)
+    assert found.parent_place == ChainPosition(turn_id(0), 3)
 
 
 async def test_writing_again_changes_nothing(views: Views) -> None:
@@ -59,34 +61,34 @@ async def test_writing_again_changes_nothing(views: Views) -> None:
 
 async def test_two_turns_never_share_a_place(views: Views) -> None:
     await views.write([view(0), view(1)])
-    intruder = view(9, place=Place(turn_id(0), 1))
+    intruder = view(9, place=ChainPosition(turn_id(0), 1))
 
     await views.write([intruder, view(1), view(2)])
 
     found = await views.find(turn_id(9))
     assert found is not None
     assert (found.parent, found.parent_place) == (turn_id(8), None)
-    assert await ids_of(views, Place(turn_id(0), 9), 10) == [2, 1, 0]
-    assert await ids_of(views, Place(turn_id(9), 9), 10) == [9]
+    assert await ids_of(views, ChainPosition(turn_id(0), 9), 10) == [2, 1, 0]
+    assert await ids_of(views, ChainPosition(turn_id(9), 9), 10) == [9]
 
 
 async def test_a_segment_is_a_part_of_one_chain_newest_first(views: Views) -> None:
-    other = [view(20 + number, place=Place(turn_id(20), number)) for number in range(5)]
+    other = [view(20 + number, place=ChainPosition(turn_id(20), number)) for number in range(5)]
     await views.write([*(view(number) for number in range(8)), *other])
 
-    assert await ids_of(views, Place(turn_id(0), 5), 3) == [5, 4, 3]
-    assert await ids_of(views, Place(turn_id(0), 1), 100) == [1, 0]
-    assert await ids_of(views, Place(turn_id(5), 5), 100) == []
+    assert await ids_of(views, ChainPosition(turn_id(0), 5), 3) == [5, 4, 3]
+    assert await ids_of(views, ChainPosition(turn_id(0), 1), 100) == [1, 0]
+    assert await ids_of(views, ChainPosition(turn_id(5), 5), 100) == []
 
 
 async def test_standings_tell_places_and_heirs(views: Views) -> None:
     await views.write([view(0), view(1)])
 
-    standings = await views.standings([turn_id(0), turn_id(1), turn_id(2)])
+    chain_statuses = await views.chain_statuses([turn_id(0), turn_id(1), turn_id(2)])
 
-    assert standings == {
-        turn_id(0): Standing(1, Place(turn_id(0), 0), turn_id(1), owner=OWNER),
-        turn_id(1): Standing(2, Place(turn_id(0), 1), None, owner=OWNER),
+    assert chain_statuses == {
+        turn_id(0): ChainStatus(1, ChainPosition(turn_id(0), 0), turn_id(1), owner=OWNER),
+        turn_id(1): ChainStatus(2, ChainPosition(turn_id(0), 1), None, owner=OWNER),
     }
 
 
@@ -142,13 +144,45 @@ async def test_large_turns_come_in_parts(generations: MongoGenerations) -> None:
     large = '{"a":"' + "x" * 20_000 + '"}'
     await views.write([view(number, turn=large) for number in range(150)])
 
-    segment = await views.segment(Place(turn_id(0), 149), 150)
+    segment = await views.segment(ChainPosition(turn_id(0), 149), 150)
 
     assert 1 < len(segment) < 150
     assert segment[0].response_id == turn_id(149)
-    assert len(await views.segment(Place(turn_id(0), 0), 150)) == 1
+    assert len(await views.segment(ChainPosition(turn_id(0), 0), 150)) == 1
 
 
-async def ids_of(views: Views, end: Place, length: int) -> list[int]:
+async def ids_of(views: Views, end: ChainPosition, length: int) -> list[int]:
     segment = await views.segment(end, length)
     return [int(turn.response_id.removeprefix("resp_"), 16) for turn in segment]
+
+
+async def test_times_are_kept_whatever_they_are(views: Views) -> None:
+    # A clock may be wrong, and the standard library's dates end with the year 9999.
+    times = [0, -1, 1_700_000_000_123, 2**53 + 1, 2**62]
+    odd = [
+        msgspec.structs.replace(
+            view(number, place=ChainPosition(turn_id(number), 0)), created_at=at, closed_at=at
+        )
+        for number, at in enumerate(times)
+    ]
+
+    await views.write(odd)
+
+    found = {each.response_id: each async for each in views.every()}
+    assert [found[each.response_id].created_at for each in odd] == times
+    assert [found[each.response_id].closed_at for each in odd] == times
+
+
+async def test_what_can_be_no_document_has_no_view_and_the_others_have(
+    generations: MongoGenerations,
+) -> None:
+    views = await generations.prepare(0)
+    endless = msgspec.structs.replace(view(1), model="x" * 17 * 1024 * 1024)
+    countless = msgspec.structs.replace(view(2), sequence=2**70)
+
+    await views.write([view(0), endless, countless, view(3)])
+
+    assert await views.existing([turn_id(number) for number in range(4)]) == {
+        turn_id(0),
+        turn_id(3),
+    }

@@ -2,17 +2,12 @@
 
 import asyncio
 import json
-import os
-import signal
 import socket
-import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import MCPServer
@@ -21,14 +16,14 @@ from starlette.types import ASGIApp
 
 from turnwire_chassis.broker import connect
 from turnwire_chassis.http_server import TaskServer
-from turnwire_dev.claims.ports import LOOPBACK, choose
-from turnwire_dev.supervision.probe import NoAnswerError, get
+from turnwire_dev.instance.ports import LOOPBACK
+from turnwire_testing.service_processes import StartService, service_processes
 from turnwire_testing.waiting import eventually
 from turnwire_tool_runner.mcp_client.client import McpRules, McpToolServers
 from turnwire_tool_runner.mcp_client.sessions import SessionRules
 from turnwire_tool_runner.outbound.connecting import SystemResolver
 from turnwire_tool_runner.outbound.policy import Outbound
-from turnwire_tool_runner.ways import OutboundWays
+from turnwire_tool_runner.transports import OutboundTransports
 
 WITHIN_S = 20
 RULES = McpRules(SessionRules(most=8, idle_s=60), list_max_age_s=60, max_output_bytes=10_000)
@@ -167,75 +162,12 @@ def _handshake(told: Told) -> bytes | None:
             return None
 
 
-@dataclass(frozen=True)
-class RunnerProcess:
-    """A tool-runner that runs, or ran."""
-
-    process: Process
-    health_url: str
-    log: Path
-
-    async def becomes(self, status: int) -> None:
-        """Wait until the health check says `status`."""
-        async with asyncio.timeout(WITHIN_S):
-            while await self._health() != status:
-                assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.02)
-
-    async def stop(self) -> float:
-        """Send SIGTERM; gives the seconds until it had ended, which it must with 0."""
-        loop = asyncio.get_running_loop()
-        told = loop.time()
-        self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(WITHIN_S):
-            assert await self.process.wait() == 0, self.log.read_text()
-        return loop.time() - told
-
-    def is_connected_to(self, url: str) -> bool:
-        """Whether it has a connection to a server on this machine."""
-        port = int(url.split(":")[2].split("/", maxsplit=1)[0])
-        found = psutil.Process(self.process.pid).net_connections()
-        return any(each.raddr and each.raddr.port == port for each in found)
-
-    async def _health(self) -> int:
-        try:
-            return (await get(self.health_url)).status
-        except NoAnswerError:
-            return 0
-
-
-StartRunner = Callable[..., Awaitable[RunnerProcess]]
-
-
 @pytest.fixture
-async def start_runner(tmp_path: Path) -> AsyncGenerator[StartRunner]:
+async def start_runner(tmp_path: Path) -> AsyncGenerator[StartService]:
     """Start tool-runners for a broker; those that still run afterwards are killed."""
-    started: list[RunnerProcess] = []
-
-    async def start(broker_url: str, **settings: str) -> RunnerProcess:
-        folder = tmp_path / f"tool-runner-{len(started)}"
-        folder.mkdir()
-        port = choose(("health",), folder, taken=0)["health"]
-        environment = {
-            **os.environ,
-            "TURNWIRE_NATS_URL": broker_url,
-            "TURNWIRE_HEALTH_PORT": str(port),
-            "TURNWIRE_ALLOW_PRIVATE_URLS": "loopback",
-            **settings,
-        }
-        with (folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "turnwire_tool_runner", env=environment, stderr=log
-            )
-        runner = RunnerProcess(process, f"http://{LOOPBACK}:{port}/healthz", folder / "log")
-        started.append(runner)
-        return runner
-
-    yield start
-    for runner in started:
-        if runner.process.returncode is None:
-            runner.process.kill()
-        await runner.process.wait()
+    module, private = "turnwire_tool_runner", "loopback"
+    async with service_processes(module, tmp_path, TURNWIRE_ALLOW_PRIVATE_URLS=private) as start:
+        yield start
 
 
 @pytest.fixture
@@ -256,11 +188,11 @@ async def servers() -> AsyncGenerator[McpToolServers]:
 async def adapters(rules: McpRules) -> AsyncGenerator[McpToolServers]:
     """Make the adapter with rules of the test's own."""
     resolver = SystemResolver()
-    ways = OutboundWays(Outbound.parse("loopback"), resolver)
-    adapter = McpToolServers(ways, rules)
+    transports = OutboundTransports(Outbound.parse("loopback"), resolver)
+    adapter = McpToolServers(transports, rules)
     yield adapter
     await adapter.aclose()
-    await ways.aclose()
+    await transports.aclose()
     resolver.close()
 
 

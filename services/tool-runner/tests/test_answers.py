@@ -6,15 +6,15 @@ import pytest
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST, Called, CallError, Tool, Tools
 from turnwire_tool_runner.answers import called, fitting, redacted, refusal, uncalled
-from turnwire_tool_runner.tool_servers import Code, Outcome, ToolServerError
+from turnwire_tool_runner.tool_servers import Code, ToolOutcome, ToolServerError
 
 
 def test_what_a_tool_says_is_the_output_and_why_it_failed_is_the_error() -> None:
-    assert called(Outcome("7", is_truncated=True)) == Called(output="7", truncated=True)
-    assert called(Outcome("No.", is_error=True)) == Called(
+    assert called(ToolOutcome("7", is_truncated=True)) == Called(output="7", truncated=True)
+    assert called(ToolOutcome("No.", is_error=True)) == Called(
         error=CallError("mcp_tool_execution_error", "No.")
     )
-    assert called(Outcome("", is_error=True)).error == CallError(
+    assert called(ToolOutcome("", is_error=True)).error == CallError(
         "mcp_tool_execution_error", "The tool failed and did not say why."
     )
 
@@ -63,7 +63,7 @@ def test_an_answer_is_cut_until_the_broker_carries_it(text: str) -> None:
     for answer in (Called(output=text), Called(error=CallError("http_error", text))):
         encoded = fitting(answer, 2000)
 
-        found = TOOLS_CALL.answered(encoded)
+        found = TOOLS_CALL.decode_answer(encoded)
         assert len(encoded) <= 2000
         assert isinstance(found, Called)
         assert found.truncated
@@ -74,19 +74,19 @@ def test_an_answer_is_cut_until_the_broker_carries_it(text: str) -> None:
 def test_what_fits_stays_as_it_is() -> None:
     answer = Called(output="x" * 500)
 
-    assert TOOLS_CALL.answered(fitting(answer, 2000)) == answer
+    assert TOOLS_CALL.decode_answer(fitting(answer, 2000)) == answer
 
 
 def test_secrets_are_left_out_wherever_a_server_shows_them() -> None:
     secret = 'Bearer s3cr"et-\\token'  # noqa: S105 -- an example
-    answer = TOOLS_LIST.answer(
+    answer = TOOLS_LIST.encode_answer(
         Tools([Tool("a", {"default": [secret]}, f"Your token is {secret}.", {"title": secret})])
     )
 
     found = redacted(TOOLS_LIST, answer, [secret])
 
     assert b"s3cr" not in found
-    assert TOOLS_LIST.answered(found) == Tools(
+    assert TOOLS_LIST.decode_answer(found) == Tools(
         [
             Tool(
                 "a", {"default": ["[redacted]"]}, "Your token is [redacted].",
@@ -97,9 +97,9 @@ def test_secrets_are_left_out_wherever_a_server_shows_them() -> None:
 
 
 def test_a_secret_that_is_a_word_of_every_answer_spoils_none() -> None:
-    answer = TOOLS_CALL.answer(Called(output="x", truncated=True))
+    answer = TOOLS_CALL.encode_answer(Called(output="x", truncated=True))
 
-    found = TOOLS_CALL.answered(redacted(TOOLS_CALL, answer, ["truncated", "Called"]))
+    found = TOOLS_CALL.decode_answer(redacted(TOOLS_CALL, answer, ["truncated", "Called"]))
 
     assert isinstance(found, Refusal | Called)
 

@@ -24,16 +24,16 @@ from turnwire_contracts.tools import (
 )
 from turnwire_testing.waiting import eventually
 from turnwire_tool_runner.calling.breaker import BreakerRules
-from turnwire_tool_runner.calling.gate import Gate, GateRules
-from turnwire_tool_runner.handlers import Handlers, Ports
+from turnwire_tool_runner.calling.call_limiter import CallLimiter, CallLimits
+from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts
 from turnwire_tool_runner.tool_servers import (
-    Call,
+    CallObserver,
     Listing,
-    Outcome,
-    Signs,
     Target,
+    TenantServer,
+    ToolCallRequest,
+    ToolOutcome,
     ToolServerError,
-    Visit,
 )
 
 TENANT = TenantId("acme")
@@ -41,10 +41,10 @@ SERVER = ToolServer("weather", "http://tools/mcp")
 QUESTION = AskForTools(TENANT, SERVER, timeout_s=3)
 CALL = AskForCall(TENANT, SERVER, "mcp_1", "forecast", '{"city": "Bonn"}', timeout_s=3)
 TOOL = Tool(name="forecast", input_schema={"type": "object"})
-RULES = GateRules(in_all=4, per_server=2, per_tenant=4, breaker=BreakerRules(2, 60))
+RULES = CallLimits(in_all=4, per_server=2, per_tenant=4, breaker=BreakerRules(2, 60))
 SECRET = "s3cret-token"  # noqa: S105 -- an example
 TARGET = Target(SERVER.url, secrets=(SECRET,))
-WITHIN_S = 10
+WITHIN_S = 30
 
 
 @dataclass
@@ -54,21 +54,23 @@ class FakeServers:
     error: Exception | None = None
     text: str = "Rain."
     may_answer: asyncio.Event | None = None
-    asked: list[Call | None] = field(default_factory=list[Call | None])
+    asked: list[ToolCallRequest | None] = field(default_factory=list[ToolCallRequest | None])
     target: Target = TARGET
     told: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
 
-    async def list_tools(self, visit: Visit) -> Listing:
-        assert visit == Visit(TENANT, self.target)
+    async def list_tools(self, visit: TenantServer) -> Listing:
+        assert visit == TenantServer(TENANT, self.target)
         await self._answer(None)
         return Listing([TOOL, Tool(name="other", input_schema={})], ("torn",))
 
-    async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
+    async def call(
+        self, visit: TenantServer, call: ToolCallRequest, observer: CallObserver
+    ) -> ToolOutcome:
         assert visit.tenant == TENANT
-        signs.leaving()
-        await signs.progressed(f"half, {SECRET}")
+        observer.leaving()
+        await observer.progressed(f"half, {SECRET}")
         await self._answer(call)
-        return Outcome(self.text)
+        return ToolOutcome(self.text)
 
     def find(self, question: AskForTools | AskForCall) -> Target:
         if question.server.label == "nobody":
@@ -78,7 +80,7 @@ class FakeServers:
     async def tell(self, subject: str, body: bytes) -> None:
         self.told.append((subject, json.loads(body)))
 
-    async def _answer(self, call: Call | None) -> None:
+    async def _answer(self, call: ToolCallRequest | None) -> None:
         self.asked.append(call)
         if self.may_answer is not None:
             await self.may_answer.wait()
@@ -86,17 +88,19 @@ class FakeServers:
             raise self.error
 
 
-def handlers(servers: FakeServers, longest_answer: int = 1_000_000) -> Handlers:
-    ports = Ports(servers, servers, servers.tell, lambda: longest_answer)
-    return Handlers(ports, Gate(RULES), call_limit_s=100)
+def handlers(servers: FakeServers, longest_answer: int = 1_000_000) -> ToolHandlers:
+    ports = ToolRunnerPorts(servers, servers, servers.tell, lambda: longest_answer)
+    return ToolHandlers(ports, CallLimiter(RULES), call_limit_s=100)
 
 
 async def listed(servers: FakeServers, body: bytes, longest: int = 1_000_000) -> Tools | Refusal:
-    return TOOLS_LIST.answered(await handlers(servers, longest).list_tools(body))
+    return TOOLS_LIST.decode_answer(await handlers(servers, longest).list_tools(body))
 
 
 async def called(servers: FakeServers, question: AskForCall = CALL) -> Called | Refusal:
-    return TOOLS_CALL.answered(await handlers(servers).call_tool(TOOLS_CALL.ask(question)))
+    return TOOLS_CALL.decode_answer(
+        await handlers(servers).call_tool(TOOLS_CALL.encode_question(question))
+    )
 
 
 def code_of(answer: Tools | Called | Refusal) -> str:
@@ -105,7 +109,7 @@ def code_of(answer: Tools | Called | Refusal) -> str:
 
 
 async def test_the_tools_of_the_server_are_the_answer() -> None:
-    answer = await listed(FakeServers(), TOOLS_LIST.ask(QUESTION))
+    answer = await listed(FakeServers(), TOOLS_LIST.encode_question(QUESTION))
 
     assert isinstance(answer, Tools)
     assert answer.tools[0] == TOOL
@@ -114,14 +118,14 @@ async def test_the_tools_of_the_server_are_the_answer() -> None:
 async def test_only_the_tools_that_the_operator_allows_are_seen() -> None:
     servers = FakeServers(target=Target("http://op/mcp", allowed=frozenset({"forecast"})))
 
-    assert await listed(servers, TOOLS_LIST.ask(QUESTION)) == Tools([TOOL])
+    assert await listed(servers, TOOLS_LIST.encode_question(QUESTION)) == Tools([TOOL])
 
 
 async def test_what_the_tool_answers_is_the_answer() -> None:
     servers = FakeServers()
 
     assert await called(servers) == Called(output="Rain.")
-    assert servers.asked == [Call("forecast", {"city": "Bonn"})]
+    assert servers.asked == [ToolCallRequest("forecast", {"city": "Bonn"})]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tenant": 1}', b'{"tenant": "\xff"}'])
@@ -129,7 +133,7 @@ async def test_a_body_that_is_no_question_is_refused(body: bytes) -> None:
     servers = FakeServers()
 
     assert code_of(await listed(servers, body)) == "invalid_question"
-    answer = TOOLS_CALL.answered(await handlers(servers).call_tool(body))
+    answer = TOOLS_CALL.decode_answer(await handlers(servers).call_tool(body))
     assert code_of(answer) == "invalid_question"
     assert servers.asked == []
 
@@ -162,7 +166,7 @@ async def test_a_server_that_is_not_known_is_refused() -> None:
 
 
 async def test_a_list_that_the_broker_would_not_carry_is_refused() -> None:
-    answer = await listed(FakeServers(), TOOLS_LIST.ask(QUESTION), longest=10)
+    answer = await listed(FakeServers(), TOOLS_LIST.encode_question(QUESTION), longest=10)
 
     assert isinstance(answer, Refusal)
     assert (answer.failure.http_status, answer.failure.code) == (424, "mcp_protocol_error")
@@ -170,7 +174,9 @@ async def test_a_list_that_the_broker_would_not_carry_is_refused() -> None:
 
 async def test_a_bug_is_an_internal_error_that_tells_nothing_of_itself() -> None:
     for answer in (
-        await listed(FakeServers(ZeroDivisionError("secret")), TOOLS_LIST.ask(QUESTION)),
+        await listed(
+            FakeServers(ZeroDivisionError("secret")), TOOLS_LIST.encode_question(QUESTION)
+        ),
         await called(FakeServers(ZeroDivisionError("secret"))),
     ):
         assert isinstance(answer, Refusal)
@@ -198,7 +204,7 @@ async def test_a_list_is_watched_like_a_call_and_tells_what_was_left_out() -> No
     servers = FakeServers(may_answer=asyncio.Event())
     runner = handlers(servers)
     listing = asyncio.create_task(
-        runner.list_tools(TOOLS_LIST.ask(replace(QUESTION, call_id="list_1")))
+        runner.list_tools(TOOLS_LIST.encode_question(replace(QUESTION, call_id="list_1")))
     )
 
     async def has_told() -> bool:
@@ -209,7 +215,7 @@ async def test_a_list_is_watched_like_a_call_and_tells_what_was_left_out() -> No
     assert servers.may_answer
     servers.may_answer.set()
 
-    answer = TOOLS_LIST.answered(await listing)
+    answer = TOOLS_LIST.decode_answer(await listing)
     assert isinstance(answer, Tools)
     assert answer.left_out == ["torn"]
 
@@ -217,7 +223,7 @@ async def test_a_list_is_watched_like_a_call_and_tells_what_was_left_out() -> No
 async def test_a_list_is_given_up_by_its_id() -> None:
     servers = FakeServers(may_answer=asyncio.Event())
     runner = handlers(servers)
-    question = TOOLS_LIST.ask(replace(QUESTION, call_id="list_1"))
+    question = TOOLS_LIST.encode_question(replace(QUESTION, call_id="list_1"))
     listing = asyncio.create_task(runner.list_tools(question))
 
     async def is_asked() -> bool:
@@ -226,13 +232,13 @@ async def test_a_list_is_given_up_by_its_id() -> None:
     await eventually(is_asked)
     runner.cancel(subjects.tool_cancel("list_1"))
 
-    assert isinstance(TOOLS_LIST.answered(await listing), Refusal)
+    assert isinstance(TOOLS_LIST.decode_answer(await listing), Refusal)
 
 
 async def test_a_call_is_given_up_by_its_id() -> None:
     servers = FakeServers(may_answer=asyncio.Event())
     runner = handlers(servers)
-    calling = asyncio.create_task(runner.call_tool(TOOLS_CALL.ask(CALL)))
+    calling = asyncio.create_task(runner.call_tool(TOOLS_CALL.encode_question(CALL)))
 
     async def is_asked() -> bool:
         return bool(servers.asked)
@@ -244,7 +250,7 @@ async def test_a_call_is_given_up_by_its_id() -> None:
     assert not calling.done()
     runner.cancel(subjects.tool_cancel("mcp_1"))
 
-    answer = TOOLS_CALL.answered(await calling)
+    answer = TOOLS_CALL.decode_answer(await calling)
     assert answer == Called(error=CallError("mcp_protocol_error", "cancelled"))
     runner.cancel(subjects.tool_cancel("mcp_1"))
 
@@ -254,7 +260,7 @@ async def test_a_server_that_is_dead_is_not_waited_for_again_and_again() -> None
     runner = handlers(servers)
 
     for _ in range(5):
-        answer = TOOLS_CALL.answered(await runner.call_tool(TOOLS_CALL.ask(CALL)))
+        answer = TOOLS_CALL.decode_answer(await runner.call_tool(TOOLS_CALL.encode_question(CALL)))
         assert isinstance(answer, Called)
         assert answer.error
         assert (answer.error.type, answer.error.unsent) == ("http_error", True)

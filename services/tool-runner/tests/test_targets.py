@@ -6,7 +6,7 @@ import pytest
 
 from turnwire_chassis.settings import SettingsError
 from turnwire_chassis.tool_servers.registry import RegisteredServer, Registry
-from turnwire_chassis.tool_servers.sealing import Purpose, Sealer, ToolServerSecrets
+from turnwire_chassis.tool_servers.secret_envelope import Purpose, Sealer, ToolServerSecrets
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.tools import AskForTools, ToolServer
 from turnwire_tool_runner.targets import KnownTargets

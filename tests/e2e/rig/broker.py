@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from e2e.rig.stack import Stack
 from turnwire_chassis.broker import connect
 from turnwire_chassis.broker_access.access import Access
-from turnwire_chassis.broker_access.rights import User
+from turnwire_chassis.broker_authorization.rights import User
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Journal:
     def write(self, **fact: Any) -> None:
         """Add a fact; it is on disk when this returns."""
         with self._path.open("ab") as file:
-            file.write(orjson.dumps(fact) + b"\n")
+            file.write(orjson.dumps({"at": time.time(), **fact}) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 

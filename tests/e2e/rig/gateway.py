@@ -1,20 +1,21 @@
 """One more gateway beside that of a stack: on the same logs, with an address of its own."""
 
 import socket
-import subprocess
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from e2e.rig.stack import UP_WITHIN, Stack, free_port
+from e2e.rig.stack import UP_WITHIN, Stack
+from turnwire_testing.ports import free_port
+from turnwire_testing.service_processes import ServiceProcess, start_module
 
 
 @dataclass(frozen=True)
 class Gateway:
     """A gateway's process, the base URL of its API, and that of its ops port."""
 
-    process: subprocess.Popen[bytes]
+    process: ServiceProcess
     url: str
     ops_url: str
 
@@ -31,27 +32,24 @@ def gateway_process(stack: Stack, **settings: str) -> Generator[Gateway]:
     """Run a gateway beside that of the stack; `settings` as those of a stack."""
     port, ops_port = free_port(), free_port()
     told = {f"TURNWIRE_{name.upper()}": value for name, value in settings.items()}
-    process = subprocess.Popen(
-        stack.python("turnwire_gateway"),
-        env={
-            **stack.service_environment("gateway"),
-            **told,
-            "TURNWIRE_PORT": str(port),
-            "TURNWIRE_HEALTH_PORT": str(ops_port),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    environment = {
+        **stack.service_environment("gateway"),
+        **told,
+        "TURNWIRE_PORT": str(port),
+        "TURNWIRE_HEALTH_PORT": str(ops_port),
+    }
+    log = stack.data / "logs" / f"gateway-{port}.log"
+    gateway = start_module(("turnwire_gateway",), environment, log, ops_port)
     try:
         until = time.monotonic() + UP_WITHIN
         while not _listens(port):
             if time.monotonic() > until:
-                raise AssertionError("the second gateway does not listen")
+                raise AssertionError(f"it does not listen:\n{log.read_text()}")
             time.sleep(0.05)
-        yield Gateway(process, f"http://127.0.0.1:{port}/v1", f"http://127.0.0.1:{ops_port}")
+        yield Gateway(gateway, f"http://127.0.0.1:{port}/v1", f"http://127.0.0.1:{ops_port}")
     finally:
-        process.kill()
-        process.wait()
+        gateway.process.kill()
+        gateway.process.wait()
 
 
 def _listens(port: int) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from e2e.rig.stack import Stack
 
-FORGOTTEN_WITHIN = 20.0
-KEPT_WITHIN = 5.0
+FORGOTTEN_WITHIN = 60.0
+KEPT_WITHIN = 30.0
 
 _ZLIB_HEADS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _MOST_INFLATED = 1 << 20

@@ -40,6 +40,7 @@ READS: list[Route] = [
     ("GET", "/responses/{resp}?stream=true", None),
     ("GET", "/responses/{resp}?stream=true&starting_after=1", None),
     ("GET", "/responses/{resp}/input_items", None),
+    ("GET", "/responses/{resp}/events", None),
 ]
 SPEAKS: list[Route] = [
     ("POST", "/responses/{resp}/cancel", None),

@@ -1,20 +1,25 @@
 """The whole stack as a user runs it: `turnwire up` in a process of its own, driven from outside."""
 
+import asyncio
 import json
 import os
-import random
 import select
 import signal
-import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
+from e2e.rig.first_key import first_key
+from turnwire_testing.ports import free_port, with_own_ports
+
 UP_WITHIN = 60.0
-BACK_WITHIN = 30.0
+BACK_WITHIN = 60.0
 STOP_WITHIN = 30.0
 
 _SERVICES = ("gateway", "orchestrator", "tool-runner", "guard", "store")
@@ -28,7 +33,7 @@ class Stack:
 
         The tests' own MCP servers run on this machine.
         """
-        self.data = data
+        self.data = with_own_ports(data)
         self.key = ""
         """The API key of an admin, from the first start on; empty with `keyless`."""
         self._keyless = keyless
@@ -40,13 +45,13 @@ class Stack:
             **_without_settings(os.environ),
             **told,
             "TURNWIRE_PORT": str(self.port),
-            "TURNWIRE_DATA_DIR": str(data),
+            "TURNWIRE_DATA_DIR": str(self.data),
         }
         self._runner: subprocess.Popen[str] | None = None
         self._screen = _Screen()
 
     def start(self) -> "Stack":
-        """Start it, and wait until it says that it is up."""
+        """Start it, and wait until it says that it is up; not to be called where a loop runs."""
         self._runner = subprocess.Popen(
             (sys.executable, "-m", "turnwire_dev", "up"),
             env=self.environment,
@@ -59,8 +64,10 @@ class Stack:
         if not self.key and not self._keyless:
             self._screen.wait_for("nats is ready", UP_WITHIN)
             # The services start meanwhile.
-            self.key = self.new_key("--user", "local", "--role", "admin")
+            self.key = asyncio.run(first_key(self.data, UP_WITHIN))
         self._screen.wait_for("Stop it with ^C", UP_WITHIN)
+        if self.key:
+            self._wait_until_keys_count()
         return self
 
     def new_key(self, *options: str, tenant: str = "local") -> str:
@@ -87,7 +94,8 @@ class Stack:
 
     def pull_the_plug(self) -> None:
         """Kill the runner, and with it everything it started."""
-        pids = [self.pid(name) for name in self.run()["children"]]
+        started = (self.data / "run.json").exists()
+        pids = [self.pid(name) for name in self.run()["children"]] if started else []
         watched = [os.pidfd_open(pid) for pid in pids]
         self._end(signal.SIGKILL)
         for descriptor in watched:
@@ -105,7 +113,7 @@ class Stack:
 
     def kill(self, *names: str) -> None:
         """Kill children with SIGKILL; the runner starts them again."""
-        self._screen.forget()
+        self.listen_anew()
         for name in names:
             os.kill(self.pid(name), signal.SIGKILL)
 
@@ -121,6 +129,14 @@ class Stack:
         """Wait until the runner says that the children that were killed are ready again."""
         for name in names:
             self._screen.wait_for(f"{name} is back", BACK_WITHIN)
+
+    def listen_anew(self) -> None:
+        """Let those that wait for the screen wait only for what is said from now on."""
+        self._screen.forget()
+
+    def wait_until_said(self, text: str) -> None:
+        """Wait until the runner has said something."""
+        self._screen.wait_for(text, BACK_WITHIN)
 
     def seed_of(self, user: str) -> Path:
         """The file with what proves to the broker who that is."""
@@ -163,6 +179,22 @@ class Stack:
         """The end of every service's log: what a failed test needs to know."""
         logs = [self.data / "logs" / f"{name}.log" for name in _SERVICES]
         return "\n".join(f"--- {log.name}\n{_tail(log)}" for log in logs if log.exists())
+
+    def _wait_until_keys_count(self) -> None:
+        """Wait until the gateway has heard of the key: before, whoever comes is let in."""
+        until = time.monotonic() + UP_WITHIN
+        while self._status_without_key() != HTTPStatus.UNAUTHORIZED:
+            if time.monotonic() > until:
+                raise AssertionError(f"who shows no key is let in:\n{self.screen}")
+            time.sleep(0.02)
+
+    def _status_without_key(self) -> int:
+        asking = HTTPConnection("127.0.0.1", self.port, timeout=UP_WITHIN)
+        try:
+            asking.request("GET", "/v1/conversations?limit=1")
+            return asking.getresponse().status
+        finally:
+            asking.close()
 
     def _end(self, signal_number: signal.Signals) -> None:
         runner, self._runner = self._runner, None
@@ -218,18 +250,6 @@ class _Screen:
         with self._news:
             self._ended = True
             self._news.notify_all()
-
-
-def free_port() -> int:
-    """A port that nobody has, below those that the system gives to outgoing connections."""
-    while True:
-        port = random.randrange(12_000, 20_000)  # noqa: S311 -- not for secrets
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:

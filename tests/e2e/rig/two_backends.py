@@ -9,9 +9,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from e2e.rig.stack import Stack, free_port
+from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, running_backend
+from turnwire_testing.ports import free_port
 
 FILE = """\
 backends:

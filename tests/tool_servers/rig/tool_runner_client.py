@@ -21,12 +21,12 @@ from turnwire_contracts.tools import (
     Tool,
     ToolServer,
 )
-from turnwire_tool_runner.calling.gate import Gate
-from turnwire_tool_runner.handlers import Handlers, Ports
+from turnwire_tool_runner.calling.call_limiter import CallLimiter
+from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts
 from turnwire_tool_runner.mcp_client.client import McpToolServers
 from turnwire_tool_runner.outbound.connecting import SystemResolver
 from turnwire_tool_runner.settings import ToolRunnerSettings
-from turnwire_tool_runner.ways import OutboundWays
+from turnwire_tool_runner.transports import OutboundTransports
 
 TENANT = TenantId("conformance")
 ENOUGH_BYTES = 1 << 20
@@ -39,14 +39,14 @@ async def visit(url: str) -> None:
     """List and call what there is."""
     settings = ToolRunnerSettings(allow_private_urls="loopback")
     resolver = SystemResolver()
-    ways = OutboundWays(settings.outbound, resolver)
+    ways = OutboundTransports(settings.outbound, resolver)
     servers = McpToolServers(ways, settings.mcp_rules)
-    ports = Ports(servers, settings.targets, _untold, lambda: ENOUGH_BYTES)
-    handlers = Handlers(ports, Gate(settings.gate_rules), settings.tool_call_limit_s)
+    ports = ToolRunnerPorts(servers, settings.targets, _untold, lambda: ENOUGH_BYTES)
+    handlers = ToolHandlers(ports, CallLimiter(settings.call_limits), settings.tool_call_limit_s)
     server = ToolServer("suite", url)
     try:
-        found = TOOLS_LIST.answered(
-            await handlers.list_tools(TOOLS_LIST.ask(AskForTools(TENANT, server)))
+        found = TOOLS_LIST.decode_answer(
+            await handlers.list_tools(TOOLS_LIST.encode_question(AskForTools(TENANT, server)))
         )
         if isinstance(found, Refusal):
             print(f"not listed: {found.failure.message}")  # noqa: T201 -- the suite keeps it
@@ -55,7 +55,9 @@ async def visit(url: str) -> None:
             call = AskForCall(
                 TENANT, server, f"call_{number}", tool.name, json.dumps(arguments), tool.digest
             )
-            answer = TOOLS_CALL.answered(await handlers.call_tool(TOOLS_CALL.ask(call)))
+            answer = TOOLS_CALL.decode_answer(
+                await handlers.call_tool(TOOLS_CALL.encode_question(call))
+            )
             print(tool.name, _told(answer))  # noqa: T201 -- the suite keeps it
     finally:
         await servers.aclose()

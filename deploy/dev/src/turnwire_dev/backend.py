@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.ports import TurnFailedError
 from turnwire_orchestrator.servers import Server
 
-_TIMEOUTS = Timeouts(connect_s=3.0, idle_s=3.0)
+_CONNECT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,12 @@ class BackendFails:
     way_out: str
 
 
-async def ask_backend(server: Server) -> BackendAnswers | BackendFails:
-    """Look at an inference server as the orchestrator does. Nothing is generated."""
-    backend = HttpBackend(server, _TIMEOUTS)
+async def ask_backend(server: Server, within_s: float = 3.0) -> BackendAnswers | BackendFails:
+    """Ask an inference server for its models and API, as the orchestrator does.
+
+    Each answer may take `within_s` seconds; nothing is generated.
+    """
+    backend = HttpBackend(server, Timeouts(connect_s=_CONNECT_S, idle_s=within_s))
     try:
         await backend.look()
     except TurnFailedError as error:

@@ -2,6 +2,7 @@
 
 import sys
 from enum import Enum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_dev.commands.doctor import doctor
 from turnwire_dev.commands.up import up
-from turnwire_dev.runner import BAD_SETTINGS
+from turnwire_dev.output import BAD_INPUT, Output, OutputOption, screen_of
 from turnwire_dev.screen import Screen
 
 
@@ -26,11 +27,29 @@ app = typer.Typer(
     name="turnwire",
     help="An open, self-hosted Stateful Responses API.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(up)
 app.command()(doctor)
+
+
+def _print_version(*, requested: bool) -> None:
+    if requested:
+        Screen().plain(f"turnwire {version('turnwire-dev')}")
+        raise typer.Exit
+
+
+@app.callback()
+def turnwire(
+    *,
+    shows_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what concerns no command."""
 
 
 @app.command()
@@ -44,12 +63,13 @@ def replay(
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Also write the events to this file.")] = None,
     tenant: Annotated[str, typer.Option(help="The tenant that it belongs to.")] = "local",
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print the events of a turn or a conversation, the state after each, and what comes next."""
     # Loads the broker's client and the turn core, which would make every `turnwire up` wait.
     from turnwire_dev.commands.replay import replay as tell  # noqa: PLC0415 -- see above
 
-    tell(response_or_conversation, from_file, export, tenant)
+    tell(response_or_conversation, from_file, export, tenant, screen_of(output))
 
 
 @app.command("broker-config")
@@ -62,12 +82,13 @@ def broker_config(
     key: Annotated[
         list[str] | None, typer.Option(help="A public key: gateway=U…; once for each user.")
     ] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print what a nats-server of your own is told: each service's nkey, and what it may do."""
     # As above: not every command needs what describes the broker.
     from turnwire_dev.commands.broker_config import broker_config as tell  # noqa: PLC0415
 
-    tell(seeds, key or [])
+    tell(seeds, key or [], screen_of(output))
 
 
 @app.command()
@@ -77,12 +98,13 @@ def audit(
     since: Annotated[
         str | None, typer.Option(help="Only acts from then on: 2026-11-27T08:00, or 30m, 12h, 7d.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same as -o json.")] = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print who did what only admins and operators may: to what, and when."""
-    from turnwire_dev.commands.custody.audit import audit as tell  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.data_admin.audit import audit as tell  # noqa: PLC0415 -- as for replay
 
-    tell(tenant, since, as_json=json)
+    tell(tenant, since, screen_of(Output.JSON if json else output))
 
 
 @app.command()
@@ -91,16 +113,138 @@ def erase(
     tenant: Annotated[str, typer.Option(help="The tenant whose data goes.")],
     user: Annotated[str | None, typer.Option(help="Only what this user made.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Erase every turn and conversation of a tenant, or of one of its users, for ever."""
-    from turnwire_dev.commands.custody.erase import erase as run  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.data_admin.erase import erase as run  # noqa: PLC0415 -- as for replay
 
-    run(tenant, user, yes=yes)
+    run(tenant, user, screen_of(output), yes=yes)
 
 
-keys = typer.Typer(
-    name="keys", help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False
+@app.command()
+def rebuild(*, output: OutputOption = Output.TEXT) -> None:
+    """Build the views anew from the log, compare them with it, and let them serve."""
+    from turnwire_dev.commands.rebuild import rebuild as run  # noqa: PLC0415 -- as for replay
+
+    run(screen_of(output))
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to: a folder that is not there yet.")],
+    *,
+    without_secrets: Annotated[
+        bool,
+        typer.Option("--without-secrets", help="Leave out the keys; keep them elsewhere."),
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Write the log, and the keys that cannot be made again, into a folder, while all goes on."""
+    from turnwire_dev.commands.backups.backup import backup as run  # noqa: PLC0415 -- as for replay
+
+    run(folder, screen_of(output), without_secrets=without_secrets)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup, as `turnwire backup` wrote it.")],
+    *,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Also where something is: moved aside in a data folder, deleted in a broker.",
+        ),
+    ] = False,
+    without_views: Annotated[
+        bool,
+        typer.Option(
+            "--without-views",
+            help="Into a broker without TURNWIRE_MONGODB_URL: you drop the database yourself.",
+        ),
+    ] = False,
+    log_key: Annotated[
+        Path | None,
+        typer.Option(help="The file nats.key, for a backup that was made without secrets."),
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Verify a backup and put it into an empty data folder, or into a broker of yours."""
+    from turnwire_dev.commands.backups.restore import restore as run  # noqa: PLC0415 -- as above
+
+    run(folder, log_key, screen_of(output), replace=replace, without_views=without_views)
+
+
+dead = typer.Typer(
+    name="dead",
+    help="List, retry and drop dead letters: entries of the log without effect on the views.",
+    no_args_is_help=True,
 )
+app.add_typer(dead)
+
+Letters = Annotated[
+    list[int] | None, typer.Argument(metavar="LETTER...", help="Numbers, as the list has them.")
+]
+
+
+@dead.command("list")
+def list_dead(*, output: OutputOption = Output.TEXT) -> None:
+    """List all dead letters: when, which entry of the log, and why it has no effect."""
+    from turnwire_dev.commands.dead_letters import show  # noqa: PLC0415 -- as for replay
+
+    show.list_letters(screen_of(output))
+
+
+@dead.command("show")
+def show_dead(
+    letter: Annotated[int, typer.Argument(help="Its number, as the list has it.")],
+    *,
+    content: Annotated[
+        bool, typer.Option("--content", help="Also what the entry says; users may have said it.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Show one dead letter and the entry that it is about."""
+    from turnwire_dev.commands.dead_letters import show  # noqa: PLC0415 -- as for replay
+
+    show.show_letter(letter, screen_of(output), content=content)
+
+
+@dead.command("retry")
+def retry_dead(
+    letters: Letters = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Have entries projected and delivered again, and mark their letters as retried."""
+    from turnwire_dev.commands.dead_letters import retry  # noqa: PLC0415 -- as for replay
+
+    retry.retry_letters(_chosen(letters, every=every), screen_of(output))
+
+
+@dead.command("drop")
+def drop_dead(
+    letters: Letters = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Remove dead letters; the entries that they are about stay in the log."""
+    from turnwire_dev.commands.dead_letters import retry  # noqa: PLC0415 -- as for replay
+
+    retry.drop_letters(_chosen(letters, every=every), screen_of(output), yes=yes)
+
+
+def _chosen(letters: list[int] | None, *, every: bool) -> list[int]:
+    """Give the letters that were named; none with `--all`."""
+    if bool(letters) is every:
+        raise typer.BadParameter("name letters by their numbers, or say --all")
+    return letters or []
+
+
+keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys)
 
 
@@ -111,30 +255,38 @@ def create(
     user: Annotated[str, typer.Option(help="Who it speaks for, inside of the tenant.")],
     role: Annotated[Role, typer.Option(help="An admin sees and deletes all of the tenant.")],
     label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key, and print it on the last line: it is shown only once."""
-    from turnwire_chassis.api_keys.record import Holder  # noqa: PLC0415 -- as for replay
+    from turnwire_chassis.api_keys.record import KeyOwner  # noqa: PLC0415 -- as for replay
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
 
-    of_keys.create(Holder(TenantId(tenant), OwnerId(user), role.value, label))
+    holder = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
+    of_keys.create(holder, screen_of(output))
 
 
 @keys.command("list")
 def list_keys(
-    *, tenant: Annotated[str | None, typer.Option(help="Only keys of this tenant.")] = None
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Only keys of this tenant.")] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """List all keys, without their secrets."""
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
 
-    of_keys.show(tenant)
+    of_keys.show(tenant, screen_of(output))
 
 
 @keys.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="key_…, as the list has it.")]) -> None:
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="key_…, as the list has it.")],
+    *,
+    output: OutputOption = Output.TEXT,
+) -> None:
     """Make a key useless, for good and within seconds."""
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
 
-    of_keys.revoke(key_id)
+    of_keys.revoke(key_id, screen_of(output))
 
 
 def main() -> None:
@@ -143,4 +295,4 @@ def main() -> None:
         app()
     except SettingsError as error:
         Screen.of_errors().problem(str(error))
-        sys.exit(BAD_SETTINGS)
+        sys.exit(BAD_INPUT)

@@ -10,7 +10,7 @@ import signal
 from importlib.resources import files
 from typing import Any
 
-from turnwire_dev.claims.ports import LOOPBACK
+from turnwire_dev.instance.ports import LOOPBACK
 
 # Requests served at once; the context is divided among them, so each has 2,048 tokens.
 SLOTS = 4

@@ -1,24 +1,27 @@
-"""Which processes one `turnwire up` starts, and what each is told; nothing runs yet."""
+"""Which processes one `turnwire up` starts, with which environment; nothing runs yet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnwire_chassis.settings import PREFIX
-from turnwire_dev.claims.callers import is_for_one
-from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.made_once import seal_key
-from turnwire_dev.claims.ports import choose, http_url
-from turnwire_dev.parts import model, mongo, nats
-from turnwire_dev.parts.members import (
+from turnwire_chassis.storage_space import MIB
+from turnwire_dev.components import model, mongo, nats
+from turnwire_dev.components.members import (
     GATEWAY,
     MODULES,
+    STORE,
     Member,
     gateway_child,
     service_child,
 )
-from turnwire_dev.parts.named_secrets import named_in_files
-from turnwire_dev.parts.nats_security import secure
-from turnwire_dev.parts.secrets_of import KEY_PEPPER, SEAL_KEY, VIEW_KEY, told_to
+from turnwire_dev.components.named_secrets import named_in_files
+from turnwire_dev.components.nats_security import secure
+from turnwire_dev.components.secrets_of import KEY_PEPPER, SEAL_KEY, VIEW_KEY, component_environment
+from turnwire_dev.instance.callers import is_single_user
+from turnwire_dev.instance.disk import room_to_restart
+from turnwire_dev.instance.folder import DataFolder
+from turnwire_dev.instance.generated_secrets import seal_key
+from turnwire_dev.instance.ports import choose, http_url
 from turnwire_dev.scale import member_names
 from turnwire_dev.settings import RunnerSettings
 from turnwire_dev.supervision.process import ChildSpec
@@ -26,15 +29,19 @@ from turnwire_dev.supervision.process import ChildSpec
 MONITOR = "nats-monitor"
 _SEED = f"{PREFIX}NATS_NKEY_SEED_FILE"
 _FOREIGN = (_SEED, f"{PREFIX}NATS_CREDENTIALS", f"{PREFIX}NATS_CA")
-"""Who one is at a broker of one's own."""
+"""Credentials for a broker of the user's; the embedded one has its own."""
 _ALLOWED = f"{PREFIX}ALLOW_PRIVATE_URLS"
+_STORAGE = f"{PREFIX}STORAGE_DIR"
+_OUTPUT = f"{PREFIX}OUTPUT_MAX_BYTES"
+OUTPUT_BYTES = 64 * MIB
+"""Of frames that a broker keeps in memory that is started here; a cluster's keeps more."""
 _LOOPBACK = "loopback"
-"""Where there is but one user, who is on this machine, its own MCP servers may be called."""
+"""With one user, who is on this machine, MCP servers on it may be called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where everything is: ours or the user's."""
+    """The address of each component, started here or the user's."""
 
     api: str
     nats: str
@@ -70,7 +77,7 @@ def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str
     members = [Member(service, name, ports[name]) for name, service in services.items()]
     environment = _environment(settings, folder, addresses, environ)
     children = (
-        *_ground(settings, folder, ports),
+        *_context(settings, folder, ports),
         *_services(settings, folder, environment, members),
     )
     return Plan(
@@ -78,7 +85,9 @@ def make_plan(settings: RunnerSettings, folder: DataFolder, environ: Mapping[str
         children=tuple(
             replace(
                 child,
-                environment=told_to(services.get(child.name, child.name), child.environment, named),
+                environment=component_environment(
+                    services.get(child.name, child.name), child.environment, named
+                ),
             )
             for child in children
         ),
@@ -100,18 +109,20 @@ def _backend(settings: RunnerSettings, ports: Mapping[str, int]) -> str:
     return settings.backend_url or model.model_url(ports[model.NAME])
 
 
-def _ground(
+def _context(
     settings: RunnerSettings, folder: DataFolder, ports: Mapping[str, int]
 ) -> tuple[ChildSpec, ...]:
-    ground: list[ChildSpec] = []
+    context: list[ChildSpec] = []
     if settings.nats_url is None:
         security = secure(folder, encrypted=settings.encrypt_log)
-        ground.append(nats.nats_child(folder, ports[nats.NAME], ports[MONITOR], security))
+        context.append(nats.nats_child(folder, ports[nats.NAME], ports[MONITOR], security))
     if settings.mongodb_url is None:
-        ground.append(mongo.mongo_child(folder, ports[mongo.NAME]))
-    if settings.brings_no_backend:
-        ground.append(model.model_child(folder, ports[model.NAME]))
-    return tuple(ground)
+        context.append(mongo.mongo_child(folder, ports[mongo.NAME]))
+    has_room = room_to_restart(folder.path, settings.storage_reserve_bytes)
+    context = [replace(child, has_room=has_room) for child in context]
+    if settings.needs_local_model:
+        context.append(model.model_child(folder, ports[model.NAME]))
+    return tuple(context)
 
 
 def _services(
@@ -127,21 +138,32 @@ def _services(
         KEY_PEPPER: environment.get(KEY_PEPPER) or seal_key(folder.key_pepper),
         VIEW_KEY: environment.get(VIEW_KEY) or seal_key(folder.view_key),
     }
-    told = {
-        service: {**environment, **keys, **_broker_user(settings, folder, service)}
+    environments = {
+        service: {
+            **environment,
+            **keys,
+            **_broker_user(settings, folder, service),
+            **_storage(settings, folder, service),
+        }
         for service in MODULES
     }
     return tuple(
-        gateway_child(each, folder, told[GATEWAY], address, shared=shared)
+        gateway_child(each, folder, environments[GATEWAY], address, shared=shared)
         if each.service == GATEWAY
-        else service_child(each, folder, told[each.service])
+        else service_child(each, folder, environments[each.service])
         for each in members
     )
 
 
 def _broker_user(settings: RunnerSettings, folder: DataFolder, name: str) -> dict[str, str]:
-    """Who a service is at the broker that is started here; another is told by the user."""
+    """Give the seed of a service at the broker that is started here; the user sets another's."""
     return {} if settings.nats_url else {_SEED: str(folder.seed(name))}
+
+
+def _storage(settings: RunnerSettings, folder: DataFolder, service: str) -> dict[str, str]:
+    """Say where files lie whose disk may get full: the log, and for the store the views too."""
+    own_views = settings.mongodb_url is None and service == STORE
+    return {_STORAGE: str(folder.path)} if settings.nats_url is None or own_views else {}
 
 
 def _environment(
@@ -156,12 +178,14 @@ def _environment(
         for name, value in environ.items()
         if (value or not name.startswith(PREFIX)) and (settings.nats_url or name not in _FOREIGN)
     }
-    told = {
+    own = {
         "TURNWIRE_NATS_URL": addresses.nats,
         "TURNWIRE_MONGODB_URL": addresses.mongodb,
         # Set and empty is not unset here: it allows nothing.
-        _ALLOWED: environ.get(_ALLOWED, _LOOPBACK if is_for_one(settings, folder) else ""),
+        _ALLOWED: environ.get(_ALLOWED, _LOOPBACK if is_single_user(settings, folder) else ""),
     }
+    if settings.nats_url is None:
+        own[_OUTPUT] = environ.get(_OUTPUT) or str(OUTPUT_BYTES)
     if settings.backends is not None:
-        return {**inherited, **told, "TURNWIRE_BACKENDS": str(settings.backends)}
-    return {**inherited, **told, "TURNWIRE_BACKEND_URL": addresses.backend}
+        return {**inherited, **own, "TURNWIRE_BACKENDS": str(settings.backends)}
+    return {**inherited, **own, "TURNWIRE_BACKEND_URL": addresses.backend}

@@ -7,30 +7,34 @@ import signal
 import time
 from collections.abc import Coroutine, Generator, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from turnwire_dev.backend import BackendAnswers, BackendFails, ask_backend
-from turnwire_dev.claims.callers import NobodyMayCallError, refuse_if_nobody_may_call
-from turnwire_dev.claims.folder import DataFolder, FolderInUseError
-from turnwire_dev.claims.ports import why_not
-from turnwire_dev.claims.run_file import Run, RunFile, read_run
-from turnwire_dev.parts.installed import PartMissingError
-from turnwire_dev.parts.model import MODEL_ID
-from turnwire_dev.parts.nats_security import LogKeyError
+from turnwire_dev.components.installed import PartMissingError
+from turnwire_dev.components.model import MODEL_ID
+from turnwire_dev.components.nats_security import LogKeyError
+from turnwire_dev.instance.callers import AuthenticationMissingError, require_authentication
+from turnwire_dev.instance.disk import NoRoomError, require_room
+from turnwire_dev.instance.folder import DataFolder, FolderInUseError
+from turnwire_dev.instance.ports import port_problem
+from turnwire_dev.instance.run_file import Run, RunFile, read_run
+from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.plan import Plan, make_plan
 from turnwire_dev.scale import in_words
-from turnwire_dev.screen import Screen, Welcome
+from turnwire_dev.screen import Screen, StartSummary
 from turnwire_dev.settings import RunnerSettings
+from turnwire_dev.storage_watch import StorageWatch, illnesses
 from turnwire_dev.supervision.probe import HTTP_OK, NoAnswerError, get
 from turnwire_dev.supervision.process import ChildGaveUpError
 from turnwire_dev.supervision.reports import Report
+from turnwire_dev.supervision.restarts import RestartRules
 from turnwire_dev.supervision.supervisor import Supervisor
 
 REMIND_EVERY = 15.0
 READY_WITHIN = 120.0
 WELL_WITHIN = 10.0
 WELL_PAUSE = 0.1
-BAD_SETTINGS = 2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,22 +47,24 @@ async def run(settings: RunnerSettings, screen: Screen, environ: Mapping[str, st
     began = time.monotonic()
     folder = DataFolder(settings.data_dir)
     try:
-        await refuse_if_nobody_may_call(settings, folder)
+        await require_authentication(settings, folder)
         _claim_port(settings, folder)
+        if settings.keeps_data_here:
+            require_room(folder, settings.storage_reserve_bytes)
         folder.prepare()
         with folder.held():
             plan = make_plan(settings, folder, environ)
             return await Runner(settings, screen, folder, plan).run(began)
-    except NobodyMayCallError as error:
+    except AuthenticationMissingError as error:
         screen.problem(str(error))
-        return BAD_SETTINGS
+        return BAD_INPUT
     except FolderInUseError as error:
         screen.problem(_folder_in_use(error, folder))
-    except (CannotRunError, PartMissingError, LogKeyError) as error:
+    except (CannotRunError, NoRoomError, PartMissingError, LogKeyError) as error:
         screen.problem(str(error))
     except OSError as error:
         screen.problem(f"Cannot work in {folder.path}: {error}. TURNWIRE_DATA_DIR names another.")
-    return 1
+    return FAILED
 
 
 class Runner:
@@ -73,12 +79,21 @@ class Runner:
         self._folder = folder
         self._plan = plan
         self._stop = asyncio.Event()
-        self._supervisor = Supervisor(self._tell)
+        rules = RestartRules(longest_pause=settings.max_restart_pause_s)
+        self._supervisor = Supervisor(self._tell, rules)
         self._run_file = RunFile(folder.run_file, _as_run(plan), plan.children)
+        self._watch = StorageWatch(
+            folder.path,
+            settings.storage_reserve_bytes,
+            screen,
+            illnesses(plan.children),
+            self._supervisor.restart,
+        )
 
     async def run(self, began: float) -> int:
         """Start everything, wait for a signal, end everything. `began`: monotonic seconds."""
         with self._signals():
+            watching = asyncio.create_task(self._watch_storage())
             try:
                 self._screen.starting(self._plan.children, self._folder.path)
                 for spec in self._plan.children:
@@ -87,13 +102,18 @@ class Runner:
                     await self._unless_stopped(self._supervisor.failed())
             except ChildGaveUpError as error:
                 self._tell(error.report)
-                return 1
+                return FAILED
             except CannotRunError as error:
                 self._screen.problem(str(error))
-                return 1
+                return FAILED
             finally:
+                watching.cancel()
                 await self._end()
         return 0
+
+    async def _watch_storage(self) -> None:
+        if self._settings.keeps_data_here:
+            await self._watch.run(self._run_file.settle)
 
     async def _come_up(self, began: float) -> None:
         ready = asyncio.create_task(self._supervisor.all_ready())
@@ -119,7 +139,7 @@ class Runner:
         if unwell:
             self._screen.warning(f"The gateway reports trouble: {unwell}")
         self._screen.welcome(
-            Welcome(
+            StartSummary(
                 seconds=time.monotonic() - began,
                 url=self._plan.addresses.api,
                 model=model,
@@ -132,7 +152,7 @@ class Runner:
         )
 
     async def _wait_until_well(self) -> str:
-        """What the gateway says is wrong after WELL_WITHIN; empty as soon as all is well."""
+        """Wait until the gateway is well; gives what is wrong after `WELL_WITHIN` seconds."""
         deadline = time.monotonic() + WELL_WITHIN
         while True:
             try:
@@ -147,7 +167,7 @@ class Runner:
             await asyncio.sleep(WELL_PAUSE)
 
     async def _backends(self) -> tuple[str, str, tuple[str, ...]]:
-        """A model's id, a word about it, and which API each inference server speaks."""
+        """Give a model's id, where it is served, and which API each inference server speaks."""
         settings, url = self._settings, self._plan.addresses.backend
         servers = settings.named_servers(url)
         models, apis = list[str](), list[str]()
@@ -160,7 +180,7 @@ class Runner:
                     apis.append(f"{server.name} speaks {api}")
                 case BackendFails(problem, way_out):
                     self._screen.warning(f"The backend does not work yet: {problem}. {way_out}")
-        if settings.brings_no_backend:
+        if settings.needs_local_model:
             note = "135M parameters, served here; TURNWIRE_BACKEND_URL brings your own"
             return MODEL_ID, note, tuple(apis)
         where = settings.backends or url
@@ -170,7 +190,7 @@ class Runner:
         return models[0], f"at {where}{more}", tuple(apis)
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Whether `work` came to its end before somebody asked to stop. Raises what it raises."""
+        """Run `work` unless a stop comes first; gives whether it ended. Raises its error."""
         task = asyncio.create_task(work)
         stopped = asyncio.create_task(self._stop.wait())
         try:
@@ -192,6 +212,7 @@ class Runner:
 
     def _tell(self, report: Report) -> None:
         self._run_file.note(report)
+        self._watch.note(report)
         self._screen.show(report)
 
     @contextlib.contextmanager
@@ -219,11 +240,12 @@ def _as_run(plan: Plan) -> Run:
         nats_url=plan.addresses.nats,
         mongodb_url=plan.addresses.mongodb,
         backend_url=plan.addresses.backend,
+        version=version("turnwire-dev"),
     )
 
 
 def _claim_port(settings: RunnerSettings, folder: DataFolder) -> None:
-    trouble = why_not(settings.host, settings.port)
+    trouble = port_problem(settings.host, settings.port)
     if not trouble:
         return
     other = read_run(folder.run_file) if folder.is_held() else None

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Final
 
-from turnwire_dev.parts.members import GATEWAY, GUARD, MODULES, ORCHESTRATOR, STORE, TOOL_RUNNER
+from turnwire_dev.components.members import (
+    GATEWAY,
+    GUARD,
+    MODULES,
+    ORCHESTRATOR,
+    STORE,
+    TOOL_RUNNER,
+)
 
 AUTO: Final = "auto"
 """Use every core that this process may run on."""
@@ -29,17 +36,17 @@ def members(scale: str, cores: int | None = None) -> dict[str, int]:
     if scale.strip() == AUTO:
         usable = len(os.sched_getaffinity(0)) if cores is None else cores
         return {name: _for_cores(name, usable) for name in MODULES}
-    told: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for entry in filter(None, (each.strip() for each in scale.split(","))):
         name, _, number = (part.strip() for part in entry.partition("="))
         if name not in MODULES:
             raise ValueError(f"{name!r} is no service: {_EXAMPLE}; there are {', '.join(MODULES)}")
-        if name in told:
+        if name in counts:
             raise ValueError(f"{name} is said twice: {_EXAMPLE}")
         if not (number.isascii() and number.isdigit() and 1 <= int(number) <= MOST):
             raise ValueError(f"{name}={number} must be a whole number from 1 to {MOST}: {_EXAMPLE}")
-        told[name] = int(number)
-    return {name: told.get(name, 1) for name in MODULES}
+        counts[name] = int(number)
+    return {name: counts.get(name, 1) for name in MODULES}
 
 
 def member_names(service: str, count: int) -> tuple[str, ...]:

@@ -1,26 +1,42 @@
-"""Everything the command line shows; the only module that prints."""
+"""All that the command line prints; the only module that prints."""
 
 import contextlib
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import Any, TypeAlias, assert_never
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from turnwire_dev.replaying.chapter import Chapter
+from turnwire_chassis.storage_space import in_mib
+from turnwire_dev.instance.disk import Shortage
+from turnwire_dev.replaying.event_view import EventView
 from turnwire_dev.supervision.process import ChildSpec
 from turnwire_dev.supervision.reports import (
     ChildBecameReady,
-    ChildDied,
+    ChildEnded,
     ChildGivenUp,
     ChildStarted,
+    ChildWaitsForRoom,
     Report,
+    end_in_words,
     exit_in_words,
 )
+
+ShowProgress: TypeAlias = Callable[[str, int, int], None]
+"""Takes the name of a step, how much of it is done, and how much there is in all."""
 
 REQUEST = '{{"model": "{model}", "input": "Say hello in one sentence."}}'
 
@@ -36,8 +52,8 @@ class Terminal(Console):
 
 
 @dataclass(frozen=True, slots=True)
-class Welcome:
-    """What somebody wants to know of a Turnwire that has just started."""
+class StartSummary:
+    """What the start screen shows of a Turnwire that is ready."""
 
     seconds: float
     url: str
@@ -84,25 +100,27 @@ class Screen:
                 self._line(
                     f"  [green]✓[/] {name} is {'back' if again else 'ready'} ({seconds:.1f} s)"
                 )
-            case ChildDied(name, exit_code, pause, log):
-                how = exit_in_words(exit_code)
+            case ChildEnded(name, exit_code, pause, log):
                 self._line(
-                    f"  [yellow]![/] {name} died ({how}); it restarts in {pause:.1f} s; "
+                    f"  [yellow]![/] {name} {end_in_words(exit_code)}; it restarts in "
+                    f"{pause:.1f} s; "
                     f"log: {escape(str(log))}"
                 )
+            case ChildWaitsForRoom(name):
+                self._line(f"  [yellow]![/] {name} starts when there is room on the disk")
             case ChildGivenUp():
                 self._given_up(report)
             case _:
                 assert_never(report)
 
     def still_waiting(self, children: Iterable[ChildSpec], seconds: float) -> None:
-        """Who is late, and where to look."""
+        """The processes that are not ready yet, and their logs."""
         for spec in children:
             log = escape(str(spec.log))
             self._line(f"  … {spec.name} is not ready after {seconds:.0f} s; log: {log}")
 
-    def welcome(self, welcome: Welcome) -> None:
-        """The screen that stays."""
+    def welcome(self, welcome: StartSummary) -> None:
+        """The summary of a start, with a first request to try."""
         request = shlex.quote(REQUEST.format(model=welcome.model))
         curl = f"curl {welcome.url}/v1/responses -H 'Content-Type: application/json' -d {request}"
         self._line("")
@@ -121,6 +139,25 @@ class Screen:
         self._line(f"  {escape(curl)}")
         self._line("")
         self._line(f"Stop it with ^C (or: kill {os.getpid()}). Nothing is lost.")
+
+    def storage_full(self, shortage: Shortage) -> None:
+        """The disk of the data folder is down to the reserve."""
+        self.warning(
+            f"The disk of {shortage.folder} is full: {in_mib(shortage.free)} are free, and "
+            f"{in_mib(shortage.reserve)} stay in reserve for turns that run. New turns are refused "
+            "(503 storage_full), what is there can be read. Make room, and it goes on by itself."
+        )
+
+    def storage_has_room(self, folder: Path, free: int) -> None:
+        """There is more than the reserve again."""
+        place = escape(str(folder))
+        self._line(
+            f"  [green]✓[/] {place} has room again ({in_mib(free)} free): new turns are taken"
+        )
+
+    def restarting(self, name: str, why: str) -> None:
+        """A child that cannot mend itself is started again."""
+        self.warning(f"{name} cannot write any more and is restarted: {why}")
 
     def stopping(self) -> None:
         """A stop was asked for."""
@@ -147,17 +184,44 @@ class Screen:
         end = "" if text.endswith((".", "?")) else "."
         self._line(f"[red]problem[/]  {check}: {escape(text)}{end} {escape(way_out)}")
 
+    def result(self, facts: Mapping[str, Any], *lines: str) -> None:
+        """What a command has done or found: the lines for people, the facts for programs."""
+        del facts
+        for line in lines:
+            self.plain(line)
+
+    @contextmanager
+    def progress(self) -> Generator[ShowProgress]:
+        """A bar for each step while the block runs; nothing where there is no terminal."""
+        if not self._console.is_terminal:
+            yield _unseen
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeRemainingColumn(), console=self._console) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def show(step: str, done: int, total: int) -> None:
+                if step not in tasks:
+                    tasks[step] = bars.add_task(escape(step))
+                bars.update(tasks[step], completed=done, total=total)
+
+            yield show
+
+    def remark(self, text: str) -> None:
+        """A line for people only."""
+        self.plain(text)
+
     def plain(self, text: str) -> None:
-        """A line as it is, also for programs to read."""
+        """A line as it is."""
         self._line(escape(text))
 
-    def chapter(self, chapter: Chapter) -> None:
-        """One event of a turn that is told again."""
-        self._line(f"[bold]{escape(chapter.heading)}[/]")
-        for fact in chapter.facts:
+    def event_view(self, event_view: EventView) -> None:
+        """One event of a replay."""
+        self._line(f"[bold]{escape(event_view.heading)}[/]")
+        for fact in event_view.facts:
             self._line(f"    {escape(fact)}")
-        self._line(f"  → {escape(chapter.state)}")
-        self._line(f"  → next: {escape(chapter.next_step)}")
+        self._line(f"  → {escape(event_view.state)}")
+        self._line(f"  → next: {escape(event_view.next_step)}")
 
     def _given_up(self, report: ChildGivenUp) -> None:
         how = exit_in_words(report.exit_code)
@@ -173,3 +237,7 @@ class Screen:
         with contextlib.suppress(OSError):
             # Never wrapped: paths and the curl line are there to be copied.
             self._console.print(text, soft_wrap=True)
+
+
+def _unseen(step: str, done: int, total: int) -> None:
+    del step, done, total

@@ -1,4 +1,4 @@
-"""What `turnwire up` and `turnwire doctor` can be told: the variables TURNWIRE_…."""
+"""The settings of `turnwire up` and `turnwire doctor`: the variables TURNWIRE_…."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,7 +9,9 @@ from pydantic_settings import SettingsConfigDict
 
 from turnwire_chassis.broker_access.server_urls import ServerUrlsText
 from turnwire_chassis.settings import PREFIX, BrokerSettings, read_file
+from turnwire_chassis.storage_space import DEFAULT_RESERVE_BYTES, MIB
 from turnwire_dev.scale import members
+from turnwire_dev.supervision.restarts import RestartRules
 from turnwire_orchestrator.servers import APIS, Server, read_servers
 
 
@@ -47,6 +49,14 @@ class RunnerSettings(BrokerSettings):
         default="",
         description="How many processes of each service run, as in `gateway=2,orchestrator=3`; "
         "one where it does not say. `auto`: as many as use every core.",
+    )
+    max_restart_pause_s: float = Field(
+        default=RestartRules.longest_pause,
+        ge=RestartRules.first_pause,
+        le=300,
+        allow_inf_nan=False,
+        description="Seconds at most before a process that died is started again; the pause "
+        "doubles with each death in a row.",
     )
     allowed_hosts: str = Field(
         default="",
@@ -112,6 +122,12 @@ class RunnerSettings(BrokerSettings):
     oidc_issuer: str | None = Field(
         default=None, description="The OIDC issuer whose tokens are taken; read by the gateway."
     )
+    storage_reserve_bytes: int = Field(
+        default=DEFAULT_RESERVE_BYTES,
+        ge=MIB,
+        description="The free space that is left in the data folder to finish what runs; new turns "
+        "are refused below it.",
+    )
     log_level: str = Field(
         default="info",
         pattern="^(debug|info|warning|error)$",
@@ -129,7 +145,12 @@ class RunnerSettings(BrokerSettings):
         return (Server("backend", url, key, APIS[self.backend_api]),)
 
     @property
-    def brings_no_backend(self) -> bool:
+    def keeps_data_here(self) -> bool:
+        """Whether the broker or the database is started here, with its files in the data folder."""
+        return self.nats_url is None or self.mongodb_url is None
+
+    @property
+    def needs_local_model(self) -> bool:
         """Whether a model has to be started here."""
         return self.backend_url is None and self.backends is None
 

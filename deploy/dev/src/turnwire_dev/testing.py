@@ -26,11 +26,12 @@ class UpUnderTest:
 
     @classmethod
     async def start(
-        cls, settings: Mapping[str, str], python: str = sys.executable
+        cls, settings: Mapping[str, str], python: str = sys.executable, *options: str
     ) -> "UpUnderTest":
         """Start it with exactly this environment; `python` may be another interpreter."""
+        call = (python, "-m", "turnwire_dev", "up", *options)
         process = await asyncio.create_subprocess_exec(
-            *(python, "-m", "turnwire_dev", "up"), env=dict(settings), stdout=PIPE, stderr=STDOUT
+            *call, env=dict(settings), stdout=PIPE, stderr=STDOUT
         )
         return cls(process, settings)
 
@@ -67,9 +68,9 @@ class UpUnderTest:
         """The processes it started, by name."""
         return {name: child["pid"] for name, child in self.run()["children"].items()}
 
-    def children(self) -> "Watched":
+    def children(self) -> "WatchedProcesses":
         """The processes it started, to wait for their end."""
-        return Watched(self.pids().values())
+        return WatchedProcesses(self.pids().values())
 
     @property
     def _output(self) -> asyncio.StreamReader:
@@ -78,15 +79,15 @@ class UpUnderTest:
         return self.process.stdout
 
 
-class Watched:
-    """Processes whose end is a fact to wait for, whoever has to reap them. Linux only."""
+class WatchedProcesses:
+    """Processes to wait for that need not be children of this one. Linux only."""
 
     def __init__(self, pids: Iterable[int]) -> None:
-        """Look at them while they live. Raises ProcessLookupError."""
+        """Raises `ProcessLookupError` for a process that has ended."""
         self._descriptors = [os.pidfd_open(pid) for pid in pids]
 
     def ended(self, within: float) -> bool:
-        """Whether all of them end in that many seconds; to be asked once."""
+        """Wait `within` seconds at most; gives whether all have ended. To be called once."""
         deadline = time.monotonic() + within
         waits = [self._one_ended(descriptor, deadline) for descriptor in self._descriptors]
         return all(waits)

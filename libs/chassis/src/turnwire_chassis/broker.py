@@ -1,56 +1,73 @@
-"""The connection to the broker: made once, kept for ever, and loud when something is refused."""
+"""The connection to the broker: it reconnects for ever, and logs what the broker refuses."""
 
 import asyncio
 import os
 import signal
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TypeVar
 
-import msgspec
 import structlog
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.broker_access.server_urls import parse_server_urls
-from turnwire_chassis.telemetry import metrics, spans
-from turnwire_chassis.telemetry.correlation import correlated
+from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
-from turnwire_contracts.queries import Query, Question
 
 log = structlog.get_logger()
 
-AnswerT = TypeVar("AnswerT")
-QuestionT = TypeVar("QuestionT", bound=msgspec.Struct)
-
-PATIENCE_S = 3.0
-"""How long a question is asked again while no service answers."""
-
-_ASK_AGAIN_S = 0.2
 _CLOSE_WITHIN_S = 0.5
 _RECONNECT_WAIT_S = 0.25
-_PING_INTERVAL_S = 10
+SILENCE_S = 3.0
+"""How long the broker may leave pings unanswered before a connection is taken to be lost."""
+
+_MOST_UNANSWERED_PINGS = 2
+"""What nats-py takes without being told."""
+
+_RESET = struct.pack("ii", 1, 0)
 _PENDING_BYTES = 64 * 1024 * 1024
 
 
-class NobodyAnswersError(Exception):
-    """A question found no service that answers, or none that did so in time."""
-
-
-class Connection(Client):
-    """A client that knows what it was refused, and whether it was closed by us."""
+class BrokerConnection(Client):
+    """A client of nats-py that notes what was refused, and whether this process closed it."""
 
     def __init__(self, refusals: Refusals) -> None:
-        """Connect nowhere yet."""
+        """`refusals`: where to note what the broker refuses."""
         super().__init__()
         self.refusals = refusals
         self.parting = False
+        self.lost: Callable[[], None] = _ignore
+
+    async def _attempt_reconnect(self) -> None:
+        """Connect anew; what the old connection has not delivered must not arrive later.
+
+        nats-py would wait until all of it is sent, which takes as long as the kernel tries where
+        the network has lost the connection: a quarter of an hour.
+        """
+        self.lost()
+        _abort(self._transport)
+        await super()._attempt_reconnect()
+
+    async def _process_pong(self) -> None:
+        """Take the answer to a ping, also when the wait for it was given up.
+
+        nats-py would then stop reading, and the connection would be deaf.
+        """
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the server that this is connected to is one of several."""
+        return bool(self._server_info.get("cluster"))
 
     async def close(self) -> None:
-        """Close, for good."""
+        """Close for good: the end of the connection is then no error."""
         self.parting = True
         await super().close()
 
@@ -65,13 +82,13 @@ class Connection(Client):
         metrics.BROKER_CONNECTED().set(1)
 
     async def on_disconnected(self) -> None:
-        """Say so, unless we wanted it."""
+        """Log it, unless this process closed the connection."""
         metrics.BROKER_CONNECTED().set(0)
         if not self.is_closed:
             log.warning("broker lost")
 
     async def on_error(self, error: Exception) -> None:
-        """Say what is told here and nowhere else: a denied subject, or a full buffer."""
+        """Log what nats-py reports here alone: a denied subject, or a full buffer."""
         if isinstance(error, SlowConsumerError):
             metrics.BROKER_DROPPED().inc()
             log.warning("broker dropped messages", subject=error.subject)
@@ -81,8 +98,8 @@ class Connection(Client):
     async def on_closed(self) -> None:
         """End the process when it was the broker that ended the connection.
 
-        nats-py gives up for good when a user is taken away or its JWT ends; whoever keeps the
-        process running starts it again, and it then waits for the broker to know it.
+        nats-py gives up for good when a user is taken away or its JWT ends. The
+        supervisor starts the process again, which then waits for the broker to know it.
         """
         if not self.parting:
             log.error("broker ended the connection", error=str(self.last_error))
@@ -102,7 +119,7 @@ async def connect(
     A broker that does not know us is asked again; `refusals` tells of it.
     """
     servers = parse_server_urls(url)
-    client = Connection(refusals or Refusals())
+    client = BrokerConnection(refusals or Refusals())
 
     async def on_reconnect() -> None:
         log.info("broker found again")
@@ -118,7 +135,7 @@ async def connect(
         max_reconnect_attempts=-1,  # the first connection waits like every later one
         reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType] -- fractions work
         connect_timeout=2,
-        ping_interval=_PING_INTERVAL_S,
+        ping_interval=_pinged_every(SILENCE_S),  # pyright: ignore[reportArgumentType] -- as above
         pending_size=_PENDING_BYTES,
         error_cb=client.on_error,
         disconnected_cb=client.on_disconnected,
@@ -131,15 +148,54 @@ async def connect(
     return client
 
 
+def _abort(transport: object) -> None:
+    """End a connection at once, and forget what its peer has not taken yet."""
+    writer: object = getattr(transport, "_io_writer", None)
+    if isinstance(writer, asyncio.StreamWriter):
+        sock = writer.get_extra_info("socket")
+        if sock is not None and sock.fileno() != -1:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        writer.transport.abort()
+
+
+def on_loss(client: Client, lost: Callable[[], None], silence_s: float = SILENCE_S) -> None:
+    """Call `lost` whenever the connection is lost, before anything can be sent over a new one.
+
+    It is taken to be lost when the broker has been silent for `silence_s`.
+    """
+    if isinstance(client, BrokerConnection):
+        client.lost = lost
+        client.options["ping_interval"] = _pinged_every(silence_s)
+
+
+def _pinged_every(silence_s: float) -> float:
+    return silence_s / (_MOST_UNANSWERED_PINGS + 1)
+
+
+def _ignore() -> None:
+    """Do nothing: no part of this process asked to be told."""
+
+
 def unreachable(client: Client) -> str | None:
-    """What keeps a connection from being used, for people; `None` when nothing does."""
-    unknown = client.refusals.unknown_user if isinstance(client, Connection) else None
+    """Say what keeps a connection from being used; `None`: nothing does."""
+    unknown = client.refusals.unknown_user if isinstance(client, BrokerConnection) else None
     return unknown or (None if client.is_connected else "not connected to the broker")
 
 
 def denied(client: Client) -> str | None:
-    """Which subjects the broker denied a moment ago, for people; `None` when it denied none."""
-    return client.refusals.denied if isinstance(client, Connection) else None
+    """Name the subjects that the broker denied within the last minute; `None`: it denied none."""
+    return client.refusals.denied if isinstance(client, BrokerConnection) else None
+
+
+def is_clustered(client: Client) -> bool:
+    """Tell whether streams may have several nodes, of which one leads and others may be behind."""
+    return isinstance(client, BrokerConnection) and client.is_clustered
+
+
+def server_version(client: Client) -> tuple[int, int, int]:
+    """Tell the version of the server that this is connected to."""
+    version = client.connected_server_version
+    return version.major, version.minor, version.patch
 
 
 async def disconnect(client: Client) -> None:
@@ -150,40 +206,3 @@ async def disconnect(client: Client) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_CLOSE_WITHIN_S):
             await client.close()
-
-
-async def ask(
-    client: Client, query: Query[QuestionT, AnswerT], question: QuestionT, timeout_s: float
-) -> AnswerT:
-    """Ask whichever member of the queue group is free.
-
-    Raises `NobodyAnswersError` at once when there is none, or when `timeout_s` passes.
-    """
-    with spans.asking(query.subject):
-        if isinstance(question, Question):
-            question = correlated(question)
-        try:
-            reply = await client.request(query.subject, query.ask(question), timeout=timeout_s)
-        except NatsError as error:
-            # Nobody there, no answer in time, or a question that cannot be sent.
-            metrics.UNANSWERED(query.subject).inc()
-            raise NobodyAnswersError(query.subject) from error
-    return query.answered(reply.data)
-
-
-async def ask_patiently(
-    client: Client, query: Query[QuestionT, AnswerT], question: QuestionT, timeout_s: float
-) -> AnswerT:
-    """Ask, and ask again while nobody is there: a service that restarts is back in seconds.
-
-    Raises `NobodyAnswersError` after `PATIENCE_S`, or when `timeout_s` passes.
-    """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + PATIENCE_S
-    while True:
-        try:
-            return await ask(client, query, question, timeout_s)
-        except NobodyAnswersError:
-            if loop.time() >= until:
-                raise
-            await asyncio.sleep(_ASK_AGAIN_S)

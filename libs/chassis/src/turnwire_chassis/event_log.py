@@ -32,6 +32,13 @@ class LogUnavailableError(Exception):
     """The log did not confirm; the event may or may not be there, so read before trying again."""
 
 
+class StorageFullError(LogUnavailableError):
+    """There is no room for more; what was to begin something new is not there.
+
+    Another event may be there if an attempt before was not answered.
+    """
+
+
 class TooLargeError(Exception):
     """The event is larger than the broker takes."""
 
@@ -48,8 +55,12 @@ class EventLog(Protocol):
         """
         ...
 
-    async def read(self, tenant: TenantId, response_id: ResponseId) -> list[Recorded]:
-        """Give all events of one turn, oldest first; an unknown turn has none.
+    async def read(
+        self, tenant: TenantId, response_id: ResponseId, after: int = 0
+    ) -> list[Recorded]:
+        """Give the events of one turn that come after the sequence `after`, oldest first.
+
+        An unknown turn has none.
 
         Raises `LogUnavailableError`, `UnreadableEventError`.
         """

@@ -9,11 +9,12 @@ import sys
 import threading
 from collections.abc import MutableMapping
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, TextIO, cast
 
 import structlog
 
-from turnwire_chassis.secrecy.redaction import scrubbed, told, where
+from turnwire_chassis.log_stream import LogStream
+from turnwire_chassis.redaction import exception_places, redacted_fields, redacted_text
 from turnwire_chassis.telemetry.correlation import add_correlation
 from turnwire_chassis.telemetry.metrics import LOG_LINES
 
@@ -29,7 +30,8 @@ _COUNTED: Final = frozenset({"warning", "error", "critical"})
 
 def start_logging(service: str, level: str) -> None:
     """Send every log line of this process, libraries' included, to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    stream = LogStream(sys.stderr.fileno())
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(LibraryLines())
     logging.basicConfig(handlers=[handler], level=max(_LEVELS[level], logging.WARNING))
     structlog.configure(
@@ -43,7 +45,7 @@ def start_logging(service: str, level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
@@ -60,12 +62,12 @@ def count(logger: object, method: str, line: MutableMapping[str, Any]) -> Mutabl
 
 
 def redact(logger: object, method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Leave of a line what may be logged (a processor of structlog)."""
+    """Take secrets and content out of a line (a processor of structlog)."""
     del logger, method
-    event, given = line.pop("event", ""), line.pop("exc_info", None)
-    exception = _exception(given)
-    known = {} if exception is None else {"exception": where(exception)}
-    return {"event": scrubbed(str(event)), **told(line), **known}
+    event, exc_info = line.pop("event", ""), line.pop("exc_info", None)
+    exception = _exception(exc_info)
+    shown = {} if exception is None else {"exception": exception_places(exception)}
+    return {"event": redacted_text(str(event)), **redacted_fields(line), **shown}
 
 
 class LibraryLines(logging.Formatter):
@@ -79,7 +81,7 @@ class LibraryLines(logging.Formatter):
             "level": record.levelname.lower(),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            line["exception"] = where(record.exc_info[1])
+            line["exception"] = exception_places(record.exc_info[1])
         # The time and the service as on every other line.
         stamped = add_correlation(None, "", structlog.contextvars.merge_contextvars(None, "", line))
         stamped = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", stamped)
@@ -95,7 +97,7 @@ def _said(record: logging.LogRecord) -> str:
         text = template % kept if kept else template
     except (TypeError, ValueError):
         text = template
-    return scrubbed(text.partition("\n")[0])
+    return redacted_text(text.partition("\n")[0])
 
 
 def _exception(given: object) -> BaseException | None:

@@ -10,35 +10,41 @@ Watcher = Callable[[FrameMessage], None]
 """Is called for every message as it comes; must not block."""
 
 
-class Watch(Protocol):
-    """Somebody listens to one response; it ends with `stop`."""
+class FrameSubscription(Protocol):
+    """A subscription to the frames of one response, until `stop`."""
 
     async def stop(self) -> None:
-        """Stop listening."""
+        """End the subscription; a second call changes nothing."""
         ...
 
 
 class OutputLog(Protocol):
-    """Frames as they come, and for a while those that came."""
+    """The frames of live turns, and for a while those that were sent."""
 
     async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
-        """Send frames to all who watch and keep them; not confirmed, a gap shows in the numbers."""
+        """Send frames to all watchers, and keep them.
+
+        Nothing is confirmed: a frame that is lost is a gap in the sequence numbers.
+        """
         ...
 
     async def answer(self, turn: TurnKey, message: FrameMessage) -> None:
-        """Send the answer of a plain turn to who waits for it; nothing keeps it."""
+        """Send the answer of a plain turn to the gateway that waits for it; nothing keeps it."""
         ...
 
-    async def watch(self, turn: TurnKey, watcher: Watcher) -> Watch:
-        """Listen to the frames of a response from now on."""
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> FrameSubscription:
+        """Call `watcher` for every message of a response from now on, until `stop`."""
         ...
 
-    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> Watch:
-        """Listen for the answer of a plain turn."""
+    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> FrameSubscription:
+        """Call `watcher` for the answer of a plain turn, until `stop`."""
         ...
 
     async def read(self, turn: TurnKey) -> list[FrameMessage]:
-        """Give the messages that are still kept, in the order they were written."""
+        """Give the messages that are still kept, in the order they were sent.
+
+        Raises `LogUnavailableError`.
+        """
         ...
 
     async def forget(self, turn: TurnKey) -> None:

@@ -5,6 +5,7 @@ the service, which then hands over what it still has.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from typing import TypeVar
 import structlog
 import uvloop
 
+from turnwire_chassis.garbage_collection import freeze_start_up
 from turnwire_chassis.lifecycle.health_server import HealthServer
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.logs import start_logging
@@ -34,7 +36,12 @@ def run_service(
     settings_type: type[SettingsT],
     serve: Callable[[SettingsT, Lifecycle], Awaitable[None]],
 ) -> None:
-    """Run `serve` until it ends or the process is told to stop; `serve` is then cancelled."""
+    """Run `serve` until it ends, or SIGTERM or SIGINT cancels it.
+
+    Exits with code 2 for a setting that cannot be; `serve` may raise `SettingsError`, too. The
+    garbage collector may rest until here, so that it does not go through all that is imported.
+    """
+    gc.enable()
     try:
         settings = load(settings_type)
     except SettingsError as error:
@@ -62,22 +69,28 @@ async def _until_told(
     answering = asyncio.create_task(health.run())
     ending = _End(serving, lifecycle, settings.drain_s)
     loop = asyncio.get_running_loop()
-    for told in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(told, ending.begin)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.begin)
     log.info("service starts", pid=os.getpid())
-    watching = asyncio.create_task(watch_event_loop())
+    beside = (_freeze_when_started(lifecycle), watch_event_loop())
+    background = [asyncio.create_task(each) for each in beside]
     try:
-        # A port that cannot be had ends the process, too: nobody could see whether it is well.
+        # A health port that cannot be had ends the process, too: probes could not reach it.
         await asyncio.wait({serving, answering}, return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
         await serving
     except asyncio.CancelledError:
         log.info("service stops", name=name)
     finally:
-        watching.cancel()
-        answering.cancel()
+        for task in (*background, answering):
+            task.cancel()
         with suppress(asyncio.CancelledError):
             await answering
+
+
+async def _freeze_when_started(lifecycle: Lifecycle) -> None:
+    await lifecycle.started.wait()
+    freeze_start_up()
 
 
 class _End:

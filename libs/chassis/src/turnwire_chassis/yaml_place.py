@@ -20,8 +20,8 @@ class PlaceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One value, and the way to it. All methods raise PlaceError."""
+class YamlPlace:
+    """One value and where it stands. Methods raise `PlaceError` for a value of another type."""
 
     file: str
     line: int
@@ -33,51 +33,54 @@ class Place:
         """Put file, line and key in front of a complaint about this value."""
         return _error(self.file, self.line, self.key, message)
 
-    def entries(self) -> dict[str, "Place"]:
-        """The values of a mapping whose keys the writer of the file chooses, in their order."""
+    def entries(self) -> dict[str, "YamlPlace"]:
+        """Give the values of a mapping with keys of any name, in their order."""
         if not isinstance(self.node, yaml.MappingNode):
             raise self.error("must be a mapping (key: value)")
-        found: dict[str, Place] = {}
+        entries: dict[str, YamlPlace] = {}
         for key, value in self.node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.error("must have plain words as keys")
             name = str(key.value)
-            place = Place(self.file, key.start_mark.line, self._below(name), value)
-            if name in found:
+            place = YamlPlace(self.file, key.start_mark.line, self._below(name), value)
+            if name in entries:
                 raise place.error("is there twice")
-            found[name] = place
-        return found
+            entries[name] = place
+        return entries
 
     def is_mapping(self) -> bool:
-        """Whether it has keys."""
+        """Tell whether it is a mapping."""
         return isinstance(self.node, yaml.MappingNode)
 
     def is_list(self) -> bool:
-        """Whether it has elements."""
+        """Tell whether it is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
-    def fields(self, known: Collection[str], required: Collection[str]) -> dict[str, "Place"]:
-        """The values of a mapping whose keys we choose."""
-        found = self.entries()
-        for place in (found[name] for name in found if name not in known):
+    def fields(self, known: Collection[str], required: Collection[str]) -> dict[str, "YamlPlace"]:
+        """Give the values of a mapping by key.
+
+        Keys that are not `known` are refused, and `required` ones that are missing.
+        """
+        entries = self.entries()
+        for place in (entries[name] for name in entries if name not in known):
             name = place.key.rpartition(".")[2]
             raise place.error(f"there is no such key. {suggestion(name, known)}")
         for name in required:
-            if name not in found:
+            if name not in entries:
                 raise self.error(f"the key '{name}' is missing")
-        return found
+        return entries
 
-    def items(self) -> list["Place"]:
-        """The values of a list."""
+    def items(self) -> list["YamlPlace"]:
+        """Give the values of a list, in their order."""
         if not isinstance(self.node, yaml.SequenceNode):
             raise self.error("must be a list (- …)")
         return [
-            Place(self.file, node.start_mark.line, f"{self.key}[{index}]", node)
+            YamlPlace(self.file, node.start_mark.line, f"{self.key}[{index}]", node)
             for index, node in enumerate(self.node.value)
         ]
 
     def text(self) -> str:
-        """A text that is not empty."""
+        """Give a text that is not empty."""
         if not isinstance(self.node, yaml.ScalarNode):
             raise self.error("must be a text")
         if self.node.tag != _TEXT:
@@ -87,13 +90,13 @@ class Place:
         return str(self.node.value)
 
     def flag(self) -> bool:
-        """True or false."""
+        """Give a truth value: true, yes or on; false, no or off."""
         if not isinstance(self.node, yaml.ScalarNode) or self.node.tag != _FLAG:
             raise self.error("must be true or false")
         return str(self.node.value).lower() in _TRUE
 
     def positive(self) -> float:
-        """A number above zero."""
+        """Give a number above 0."""
         node = self.node
         if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS:
             # YAML 1.1 knows numbers that Python does not, such as 1:30.
@@ -103,25 +106,25 @@ class Place:
         raise self.error("must be a number above 0")
 
     def whole(self) -> int:
-        """A whole number above zero."""
+        """Give a whole number above 0."""
         number = self.positive()
         if number != int(number):
             raise self.error("must be a whole number above 0")
         return int(number)
 
     def probability(self) -> float:
-        """A number above 0 and below 1."""
+        """Give a number above 0 and below 1."""
         number = self.positive()
         if number >= 1:
             raise self.error("must be a probability between 0 and 1")
         return number
 
     def is_word(self, word: str) -> bool:
-        """Whether it is this text."""
+        """Tell whether it is the text `word`."""
         return isinstance(self.node, yaml.ScalarNode) and self.node.value == word
 
     def one_of(self, choices: Collection[str]) -> str:
-        """A text out of few."""
+        """Give a text that is one of `choices`."""
         chosen = self.text()
         if chosen not in choices:
             raise self.error(f"'{chosen}' is not possible. {suggestion(chosen, choices)}")
@@ -131,8 +134,8 @@ class Place:
         return f"{self.key}.{name}" if self.key else name
 
 
-def read_yaml(text: str, file: str) -> Place:
-    """Read one document. Raises PlaceError."""
+def read_yaml(text: str, file: str) -> YamlPlace:
+    """Parse one YAML document; `file` names it in errors. Raises `PlaceError`."""
     try:
         node = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -144,11 +147,11 @@ def read_yaml(text: str, file: str) -> Place:
         raise _error(file, 0, "", "is nested too deeply") from error
     if node is None:
         raise _error(file, 0, "", "the file is empty")
-    return Place(file, 0, "", node)
+    return YamlPlace(file, 0, "", node)
 
 
 def suggestion(wrong: str, known: Collection[str]) -> str:
-    """Say which of the known words was meant, or else which there are."""
+    """Suggest the word of `known` that `wrong` may have meant, or else list them all."""
     near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{near[0]}'?"

@@ -22,7 +22,7 @@ from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_contracts.turn import ImpossibleEventError
 
 
-class Conversation(Struct, frozen=True, omit_defaults=True):
+class ConversationState(Struct, frozen=True, omit_defaults=True):
     """A conversation after its events so far. Its encoded form is the content of a view."""
 
     conversation_id: ConversationId
@@ -41,7 +41,7 @@ class Conversation(Struct, frozen=True, omit_defaults=True):
     deleted: bool = False
 
 
-State = Conversation | None
+State = ConversationState | None
 """`None`: not begun yet, or gone for ever."""
 
 
@@ -78,10 +78,10 @@ def fold_conversation(events: list[AnyConversationEvent], state: State = None) -
     return reduce(evolve_conversation, events, state)
 
 
-def _created(state: State, event: ConversationCreated) -> Conversation:
+def _created(state: State, event: ConversationCreated) -> ConversationState:
     if state is not None:
         raise ImpossibleEventError("a conversation is created once")
-    return Conversation(
+    return ConversationState(
         event.conversation_id,
         event.tenant,
         event.owner,

@@ -6,12 +6,11 @@ what was said stands in the turns' own events.
 
 from msgspec import Struct
 
-from turnwire_contracts import subjects
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 
 
 class ConversationEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event says about itself."""
+    """The fields of every event of a conversation."""
 
     v: int
     """The schema version of this kind of event."""
@@ -24,20 +23,20 @@ class ConversationEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ConversationCreated(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody began a conversation."""
+    """A conversation was created."""
 
     owner: OwnerId
     metadata: dict[str, str] = {}
 
 
 class ConversationUpdated(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Its metadata is replaced."""
+    """The metadata of the conversation was replaced."""
 
     metadata: dict[str, str]
 
 
 class TurnAdded(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A turn is made in it: until that turn ends, no other one can be."""
+    """A turn was added to the conversation: until it ends, no other can be."""
 
     response_id: ResponseId
     base: ResponseId | None = None
@@ -45,15 +44,15 @@ class TurnAdded(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ConversationDeleted(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody put it away, with its turns; it can be restored."""
+    """The conversation was deleted, with its turns; it can be restored."""
 
 
 class ConversationRestored(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """It is back."""
+    """The conversation was restored, and the turns that were deleted with it."""
 
 
 class ConversationPurged(ConversationEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """It is to be gone for ever; every other event of it is erased."""
+    """The conversation is removed for ever; every other event of it is erased."""
 
 
 AnyConversationEvent = (
@@ -64,29 +63,4 @@ AnyConversationEvent = (
     | ConversationRestored
     | ConversationPurged
 )
-
-CONVERSATION_KINDS: dict[str, type[AnyConversationEvent]] = {
-    "created": ConversationCreated,
-    "updated": ConversationUpdated,
-    "turn_added": TurnAdded,
-    "deleted": ConversationDeleted,
-    "restored": ConversationRestored,
-    "purged": ConversationPurged,
-}
-"""The last word of the subject, and what the body then says."""
-
-CONVERSATION_VERSIONS: dict[str, int] = dict.fromkeys(CONVERSATION_KINDS, 1)
-"""The version that is written today."""
-
-_NAMES = {event: kind for kind, event in CONVERSATION_KINDS.items()}
-
-
-def conversation_kind_of(event: AnyConversationEvent) -> str:
-    """Name the kind of an event: the last word of its subject."""
-    return _NAMES[type(event)]
-
-
-def conversation_subject_of(event: AnyConversationEvent) -> str:
-    """Name the subject an event is published under."""
-    kind = conversation_kind_of(event)
-    return subjects.conversation_event(event.tenant, event.conversation_id, kind)
+"""Every event of a conversation; `event_kinds.py` has a row for each."""

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from turnwire_contracts import subjects
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId, TurnKey
 
 Item = dict[str, Any]
@@ -38,10 +37,10 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     violations: list[dict[str, Any]] | None = None
     """Which checks of the guard refused: `{category, provider, stage, step, reason?}`."""
     retry_after_s: int | None = None
-    """In how many seconds it may go better; `None`: nobody knows."""
+    """In how many seconds it may go better; `None`: it is not known."""
 
 
-class Usage(Struct, frozen=True, omit_defaults=True):
+class TurnUsage(Struct, frozen=True, omit_defaults=True):
     """Tokens that a turn cost, summed over its samples."""
 
     input_tokens: int = 0
@@ -52,7 +51,7 @@ class Usage(Struct, frozen=True, omit_defaults=True):
 
 
 class TurnEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event says about itself."""
+    """The fields of every event of a turn."""
 
     v: int
     """The schema version of this kind of event."""
@@ -65,7 +64,7 @@ class TurnEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def turn_key(self) -> TurnKey:
-        """What finds the turn that it is about."""
+        """The key of the turn that it is about."""
         return TurnKey(self.tenant, self.response_id)
 
 
@@ -90,7 +89,7 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     application: str | None = None
     """Whose policy the guard judges by (`x-application-id`); `None`: the default."""
     background: bool = False
-    """Nobody waits: it has its own lane, its own deadline, and no reader is needed."""
+    """No client waits: the turn has its own lane and deadline, and needs no reader."""
     conversation: ConversationId | None = None
     """The conversation that the turn was made in; the turn before it is `previous_response_id`."""
     continues: ResponseId | None = None
@@ -100,17 +99,19 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     obfuscate: bool = False
     """Whether deltas are padded, so that their sizes tell nothing."""
     seals: dict[str, str] = {}
-    """By `server_label`: what opens an MCP server, sealed (`chassis/tool_servers/sealing.py`)."""
+    """By `server_label`: credentials for an MCP server, sealed (`secret_envelope.py`)."""
     fingerprint: str | None = None
     """What a repeated `Idempotency-Key` must match: a hash of the request's body."""
     traceparent: str | None = None
-    """W3C Trace Context: where the turn's work belongs, whoever does it and however late."""
+    """W3C Trace Context: the trace that all work on the turn belongs to, however late."""
     metered: list[str] = []
     """Whose limits must hear of the turn's end: `tenant`, and `key:<id>` of an API key."""
+    queue_level: int = 0
+    """The queue that it waits in, by how many of its tenant's turns were on their way."""
 
     @property
     def watched(self) -> bool:
-        """Whether frames are written: somebody watches, or may come to watch."""
+        """Whether frames are written: a client watches, or may come to watch."""
         return self.stream or self.background
 
 
@@ -148,7 +149,7 @@ class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     output: list[Item]
     """The items of the sample; its `mcp_call`s have no end yet."""
     cuts: list[list[str]] = []
-    usage: Usage | None = None
+    usage: TurnUsage | None = None
     instructions: str | None = None
     """What the model was told, where the client did not say it in this very request."""
     runs: list[Run] = []
@@ -156,7 +157,7 @@ class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ToolCalled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Calls leave now: from here on it is not certain that they were never made."""
+    """Calls are about to be made: from here on it is not certain that they were not."""
 
     item_ids: list[ItemId]
 
@@ -182,7 +183,7 @@ class TakenOver(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CancelRequested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody no longer wants the turn: its client left, or asked for the end."""
+    """The turn is no longer wanted: its client left, or asked for the end."""
 
     reason: Literal["client_left", "asked"]
 
@@ -194,8 +195,8 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     output: list[Item] = []
     """The items of the last sample; those before stand in `Sampled` and `TakenOver`."""
     cuts: list[list[str]] = []
-    """Where the deltas of `output` were cut; empty if nobody could have watched."""
-    usage: Usage | None = None
+    """Where the deltas of `output` were cut; empty if no frames were written."""
+    usage: TurnUsage | None = None
     instructions: str | None = None
     """What the model was told, where the client did not say it in this very request."""
     incomplete_reason: str | None = None
@@ -214,14 +215,14 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deleted(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody put the turn away; it can be restored."""
+    """The turn was deleted; it can be restored."""
 
     with_conversation: bool = False
     """It went with its conversation, and comes back with it."""
 
 
 class Restored(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A turn that was put away is back."""
+    """A turn that was deleted was restored."""
 
 
 class ItemRemoved(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -231,11 +232,17 @@ class ItemRemoved(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Purged(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """The turn's content is to be gone for ever; every other event of it is erased."""
+    """The content of the turn is removed for ever; every other event of it is erased."""
 
     previous_response_id: ResponseId | None = None
     """What it continued, so that those behind it can still be continued."""
 
+
+TurnUpdate = Deleted | Restored | ItemRemoved
+"""What changes a turn after its end and leaves it there."""
+
+TurnChange = TurnUpdate | Purged
+"""All that changes a turn after its end; a service that remembers turns must hear of it."""
 
 AnyEvent = (
     Requested
@@ -249,45 +256,6 @@ AnyEvent = (
     | TakenOver
     | CancelRequested
     | Closed
-    | Deleted
-    | Restored
-    | ItemRemoved
-    | Purged
+    | TurnChange
 )
-
-KINDS: dict[str, type[AnyEvent]] = {
-    "requested": Requested,
-    "started": Started,
-    "items_added": ItemsAdded,
-    "screened": Screened,
-    "tools_listed": ToolsListed,
-    "sampled": Sampled,
-    "tool_called": ToolCalled,
-    "tool_returned": ToolReturned,
-    "taken_over": TakenOver,
-    "cancel_requested": CancelRequested,
-    "closed": Closed,
-    "deleted": Deleted,
-    "restored": Restored,
-    "item_removed": ItemRemoved,
-    "purged": Purged,
-}
-"""The last word of the subject, and what the body then says."""
-
-VERSIONS: dict[str, int] = dict.fromkeys(KINDS, 1)
-"""The version that is written today; older ones are read through an upcaster."""
-
-_NAMES = {event: kind for kind, event in KINDS.items()}
-
-
-def kind_of(event: AnyEvent) -> str:
-    """Name the kind of an event: the last word of its subject."""
-    return _NAMES[type(event)]
-
-
-def subject_of(event: AnyEvent) -> str:
-    """Name the subject an event is published under; background turns have a lane of their own."""
-    kind = kind_of(event)
-    if isinstance(event, Requested) and event.background:
-        kind = f"{kind}.background"
-    return subjects.turn_event(event.tenant, event.response_id, kind)
+"""Every event of a turn; `event_kinds.py` has a row for each."""

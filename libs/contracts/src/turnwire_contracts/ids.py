@@ -23,14 +23,14 @@ ItemId = NewType("ItemId", str)
 
 
 class TurnKey(NamedTuple):
-    """What finds a turn: an id alone finds nothing, so nothing is found across tenants."""
+    """The key of a turn: with the tenant in it, nothing is found across tenants."""
 
     tenant: TenantId
     response_id: ResponseId
 
 
 class Correlation(Struct, frozen=True, omit_defaults=True):
-    """What a question is asked for: it stands on the log lines of whoever answers."""
+    """What a question is asked for; it stands on the log lines of the service that answers."""
 
     traceparent: str | None = None
     """W3C Trace Context: the span that the answer belongs below."""
@@ -119,10 +119,10 @@ def place_of_item(item_id: str) -> tuple[ResponseId, bool, int] | None:
 
     `None` for an id that a client or another server made.
     """
-    found = _OUR_ITEM.fullmatch(item_id)
-    if found is None:
+    match = _OUR_ITEM.fullmatch(item_id)
+    if match is None:
         return None
-    digits, side, index = found.groups()
+    digits, side, index = match.groups()
     return ResponseId(RESPONSE_PREFIX + digits), side == "o", int(index)
 
 

@@ -1,4 +1,4 @@
-"""JSON as Python values, and safe ways into JSON that somebody else wrote."""
+"""JSON as Python values, and safe ways into JSON of unknown shape."""
 
 from typing import Any, cast
 

@@ -6,10 +6,10 @@ import msgspec
 from msgspec import Struct
 
 from turnwire_contracts import subjects
-from turnwire_contracts.conversation import Conversation
+from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.events import Failure, OutputCheck, Requested
 from turnwire_contracts.ids import ConversationId, Correlation, OwnerId, ResponseId, TenantId
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 
 QuestionT = TypeVar("QuestionT", bound=Struct)
 AnswerT = TypeVar("AnswerT")
@@ -19,31 +19,31 @@ class Query(Generic[QuestionT, AnswerT]):
     """One subject with the shapes of its question and its answer; both travel as JSON."""
 
     def __init__(self, subject: str, queue: str, question: type[QuestionT], answer: Any) -> None:
-        """Name the subject, the queue group that answers, and the two shapes."""
+        """`queue`: the queue group that answers. `question`, `answer`: the types to decode to."""
         self.subject = subject
         self.queue = queue
         self._question = msgspec.json.Decoder(question)
         self._answer: msgspec.json.Decoder[AnswerT] = msgspec.json.Decoder(answer)
 
-    def ask(self, question: QuestionT) -> bytes:
-        """Write a question."""
+    def encode_question(self, question: QuestionT) -> bytes:
+        """Encode a question."""
         return msgspec.json.encode(question)
 
-    def asked(self, body: bytes) -> QuestionT:
-        """Read a question; raises `msgspec.DecodeError` on a body that is none."""
+    def decode_question(self, body: bytes) -> QuestionT:
+        """Decode a question; raises `msgspec.DecodeError` for a body that is none."""
         return self._question.decode(body)
 
-    def answer(self, answer: AnswerT) -> bytes:
-        """Write an answer."""
+    def encode_answer(self, answer: AnswerT) -> bytes:
+        """Encode an answer."""
         return msgspec.json.encode(answer)
 
-    def answered(self, body: bytes) -> AnswerT:
-        """Read an answer; raises `msgspec.DecodeError` on a body that is none."""
+    def decode_answer(self, body: bytes) -> AnswerT:
+        """Decode an answer; raises `msgspec.DecodeError` for a body that is none."""
         return self._answer.decode(body)
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What every question says beside what it asks."""
+    """The fields of every question."""
 
     correlation: Correlation | None = None
 
@@ -55,7 +55,7 @@ class Refusal(Struct, frozen=True, tag=True):
 
 
 class AskForResponse(Question, frozen=True):
-    """Which turn stands behind a response id."""
+    """Which turn has this response id."""
 
     tenant: TenantId
     response_id: ResponseId
@@ -68,7 +68,7 @@ class Found(Struct, frozen=True, tag=True):
 
 
 class Running(Struct, frozen=True, tag=True):
-    """A turn that is still on its way."""
+    """A turn that has not ended."""
 
     request: Requested
     instructions: str | None = None
@@ -77,7 +77,7 @@ class Running(Struct, frozen=True, tag=True):
 
 
 class Missing(Struct, frozen=True, tag=True):
-    """Nothing that this caller may know of has this id."""
+    """No turn or conversation that this caller may see has this id."""
 
 
 class AskForHistory(Question, frozen=True):
@@ -105,17 +105,17 @@ class AskForConversation(Question, frozen=True):
 class FoundConversation(Struct, frozen=True, tag=True):
     """A conversation, deleted or not."""
 
-    conversation: Conversation
+    conversation: ConversationState
     sequence: int
     """Its last event's place in the log: what the next append expects."""
 
 
 class AskForConversations(Question, frozen=True):
-    """Which conversations somebody has."""
+    """Which conversations a user has."""
 
     tenant: TenantId
     owner: OwnerId | None
-    """`None`: everybody's."""
+    """`None`: of all users."""
     limit: int
     offset: int = 0
     newest_first: bool = True
@@ -127,7 +127,7 @@ class AskForConversations(Question, frozen=True):
 class Conversations(Struct, frozen=True, tag=True):
     """A page of conversations in the order they were created."""
 
-    conversations: list[Conversation]
+    conversations: list[ConversationState]
     has_more: bool = False
 
 
@@ -164,7 +164,7 @@ class AskForErasure(Question, frozen=True):
 
     tenant: TenantId
     owner: OwnerId | None = None
-    """`None`: everybody's."""
+    """`None`: of all users."""
     of: Literal["turns", "conversations"] = "turns"
     after: int = 0
     """Up to where in the log it was done before; 0: begin."""
@@ -187,12 +187,12 @@ class AskForModels(Question, frozen=True):
 
 
 class Models(Struct, frozen=True, tag=True):
-    """The backend's own list, as it says it."""
+    """The list of models as the backend sent it."""
 
     body: msgspec.Raw
 
 
-class InputTokens(Struct, frozen=True, tag=True):
+class InputTokenCount(Struct, frozen=True, tag="InputTokens"):
     """How many tokens the model would read for a request that is not made."""
 
     input_tokens: int
@@ -204,14 +204,14 @@ class AskForHealth(Question, frozen=True):
     """Whether the system behind a service can be reached."""
 
 
-class Health(Struct, frozen=True, tag=True):
+class SystemHealth(Struct, frozen=True, tag="Health"):
     """What a service sees of the system behind it."""
 
     ok: bool
     detail: str
 
 
-class Said(Struct, frozen=True):
+class GuardMessage(Struct, frozen=True):
     """One message of a conversation, as far as the guard has to know it."""
 
     role: Literal["user", "assistant"]
@@ -233,13 +233,13 @@ class AskForCheck(Question, frozen=True):
     application_id: str | None = None
     """Whose policy applies; `None`: the default."""
     context: dict[str, Any] | None = None
-    conversation: list[Said] = []
+    conversation: list[GuardMessage] = []
     """What was said, oldest first, and what is to be judged last; for models that judge both."""
     whole: bool = True
     """Whether `conversation` goes back to its beginning; else older messages can be had."""
 
 
-class Violation(Struct, frozen=True, omit_defaults=True):
+class GuardViolation(Struct, frozen=True, omit_defaults=True):
     """One rule that the content broke."""
 
     category: str
@@ -253,7 +253,7 @@ class Verdict(Struct, frozen=True, tag=True):
     """What the guard says of the content."""
 
     safe: bool
-    violations: list[Violation] = []
+    violations: list[GuardViolation] = []
     output: OutputCheck = "unchecked"
     """In a verdict on an input: how what the model answers is to be checked."""
 
@@ -282,8 +282,8 @@ STORE_CONVERSATIONS: Query[AskForConversations, Conversations | Refusal] = Query
 STORE_TREE: Query[AskForTree, Tree | Refusal] = Query(
     subjects.STORE_TREE, subjects.STORE_QUEUE, AskForTree, Tree | Refusal
 )
-STORE_HEALTH: Query[AskForHealth, Health] = Query(
-    subjects.STORE_HEALTH, subjects.STORE_QUEUE, AskForHealth, Health
+STORE_HEALTH: Query[AskForHealth, SystemHealth] = Query(
+    subjects.STORE_HEALTH, subjects.STORE_QUEUE, AskForHealth, SystemHealth
 )
 STORE_ERASURE: Query[AskForErasure, ErasureStep | Refusal] = Query(
     subjects.STORE_ERASURE, subjects.STORE_QUEUE, AskForErasure, ErasureStep | Refusal
@@ -291,8 +291,8 @@ STORE_ERASURE: Query[AskForErasure, ErasureStep | Refusal] = Query(
 BACKEND_MODELS: Query[AskForModels, Models | Refusal] = Query(
     subjects.BACKEND_MODELS, subjects.ORCHESTRATOR_QUEUE, AskForModels, Models | Refusal
 )
-BACKEND_INPUT_TOKENS: Query[Requested, InputTokens | Refusal] = Query(
-    subjects.BACKEND_INPUT_TOKENS, subjects.ORCHESTRATOR_QUEUE, Requested, InputTokens | Refusal
+BACKEND_INPUT_TOKENS: Query[Requested, InputTokenCount | Refusal] = Query(
+    subjects.BACKEND_INPUT_TOKENS, subjects.ORCHESTRATOR_QUEUE, Requested, InputTokenCount | Refusal
 )
 GUARD_CHECK: Query[AskForCheck, Verdict | NeedsHistory | Refusal] = Query(
     subjects.GUARD_CHECK, subjects.GUARD_QUEUE, AskForCheck, Verdict | NeedsHistory | Refusal

@@ -16,10 +16,6 @@ API_KEYS_STREAM = f"KV_{API_KEYS_BUCKET}"
 TURN_EVENTS = "turn.>"
 CONVERSATION_EVENTS = "conversation.>"
 TURN_REQUESTED = "turn.*.*.requested"
-TURN_REQUESTED_BACKGROUND = "turn.*.*.requested.background"
-TURN_CHANGES = ("turn.*.*.deleted", "turn.*.*.restored", "turn.*.*.purged", "turn.*.*.item_removed")
-"""What changes a turn after its end: whoever remembers turns must hear of it."""
-
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
 OUTPUT = "output.>"
 DEAD = "dead.>"
@@ -32,7 +28,6 @@ API_KEYS = f"$KV.{API_KEYS_BUCKET}.>"
 
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
-BACKGROUND_CONSUMER = "orchestrator-background"
 
 GUARD_CHECK = "guard.check"
 TOOLS_LIST = "tools.list"
@@ -43,11 +38,20 @@ STORE_CONVERSATION = "store.conversation"
 STORE_CONVERSATIONS = "store.conversations"
 STORE_TREE = "store.tree"
 STORE_HEALTH = "store.health"
+STORE_PROJECTION = "store.projection"
 STORE_ERASURE = "store.erasure"
 """Only the operator asks. The store then publishes what erases turns and conversations."""
+STORE_RETRY = "store.retry"
+"""Only the operator asks, about a turn that has a dead letter."""
 BACKEND_MODELS = "backend.models"
 BACKEND_INPUT_TOKENS = "backend.input_tokens"
 VIEWERS = "viewers.*.*"
+OWNERS = "owner.*.*"
+"""Asks every orchestrator whether it works on a turn now; the one that does answers."""
+QUEUE_STATE = "queue_state"
+"""Orchestrators tell how long foreground turns wait; every gateway hears it."""
+OUTPUT_LEADER_ELECTED = f"$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.{OUTPUT_STREAM}"
+"""The broker tells that another node leads the stream of frames."""
 TURN_ENDED = "ended.*"
 """Orchestrators tell the end of turns that are metered; one gateway hears of each."""
 
@@ -59,7 +63,7 @@ ORCHESTRATOR_QUEUE = "orchestrator"
 
 
 def inbox(service: str) -> str:
-    """Name the prefix of the subjects on which a service is answered, and nobody else listens."""
+    """Name the prefix of the subjects on which a service, and no other, gets its answers."""
     return f"_INBOX_{service}"
 
 
@@ -94,8 +98,13 @@ def answer(tenant: TenantId, response_id: ResponseId) -> str:
 
 
 def viewers(tenant: TenantId, response_id: ResponseId) -> str:
-    """Name the subject that asks every gateway whether somebody still watches a response."""
+    """Name the subject that asks every gateway whether a client still watches a response."""
     return f"viewers.{tenant}.{response_id}"
+
+
+def owner(tenant: TenantId, response_id: ResponseId) -> str:
+    """Name the subject that asks every orchestrator whether it works on a turn now."""
+    return f"owner.{tenant}.{response_id}"
 
 
 def limits(tenant: TenantId) -> str:
@@ -119,13 +128,18 @@ def tool_progress(call_id: str) -> str:
 
 
 def tool_cancel(call_id: str) -> str:
-    """Name the subject that tells whichever tool-runner has a call that nobody wants it."""
+    """Name the subject that cancels a call at the tool-runner that works on it."""
     return f"tools.cancel.{call_id}"
 
 
 def dead(reason: str, response_id: ResponseId) -> str:
     """Name the subject under which a message that could not be handled is kept."""
     return f"dead.{reason}.{response_id}"
+
+
+def retried(about: ResponseId) -> str:
+    """Name the subject of the mark that a dead letter about something was retried."""
+    return f"dead.retried.{about}"
 
 
 def audit_event(tenant: TenantId, kind: str) -> str:
@@ -155,6 +169,14 @@ def parse_viewers(subject: str) -> TurnKey:
     root, tenant, response_id = subject.split(".")
     if root != "viewers":
         raise ValueError(f"no question for viewers: {subject}")
+    return TurnKey(TenantId(tenant), ResponseId(response_id))
+
+
+def parse_owner(subject: str) -> TurnKey:
+    """Split `owner.<tenant>.<response_id>`; raises `ValueError` for any other subject."""
+    root, tenant, response_id = subject.split(".")
+    if root != "owner":
+        raise ValueError(f"no question for an owner: {subject}")
     return TurnKey(TenantId(tenant), ResponseId(response_id))
 
 

@@ -50,7 +50,7 @@ class Tool(Struct, frozen=True, omit_defaults=True):
 
 
 class AskForTools(Question, frozen=True):
-    """Which tools an MCP server offers, over streamable HTTP."""
+    """Which tools an MCP server offers, over streamable HTTP (MCP: `tools/list`)."""
 
     tenant: TenantId
     server: ToolServer
@@ -58,7 +58,7 @@ class AskForTools(Question, frozen=True):
     response_id: ResponseId = ResponseId("")
     """The turn that asks: what is sealed opens for it only."""
     call_id: str = ""
-    """Names this question among all, as that of a call does; empty: nobody listens."""
+    """Names this question among all, as that of a call does; empty: it is not followed."""
 
 
 class Tools(Struct, frozen=True, tag=True, omit_defaults=True):
@@ -70,7 +70,7 @@ class Tools(Struct, frozen=True, tag=True, omit_defaults=True):
 
 
 class AskForCall(Question, frozen=True):
-    """What a tool answers."""
+    """What a tool gives for these arguments (MCP: `tools/call`)."""
 
     tenant: TenantId
     server: ToolServer
@@ -111,7 +111,7 @@ class Called(Struct, frozen=True, tag=True, omit_defaults=True):
     """Whether the output was longer than what is kept."""
 
 
-class Progress(Struct, frozen=True):
+class CallProgress(Struct, frozen=True):
     """A sign that a call is still worked on."""
 
     call_id: str

@@ -1,14 +1,8 @@
-"""The fold: a turn's state from its events. Everything that knows a turn knows it from here.
-
-    Unborn ── requested ──> Screening | Sampling ── closed ──> ClosedTurn ── purged ──> Erased
-
-What a closed turn holds is also what the store's views keep (`ClosedTurn`).
-"""
+"""The fold: a turn's state from its events. Everything that knows a turn knows it from here."""
 
 from functools import reduce
 from typing import assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from turnwire_contracts.events import (
@@ -16,10 +10,8 @@ from turnwire_contracts.events import (
     CancelRequested,
     Closed,
     Deleted,
-    Item,
     ItemRemoved,
     ItemsAdded,
-    OutputCheck,
     Purged,
     Requested,
     Restored,
@@ -30,106 +22,20 @@ from turnwire_contracts.events import (
     ToolCalled,
     ToolReturned,
     ToolsListed,
-    Usage,
+    TurnUpdate,
 )
-from turnwire_contracts.ids import ItemId
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.rounds.told import Told
-from turnwire_contracts.rounds.tool_calls import asks_client, summed
-
-
-class Unborn(Struct, frozen=True):
-    """Nothing has happened yet."""
-
-
-class Screening(Struct, frozen=True):
-    """The guard must judge the input before anything else."""
-
-    request: Requested
-    cancel: CancelRequested | None = None
-    started: bool = False
-
-
-class Sampling(Struct, frozen=True):
-    """The model is to be asked."""
-
-    request: Requested
-    told: Told = Told()
-    cancel: CancelRequested | None = None
-    started: bool = False
-    """Whether it left the queue; only background turns say so."""
-    listed: bool = False
-    """Whether it is known what MCP servers offer."""
-    called: frozenset[ItemId] = frozenset()
-    """Calls that left, whose end is not known."""
-    samples: int = 0
-    """How often the model asked for tools that are run here."""
-    asks_client: bool = False
-    """Whether the last of these samples needs its client, too: the turn closes after the round."""
-    usage: Usage | None = None
-    output_check: OutputCheck | None = None
-    """How the output is to be checked; `None`: nobody has judged the input."""
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing was done yet, so that the input can still be judged."""
-        return self.output_check is None and not (self.told.items or self.listed or self.samples)
-
-
-class Refused(Struct, frozen=True):
-    """The guard found violations; all that is left is to close."""
-
-    request: Requested
-    verdict: Screened
-
-
-class ClosedTurn(Struct, frozen=True, omit_defaults=True):
-    """The turn has ended. Its encoded form is the content of a view."""
-
-    request: Requested
-    closed: Closed
-    told: Told = Told()
-    deleted: bool = False
-    """Put away: nobody but an admin may see it, and later histories leave it out."""
-    deleted_with_conversation: bool = False
-    removed: tuple[ItemId, ...] = ()
-    """Items that later turns do not know of."""
-
-    @property
-    def is_response(self) -> bool:
-        """Whether a model was asked; items put into a conversation are no response."""
-        return bool(self.request.model)
-
-    @property
-    def output(self) -> list[Item]:
-        """All output items in the order of their `output_index`."""
-        return [*self.told.items, *self.closed.output]
-
-    @property
-    def said(self) -> list[Item]:
-        """The output that later models are shown."""
-        if self.closed.withheld:
-            return self.told.said
-        return [item for item in self.output if item.get("id") not in self.told.lost]
-
-    @property
-    def cuts(self) -> list[list[str]]:
-        """Where the deltas of `output` were cut; shorter where nobody could have watched."""
-        return [*self.told.cuts, *self.closed.cuts]
-
-    @property
-    def instructions(self) -> str | None:
-        """What the model was told, whoever said it."""
-        return effective_instructions(self.request, self.closed.instructions)
-
-
-class Erased(Struct, frozen=True):
-    """The turn has ended and its content is gone; only the fact of its end remains."""
-
-    last: Closed | Purged
-
-
-Turn = Unborn | Screening | Sampling | Refused | ClosedTurn | Erased
+from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
+from turnwire_contracts.tool_rounds.tool_calls import asks_client, summed
+from turnwire_contracts.turn_state import (
+    ClosedTurn,
+    Erased,
+    NotRequested,
+    RefusedByGuard,
+    Sampling,
+    Screening,
+    Turn,
+)
 
 
 class ImpossibleEventError(Exception):
@@ -168,16 +74,14 @@ def evolve(turn: Turn, event: AnyEvent) -> Turn:  # noqa: C901, PLR0911 -- one l
 
 def fold(events: list[AnyEvent]) -> Turn:
     """Give the state after all `events`, oldest first."""
-    return reduce(evolve, events, Unborn())
-
-
-def effective_instructions(request: Requested, inherited: str | None) -> str | None:
-    """Choose what the model is told: the request's own words, else what was inherited."""
-    return inherited if request.instructions is None else request.instructions
+    return reduce(evolve, events, NotRequested())
 
 
 def _requested(turn: Turn, event: Requested) -> Turn:
-    if not isinstance(turn, Unborn):
+    if isinstance(turn, Screening | Sampling) and turn.request == event:
+        # The same request once more: an operator had it delivered again.
+        return turn
+    if not isinstance(turn, NotRequested):
         raise ImpossibleEventError("a turn is requested once")
     if event.screen and event.screened is None:
         return Screening(event)
@@ -191,7 +95,7 @@ def _started(turn: Turn) -> Turn:
 
 
 def _items_added(turn: Turn, event: ItemsAdded) -> Turn:
-    if not isinstance(turn, Unborn):
+    if not isinstance(turn, NotRequested):
         raise ImpossibleEventError("items are added once")
     said_of_all = ("v", "tenant", "response_id", "at", "cause")
     about: JSON = {name: getattr(event, name) for name in said_of_all}
@@ -206,7 +110,7 @@ def _items_added(turn: Turn, event: ItemsAdded) -> Turn:
     return ClosedTurn(request, Closed(**about, status="completed"))
 
 
-def _changed(turn: Turn, event: Deleted | Restored | ItemRemoved) -> Turn:
+def _changed(turn: Turn, event: TurnUpdate) -> Turn:
     if not isinstance(turn, ClosedTurn):
         # It is appended without an expectation, so it may outlive an erasure.
         return turn
@@ -218,8 +122,8 @@ def _changed(turn: Turn, event: Deleted | Restored | ItemRemoved) -> Turn:
         case Restored():
             return replace(turn, deleted=False, deleted_with_conversation=False)
         case ItemRemoved():
-            known = event.item_id in turn.removed
-            return turn if known else replace(turn, removed=(*turn.removed, event.item_id))
+            is_removed = event.item_id in turn.removed
+            return turn if is_removed else replace(turn, removed=(*turn.removed, event.item_id))
         case _:
             assert_never(event)
 
@@ -228,8 +132,9 @@ def _screened(turn: Turn, event: Screened) -> Turn:
     if not isinstance(turn, Screening) and not (isinstance(turn, Sampling) and turn.is_new):
         raise ImpossibleEventError("nothing waited for the guard")
     if event.violations:
-        return Refused(turn.request, event)
-    return Sampling(turn.request, Told(), turn.cancel, turn.started, output_check=event.output)
+        return RefusedByGuard(turn.request, event)
+    so_far = OutputSoFar()
+    return Sampling(turn.request, so_far, turn.cancel, turn.started, output_check=event.output)
 
 
 def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolReturned) -> Turn:
@@ -237,11 +142,11 @@ def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolRetu
         raise ImpossibleEventError("only a turn that runs uses tools")
     match event:
         case ToolsListed():
-            return replace(turn, told=turn.told.and_then(event.items, []), listed=True)
+            return replace(turn, so_far=turn.so_far.and_then(event.items, []), listed=True)
         case Sampled():
             return replace(
                 turn,
-                told=turn.told.and_then(event.output, event.cuts, event.runs),
+                so_far=turn.so_far.and_then(event.output, event.cuts, event.runs),
                 samples=turn.samples + 1,
                 asks_client=any(map(asks_client, event.output)),
                 usage=summed(turn.usage, event.usage),
@@ -255,20 +160,20 @@ def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolRetu
 
 
 def _returned(turn: Sampling, event: ToolReturned) -> Sampling:
-    if all(item.get("id") != event.item_id for item in turn.told.waiting):
+    if all(item.get("id") != event.item_id for item in turn.so_far.waiting):
         raise ImpossibleEventError("a call ends once")
-    told = turn.told.with_end(event)
-    return replace(turn, told=told, called=turn.called - {event.item_id})
+    so_far = turn.so_far.with_end(event)
+    return replace(turn, so_far=so_far, called=turn.called - {event.item_id})
 
 
 def _taken_over(turn: Turn, event: TakenOver) -> Turn:
     match turn:
         case Sampling():
-            told = turn.told.and_lost(event.abandoned, event.cuts, event.runs)
-            return replace(turn, told=told)
-        case Screening() | Refused():
+            so_far = turn.so_far.and_lost(event.abandoned, event.cuts, event.runs)
+            return replace(turn, so_far=so_far)
+        case Screening() | RefusedByGuard():
             return turn
-        case Unborn() | ClosedTurn() | Erased():
+        case NotRequested() | ClosedTurn() | Erased():
             raise ImpossibleEventError("only a turn that runs can be taken over")
         case _:
             assert_never(turn)
@@ -278,7 +183,7 @@ def _cancel_requested(turn: Turn, event: CancelRequested) -> Turn:
     match turn:
         case Screening() | Sampling():
             return replace(turn, cancel=turn.cancel or event)
-        case Unborn() | Refused() | ClosedTurn() | Erased():
+        case NotRequested() | RefusedByGuard() | ClosedTurn() | Erased():
             # It is appended without an expectation, so it may come too late, or outlive an erasure.
             return turn
         case _:
@@ -287,13 +192,13 @@ def _cancel_requested(turn: Turn, event: CancelRequested) -> Turn:
 
 def _closed(turn: Turn, event: Closed) -> Turn:
     match turn:
-        case Unborn():
+        case NotRequested():
             # A turn that is not stored loses every event but its last.
             return Erased(event)
-        case Screening() | Refused():
+        case Screening() | RefusedByGuard():
             return ClosedTurn(turn.request, event)
         case Sampling():
-            return ClosedTurn(turn.request, event, turn.told.settled())
+            return ClosedTurn(turn.request, event, turn.so_far.settled())
         case ClosedTurn() | Erased():
             raise ImpossibleEventError("a turn closes once")
         case _:

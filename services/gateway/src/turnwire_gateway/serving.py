@@ -10,6 +10,7 @@ from msgspec import MsgspecError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
 
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect, disconnect
@@ -17,19 +18,21 @@ from turnwire_chassis.http_server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
-from turnwire_chassis.keeping.retention import retention_of
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.retention import retention_of
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
+from turnwire_contracts.notices.queue_state import QueueState
 from turnwire_contracts.notices.turn_ended import TurnEnded
-from turnwire_gateway.answers.feed import Logs
-from turnwire_gateway.app import World, build
-from turnwire_gateway.credentials.identities import Identities
-from turnwire_gateway.limiting.counting.bucket import BucketLedgers
-from turnwire_gateway.limiting.limiter import Limiter
-from turnwire_gateway.requests.validation import Rules, Sealing
+from turnwire_gateway.admission.turn_queues import TurnQueues
+from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.requests.validation import Rules, SecretSealing
+from turnwire_gateway.api.turns import TurnLimits, Turns
+from turnwire_gateway.app import GatewayDependencies, build
+from turnwire_gateway.auth.identities import Identities
+from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
+from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.settings import GatewaySettings
-from turnwire_gateway.turns import Limits, Turns
 
 log = structlog.get_logger()
 
@@ -49,21 +52,22 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         reconnected.set()
 
     client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
-    identities = Identities(settings, client)
+    identities = Identities(client, settings.host, settings.pepper, settings.oidc)
     world = await _world(settings, client, identities)
-    await _answer_for_viewers(client, world.turns)
-    await _hear_of_ends(client, world.limiter)
+    await _answer_viewer_questions(client, world.turns)
+    await _subscribe_to_ends(client, world.limiter)
+    await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
-    lifecycle.watch_broker(client, beside={"http": server.listening})
+    lifecycle.watch_broker(client, beside={"http": server.listening}, space=settings.storage_space)
     lifecycle.on_drain(server.finish)
 
     async def restore() -> None:
         while True:
             await reconnected.wait()
             reconnected.clear()
-            await create_missing(client, settings.stream_replicas)
+            await _missing_created(client, settings)
             world.limiter.forget()
-            identities.keys.look_anew()
+            identities.keys.read_again()
 
     running = (restore(), world.limiter.keep(), identities.keep())
     background = [asyncio.create_task(each) for each in running]
@@ -71,7 +75,7 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         await server.run_until_cancelled()
     finally:
         if settings.drain_s:
-            # Whoever does not come back to a stream is still promised that its turn ends.
+            # A stream whose reader does not come back is still promised to end.
             await world.turns.graces_end()
         for task in background:
             task.cancel()
@@ -80,7 +84,11 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         await disconnect(client)
 
 
-def _http_server(settings: GatewaySettings, world: World) -> TaskServer:
+async def _missing_created(client: Client, settings: GatewaySettings) -> JetStreamContext:
+    return await create_missing(client, settings.stream_replicas, settings.output_max_bytes)
+
+
+def _http_server(settings: GatewaySettings, world: GatewayDependencies) -> TaskServer:
     server = TaskServer(
         build(world),
         settings.host,
@@ -94,29 +102,33 @@ def _http_server(settings: GatewaySettings, world: World) -> TaskServer:
     return server
 
 
-async def _world(settings: GatewaySettings, client: Client, identities: Identities) -> World:
-    jetstream = await create_missing(client, settings.stream_replicas)
+async def _world(
+    settings: GatewaySettings, client: Client, identities: Identities
+) -> GatewayDependencies:
+    jetstream = await _missing_created(client, settings)
     await identities.begin()
-    logs = Logs(JetStreamEventLog(client, jetstream), JetStreamOutputLog(client, jetstream))
-    return World(
+    space = settings.storage_space
+    logs = Logs(JetStreamEventLog(client, jetstream, space), JetStreamOutputLog(client, jetstream))
+    return GatewayDependencies(
         client,
         logs,
         Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
         _rules(settings),
-        JetStreamAuditLog(client),
+        JetStreamAuditLog(client, space),
         _now_ms,
         settings.guard_timeout_s,
         settings.inherit_instructions,
         identities.bearers.identify,
         settings.access,
-        lambda: identities.bearers.is_open,
-        limiter=Limiter(settings.allowances, BucketLedgers(jetstream), _name(), _now_ms),
+        identities.bearers.is_open,
+        limiter=Limiter(settings.allowances, BucketLimitStates(client), _name(), _now_ms),
         background_timeout_s=settings.background_timeout_s,
+        space=space,
     )
 
 
 def _rules(settings: GatewaySettings) -> Rules:
-    sealing = settings.sealer and Sealing(
+    sealing = settings.sealer and SecretSealing(
         settings.sealer,
         turn_ms=round(_TAKEOVERS * settings.turn_timeout_s * 1000) + _SLACK_MS,
         background_ms=round(settings.background_timeout_s * 1000) + _SLACK_MS,
@@ -130,12 +142,13 @@ def _rules(settings: GatewaySettings) -> Rules:
     )
 
 
-def _limits(settings: GatewaySettings, client: Client) -> Limits:
+def _limits(settings: GatewaySettings, client: Client) -> TurnLimits:
     room = client.max_payload - _EVENT_OVERHEAD_BYTES
-    return Limits(
+    return TurnLimits(
         turn_timeout_s=settings.turn_timeout_s,
         stream_grace_s=settings.stream_grace_s,
         max_body_bytes=min(settings.max_body_bytes, room),
+        max_queue_s=settings.max_queue_s,
     )
 
 
@@ -150,7 +163,7 @@ def _asks_viewers(client: Client) -> Callable[[TurnKey], Awaitable[bool]]:
     return is_watched
 
 
-async def _answer_for_viewers(client: Client, turns: Turns) -> None:
+async def _answer_viewer_questions(client: Client, turns: Turns) -> None:
     async def on_question(message: Msg) -> None:
         if turns.watches(subjects.parse_viewers(message.subject)):
             await message.respond(b"yes")
@@ -158,7 +171,7 @@ async def _answer_for_viewers(client: Client, turns: Turns) -> None:
     await client.subscribe(subjects.VIEWERS, cb=on_question)
 
 
-async def _hear_of_ends(client: Client, limiter: Limiter) -> None:
+async def _subscribe_to_ends(client: Client, limiter: Limiter) -> None:
     async def on_end(message: Msg) -> None:
         try:
             limiter.turn_ended(TurnEnded.decode(message.data))
@@ -166,6 +179,16 @@ async def _hear_of_ends(client: Client, limiter: Limiter) -> None:
             log.warning("end of a turn not read", subject=message.subject)
 
     await client.subscribe(subjects.TURN_ENDED, subjects.GATEWAY_QUEUE, cb=on_end)
+
+
+async def _subscribe_to_queues(client: Client, queues: TurnQueues) -> None:
+    async def on_state(message: Msg) -> None:
+        try:
+            queues.hear(QueueState.decode(message.data))
+        except MsgspecError:
+            log.warning("state of queues not read")
+
+    await client.subscribe(subjects.QUEUE_STATE, cb=on_state)
 
 
 def _name() -> str:

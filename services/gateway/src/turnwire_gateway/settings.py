@@ -1,4 +1,4 @@
-"""What the gateway can be told."""
+"""The settings of the gateway."""
 
 from functools import cached_property
 from pathlib import Path
@@ -7,16 +7,15 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.api_keys.pepper import parse_pepper
-from turnwire_chassis.settings import RetentionSettings, SettingsError, read_file
-from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
-from turnwire_chassis.tool_servers.sealing import Sealer
-from turnwire_gateway.credentials.oidc.config import Oidc, is_safe_url
-from turnwire_gateway.limiting.allowances import Allowances, parse_allowances
-from turnwire_gateway.middleware.web_access import WebAccess, read_web_access
-from turnwire_gateway.requests.prompts import Prompts, parse_prompts
+from turnwire_chassis.settings import SettingsError, TurnSettings, read_file
+from turnwire_chassis.tool_servers.settings import ToolServerSettings
+from turnwire_gateway.api.requests.prompts import Prompts, parse_prompts
+from turnwire_gateway.api.web_access import WebAccess, read_web_access
+from turnwire_gateway.auth.oidc_config import OidcConfig, is_safe_url
+from turnwire_gateway.limits.allowances import Allowances, parse_allowances
 
 
-class GatewaySettings(RetentionSettings):
+class GatewaySettings(TurnSettings, ToolServerSettings):
     """Settings of the gateway."""
 
     host: str = Field(default="127.0.0.1", description="The address the API listens on.")
@@ -45,31 +44,6 @@ class GatewaySettings(RetentionSettings):
         default=10.0,
         ge=0,
         description="Seconds that a streamed turn lives on after its last reader has left.",
-    )
-    turn_timeout_s: float = Field(
-        default=600.0, gt=0, description="Seconds that one turn may take in all."
-    )
-    background_timeout_s: float = Field(
-        default=3600.0,
-        gt=0,
-        description="Seconds that a background turn may take from its request to its end, "
-        "waiting in the queue included.",
-    )
-    seal_key: SecretStr | None = Field(
-        default=None,
-        description="Keys of 32 bytes in base64 or hex, comma-separated: they seal what requests "
-        "say only to MCP servers. The gateway and the tool-runner must have the same.",
-    )
-    mcp_servers: Path | None = Field(
-        default=None,
-        description="The YAML file with the MCP servers that requests name by `server_label`.",
-    )
-    guard_policy: str | None = Field(
-        default=None,
-        description="The YAML file with the guard's policy. Set: every input is checked.",
-    )
-    guard_timeout_s: float = Field(
-        default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
     )
     prompts: Path | None = Field(
         default=None,
@@ -111,11 +85,6 @@ class GatewaySettings(RetentionSettings):
         default="roles",
         description="The claim that lists the roles; `admin` among them makes an admin.",
     )
-    inherit_instructions: bool = Field(
-        default=True,
-        description="Whether instructions carry forward along previous_response_id. "
-        "OpenAI itself does not carry them: set false for its behaviour.",
-    )
 
     @cached_property
     def access(self) -> WebAccess:
@@ -130,13 +99,6 @@ class GatewaySettings(RetentionSettings):
         return read_file("TURNWIRE_PROMPTS", self.prompts, parse_prompts)
 
     @cached_property
-    def tool_servers(self) -> Registry:
-        """The operator's MCP servers, read once. Raises `SettingsError`."""
-        if self.mcp_servers is None:
-            return {}
-        return read_file("TURNWIRE_MCP_SERVERS", self.mcp_servers, parse_tool_servers)
-
-    @cached_property
     def allowances(self) -> Allowances:
         """The limits, read once. Raises `SettingsError`."""
         if self.limits is None:
@@ -144,18 +106,12 @@ class GatewaySettings(RetentionSettings):
         return read_file("TURNWIRE_LIMITS", self.limits, parse_allowances)
 
     @cached_property
-    def sealer(self) -> Sealer | None:
-        """What seals secrets, if there is a key. Raises `SettingsError`."""
-        key = self.seal_key.get_secret_value() if self.seal_key else ""
-        return Sealer.parse(key) if key else None
-
-    @cached_property
     def pepper(self) -> bytes:
-        """What API keys are hashed with; empty if it was not told. Raises `SettingsError`."""
+        """What API keys are hashed with; empty if it is not set. Raises `SettingsError`."""
         return parse_pepper(self.key_pepper)
 
     @cached_property
-    def oidc(self) -> Oidc | None:
+    def oidc(self) -> OidcConfig | None:
         """The issuer of tokens, if there is one. Raises `SettingsError`."""
         if self.oidc_issuer is None:
             return None
@@ -170,7 +126,7 @@ class GatewaySettings(RetentionSettings):
                 "TURNWIRE_OIDC_AUDIENCE is missing: without it, tokens that the issuer gave to "
                 "other applications would be good here"
             )
-        return Oidc(
+        return OidcConfig(
             issuer=self.oidc_issuer,
             audience=self.oidc_audience,
             jwks_url=self.oidc_jwks_url,

@@ -1,4 +1,4 @@
-"""The store, asked over the broker; every method raises `ApiError` (503) when nobody answers."""
+"""The store, asked over the broker; all methods raise `ApiError` (503) when it does not answer."""
 
 from collections.abc import AsyncIterator
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from msgspec import Struct
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import NobodyAnswersError, ask, ask_patiently
+from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask, ask_patiently
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
@@ -24,18 +24,18 @@ from turnwire_contracts.queries import (
     Conversations,
     Found,
     FoundConversation,
-    Health,
     History,
     Query,
     Refusal,
     Running,
+    SystemHealth,
     Tree,
 )
-from turnwire_contracts.turn import ClosedTurn
-from turnwire_gateway.answers.errors import ApiError, response_not_found, unavailable
-from turnwire_gateway.identity import Caller
+from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_gateway.auth.caller import Caller
+from turnwire_gateway.errors import ApiError, response_not_found, unavailable
 
-_ASK_TIMEOUT_S = 10.0
+_ASK_TIMEOUT_S = 15.0
 _HEALTH_TIMEOUT_S = 2.0
 
 AnswerT = TypeVar("AnswerT")
@@ -46,13 +46,12 @@ class StoreClient:
     """What the gateway asks the store."""
 
     def __init__(self, client: Client) -> None:
-        """Ask over `client`."""
         self._client = client
 
     async def turn(
         self, caller: Caller, response_id: ResponseId, *, others: bool = False
     ) -> ClosedTurn | Running | None:
-        """Give a turn of the caller, deleted or not; to an admin with `others` anybody's."""
+        """Give a turn of the caller, deleted or not; with `others` an admin gets any user's."""
         question = AskForResponse(caller.tenant, response_id)
         match await self._ask(STORE_RESPONSE, question):
             case Found(turn):
@@ -71,9 +70,9 @@ class StoreClient:
         others: bool = False,
         deleted: bool = False,
     ) -> ClosedTurn | Running:
-        """Give a response of the caller, or to an admin with `others` anybody's of the tenant.
+        """Give a response of the caller; with `others` an admin gets any user's of the tenant.
 
-        One that was deleted only if `deleted`.
+        One that was deleted is given only if `deleted`.
 
         Raises `ApiError` (404), which says the same of what is not there, deleted, or another's.
         """
@@ -90,52 +89,52 @@ class StoreClient:
 
         Turns that were deleted are left out. Ends where something is missing.
         """
-        before: ResponseId | None = newest
-        while before is not None:
-            answer = await self._ask(STORE_HISTORY, AskForHistory(tenant, before))
+        next_id: ResponseId | None = newest
+        while next_id is not None:
+            answer = await self._ask(STORE_HISTORY, AskForHistory(tenant, next_id))
             if not isinstance(answer, History):
                 return
             for turn in reversed(answer.turns):
                 yield turn
-            before = answer.before
+            next_id = answer.before
 
     async def conversation(
         self, tenant: TenantId, conversation_id: ConversationId
     ) -> FoundConversation | None:
-        """Give a conversation, whosever it is, deleted or not."""
+        """Give a conversation of any user of the tenant, deleted or not, or `None`."""
         question = AskForConversation(tenant, conversation_id)
         answer = await self._ask(STORE_CONVERSATION, question)
         return answer if isinstance(answer, FoundConversation) else None
 
     async def conversations(self, question: AskForConversations) -> Conversations:
         """Give a page of conversations."""
-        return _told(await self._ask(STORE_CONVERSATIONS, question))
+        return _page(await self._ask(STORE_CONVERSATIONS, question))
 
     async def tree(self, question: AskForTree) -> Tree:
         """Give a page of the turns of a conversation."""
-        return _told(await self._ask(STORE_TREE, question))
+        return _page(await self._ask(STORE_TREE, question))
 
     async def problem(self) -> str | None:
-        """Tell what is wrong with the store, if anything is; never raises."""
+        """Give what is wrong with the store; `None` if nothing is. Never raises."""
         try:
-            health: Health = await ask(
+            health: SystemHealth = await ask(
                 self._client, STORE_HEALTH, AskForHealth(), _HEALTH_TIMEOUT_S
             )
-        except NobodyAnswersError:
+        except UnansweredQueryError:
             return "the store service does not answer"
         return None if health.ok else health.detail
 
     async def _ask(self, query: Query[QuestionT, AnswerT], question: QuestionT) -> AnswerT:
         try:
             return await ask_patiently(self._client, query, question, _ASK_TIMEOUT_S)
-        except NobodyAnswersError as error:
-            raise unavailable("store") from error
+        except UnansweredQueryError as error:
+            raise unavailable("store_unavailable") from error
 
 
 PageT = TypeVar("PageT", Conversations, Tree)
 
 
-def _told(answer: PageT | Refusal) -> PageT:
+def _page(answer: PageT | Refusal) -> PageT:
     if isinstance(answer, Refusal):
         raise ApiError(answer.failure)
     return answer

@@ -1,14 +1,14 @@
-"""Subject → handler: `guard.check` → `Handlers.check`; and how the guard comes and goes."""
+"""Subject → handler: `guard.check` → `GuardHandlers.check`; and the lifecycle of the guard."""
 
 import asyncio
 
 import structlog
 
+from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
-from turnwire_chassis.questions.answering import Answering
+from turnwire_chassis.request_reply.responder import Responder
 from turnwire_contracts.queries import GUARD_CHECK
-from turnwire_guard.admission import Admission
-from turnwire_guard.handlers import Handlers
+from turnwire_guard.handlers import GuardHandlers
 from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.settings import GuardSettings
 from turnwire_guard.verdict_cache import VerdictCache
@@ -26,28 +26,28 @@ async def serve(settings: GuardSettings, lifecycle: Lifecycle) -> None:
     at_once, waiting = settings.guard_max_checks, settings.guard_max_waiting
     policies = PolicyFile(settings.guard_policy, settings.policy)
     side_by_side = at_once + waiting + _TO_REFUSE
-    answering = Answering(settings.nats_url, SERVICE, side_by_side, settings.broker_access)
-    handlers = Handlers(
+    responder = Responder(settings.nats_url, SERVICE, side_by_side, settings.broker_access)
+    handlers = GuardHandlers(
         policies,
-        Admission(at_once, waiting),
+        ConcurrencyLimit(at_once, waiting),
         VerdictCache(settings.guard_cache_entries),
         settings.guard_timeout_s,
     )
-    answering.to(GUARD_CHECK, handlers.check)
-    lifecycle.watch(
-        {"broker": answering.reachable},
-        warnings={"broker_rights": answering.refused},
-        details={"policy": lambda: policies.detail},
-    )
-    lifecycle.on_drain(answering.finish)
+    responder.respond_to(GUARD_CHECK, handlers.check)
+    lifecycle.on_drain(responder.finish)
     try:
         async with asyncio.TaskGroup() as tasks:
             await policies.start()
+            lifecycle.watch(
+                {"broker": responder.reachable},
+                warnings={"broker_rights": responder.refused},
+                details={"policy": lambda: policies.detail},
+            )
             tasks.create_task(policies.watch())
-            await answering.start()
+            await responder.start()
             applications = len(policies.policy.applications)
             log.info("guard answers", applications=applications, policy=policies.policy.version)
             await asyncio.Event().wait()
     finally:
-        await answering.stop()
+        await responder.stop()
         await policies.stop()

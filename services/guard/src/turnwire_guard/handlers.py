@@ -8,10 +8,11 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
+from turnwire_chassis.concurrency import ConcurrencyLimit, FullError
 from turnwire_chassis.telemetry import metrics, names, spans
-from turnwire_chassis.telemetry.correlation import asked
+from turnwire_chassis.telemetry.correlation import begin_answering
 from turnwire_chassis.yaml_place import suggestion
-from turnwire_contracts.events import Failure
+from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.queries import (
     CHECK_TYPES,
     GUARD_CHECK,
@@ -20,9 +21,8 @@ from turnwire_contracts.queries import (
     Refusal,
     Verdict,
 )
-from turnwire_guard.admission import Admission, FloodedError
 from turnwire_guard.pipeline import HistoryWantedError, StageFailedError, evaluate
-from turnwire_guard.policy import Policy
+from turnwire_guard.policy import GuardPolicy
 from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.verdict_cache import VerdictCache
 
@@ -30,33 +30,28 @@ log = structlog.get_logger()
 
 _KEPT = frozenset({"unsafe", "none"})
 
-_UNAVAILABLE = Refusal(
-    Failure(
-        http_status=503,
-        type="server_error",
-        code="guard_unavailable",
-        message="The content could not be checked. Try again later.",
-    )
-)
+_UNAVAILABLE = Refusal(failure("guard_unavailable"))
 
 
 @dataclass(frozen=True, slots=True)
-class Handlers:
-    """Answers what the guard is asked."""
+class GuardHandlers:
+    """Answers `guard.check` by the policy."""
 
     policies: PolicyFile
-    admission: Admission
+    admission: ConcurrencyLimit
     cache: VerdictCache
     timeout_s: float
-    """For how long an asker waits, so that nothing is judged for nobody."""
+    """Seconds that a check may take in all: after that its asker waits no longer."""
 
     async def check(self, body: bytes) -> bytes:
-        """Answer `guard.check`; a guard that cannot judge says so, and nothing passes."""
+        """Answer `guard.check`, with a `Refusal` where no verdict can be given."""
         try:
-            return GUARD_CHECK.answer(await self._measured(asked(GUARD_CHECK, body)))
+            return GUARD_CHECK.encode_answer(
+                await self._measured(begin_answering(GUARD_CHECK, body))
+            )
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return GUARD_CHECK.answer(_bad_question("invalid_question", str(error)))
-        except FloodedError:
+            return GUARD_CHECK.encode_answer(_bad_question("invalid_question", str(error)))
+        except FullError:
             log.warning("check refused", reason="too many wait")
         except TimeoutError:
             log.warning("check refused", reason="no verdict in time", seconds=self.timeout_s)
@@ -64,7 +59,7 @@ class Handlers:
             _log_failure(error)
         except Exception:
             log.exception("check failed")
-        return GUARD_CHECK.answer(_UNAVAILABLE)
+        return GUARD_CHECK.encode_answer(_UNAVAILABLE)
 
     async def _measured(self, question: AskForCheck) -> Verdict | NeedsHistory | Refusal:
         kind = question.check_type
@@ -84,14 +79,14 @@ class Handlers:
     async def _admitted(self, question: AskForCheck) -> Verdict | NeedsHistory:
         async with (
             asyncio.timeout(self.timeout_s),
-            self.admission.place(),
+            self.admission.slot(),
             self.policies.lease() as policy,
         ):
             return await self._judge(policy, question)
 
-    async def _judge(self, policy: Policy, question: AskForCheck) -> Verdict | NeedsHistory:
-        if known := self.cache.get(question, policy.version):
-            return known
+    async def _judge(self, policy: GuardPolicy, question: AskForCheck) -> Verdict | NeedsHistory:
+        if verdict := self.cache.get(question, policy.version):
+            return verdict
         pipeline = policy.pipeline(question.application_id, question.check_type)
         try:
             outcome = await evaluate(pipeline, question)
@@ -100,15 +95,15 @@ class Handlers:
         verdict = outcome.verdict
         if question.check_type == "input" and verdict.safe:
             verdict = replace(verdict, output=policy.output_check(question.application_id))
-        for failure in outcome.without:
-            _log_failure(failure)
+        for failed in outcome.without:
+            _log_failure(failed)
         if not outcome.without:
             self.cache.put(question, policy.version, verdict)
         return verdict
 
 
 def _trace(kind: str, verdict: str) -> None:
-    """Say on the span what came out; what did not pass is always kept."""
+    """Put the verdict on the span; spans of content that did not pass are always kept."""
     if (span := spans.current()) is None:
         return
     span.set(names.CHECK_TYPE, kind)
@@ -129,6 +124,4 @@ def _log_failure(failure: StageFailedError) -> None:
 
 
 def _bad_question(code: str, message: str) -> Refusal:
-    return Refusal(
-        Failure(http_status=400, type="invalid_request_error", code=code, message=message)
-    )
+    return Refusal(failure(code, message))

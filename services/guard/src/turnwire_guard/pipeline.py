@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from turnwire_chassis.telemetry import names, spans
 from turnwire_chassis.telemetry.metrics import GUARD_STAGES
-from turnwire_contracts.queries import AskForCheck, Verdict, Violation
+from turnwire_contracts.queries import AskForCheck, GuardViolation, Verdict
 
 OnError = Literal["block", "allow"]
 
@@ -16,14 +16,14 @@ class ProviderError(Exception):
 
 
 class NeverAllowedError(ProviderError):
-    """What a provider cannot read speaks against the content: `on_error` does not let it pass."""
+    """An answer that cannot be read but says `unsafe`: not even `on_error: allow` lets it pass."""
 
 
 class HistoryWantedError(Exception):
     """A provider judges conversations, and wants so many turns from before this one."""
 
     def __init__(self, turns: int) -> None:
-        """Ask for `turns` earlier turns."""
+        """`turns`: how many earlier turns the provider wants."""
         super().__init__(turns)
         self.turns = turns
 
@@ -32,7 +32,7 @@ class StageFailedError(Exception):
     """A stage could not judge; raised when it must not be left out."""
 
     def __init__(self, stage: "Stage", reason: str) -> None:
-        """Keep both for the log; `reason` is for people."""
+        """`reason`: why, for the log."""
         self.stage = stage
         self.reason = reason
         super().__init__(stage.name)
@@ -50,20 +50,20 @@ class Provider(Protocol):
     """Judges content; one is made for each stage, with that stage's settings."""
 
     async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
-        """Give what is wrong, nothing when all is well.
+        """Give the findings against the content; none: it may pass.
 
-        Raises ProviderError, and HistoryWantedError if the asker has more of the conversation.
+        Raises `ProviderError`, and HistoryWantedError if the asker has more of the conversation.
         """
         ...
 
     async def start(self) -> None:
-        """Get ready; awaited before the stage is asked anything. Raises ProviderError."""
+        """Prepare to judge; awaited before the first `judge`. Raises `ProviderError`."""
 
     async def stop(self) -> None:
-        """Let go of what `start` and `judge` took; nothing is asked afterwards."""
+        """Free what `start` and `judge` took; `judge` is not called afterwards."""
 
     async def problem(self) -> str | None:
-        """Tell what would keep it from judging now; for `turnwire doctor`."""
+        """Say what would keep it from judging now, for `turnwire doctor`; `None`: nothing."""
         return None
 
 
@@ -82,15 +82,17 @@ Pipeline = tuple[Stage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GuardOutcome:
     """A verdict, and the stages it had to do without."""
 
     verdict: Verdict
     without: tuple[StageFailedError, ...] = ()
 
 
-async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
-    """Ask the enabled stages one after the other. Raises StageFailedError, HistoryWantedError.
+async def evaluate(pipeline: Pipeline, question: AskForCheck) -> GuardOutcome:
+    """Ask the enabled stages one after the other, up to the first that finds something.
+
+    Raises `StageFailedError`, `HistoryWantedError`.
 
     `step` counts from 1 and counts disabled stages too: switching one off renames no other.
     """
@@ -108,8 +110,8 @@ async def evaluate(pipeline: Pipeline, question: AskForCheck) -> Outcome:
             continue
         if findings:
             violations = [_violation(finding, stage, step) for finding in findings]
-            return Outcome(Verdict(safe=False, violations=violations), tuple(without))
-    return Outcome(Verdict(safe=True), tuple(without))
+            return GuardOutcome(Verdict(safe=False, violations=violations), tuple(without))
+    return GuardOutcome(Verdict(safe=True), tuple(without))
 
 
 async def _findings(stage: Stage, question: AskForCheck) -> tuple[Finding, ...]:
@@ -128,8 +130,8 @@ async def _findings(stage: Stage, question: AskForCheck) -> tuple[Finding, ...]:
     return findings
 
 
-def _violation(finding: Finding, stage: Stage, step: int) -> Violation:
-    return Violation(
+def _violation(finding: Finding, stage: Stage, step: int) -> GuardViolation:
+    return GuardViolation(
         category=finding.category,
         provider=stage.provider_name,
         stage=stage.name,

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from turnwire_chassis.yaml_place import Place, read_yaml
+from turnwire_chassis.yaml_place import YamlPlace, read_yaml
 from turnwire_contracts.events import OutputCheck
 from turnwire_contracts.queries import CHECK_TYPES
 from turnwire_guard.pipeline import OnError, Pipeline, Stage
@@ -31,7 +31,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class GuardPolicy:
     """What the policy file says."""
 
     applications: Mapping[str, Application]
@@ -64,20 +64,20 @@ class Policy:
 
 
 _UNCHECKED = Application()
-NO_POLICY = Policy({})
+NO_POLICY = GuardPolicy({})
 
 
-def parse_policy(text: str, file: str) -> Policy:
+def parse_policy(text: str, file: str) -> GuardPolicy:
     """Read a policy; `file` is only what complaints call it. Raises PlaceError."""
     top = read_yaml(text, file).fields(known=("policies",), required=("policies",))
     applications = top["policies"].entries()
-    return Policy(
+    return GuardPolicy(
         {name: _application(place) for name, place in applications.items()},
         hashlib.sha256(text.encode()).hexdigest()[:_SHOWN_OF_HASH],
     )
 
 
-def _application(place: Place) -> Application:
+def _application(place: YamlPlace) -> Application:
     fields = place.fields(known=(*CHECK_TYPES, _OUTPUT_CHECK), required=())
     output_check = fields.pop(_OUTPUT_CHECK, None)
     return Application(
@@ -89,7 +89,7 @@ def _application(place: Place) -> Application:
     )
 
 
-def _stage(place: Place) -> Stage:
+def _stage(place: YamlPlace) -> Stage:
     fields = place.fields(known=_STAGE_KEYS, required=_STAGE_REQUIRED)
     name, provider_name = fields["stage"].text(), fields["provider"].one_of(PROVIDERS)
     enabled, on_error = fields.get("enabled"), fields.get("on_error")

@@ -15,7 +15,7 @@ import structlog
 
 from turnwire_chassis.settings import SettingsError, read_file
 from turnwire_guard.pipeline import ProviderError, Stage
-from turnwire_guard.policy import Policy, parse_policy
+from turnwire_guard.policy import GuardPolicy, parse_policy
 
 log = structlog.get_logger()
 
@@ -27,16 +27,16 @@ _POLL_S = 1.0
 class _InForce:
     """A policy whose providers have started, and how many checks use it."""
 
-    policy: Policy
+    policy: GuardPolicy
     users: int = 0
     unused: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class PolicyFile:
-    """Whatever the file last said that was valid, from `start` to `stop`."""
+    """The newest valid policy of the file, from `start` to `stop`."""
 
-    def __init__(self, path: Path | None, first: Policy, poll_s: float = _POLL_S) -> None:
-        """Begin with what was read of the file when the settings were."""
+    def __init__(self, path: Path | None, first: GuardPolicy, poll_s: float = _POLL_S) -> None:
+        """`first`: the policy that was read with the settings; the file is read each `poll_s`."""
         self._path = path
         self._poll_s = poll_s
         self._current = _InForce(first)
@@ -45,18 +45,18 @@ class PolicyFile:
         self._retiring: set[asyncio.Task[None]] = set()
 
     @property
-    def policy(self) -> Policy:
-        """What holds now."""
+    def policy(self) -> GuardPolicy:
+        """The policy in force."""
         return self._current.policy
 
     @property
     def detail(self) -> str:
-        """Say what holds and, if the file says something that cannot be, what."""
+        """Say which policy is in force, and what is wrong with the file if it is ignored."""
         holds = f"version {self.policy.version}"
         return holds if self._problem is None else f"{holds}; the file is ignored: {self._problem}"
 
     @asynccontextmanager
-    async def lease(self) -> AsyncGenerator[Policy]:
+    async def lease(self) -> AsyncGenerator[GuardPolicy]:
         """Use the policy; its providers stay until the last user is done."""
         used = self._current
         used.users += 1
@@ -78,7 +78,7 @@ class PolicyFile:
             await self.look()
 
     async def look(self) -> None:
-        """Take what the file says now, if it is new and valid."""
+        """Read the file, and put its policy into force if it is new and valid."""
         if self._path is None:
             return
         digest = await asyncio.to_thread(_digest, self._path)
@@ -103,29 +103,29 @@ class PolicyFile:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         await _stop(_enabled(self.policy))
 
-    async def _take(self, policy: Policy) -> None:
+    async def _take(self, policy: GuardPolicy) -> None:
         await _start(policy)
-        before, self._current = self._current, _InForce(policy)
-        log.info("policy changed", version=policy.version, before=before.policy.version)
-        self._retire(before)
+        retired, self._current = self._current, _InForce(policy)
+        log.info("policy changed", version=policy.version, before=retired.policy.version)
+        self._retire(retired)
 
-    def _retire(self, before: _InForce) -> None:
-        if not before.users:
-            before.unused.set()
-        task = asyncio.create_task(_stop_when_unused(before))
+    def _retire(self, retired: _InForce) -> None:
+        if not retired.users:
+            retired.unused.set()
+        task = asyncio.create_task(_stop_when_unused(retired))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
 
-async def _stop_when_unused(before: _InForce) -> None:
-    # Whoever leaves last before the change sets it, too; only nobody left is the end.
-    while before.users:
-        before.unused.clear()
-        await before.unused.wait()
-    await _stop(_enabled(before.policy))
+async def _stop_when_unused(retired: _InForce) -> None:
+    # The last user before the change has set the event, too: the count decides.
+    while retired.users:
+        retired.unused.clear()
+        await retired.unused.wait()
+    await _stop(_enabled(retired.policy))
 
 
-async def _start(policy: Policy) -> None:
+async def _start(policy: GuardPolicy) -> None:
     started: list[Stage] = []
     try:
         for stage in _enabled(policy):
@@ -141,7 +141,7 @@ async def _stop(stages: Iterable[Stage]) -> None:
         await stage.provider.stop()
 
 
-def _enabled(policy: Policy) -> Iterable[Stage]:
+def _enabled(policy: GuardPolicy) -> Iterable[Stage]:
     return (stage for _, _, stage in policy.stages() if stage.enabled)
 
 

@@ -1,24 +1,18 @@
-"""What the guard can be told, and the policy file that one of the settings names."""
+"""The settings of the guard, and the policy file that one of them names."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from turnwire_chassis.settings import ServiceSettings, read_file
-from turnwire_guard.policy import NO_POLICY, Policy, parse_policy
+from turnwire_chassis.settings import GuardPolicySettings, read_file
+from turnwire_guard.policy import NO_POLICY, GuardPolicy, parse_policy
 from turnwire_guard.policy_file import SETTING
 
 
-class GuardSettings(ServiceSettings):
-    """The settings of the guard; whoever holds them has a policy that is valid."""
+class GuardSettings(GuardPolicySettings):
+    """Settings of the guard. Making them raises `SettingsError` for a policy that is not valid."""
 
-    guard_policy: Path | None = Field(
-        default=None,
-        description="The YAML file that says what the guard checks; unset: everything may pass. "
-        "It is read again when it changes.",
-    )
     guard_timeout_s: float = Field(
         default=10.0, gt=0, description="Seconds that a check may take, waiting included."
     )
@@ -38,8 +32,11 @@ class GuardSettings(ServiceSettings):
     )
 
     @cached_property
-    def policy(self) -> Policy:
-        """The policy, read once. Raises SettingsError."""
+    def policy(self) -> GuardPolicy:
+        """The policy, read once; without a file, one that lets everything pass.
+
+        Raises `SettingsError` if the file cannot be read or is no policy.
+        """
         if self.guard_policy is None:
             return NO_POLICY
         return read_file(SETTING, self.guard_policy, parse_policy)

@@ -12,19 +12,19 @@ class VerdictCache:
     """Keeps the verdicts that were asked for last; holds hashes, never content."""
 
     def __init__(self, entries: int) -> None:
-        """Keep at most `entries`; 0 keeps none."""
+        """`entries`: how many verdicts are kept at most; 0: none."""
         self._entries = entries
         self._verdicts: OrderedDict[bytes, Verdict] = OrderedDict()
 
     def get(self, question: AskForCheck, version: str) -> Verdict | None:
-        """Give the verdict on the same question under the same policy."""
+        """Give the verdict on an equal question under the policy of that version, if it is kept."""
         if not self._entries:
             return None
         key = _key(question, version)
-        found = self._verdicts.get(key)
-        if found is not None:
+        verdict = self._verdicts.get(key)
+        if verdict is not None:
             self._verdicts.move_to_end(key)
-        return found
+        return verdict
 
     def put(self, question: AskForCheck, version: str, verdict: Verdict) -> None:
         """Keep a verdict; the one that was not asked for longest makes room."""
@@ -37,5 +37,5 @@ class VerdictCache:
 
 def _key(question: AskForCheck, version: str) -> bytes:
     # All of the question: content, conversation, check type, application and context.
-    asked = msgspec.json.encode((version, question))
-    return hashlib.sha256(asked).digest()
+    encoded = msgspec.json.encode((version, question))
+    return hashlib.sha256(encoded).digest()

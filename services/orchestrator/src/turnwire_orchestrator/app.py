@@ -4,44 +4,49 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from turnwire_chassis.broker import connect, disconnect
+from turnwire_chassis.broker import SILENCE_S, connect, disconnect, on_loss
+from turnwire_chassis.concurrency import BoundedTasks
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
+from turnwire_chassis.jetstream.inbox_watch import QueueLength, Report
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import (
-    HEARTBEAT_S,
-    background_consumer,
     declare,
+    heartbeat_s,
     last_sequence,
-    orchestrator_consumer,
+    turn_consumer,
 )
-from turnwire_chassis.keeping.retention import retention_of
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
-from turnwire_chassis.questions.bounded_tasks import BoundedTasks
-from turnwire_contracts import subjects
+from turnwire_chassis.retention import retention_of
+from turnwire_chassis.telemetry import metrics
+from turnwire_contracts import queues, subjects
+from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
-from turnwire_orchestrator.asking.guard_client import GuardService
-from turnwire_orchestrator.asking.meter import Gateways
-from turnwire_orchestrator.asking.tools_client import ToolRunners
+from turnwire_orchestrator.clients.guard_client import GuardService
+from turnwire_orchestrator.clients.owners import Orchestrators
+from turnwire_orchestrator.clients.tools_client import ToolRunners
+from turnwire_orchestrator.clients.usage_publisher import Gateways
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.ports import Policy, Ports
+from turnwire_orchestrator.observing.queues import measure, queue_state
+from turnwire_orchestrator.ports import TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.questions import BackendQuestions
 from turnwire_orchestrator.settings import OrchestratorSettings
 
 log = structlog.get_logger()
 
 _QUESTIONS_AT_ONCE = 32
+_SILENCE_OF_LEASE = 0.85
 
 
 async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
@@ -52,13 +57,13 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
         reconnected.set()
 
     client = await connect(settings.nats_url, "orchestrator", on_reconnect, settings.broker_access)
-    jetstream = await declare(client, settings.stream_replicas)
+    jetstream = await _declared(client, settings)
     backends = _backends(settings)
     ports = _ports(settings, client, jetstream, backends)
     handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
-    inbox, background = _inboxes(client, jetstream)
-    lifecycle.watch_broker(client)
+    inbox, background = _inboxes(settings, client, jetstream, ports.claim)
+    lifecycle.watch_broker(client, space=settings.storage_space)
     lifecycle.on_drain(inbox.finish)
     lifecycle.on_drain(background.finish)
 
@@ -70,15 +75,15 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
             handlers.distrust(await _end_of_log(client, settings))
             await inbox.redeclare()
             await background.redeclare()
-            await handlers.say_again()
+            await handlers.connection_found()
 
     try:
-        await _listen(client, handlers)
+        await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
         await _answer(client, BackendQuestions(backends, ports))
         async with asyncio.TaskGroup() as group:
-            work, most = handlers.requested, settings.max_background_turns
-            group.create_task(inbox.run(work, settings.max_turns, HEARTBEAT_S))
-            group.create_task(background.run(work, most, HEARTBEAT_S))
+            work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
+            group.create_task(_run_foreground(inbox, handlers, settings))
+            group.create_task(background.run(work, settings.max_background_turns, every_s))
             group.create_task(backends.keep_looking())
             group.create_task(restore())
     finally:
@@ -86,15 +91,57 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
         await disconnect(client)
 
 
-def _inboxes(client: Client, jetstream: JetStreamContext) -> tuple[Inbox, Inbox]:
-    consumers = orchestrator_consumer(), background_consumer()
-    first, second = (Inbox(client, jetstream, each, subjects.TURNS_STREAM) for each in consumers)
-    return first, second
+def _silence_s(lease_s: float) -> float:
+    """Give how long the broker may be silent: a turn is not given to another before that is over.
+
+    The broker counts the lease from the last sign of life, which may be a heartbeat old.
+    """
+    return min(SILENCE_S, (lease_s - heartbeat_s(lease_s)) * _SILENCE_OF_LEASE)
+
+
+def _inboxes(
+    settings: OrchestratorSettings, client: Client, jetstream: JetStreamContext, claim: str
+) -> tuple[Inbox, Inbox]:
+    """Give the inbox of foreground turns and that of background turns."""
+    metrics.PLACES("foreground").set(settings.max_turns)
+    metrics.PLACES("background").set(settings.max_background_turns)
+    gateways = Gateways(client)
+
+    def inbox(of: Sequence[queues.Queue], report: Report) -> Inbox:
+        consumers = [turn_consumer(queue, settings.turn_lease_s) for queue in of]
+        return Inbox(client, jetstream, consumers, subjects.TURNS_STREAM, report)
+
+    async def foreground(lengths: Sequence[QueueLength], free: int) -> None:
+        measure("foreground", lengths)
+        await gateways.queues_measured(queue_state(claim, lengths, free))
+
+    async def background(lengths: Sequence[QueueLength], free: int) -> None:
+        del free
+        measure("background", lengths)
+
+    return inbox(queues.FOREGROUND, foreground), inbox(queues.BACKGROUND, background)
+
+
+async def _run_foreground(
+    inbox: Inbox, handlers: TurnHandlers, settings: OrchestratorSettings
+) -> None:
+    """Hand out foreground turns, which are refused when they wait too long."""
+    await inbox.run(
+        handlers.requested,
+        settings.max_turns,
+        heartbeat_s(settings.turn_lease_s),
+        settings.max_queue_s,
+        handlers.is_first,
+    )
+
+
+async def _declared(client: Client, settings: OrchestratorSettings) -> JetStreamContext:
+    return await declare(client, settings.stream_replicas, settings.output_max_bytes)
 
 
 async def _end_of_log(client: Client, settings: OrchestratorSettings) -> int:
     """Make sure that the log is there, and tell where it ends."""
-    return await last_sequence(await declare(client, settings.stream_replicas))
+    return await last_sequence(await _declared(client, settings))
 
 
 def _ports(
@@ -102,9 +149,9 @@ def _ports(
     client: Client,
     jetstream: JetStreamContext,
     backends: Backends,
-) -> Ports:
-    return Ports(
-        log=JetStreamEventLog(client, jetstream),
+) -> TurnRunnerPorts:
+    return TurnRunnerPorts(
+        log=JetStreamEventLog(client, jetstream, settings.storage_space),
         output=JetStreamOutputLog(client, jetstream),
         backend=backends,
         histories=StoreHistories(
@@ -114,7 +161,8 @@ def _ports(
         ),
         guard=GuardService(client, settings.guard_timeout_s),
         tools=ToolRunners(client, settings.tool_list_timeout_s),
-        meter=Gateways(client),
+        usage_publisher=Gateways(client),
+        owners=Orchestrators(client),
         policy=_policy(settings),
         now_ms=_now_ms,
         claim=f"{os.getpid()}-{uuid.uuid4().hex}",
@@ -125,15 +173,33 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def _listen(client: Client, handlers: TurnHandlers) -> None:
+async def _listen(
+    client: Client, handlers: TurnHandlers, inboxes: Sequence[Inbox], lease_s: float
+) -> None:
+    on_loss(client, handlers.connection_lost, _silence_s(lease_s))
+
     async def on_cancel(message: Msg) -> None:
         handlers.cancel_requested(message.subject)
 
     async def on_change(_: Msg) -> None:
         handlers.turn_changed()
 
+    async def on_question(message: Msg) -> None:
+        turn = subjects.parse_owner(message.subject)
+        requested = subjects.turn_event(*turn, "requested")
+        # What waits here for a place will run here: a broker that elected a leader for longer than
+        # the lease gives it out once more, and its first owner would not look into the log.
+        if handlers.drives(turn) or any(inbox.holds(requested) for inbox in inboxes):
+            await message.respond(b"yes")
+
+    async def on_election(_: Msg) -> None:
+        # The broker has not kept what was published while the stream of frames had no leader.
+        await handlers.say_again()
+
+    await client.subscribe(subjects.OWNERS, cb=on_question)
+    await client.subscribe(subjects.OUTPUT_LEADER_ELECTED, cb=on_election)
     await client.subscribe(subjects.TURN_CANCEL_REQUESTED, cb=on_cancel)
-    for subject in subjects.TURN_CHANGES:
+    for subject in TURN_CHANGES:
         await client.subscribe(subject, cb=on_change)
 
 
@@ -141,11 +207,11 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
     running = BoundedTasks(_QUESTIONS_AT_ONCE)
 
     async def models(_: bytes) -> bytes:
-        return BACKEND_MODELS.answer(await questions.models())
+        return BACKEND_MODELS.encode_answer(await questions.models())
 
     async def input_tokens(body: bytes) -> bytes:
-        request = BACKEND_INPUT_TOKENS.asked(body)
-        return BACKEND_INPUT_TOKENS.answer(await questions.input_tokens(request))
+        request = BACKEND_INPUT_TOKENS.decode_question(body)
+        return BACKEND_INPUT_TOKENS.encode_answer(await questions.input_tokens(request))
 
     def on(answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
         async def take(message: Msg) -> None:
@@ -163,7 +229,7 @@ async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> N
     try:
         await message.respond(await answer(message.data))
     except Exception:
-        # Nobody is answered: who asked finds that out by its own timeout, and may ask again.
+        # There is no answer: who asked finds that out by its own timeout, and may ask again.
         log.exception("question not answered", subject=message.subject)
 
 
@@ -172,12 +238,13 @@ def _backends(settings: OrchestratorSettings) -> Backends:
     return Backends([HttpBackend(server, timeouts) for server in settings.servers])
 
 
-def _policy(settings: OrchestratorSettings) -> Policy:
-    return Policy(
+def _policy(settings: OrchestratorSettings) -> TurnPolicy:
+    return TurnPolicy(
         default_instructions=settings.default_instructions,
         inherit_instructions=settings.inherit_instructions,
         turn_timeout_s=settings.turn_timeout_s,
         background_timeout_s=settings.background_timeout_s,
+        max_queue_s=settings.max_queue_s,
         most_rounds=settings.max_tool_rounds,
         calls_at_once=settings.max_parallel_calls,
         call_timeout_s=settings.tool_call_timeout_s,

@@ -5,8 +5,8 @@ from time import perf_counter
 
 from nats.aio.client import Client
 
-from turnwire_chassis.broker import NobodyAnswersError, ask_patiently
-from turnwire_chassis.keeping.retention import KEEPS_ALL, Retention
+from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
+from turnwire_chassis.retention import KEEPS_ALL, Retention
 from turnwire_chassis.telemetry.metrics import HISTORIES
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
@@ -17,35 +17,49 @@ from turnwire_contracts.queries import (
     Missing,
     Running,
 )
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.refusals import previous_in_progress, previous_not_found
 from turnwire_orchestrator import failures
-from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.prompting.history import Past, past_of
+from turnwire_orchestrator.failures import TurnFailedError
+from turnwire_orchestrator.prompting.history import HistoryTurn, past_of
 
-_ASK_TIMEOUT_S = 10.0
+_ASK_TIMEOUT_S = 15.0
+_PATIENCE_S = 10.0
+"""How long the store may be away: the turn is accepted, and what fell often takes as long."""
 _OVERHEAD_BYTES = 512
 
 
 class StoreHistories:
     """`Histories` in front of the store.
 
-    What has ended changes only by `subjects.TURN_CHANGES`: then everything is forgotten, because
+    What has ended changes only by `event_kinds.TURN_CHANGES`: then everything is forgotten, because
     each history holds those before it. The broker delivers a change to this process before any
     request that was made after it.
     """
 
-    def __init__(self, client: Client, most_bytes: int, retention: Retention = KEEPS_ALL) -> None:
-        """Keep at most `most_bytes` of encoded items, and nothing that `retention` does not."""
+    def __init__(
+        self,
+        client: Client,
+        most_bytes: int,
+        retention: Retention = KEEPS_ALL,
+        patience_s: float = _PATIENCE_S,
+    ) -> None:
+        """Keep at most `most_bytes` of encoded items, and nothing that `retention` does not.
+
+        `patience_s`: how long the store may be away.
+        """
         self._client = client
+        self._patience_s = patience_s
         self._retention = retention
         self._most_bytes = most_bytes
         self._bytes = 0
         self._changes = 0
         self._connections = client.stats["reconnects"]
-        self._recent: OrderedDict[tuple[TenantId, ResponseId], Past] = OrderedDict()
+        self._recent: OrderedDict[tuple[TenantId, ResponseId], HistoryTurn] = OrderedDict()
 
-    async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
+    async def past(
+        self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> HistoryTurn:
         """See `Histories.past`."""
         self._forget_what_changed_unheard()
         began, source = perf_counter(), "memory"
@@ -60,13 +74,13 @@ class StoreHistories:
             raise TurnFailedError(previous_not_found(response_id))
         return past
 
-    def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
+    def remember(self, turn: ClosedTurn, parent: HistoryTurn | None) -> None:
         """See `Histories.remember`."""
         self._forget_what_changed_unheard()
         if turn.closed.stored and self._is_current(turn.request, parent):
             self._keep(turn.request.tenant, past_of(turn, parent))
 
-    def _is_current(self, request: Requested, parent: Past | None) -> bool:
+    def _is_current(self, request: Requested, parent: HistoryTurn | None) -> bool:
         """Tell whether `parent` is what a request stands on, and has not changed since."""
         previous = request.previous_response_id
         if previous is None or parent is None:
@@ -89,8 +103,8 @@ class StoreHistories:
 
     async def _from_store(
         self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
-    ) -> Past:
-        past: Past | None = None
+    ) -> HistoryTurn:
+        past: HistoryTurn | None = None
         changes = self._changes
         for turn in await self._lineage(tenant, response_id, reader):
             past = past_of(turn, past)
@@ -100,7 +114,7 @@ class StoreHistories:
             raise TurnFailedError(previous_not_found(response_id))
         return past
 
-    def _keep(self, tenant: TenantId, past: Past) -> None:
+    def _keep(self, tenant: TenantId, past: HistoryTurn) -> None:
         former = self._recent.pop((tenant, past.response_id), None)
         self._bytes += _size(past) - (_size(former) if former else 0)
         self._recent[tenant, past.response_id] = past
@@ -113,11 +127,11 @@ class StoreHistories:
     ) -> list[ClosedTurn]:
         """Ask for page after page, newest first; give all turns oldest first."""
         pages: list[list[ClosedTurn]] = []
-        before: ResponseId | None = response_id
-        while before is not None:
-            page = await self._page(tenant, before, reader)
+        newest_missing: ResponseId | None = response_id
+        while newest_missing is not None:
+            page = await self._page(tenant, newest_missing, reader)
             pages.append(page.turns)
-            before = page.before
+            newest_missing = page.before
         return [turn for page in reversed(pages) for turn in page]
 
     async def _page(
@@ -125,8 +139,10 @@ class StoreHistories:
     ) -> History:
         question = AskForHistory(tenant, response_id)
         try:
-            answer = await ask_patiently(self._client, STORE_HISTORY, question, _ASK_TIMEOUT_S)
-        except NobodyAnswersError as error:
+            answer = await ask_patiently(
+                self._client, STORE_HISTORY, question, _ASK_TIMEOUT_S, self._patience_s
+            )
+        except UnansweredQueryError as error:
             raise TurnFailedError(failures.store_unavailable()) from error
         match answer:
             case History():
@@ -137,5 +153,5 @@ class StoreHistories:
                 raise TurnFailedError(previous_not_found(response_id))
 
 
-def _size(past: Past) -> int:
+def _size(past: HistoryTurn) -> int:
     return len(past.encoded) + _OVERHEAD_BYTES

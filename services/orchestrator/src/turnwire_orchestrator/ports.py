@@ -8,43 +8,37 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
-from turnwire_chassis.questions.verdicts import Earlier
-from turnwire_contracts.events import Failure
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
+from turnwire_chassis.request_reply.verdicts import ReadPriorMessages
+from turnwire_contracts.events import Failure, Status, TurnUsage
+from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, TurnKey
+from turnwire_contracts.json_values import JSON
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import AskForCheck, Refusal, Verdict
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tools
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_orchestrator.inference.context_length import Overflow
-from turnwire_orchestrator.inference.ending import Outcome
-from turnwire_orchestrator.prompting.history import Past
+from turnwire_orchestrator.failures import Overflow
+from turnwire_orchestrator.prompting.history import HistoryTurn
 from turnwire_orchestrator.prompting.prompt import Prompt
 
 
-class TurnFailedError(Exception):
-    """The turn cannot go on, for a reason that its client is told."""
+class SampleOutcome(Struct, frozen=True):
+    """How the backend ended its answer."""
 
-    def __init__(self, failure: Failure) -> None:
-        """Carry the failure to where the turn is closed."""
-        super().__init__(failure.code)
-        self.failure = failure
-
-
-class PromptTooLongError(TurnFailedError):
-    """The prompt has more tokens than the model reads."""
-
-    def __init__(self, failure: Failure, overflow: Overflow | None = None) -> None:
-        """Carry how many it has and how many the model reads, where the backend says so."""
-        super().__init__(failure)
-        self.overflow = overflow or Overflow()
+    status: Status
+    usage: TurnUsage | None = None
+    incomplete_reason: str | None = None
+    failure: Failure | None = None
+    fields: JSON = {}
+    overflow: Overflow | None = None
+    """Set when the prompt was too long."""
 
 
 class StreamReader(Protocol):
     """Understands what one API streams."""
 
     @property
-    def outcome(self) -> Outcome | None:
+    def outcome(self) -> SampleOutcome | None:
         """How the backend ended its answer, once it has said so."""
         ...
 
@@ -52,35 +46,35 @@ class StreamReader(Protocol):
         """Take the data of one event; raises `ValueError` when it makes no sense."""
         ...
 
-    def end(self) -> Outcome:
+    def end(self) -> SampleOutcome:
         """Give the outcome once the stream is over."""
         ...
 
     def stop(self) -> None:
-        """Tell what waits, of an answer that nobody waits for any more."""
+        """Tell what waits, of an answer that was given up."""
         ...
 
 
-def _unheard(events: int) -> None:
+def _ignore_read(events: int) -> None:
     """Take no notice."""
     del events
 
 
-class Answering(Struct, frozen=True):
+class BackendStream(Struct, frozen=True):
     """A backend in the middle of its answer."""
 
     reads: AsyncIterator[list[bytes]]
     """For each read from the connection, the data of the events that it completed."""
     reader: Callable[[Assembler], StreamReader]
     """Makes what understands them, and tells an assembler."""
-    heard: Callable[[int], None] = _unheard
+    on_read: Callable[[int], None] = _ignore_read
     """Is told of each read, how many events it completed."""
 
 
 class Backend(Protocol):
     """The inference servers, as one."""
 
-    def sample(self, prompt: Prompt) -> AbstractAsyncContextManager[Answering]:
+    def sample(self, prompt: Prompt) -> AbstractAsyncContextManager[BackendStream]:
         """Ask the model; entering waits until a backend has accepted.
 
         Leaving closes the connection, which stops the generation.
@@ -92,14 +86,17 @@ class Backend(Protocol):
 class Histories(Protocol):
     """The turns that a response descends from."""
 
-    async def past(self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
-        """Give a turn of `reader` that has ended, with all before it; `None`: whosever it is.
+    async def past(
+        self, tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> HistoryTurn:
+        """Give a turn of `reader` that has ended, with all before it; `None`: of any user.
 
-        Raises `TurnFailedError` when there is none, when it still runs, or when nobody answers.
+        Raises `TurnFailedError` when there is none, when it still runs, or when the store does not
+        answer.
         """
         ...
 
-    def remember(self, turn: ClosedTurn, parent: Past | None) -> None:
+    def remember(self, turn: ClosedTurn, parent: HistoryTurn | None) -> None:
         """Keep a turn that has just ended, for the one that continues it."""
         ...
 
@@ -111,7 +108,7 @@ class Histories(Protocol):
 class Guard(Protocol):
     """Judges content."""
 
-    async def check(self, question: AskForCheck, earlier: Earlier) -> Verdict:
+    async def check(self, question: AskForCheck, earlier: ReadPriorMessages) -> Verdict:
         """Judge; `earlier` gives what was said before, if the guard wants to know.
 
         Raises `TurnFailedError` when there is no verdict: a check is never skipped.
@@ -119,7 +116,7 @@ class Guard(Protocol):
         ...
 
 
-class ToolServers(Protocol):
+class ToolProvider(Protocol):
     """MCP servers, by way of a tool-runner."""
 
     async def tools(self, question: AskForTools) -> Tools:
@@ -134,21 +131,31 @@ class ToolServers(Protocol):
         ...
 
 
-class Meter(Protocol):
+class UsagePublisher(Protocol):
     """Counts what tenants use."""
 
-    async def ended(self, told: TurnEnded) -> None:
+    async def ended(self, notice: TurnEnded) -> None:
         """Hear of the end of a metered turn; it may get lost, and nothing waits for it."""
         ...
 
 
-class Policy(Struct, frozen=True):
+class Owners(Protocol):
+    """All orchestrators."""
+
+    async def is_running(self, turn: TurnKey) -> bool:
+        """Tell whether one of them works on a turn now; one that does not answer does not."""
+        ...
+
+
+class TurnPolicy(Struct, frozen=True):
     """What the operator decided."""
 
     default_instructions: str | None
     inherit_instructions: bool
     turn_timeout_s: float
     background_timeout_s: float
+    max_queue_s: float = 10.0
+    """Seconds that a foreground turn may wait for a place."""
     most_rounds: int = 32
     """How often the model is asked again with what tools answered."""
     calls_at_once: int = 8
@@ -161,7 +168,7 @@ class Policy(Struct, frozen=True):
     """Whether spans say what was said."""
 
 
-class Ports(Struct, frozen=True):
+class TurnRunnerPorts(Struct, frozen=True):
     """Everything outside that driving a turn touches."""
 
     log: EventLog
@@ -169,9 +176,10 @@ class Ports(Struct, frozen=True):
     backend: Backend
     histories: Histories
     guard: Guard
-    tools: ToolServers
-    meter: Meter
-    policy: Policy
+    tools: ToolProvider
+    usage_publisher: UsagePublisher
+    owners: Owners
+    policy: TurnPolicy
     now_ms: Callable[[], int]
     """The Unix time in milliseconds."""
     claim: str

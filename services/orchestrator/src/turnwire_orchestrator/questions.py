@@ -3,20 +3,21 @@
 from msgspec import Raw
 
 from turnwire_contracts.events import Requested
-from turnwire_contracts.queries import InputTokens, Models, Refusal
-from turnwire_contracts.rounds.tool_calls import uses_mcp
-from turnwire_orchestrator.driving.context import context_of
+from turnwire_contracts.queries import InputTokenCount, Models, Refusal
+from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backends import Backends
-from turnwire_orchestrator.ports import Ports, TurnFailedError
+from turnwire_orchestrator.ports import TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import remembered
 from turnwire_orchestrator.prompting.prompt import prompt_for
 from turnwire_orchestrator.prompting.toolbox import offering, toolbox
+from turnwire_orchestrator.turn_runner.sampling import context_of
 
 
 class BackendQuestions:
     """Answers about the backends of this process."""
 
-    def __init__(self, backends: Backends, ports: Ports) -> None:
+    def __init__(self, backends: Backends, ports: TurnRunnerPorts) -> None:
         """Answer for `backends`; histories come from `ports`."""
         self._backends = backends
         self._ports = ports
@@ -28,11 +29,12 @@ class BackendQuestions:
         except TurnFailedError as error:
             return Refusal(error.failure)
 
-    async def input_tokens(self, request: Requested) -> InputTokens | Refusal:
+    async def input_tokens(self, request: Requested) -> InputTokenCount | Refusal:
         """Count what a model would read for a request that is not made."""
         try:
-            past, instructions = await context_of(request, self._ports)
-            # Servers that nobody has asked yet may offer more than is counted.
+            context = await context_of(request, self._ports)
+            past, instructions = context.history, context.instructions
+            # Servers that were not asked yet may offer more than is counted.
             if uses_mcp(request):
                 box = toolbox(request, remembered(past, "mcp_list_tools"))
                 request = offering(request, box, ())

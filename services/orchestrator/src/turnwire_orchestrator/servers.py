@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from turnwire_chassis.yaml_place import Place, read_yaml
+from turnwire_chassis.yaml_place import YamlPlace, read_yaml
 from turnwire_orchestrator.prompting.dialect import Api
 
 APIS: Final[Mapping[str, Api | None]] = {"auto": None, **{api.value: api for api in Api}}
@@ -47,7 +47,7 @@ def parse_servers(text: str, file: str, environ: Mapping[str, str]) -> tuple[Ser
     return tuple(found.values())
 
 
-def _server(place: Place, environ: Mapping[str, str]) -> Server:
+def _server(place: YamlPlace, environ: Mapping[str, str]) -> Server:
     fields = place.fields(known=_KEYS, required=("name", "url"))
     api, key, models = fields.get("api"), fields.get("api_key_env"), fields.get("models")
     return Server(
@@ -59,14 +59,14 @@ def _server(place: Place, environ: Mapping[str, str]) -> Server:
     )
 
 
-def _url(place: Place) -> str:
+def _url(place: YamlPlace) -> str:
     url = place.text()
     if not url.startswith(("http://", "https://")):
         raise place.error("must begin with http:// or https://, like http://127.0.0.1:8000/v1")
     return url
 
 
-def _key(place: Place, environ: Mapping[str, str]) -> str:
+def _key(place: YamlPlace, environ: Mapping[str, str]) -> str:
     name = place.text()
     if not environ.get(name):
         raise place.error(f"the environment variable {name} is not set")

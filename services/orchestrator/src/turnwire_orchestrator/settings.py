@@ -6,12 +6,13 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from turnwire_chassis.settings import RetentionSettings, read_file
+from turnwire_chassis.jetstream.topology import TURN_LEASE_S
+from turnwire_chassis.settings import TurnSettings, read_file
 from turnwire_orchestrator.servers import APIS, Server, read_servers
 
 
-class OrchestratorSettings(RetentionSettings):
-    """Settings of the orchestrator; whoever holds them has valid backends."""
+class OrchestratorSettings(TurnSettings):
+    """Settings of the orchestrator; its backends are valid once this is made."""
 
     backend_url: str = Field(
         default="http://127.0.0.1:8000/v1",
@@ -41,23 +42,9 @@ class OrchestratorSettings(RetentionSettings):
         gt=0,
         description="Seconds that the backend may send nothing before the turn fails.",
     )
-    turn_timeout_s: float = Field(
-        default=600.0, gt=0, description="Seconds that one turn may take in all."
-    )
-    background_timeout_s: float = Field(
-        default=3600.0,
-        gt=0,
-        description="Seconds that a background turn may take from its request to its end, "
-        "waiting in the queue included.",
-    )
     default_instructions: str | None = Field(
         default=None,
         description="What the model is told when neither the request nor its history says.",
-    )
-    inherit_instructions: bool = Field(
-        default=True,
-        description="Whether instructions carry forward along previous_response_id. "
-        "OpenAI itself does not carry them: set false for its behaviour.",
     )
     max_turns: int = Field(
         default=256, ge=1, description="Turns that one orchestrator drives at once."
@@ -67,6 +54,15 @@ class OrchestratorSettings(RetentionSettings):
         ge=1,
         description="Background turns that one orchestrator drives at once, beside the others; "
         "more wait in the queue.",
+    )
+    turn_lease_s: float = Field(
+        default=TURN_LEASE_S,
+        ge=1,
+        le=60,
+        allow_inf_nan=False,
+        description="Seconds that an orchestrator may be silent before its turns are given to "
+        "another; it gives a sign of life three times in that time. All orchestrators must be "
+        "told the same.",
     )
     history_cache_bytes: int = Field(
         default=64 * 1024 * 1024,
@@ -89,19 +85,10 @@ class OrchestratorSettings(RetentionSettings):
     tool_list_timeout_s: float = Field(
         default=30.0, gt=0, description="Seconds to wait for what an MCP server offers."
     )
-    guard_policy: str | None = Field(
-        default=None,
-        description="The YAML file with the guard's policy. Set: every turn is judged, also those "
-        "whose gateway does not ask for it.",
-    )
-    guard_timeout_s: float = Field(
-        default=10.0, gt=0, description="Seconds to wait for the guard's verdict."
-    )
-
     trace_content: bool = Field(
         default=False,
         description="Whether traces say what users and models said (`gen_ai.input.messages`, "
-        "`gen_ai.output.messages`). Whoever reads traces then reads conversations.",
+        "`gen_ai.output.messages`). All who can read traces then read conversations.",
     )
 
     @cached_property

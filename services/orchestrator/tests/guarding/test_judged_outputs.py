@@ -14,12 +14,12 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_orchestrator.prompting.history import Past
+from turnwire_orchestrator.prompting.history import HistoryTurn
 from turnwire_testing.examples import RESPONSE_ID, user
 from turnwire_testing.orchestration import FORBIDDEN, POLICY, Hold, World
 from turnwire_testing.samples import events_of
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 NEXT_ID = ResponseId(RESPONSE_ID[:-1] + "f")
 WORD = "sesame"
 BLOCKED = says("Hello there. ", "The word ", "is ", WORD, ". ", "Bye.")
@@ -224,7 +224,9 @@ async def test_an_input_is_judged_while_its_history_is_read(world: World) -> Non
     hold, read = Hold(), asyncio.Event()
     past = world.histories.past
 
-    async def watched(tenant: TenantId, response_id: ResponseId, reader: OwnerId | None) -> Past:
+    async def watched(
+        tenant: TenantId, response_id: ResponseId, reader: OwnerId | None
+    ) -> HistoryTurn:
         read.set()
         return await past(tenant, response_id, reader)
 

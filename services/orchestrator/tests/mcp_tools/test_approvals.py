@@ -7,7 +7,7 @@ import pytest
 from scripted_backend import calls, says
 from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, requested, user
 from turnwire_testing.orchestration import World
 from turnwire_testing.samples import events_of

@@ -12,14 +12,14 @@ from turnwire_contracts import codec, subjects
 from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import Called, CallError, Tool
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_testing.examples import RESPONSE_ID, TURN, cancel_requested
 from turnwire_testing.orchestration import FORBIDDEN, POLICY, Hold, World
 from turnwire_testing.samples import data_of, events_of
 from turnwire_testing.tool_turns import LOOK, PAY, SCHEMA, SEAL, check_whole, mcp
 from turnwire_testing.waiting import eventually
 
-WITHIN_S = 5.0
+WITHIN_S = 30.0
 MINE = {"type": "function", "name": "mine", "parameters": {"type": "object"}}
 both = pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scripted_backend import Reply, calls, says, thinks
 from turnwire_contracts import subjects
 from turnwire_contracts.events import Closed, Item, Requested
-from turnwire_contracts.turn import ClosedTurn, fold
+from turnwire_contracts.turn import fold
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, cancel_requested, user
 from turnwire_testing.tool_turns import (

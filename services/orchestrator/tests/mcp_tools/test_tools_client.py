@@ -20,12 +20,12 @@ from turnwire_contracts.tools import (
     Tools,
     ToolServer,
 )
-from turnwire_orchestrator.asking.tools_client import Patience, ToolRunners
+from turnwire_orchestrator.clients.tools_client import ToolCallTimeouts, ToolRunners
 from turnwire_testing.tool_turns import LOOK
 from turnwire_testing.waiting import eventually
 
 WITHIN_S = 20
-IMPATIENT = Patience(silence_s=0.6, back_within_s=WITHIN_S)
+IMPATIENT = ToolCallTimeouts(silence_s=1.2, back_within_s=WITHIN_S)
 TENANT, SERVER = TenantId("acme"), ToolServer("shop", "https://shop.example/mcp")
 CALL = AskForCall(TENANT, SERVER, "mcp_1", "look", "{}")
 LIST = AskForTools(TENANT, SERVER, call_id="list_1")
@@ -87,7 +87,7 @@ async def test_a_call_waits_for_a_runner_however_long_the_silence(
     # Each time is as long as the silence that a lost runner is known by.
     await asked_in_vain(asking, 5)
     assert not calling.done()
-    heard = await runner(client, TOOLS_CALL.subject, lambda _: TOOLS_CALL.answer(DONE))
+    heard = await runner(client, TOOLS_CALL.subject, lambda _: TOOLS_CALL.encode_answer(DONE))
     assert await calling == DONE
     assert len(heard) == 1
 
@@ -100,13 +100,13 @@ async def test_a_lost_runner_is_told_by_its_silence_and_the_call_can_be_made_aga
     assert await runners.call(CALL) is None
     again = asyncio.create_task(runners.call(CALL))
     await asked_in_vain(asking, 5)
-    heard = await runner(client, TOOLS_CALL.subject, lambda _: TOOLS_CALL.answer(DONE))
+    heard = await runner(client, TOOLS_CALL.subject, lambda _: TOOLS_CALL.encode_answer(DONE))
     assert await again == DONE
     assert (len(lost), len(heard)) == (1, 1)
 
 
 async def test_when_no_runner_comes_the_call_was_certainly_not_made(asking: Client) -> None:
-    runners = ToolRunners(asking, 1, Patience(silence_s=WITHIN_S, back_within_s=0.5))
+    runners = ToolRunners(asking, 1, ToolCallTimeouts(silence_s=WITHIN_S, back_within_s=0.5))
     answer = await runners.call(CALL)
     assert isinstance(answer, Refusal)
     assert (answer.failure.http_status, answer.failure.code) == (503, "tool_runner_unavailable")
@@ -120,7 +120,18 @@ async def test_a_list_that_a_lost_runner_had_is_made_by_the_next(
     listing = asyncio.create_task(runners.tools(LIST))
     await eventually(lambda: _true(bool(lost)), WITHIN_S)
     await asked_in_vain(asking, 3)
-    await runner(client, TOOLS_LIST.subject, lambda _: TOOLS_LIST.answer(Tools([LOOK])))
+    await runner(client, TOOLS_LIST.subject, lambda _: TOOLS_LIST.encode_answer(Tools([LOOK])))
+    assert (await listing).tools == [LOOK]
+
+
+async def test_a_list_waits_for_a_runner_that_restarts_as_long_as_a_call(
+    client: Client, asking: Client
+) -> None:
+    runners = ToolRunners(asking, 1, ToolCallTimeouts(silence_s=WITHIN_S, back_within_s=WITHIN_S))
+    listing = asyncio.create_task(runners.tools(LIST))
+    # Longer than a question to the store waits for one.
+    await asked_in_vain(asking, 18)
+    await runner(client, TOOLS_LIST.subject, lambda _: TOOLS_LIST.encode_answer(Tools([LOOK])))
     assert (await listing).tools == [LOOK]
 
 
@@ -136,7 +147,7 @@ async def test_signs_of_life_keep_a_question_alive(client: Client, asking: Clien
             await client.publish(subjects.tool_progress(CALL.call_id), b"")
             await client.flush()
             await asyncio.sleep(IMPATIENT.silence_s / 8)
-        await message.respond(TOOLS_CALL.answer(DONE))
+        await message.respond(TOOLS_CALL.encode_answer(DONE))
 
     await client.subscribe(TOOLS_CALL.subject, cb=work)
     await client.flush()

@@ -13,10 +13,14 @@ from turnwire_chassis.broker import connect
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.keeping.retention import Retention, retention_of
-from turnwire_chassis.lifecycle.lifecycle import Lifecycle
-from turnwire_chassis.questions.answering import Answering
+from turnwire_chassis.lifecycle.lifecycle import Lifecycle, log_check
+from turnwire_chassis.request_reply.responder import Responder
+from turnwire_chassis.retention import Retention, retention_of
+from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
+from turnwire_contracts.dead_letters import STORE_RETRY
+from turnwire_contracts.event_kinds import TURN_CHANGES
+from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
@@ -26,20 +30,19 @@ from turnwire_contracts.queries import (
     STORE_RESPONSE,
     STORE_TREE,
 )
-from turnwire_store.feeding.jetstream_feed import JetStreamFeeds
-from turnwire_store.handlers import ErasureHandlers, Handlers
+from turnwire_store.handlers import ErasureHandlers, QueryHandlers, RetryHandlers
+from turnwire_store.jetstream_feed import JetStreamFeeds
+from turnwire_store.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import Projector
-from turnwire_store.recalling.currency import Currency
-from turnwire_store.recalling.recall import Recall
-from turnwire_store.recalling.recent import RecentTurns
-from turnwire_store.removing.erasure import Erasure, Ground
+from turnwire_store.projecting.projector import ProjectionProgress, Projector
+from turnwire_store.queries.freshness import Freshness
+from turnwire_store.queries.recall import Recall
+from turnwire_store.recent_turns import RecentTurns
+from turnwire_store.removing.erasure import Erasure, ErasureContext
 from turnwire_store.removing.expiry import CAUSE, Expiry
-from turnwire_store.removing.jetstream_request_log import JetStreamRequestLog
-from turnwire_store.removing.jetstream_tenant_log import JetStreamTenantLog
+from turnwire_store.removing.jetstream_logs import JetStreamRequestLog, JetStreamTenantLog
 from turnwire_store.removing.purge import Purge
-from turnwire_store.sealing.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.settings import StoreSettings
 from turnwire_store.views import Generations
 
@@ -64,24 +67,36 @@ async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
     """Project and answer until cancelled."""
     async with connected(settings) as to:
         recent = RecentTurns(_RECENT_BYTES)
-        answering = Answering(
+        responder = Responder(
             settings.nats_url, "store", _QUESTIONS_AT_ONCE, settings.broker_access
         )
         retention = retention_of(settings.retention_days, now_ms)
-        handlers = bind(answering, to, recent, retention)
+        progress = ProjectionProgress()
+        space = settings.storage_space
+        handlers = bind(responder, to, recent, retention, progress)
+        ports = projector_ports(to, recent, space)
+        responder.respond_to(STORE_RETRY, RetryHandlers(ports).retry)
         purge = Purge(to.event_log, to.output_log, now_ms, CAUSE)
         expiry = Expiry(JetStreamRequestLog(to.client), purge, retention)
-        projector = Projector(ProjectorPorts(to.event_log, to.feeds, to.generations, recent))
-        checks = {"broker": answering.reachable, "mongodb": handlers.check_database}
-        lifecycle.watch(checks, warnings={"broker_rights": answering.refused})
-        lifecycle.on_drain(answering.finish)
+        projector = Projector(ports, progress)
+        checks = {"broker": responder.reachable, "mongodb": handlers.check_database}
+        lifecycle.watch(
+            checks,
+            warnings={
+                "broker_rights": responder.refused,
+                "event_log": log_check(to.client, space),
+                "projection": progress.check,
+            },
+            details={"projection": handlers.tell_position},
+        )
+        lifecycle.on_drain(responder.finish)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(projector.run())
                 tasks.create_task(expiry.run())
-                await answering.start()
+                await responder.start()
         finally:
-            await answering.stop()
+            await responder.stop()
 
 
 def now_ms() -> int:
@@ -89,30 +104,42 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def projector_ports(
+    to: Connections, recent: RecentTurns, space: StorageSpace = ANYWHERE
+) -> ProjectorPorts:
+    """Give what the projection stands on."""
+    return ProjectorPorts(to.event_log, to.feeds, to.generations, recent, space=space)
+
+
 def bind(
-    answering: Answering, to: Connections, recent: RecentTurns, retention: Retention
-) -> Handlers:
+    responder: Responder,
+    to: Connections,
+    recent: RecentTurns,
+    retention: Retention,
+    progress: ProjectionProgress,
+) -> QueryHandlers:
     """Say what is answered, and from what; changes of turns are heard before questions are."""
 
     def changed(subject: str) -> None:
         _, response_id, _ = subjects.parse_turn_event(subject)
         recent.outdate(response_id)
 
-    for subject in subjects.TURN_CHANGES:
-        answering.hear(subject, changed)
-    currency = Currency(to.feeds, to.generations, recent, lambda: answering.connections)
-    recall = Recall(to.event_log, to.generations, recent, currency, retention)
-    ground = Ground(
-        JetStreamTenantLog(to.client), to.event_log, to.output_log, to.keys, currency, now_ms
+    for subject in TURN_CHANGES:
+        responder.listen(subject, changed)
+    freshness = Freshness(to.feeds, to.generations, recent, lambda: responder.connections)
+    recall = Recall(to.event_log, to.generations, recent, freshness, retention)
+    context = ErasureContext(
+        JetStreamTenantLog(to.client), to.event_log, to.output_log, to.keys, freshness, now_ms
     )
-    handlers = Handlers(recall, to.event_log, to.generations, currency)
-    answering.to(STORE_RESPONSE, handlers.response)
-    answering.to(STORE_HISTORY, handlers.history)
-    answering.to(STORE_CONVERSATION, handlers.conversation)
-    answering.to(STORE_CONVERSATIONS, handlers.conversations)
-    answering.to(STORE_TREE, handlers.tree)
-    answering.to(STORE_ERASURE, ErasureHandlers(Erasure(ground)).erasure)
-    answering.to(STORE_HEALTH, handlers.health)
+    handlers = QueryHandlers(recall, to.event_log, to.generations, freshness, progress)
+    responder.respond_to(STORE_RESPONSE, handlers.response)
+    responder.respond_to(STORE_HISTORY, handlers.history)
+    responder.respond_to(STORE_CONVERSATION, handlers.conversation)
+    responder.respond_to(STORE_CONVERSATIONS, handlers.conversations)
+    responder.respond_to(STORE_TREE, handlers.tree)
+    responder.respond_to(STORE_ERASURE, ErasureHandlers(Erasure(context)).erasure)
+    responder.respond_to(STORE_HEALTH, handlers.health)
+    responder.respond_to(STORE_PROJECTION, handlers.projection)
     return handlers
 
 
@@ -126,14 +153,16 @@ async def connected(settings: StoreSettings) -> AsyncGenerator[Connections]:
             feeds.interrupt()
 
     client = await connect(settings.nats_url, "store", reconnected, settings.broker_access)
-    jetstream = await topology.declare(client, settings.stream_replicas)
-    opened.append(JetStreamFeeds(client, settings.stream_replicas, uuid4().hex))
+    jetstream = await topology.declare(client, settings.stream_replicas, settings.output_max_bytes)
+    opened.append(
+        JetStreamFeeds(client, settings.stream_replicas, uuid4().hex, settings.output_max_bytes)
+    )
     keys = JetStreamViewKeys(client, settings.master_keys)
     generations = MongoGenerations(settings.mongodb_url, keys)
     try:
         yield Connections(
             client,
-            JetStreamEventLog(client, jetstream),
+            JetStreamEventLog(client, jetstream, settings.storage_space),
             JetStreamOutputLog(client, jetstream),
             keys,
             opened[0],

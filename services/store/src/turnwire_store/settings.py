@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from turnwire_chassis.settings import RetentionSettings
-from turnwire_store.sealing.view_key import MasterKeys
+from turnwire_store.mongo.url import check_mongodb_url
+from turnwire_store.sealing import MasterKeys
 
 
 class StoreSettings(RetentionSettings):
@@ -16,6 +17,8 @@ class StoreSettings(RetentionSettings):
         default="mongodb://127.0.0.1:27017/turnwire",
         description=(
             "The database of the views; its name is the URL's path, `turnwire` without one. "
+            "Writes are always confirmed by the majority's journal, and the primary is read: a URL "
+            "that asks for less is refused. "
             "With `turnwire up`: set it to use that one, and none is started."
         ),
     )
@@ -30,6 +33,11 @@ class StoreSettings(RetentionSettings):
     def master_keys(self) -> MasterKeys:
         """What wraps the keys of views. Raises `SettingsError`."""
         return MasterKeys.parse(self.view_key.get_secret_value() if self.view_key else "")
+
+    @field_validator("mongodb_url")
+    @classmethod
+    def _check_mongodb_url(cls, url: str) -> str:
+        return check_mongodb_url(url)
 
     @model_validator(mode="after")
     def _refuse_what_cannot_be(self) -> Self:

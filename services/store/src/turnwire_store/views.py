@@ -8,36 +8,20 @@ A turn belongs to a conversation if it was made in it, or branches off from a tu
 that names another user's turn as its parent descends from nothing: it was refused, or ended before.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from turnwire_contracts.conversation import Conversation
+from turnwire_contracts.conversation import ConversationState, evolve_conversation
+from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import Status
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
+from turnwire_store.chain_position import ChainPosition, ChainStatus
 
 
 class ViewsUnavailableError(Exception):
     """The views could not be read or written; what was written before is there still."""
-
-
-class Place(Struct, frozen=True):
-    """Where a turn stands: the id of its chain's first turn, and how many turns come before it."""
-
-    chain: ResponseId
-    depth: int
-
-
-class Standing(Struct, frozen=True):
-    """A turn's place, and which of its children continues the chain, if any does."""
-
-    sequence: int
-    """Where the log says that the turn ended."""
-    place: Place
-    heir: ResponseId | None
-    conversation: ConversationId | None = None
-    owner: OwnerId | None = None
 
 
 class View(Struct, frozen=True):
@@ -54,8 +38,8 @@ class View(Struct, frozen=True):
     """Unix time in milliseconds, as `closed_at`."""
     closed_at: int
     parent: ResponseId | None
-    place: Place
-    fork: Place | None
+    place: ChainPosition
+    fork: ChainPosition | None
     """The parent's place, for a turn that starts a chain beside that of its parent."""
     turn: str
     """`ClosedTurn` as JSON."""
@@ -92,7 +76,7 @@ class StoredTurn(Struct, frozen=True):
     response_id: ResponseId
     tenant: TenantId
     parent: ResponseId | None
-    parent_place: Place | None
+    parent_place: ChainPosition | None
     """Where the parent probably stands; `None`: look it up by its id."""
     turn: bytes
     """`ClosedTurn` as JSON; nothing, of a turn that is gone for ever."""
@@ -101,13 +85,13 @@ class StoredTurn(Struct, frozen=True):
     """Unix time in milliseconds."""
 
 
-class Kin(Struct, frozen=True):
+class LineageRow(Struct, frozen=True):
     """What is read of a turn to tell whom it descends from."""
 
     response_id: ResponseId
     sequence: int
     parent: ResponseId | None
-    parent_place: Place | None
+    parent_place: ChainPosition | None
     conversation: ConversationId | None
     is_response: bool
 
@@ -119,7 +103,7 @@ class ConversationView(Struct, frozen=True):
     """The place in the log where it began."""
     sequence: int
     """The place in the log up to which it is told."""
-    conversation: Conversation
+    conversation: ConversationState
 
 
 class Window(Struct, frozen=True):
@@ -130,18 +114,19 @@ class Window(Struct, frozen=True):
     newest_first: bool
 
 
-def parent_place(place: Place, fork: Place | None) -> Place | None:
-    """Tell where the parent of the turn at `place` stands, if that can be told."""
-    return Place(place.chain, place.depth - 1) if place.depth else fork
+def follow(
+    view: ConversationView | None, sequence: int, event: AnyConversationEvent | None
+) -> ConversationView | None:
+    """Tell a conversation further by one event; an event that has no effect only moves its end.
 
-
-def stored(view: View) -> StoredTurn:
-    """Give what a reader would find after `view` was written."""
-    place = parent_place(view.place, view.fork)
-    turn = view.turn.encode()
-    return StoredTurn(
-        view.response_id, view.tenant, view.parent, place, turn, view.deleted, view.created_at
-    )
+    Raises `ImpossibleEventError`.
+    """
+    state = None if view is None else view.conversation
+    if event is not None:
+        state = evolve_conversation(state, event)
+    if state is None:
+        return None
+    return ConversationView(sequence if view is None else view.created, sequence, state)
 
 
 class ConversationViews(Protocol):
@@ -150,13 +135,17 @@ class ConversationViews(Protocol):
     async def find(
         self, ids: Collection[ConversationId]
     ) -> Mapping[ConversationId, ConversationView]:
-        """Give conversations, whosever they are; those without a view are left out."""
+        """Give conversations of any tenant; those without a view are left out."""
         ...
 
     async def created_in(
         self, window: Window, tenant: TenantId, owner: OwnerId | None, limit: int
     ) -> list[ConversationView]:
-        """Give the first `limit` conversations that began in `window`; no owner: everybody's."""
+        """Give the first `limit` conversations that began in `window`; no owner: of all."""
+        ...
+
+    def every(self) -> AsyncIterator[ConversationView]:
+        """Give all conversations, in any order; what changes meanwhile may come as either."""
         ...
 
     async def write(self, views: Sequence[ConversationView]) -> None:
@@ -177,32 +166,40 @@ class Views(Protocol):
         ...
 
     async def find(self, response_id: ResponseId) -> StoredTurn | None:
-        """Give one turn, whosever it is."""
+        """Give one turn of any tenant."""
         ...
 
-    async def segment(self, end: Place, length: int) -> list[StoredTurn]:
+    async def segment(self, end: ChainPosition, length: int) -> list[StoredTurn]:
         """Give at most `length` turns of one chain up to `end`, newest first.
 
         It may be fewer when they are large; ask again from the next place.
         """
         ...
 
-    async def kin(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Kin]:
+    async def lineage_rows(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, LineageRow]:
         """Give turns without their content; those without a view are left out."""
         ...
 
-    async def kin_above(self, end: Place, length: int) -> list[Kin]:
+    async def lineage_rows_above(self, end: ChainPosition, length: int) -> list[LineageRow]:
         """Give at most `length` turns of one chain up to `end`, newest first."""
         ...
 
-    async def kin_in(
+    async def lineage_rows_in(
         self, window: Window, tenant: TenantId, conversation: ConversationId, limit: int
-    ) -> list[Kin]:
+    ) -> list[LineageRow]:
         """Give the first `limit` turns of one conversation that ended in `window`."""
         ...
 
-    async def standings(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Standing]:
+    async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:
+        """Tell which of these turns have a view."""
+        ...
+
+    async def chain_statuses(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, ChainStatus]:
         """Tell where turns stand; those without a view are left out."""
+        ...
+
+    def every(self) -> AsyncIterator[View]:
+        """Give all turns, in any order; what changes meanwhile may come as either."""
         ...
 
     async def write(self, views: Sequence[View]) -> None:
@@ -248,7 +245,7 @@ class Generations(Protocol):
         ...
 
     async def serve(self, generation: int) -> None:
-        """Let `generation` serve if it is the next one, at once and for everybody."""
+        """Let `generation` serve if it is the next one, at once and in all processes."""
         ...
 
     async def prepare(self, generation: int) -> Views:
@@ -257,6 +254,10 @@ class Generations(Protocol):
 
     def views(self, generation: int) -> Views:
         """Open a generation to read it."""
+        ...
+
+    async def drop(self, generation: int) -> None:
+        """Remove one generation, which must not serve; one that is gone is fine."""
         ...
 
     async def drop_before(self, generation: int) -> None:

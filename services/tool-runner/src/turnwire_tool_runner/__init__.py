@@ -1,1 +1,1 @@
-"""The tool-runner: talks to MCP servers, so that nobody else has to."""
+"""The tool-runner: the one service that talks to MCP servers."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import msgspec
 import structlog
 
-from turnwire_chassis.telemetry.correlation import asked
+from turnwire_chassis.telemetry.correlation import begin_answering
 from turnwire_chassis.telemetry.metrics import TOOL_CALLS_OPEN
 from turnwire_contracts import subjects
-from turnwire_contracts.events import Failure
+from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.tools import (
     TOOLS_CALL,
@@ -18,21 +18,21 @@ from turnwire_contracts.tools import (
     AskForCall,
     AskForTools,
     Called,
-    Progress,
+    CallProgress,
     Tools,
 )
 from turnwire_tool_runner.answers import called, fitting, redacted, refusal, uncalled, without
-from turnwire_tool_runner.calling.gate import Gate
+from turnwire_tool_runner.calling.call_limiter import CallLimiter
+from turnwire_tool_runner.calling.call_supervisor import CallSupervisor, SupervisionTimeouts
 from turnwire_tool_runner.calling.measuring import CALL, LIST, measured, server_label
 from turnwire_tool_runner.calling.reading import call_of, is_call_id
-from turnwire_tool_runner.calling.watch import Patience, Watch
 from turnwire_tool_runner.tool_servers import (
-    Outcome,
     Target,
     Targets,
+    TenantServer,
+    ToolOutcome,
     ToolServerError,
     ToolServers,
-    Visit,
 )
 
 log = structlog.get_logger()
@@ -42,75 +42,78 @@ MAX_LIST_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
-    """All that the handlers reach."""
+class ToolRunnerPorts:
+    """What the handlers need from outside."""
 
     servers: ToolServers
     targets: Targets
-    tell: Callable[[str, bytes], Awaitable[None]]
-    """Publishes to whoever listens."""
+    publish: Callable[[str, bytes], Awaitable[None]]
+    """Publishes a body on a subject."""
     longest_answer: Callable[[], int]
-    """How many bytes the broker carries."""
+    """How many bytes an answer may have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Handlers:
+class ToolHandlers:
     """Answers what the tool-runner is asked."""
 
-    ports: Ports
-    gate: Gate
+    ports: ToolRunnerPorts
+    call_limiter: CallLimiter
     call_limit_s: float
     """No call may take longer, whatever signs of progress it gives."""
-    _running: dict[str, set[Watch]] = field(default_factory=dict[str, set[Watch]])
+    _running: dict[str, set[CallSupervisor]] = field(default_factory=dict[str, set[CallSupervisor]])
 
     async def list_tools(self, body: bytes) -> bytes:
         """Answer `tools.list`."""
         try:
-            return await self._list_tools(asked(TOOLS_LIST, body))
+            return await self._list_tools(begin_answering(TOOLS_LIST, body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return TOOLS_LIST.answer(_bad_question(str(error)))
+            return TOOLS_LIST.encode_answer(_bad_question(str(error)))
         except Exception:
             log.exception("tools not listed")
-            return TOOLS_LIST.answer(_INTERNAL)
+            return TOOLS_LIST.encode_answer(_INTERNAL)
 
     async def call_tool(self, body: bytes) -> bytes:
         """Answer `tools.call`."""
         try:
-            return await self._call_tool(asked(TOOLS_CALL, body))
+            return await self._call_tool(begin_answering(TOOLS_CALL, body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return TOOLS_CALL.answer(_bad_question(str(error)))
+            return TOOLS_CALL.encode_answer(_bad_question(str(error)))
         except Exception:
             log.exception("tool not called")
-            return TOOLS_CALL.answer(_INTERNAL)
+            return TOOLS_CALL.encode_answer(_INTERNAL)
 
     def cancel(self, subject: str) -> None:
-        """Give up a call, if it is one of ours; `subject`: what its asker has told."""
+        """Cancel a call, if it runs here; `subject` ends in its id."""
         for watch in self._running.get(subject.rpartition(".")[2], ()):
             watch.give_up()
 
     async def _list_tools(self, question: AskForTools) -> bytes:
         label = question.server.label
         if question.call_id and not is_call_id(question.call_id):
-            return TOOLS_LIST.answer(_NO_CALL_ID)
+            return TOOLS_LIST.encode_answer(_NO_CALL_ID)
         try:
             target = self.ports.targets.find(question)
         except ToolServerError as error:
-            return TOOLS_LIST.answer(self._unlisted(error, label))
+            return TOOLS_LIST.encode_answer(self._unlisted(error, label))
         try:
-            answer = TOOLS_LIST.answer(await self._offered(question, target))
+            answer = TOOLS_LIST.encode_answer(await self._offered(question, target))
         except ToolServerError as error:
-            answer = TOOLS_LIST.answer(self._unlisted(error, label))
+            answer = TOOLS_LIST.encode_answer(self._unlisted(error, label))
         if len(answer) > self.ports.longest_answer():
-            answer = TOOLS_LIST.answer(self._unlisted(_TOO_LONG, label))
+            answer = TOOLS_LIST.encode_answer(self._unlisted(_TOO_LONG, label))
         return redacted(TOOLS_LIST, answer, target.secrets)
 
     async def _offered(self, question: AskForTools, target: Target) -> Tools:
-        visit = Visit(question.tenant, target)
+        visit = TenantServer(question.tenant, target)
         timeout_s = min(question.timeout_s, MAX_LIST_S)
-        watch = Watch(Patience(timeout_s, timeout_s))
+        watch = CallSupervisor(SupervisionTimeouts(timeout_s, timeout_s))
         with measured(LIST, server_label(question, target)) as noted:
-            async with self._watched(question, watch, target), self.gate.admitted(visit, timeout_s):
-                listing = await watch.over(lambda: self.ports.servers.list_tools(visit))
+            async with (
+                self._watched(question, watch, target),
+                self.call_limiter.admitted(visit, timeout_s),
+            ):
+                listing = await watch.run(lambda: self.ports.servers.list_tools(visit))
             noted.answered()
         allowed = target.allowed
         tools = [each for each in listing.tools if allowed is None or each.name in allowed]
@@ -127,11 +130,11 @@ class Handlers:
 
     async def _call_tool(self, question: AskForCall) -> bytes:
         if not is_call_id(question.call_id):
-            return TOOLS_CALL.answer(_NO_CALL_ID)
+            return TOOLS_CALL.encode_answer(_NO_CALL_ID)
         try:
             target = self.ports.targets.find(question)
         except ToolServerError as error:
-            return TOOLS_CALL.answer(self._uncalled(error, question))
+            return TOOLS_CALL.encode_answer(self._uncalled(error, question))
         try:
             answer: Called | Refusal = called(await self._called(question, target))
         except ToolServerError as error:
@@ -144,43 +147,46 @@ class Handlers:
         log.info("tool not called", server=label, code=error.code, call_id=question.call_id)
         return uncalled(error, label)
 
-    async def _called(self, question: AskForCall, target: Target) -> Outcome:
+    async def _called(self, question: AskForCall, target: Target) -> ToolOutcome:
         call = call_of(question, target.allowed)
-        visit = Visit(question.tenant, target)
+        visit = TenantServer(question.tenant, target)
         silence_s = target.timeout_s or question.timeout_s
-        watch = Watch(Patience(silence_s, self.call_limit_s))
+        watch = CallSupervisor(SupervisionTimeouts(silence_s, self.call_limit_s))
         with measured(CALL, server_label(question, target), question.name) as noted:
-            async with self._watched(question, watch, target), self.gate.admitted(visit, silence_s):
-                outcome = await watch.over(lambda: self.ports.servers.call(visit, call, watch))
+            async with (
+                self._watched(question, watch, target),
+                self.call_limiter.admitted(visit, silence_s),
+            ):
+                outcome = await watch.run(lambda: self.ports.servers.call(visit, call, watch))
             noted.answered(outcome)
         return outcome
 
     @asynccontextmanager
     async def _watched(
-        self, question: AskForTools | AskForCall, watch: Watch, target: Target
+        self, question: AskForTools | AskForCall, watch: CallSupervisor, target: Target
     ) -> AsyncGenerator[None]:
-        """Give signs of life, and hear when nobody wants the answer any more."""
+        """Send heartbeats of the call, and let `cancel` find it."""
         call_id = question.call_id
         if not call_id:
             yield
             return
         in_progress = TOOL_CALLS_OPEN()
 
-        async def tell(message: str | None) -> None:
-            said = None if message is None else without(message, target.secrets)
-            progress = msgspec.json.encode(Progress(call_id, said))
-            await self.ports.tell(subjects.tool_progress(call_id), progress)
+        async def send(message: str | None) -> None:
+            text = None if message is None else without(message, target.secrets)
+            progress = msgspec.json.encode(CallProgress(call_id, text))
+            await self.ports.publish(subjects.tool_progress(call_id), progress)
 
         self._running.setdefault(call_id, set()).add(watch)
         in_progress.inc()
         try:
-            async with watch.beating(tell):
+            async with watch.heartbeats(send):
                 yield
         finally:
             in_progress.dec()
             self._forget(call_id, watch)
 
-    def _forget(self, call_id: str, watch: Watch) -> None:
+    def _forget(self, call_id: str, watch: CallSupervisor) -> None:
         # The same call can be here twice: its asker took a runner for dead and asked again.
         watches = self._running[call_id]
         watches.discard(watch)
@@ -193,23 +199,8 @@ _TOO_LONG = ToolServerError("mcp_protocol_error", "Its list is too long.")
 
 
 def _bad_question(message: str) -> Refusal:
-    return Refusal(
-        Failure(
-            http_status=400,
-            type="invalid_request_error",
-            code="invalid_question",
-            message=message,
-            param="tools",
-        )
-    )
+    return Refusal(failure("invalid_question", message, "tools"))
 
 
 _NO_CALL_ID = _bad_question("'call_id' cannot be in a subject.")
-_INTERNAL = Refusal(
-    Failure(
-        http_status=500,
-        type="server_error",
-        code="tool_runner_error",
-        message="The tools could not be used.",
-    )
-)
+_INTERNAL = Refusal(failure("tool_runner_error"))

@@ -1,35 +1,24 @@
-"""What the tool-runner can be told, and what two of the settings name."""
+"""The settings of the tool-runner, and what three of them name."""
 
 import os
 import time
 from functools import cached_property
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from turnwire_chassis.settings import ServiceSettings, read_file
-from turnwire_chassis.tool_servers import registry, sealing
+from turnwire_chassis.tool_servers.settings import ToolServerSettings
 from turnwire_tool_runner.calling.breaker import BreakerRules
-from turnwire_tool_runner.calling.gate import GateRules
+from turnwire_tool_runner.calling.call_limiter import CallLimits
 from turnwire_tool_runner.mcp_client.client import McpRules
 from turnwire_tool_runner.mcp_client.sessions import SessionRules
 from turnwire_tool_runner.outbound.policy import Outbound
 from turnwire_tool_runner.targets import KnownTargets
 
 
-class ToolRunnerSettings(ServiceSettings):
-    """The settings of the tool-runner; whoever holds them can make what they name."""
+class ToolRunnerSettings(ToolServerSettings):
+    """Settings of the tool-runner. Making them raises `SettingsError` for what cannot be used."""
 
-    mcp_servers: Path | None = Field(
-        default=None,
-        description="The YAML file with the MCP servers that requests name by `server_label`.",
-    )
-    seal_key: SecretStr | None = Field(
-        default=None,
-        description="Keys of 32 bytes in base64 or hex, comma-separated: they seal what requests "
-        "say only to MCP servers. The gateway and the tool-runner must have the same.",
-    )
     allow_private_urls: str = Field(
         default="",
         description=(
@@ -77,28 +66,26 @@ class ToolRunnerSettings(ServiceSettings):
         description="How often in a row an MCP server fails a tenant before it is left alone.",
     )
     tool_breaker_open_s: float = Field(
-        default=30.0, gt=0, description="How long it is left alone before it is tried again."
+        default=5.0, gt=0, description="How long it is left alone before it is tried again."
     )
 
     @cached_property
     def targets(self) -> KnownTargets:
-        """What requests may name. Raises SettingsError."""
-        known: registry.Registry = {}
-        if self.mcp_servers is not None:
-            known = read_file(registry.SETTING, self.mcp_servers, registry.parse_tool_servers)
-        key = self.seal_key.get_secret_value() if self.seal_key else ""
-        sealer = sealing.Sealer.parse(key) if key else None
-        return KnownTargets(known, os.environ, sealer, _now_ms)
+        """The MCP servers that requests may name: the operator's, and those of their own URL."""
+        return KnownTargets(self.tool_servers, os.environ, self.sealer, _now_ms)
 
     @cached_property
     def outbound(self) -> Outbound:
-        """Where clients may lead us. Raises SettingsError."""
+        """Which addresses the URLs of clients may lead to.
+
+        Raises `SettingsError` for a network or host that is none.
+        """
         return Outbound.parse(self.allow_private_urls)
 
     @property
-    def gate_rules(self) -> GateRules:
-        """Who may call at once."""
-        return GateRules(
+    def call_limits(self) -> CallLimits:
+        """How many calls may run at once, and when a server is left alone."""
+        return CallLimits(
             in_all=self.max_tool_calls,
             per_server=self.max_tool_calls_per_server,
             per_tenant=self.max_tool_calls_per_tenant,
@@ -107,7 +94,7 @@ class ToolRunnerSettings(ServiceSettings):
 
     @property
     def mcp_rules(self) -> McpRules:
-        """How servers are talked to."""
+        """How long sessions and lists of tools live, and how much output is kept."""
         return McpRules(
             sessions=SessionRules(self.max_tool_sessions, self.tool_session_idle_s),
             list_max_age_s=self.tool_list_max_age_s,

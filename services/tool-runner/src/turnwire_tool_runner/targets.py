@@ -1,10 +1,15 @@
-"""What stands behind a server that is asked for: the operator's registry, and sealed secrets."""
+"""The address and credentials of servers: the operator's registry, and sealed secrets."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 
 from turnwire_chassis.tool_servers.registry import RegisteredServer, Registry, credentials
-from turnwire_chassis.tool_servers.sealing import Purpose, Sealer, SealError, ToolServerSecrets
+from turnwire_chassis.tool_servers.secret_envelope import (
+    Purpose,
+    Sealer,
+    SealError,
+    ToolServerSecrets,
+)
 from turnwire_contracts.tools import AskForCall, AskForTools
 from turnwire_tool_runner.tool_servers import Target, ToolServerError
 
@@ -42,18 +47,21 @@ class KnownTargets:
         self._now_ms = now_ms
 
     def find(self, question: AskForTools | AskForCall) -> Target:
-        """Give where a server is and how to get in. Raises ToolServerError."""
+        """Give the URL and headers of a server.
+
+        Raises `ToolServerError`: `unknown_tool_server`, `invalid_server_credentials`.
+        """
         server = question.server
-        given = _headers(self._opened(question))
+        own_headers = _headers(self._opened(question))
         if server.url:
-            return _target(server.url, given)
-        known = self._registered.get(server.label)
-        if known is None:
+            return _target(server.url, own_headers)
+        registered = self._registered.get(server.label)
+        if registered is None:
             text = "It has no 'server_url', and the operator knows no server of that name."
             raise ToolServerError("unknown_tool_server", text, unsent=True)
         # What the operator says comes last: no request can replace it.
-        headers = {**given, **dict(known.headers)}
-        return _target(known.url, headers, of=known)
+        headers = {**own_headers, **dict(registered.headers)}
+        return _target(registered.url, headers, of=registered)
 
     def _opened(self, question: AskForTools | AskForCall) -> ToolServerSecrets:
         sealed = question.server.sealed

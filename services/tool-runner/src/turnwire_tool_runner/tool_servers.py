@@ -24,7 +24,7 @@ class ToolServerError(Exception):
     """A server cannot be asked, or did not answer as it should; the text is for the client."""
 
     def __init__(self, code: Code, text: str, *, number: int = 0, unsent: bool = False) -> None:
-        """Keep all; `text` is a full sentence without the server's address.
+        """`text` is a full sentence without the server's address.
 
         `number`: HTTP's or JSON-RPC's own code. `unsent`: no call certainly reached the server.
         """
@@ -37,7 +37,7 @@ class ToolServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a server is and what it is told to let us in; comparable, so sessions can be shared."""
+    """The URL and headers of a server; comparable, so that sessions can be shared."""
 
     url: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -51,20 +51,20 @@ class Target:
     """How long a call may be silent, whatever its caller says."""
 
     def __repr__(self) -> str:
-        """Tell nothing: what is in here is never logged."""
+        """Give no secret: logs and tracebacks print this."""
         return "Target(…)"
 
 
 class Targets(Protocol):
-    """What stands behind the servers that are asked for."""
+    """Finds the address and credentials of servers."""
 
     def find(self, question: AskForTools | AskForCall) -> Target:
-        """Give where it is and how to get in. Raises ToolServerError."""
+        """Give the URL and headers of the server. Raises `ToolServerError`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class TenantServer:
     """A server as a tenant sees it: what sessions are shared by."""
 
     tenant: TenantId
@@ -82,7 +82,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCallRequest:
     """A call, read and checked."""
 
     name: str
@@ -94,7 +94,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ToolOutcome:
     """What a tool answered."""
 
     text: str
@@ -102,25 +102,27 @@ class Outcome:
     is_truncated: bool = False
 
 
-class Signs(Protocol):
-    """Who wants to know how a call goes."""
+class CallObserver(Protocol):
+    """Is told how a call goes."""
 
     def leaving(self) -> None:
-        """From here on, nobody can say that the server did not get it."""
+        """Note that the call is about to be sent: from here on the server may have got it."""
         ...
 
     async def progressed(self, message: str | None = None) -> None:
-        """The tool says that it works on it."""
+        """Note a sign of progress of the tool, and its text (MCP: `notifications/progress`)."""
         ...
 
 
 class ToolServers(Protocol):
     """Servers that offer tools. The time they have is their caller's: it cancels."""
 
-    async def list_tools(self, visit: Visit) -> Listing:
+    async def list_tools(self, visit: TenantServer) -> Listing:
         """Give all tools of a server. Raises ToolServerError."""
         ...
 
-    async def call(self, visit: Visit, call: Call, signs: Signs) -> Outcome:
+    async def call(
+        self, visit: TenantServer, call: ToolCallRequest, observer: CallObserver
+    ) -> ToolOutcome:
         """Call a tool. Raises ToolServerError, whose `unsent` says what is certain."""
         ...

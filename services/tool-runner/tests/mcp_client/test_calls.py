@@ -12,7 +12,13 @@ from mcp.shared.exceptions import MCPError
 
 from turnwire_contracts.ids import TenantId
 from turnwire_tool_runner.mcp_client.client import McpToolServers
-from turnwire_tool_runner.tool_servers import Call, Outcome, Target, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import (
+    Target,
+    TenantServer,
+    ToolCallRequest,
+    ToolOutcome,
+    ToolServerError,
+)
 
 ServeMcp = Callable[..., str]
 Tool = Callable[[Any, types.CallToolRequestParams], Awaitable[types.CallToolResult]]
@@ -51,18 +57,25 @@ def offering(answer: Tool, tools: list[types.Tool] | None = None) -> Server:
     return Server("offering", on_list_tools=list_tools, on_call_tool=answer)
 
 
-def visit(url: str, *headers: tuple[str, str]) -> Visit:
-    return Visit(TenantId("acme"), Target(url, headers))
+def visit(url: str, *headers: tuple[str, str]) -> TenantServer:
+    return TenantServer(TenantId("acme"), Target(url, headers))
 
 
 async def act(
-    servers: McpToolServers, url: str, call: Call | None = None, signs: Signs | None = None
-) -> Outcome:
+    servers: McpToolServers,
+    url: str,
+    call: ToolCallRequest | None = None,
+    observer: Signs | None = None,
+) -> ToolOutcome:
     async with asyncio.timeout(WITHIN_S):
-        return await servers.call(visit(url), call or Call("act", {}), signs or Signs())
+        return await servers.call(
+            visit(url), call or ToolCallRequest("act", {}), observer or Signs()
+        )
 
 
-async def failure(servers: McpToolServers, url: str, call: Call | None = None) -> ToolServerError:
+async def failure(
+    servers: McpToolServers, url: str, call: ToolCallRequest | None = None
+) -> ToolServerError:
     with pytest.raises(ToolServerError) as caught:
         await act(servers, url, call)
     return caught.value
@@ -75,12 +88,12 @@ async def test_a_tool_gets_its_arguments_and_its_texts_are_the_answer(
     async def repeat(_: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         return text(params.name, str(params.arguments))
 
-    signs = Signs()
-    call = Call("act", {"a": [1, {"ü": None}]})
-    outcome = await act(servers, serve_mcp(offering(repeat), seen), call, signs)
+    observer = Signs()
+    call = ToolCallRequest("act", {"a": [1, {"ü": None}]})
+    outcome = await act(servers, serve_mcp(offering(repeat), seen), call, observer)
 
-    assert outcome == Outcome("act\n{'a': [1, {'ü': None}]}")
-    assert signs.has_left
+    assert outcome == ToolOutcome("act\n{'a': [1, {'ü': None}]}")
+    assert observer.has_left
 
 
 @ERAS
@@ -92,7 +105,7 @@ async def test_a_tool_that_fails_says_why(
 
     outcome = await act(servers, serve_mcp(offering(fail), seen))
 
-    assert outcome == Outcome("No such city.", is_error=True)
+    assert outcome == ToolOutcome("No such city.", is_error=True)
 
 
 @ERAS
@@ -134,14 +147,14 @@ async def test_progress_is_told_while_the_tool_works(
         await told.wait()
         return text("done")
 
-    signs = Signs()
-    calling = asyncio.create_task(act(servers, serve_mcp(offering(work), seen), signs=signs))
+    observer = Signs()
+    calling = asyncio.create_task(act(servers, serve_mcp(offering(work), seen), observer=observer))
     async with asyncio.timeout(WITHIN_S):
-        await signs.heard.wait()
+        await observer.heard.wait()
     told.set()
 
     assert (await calling).text == "done"
-    assert signs.said == ["half of it"]
+    assert observer.said == ["half of it"]
 
 
 @ERAS
@@ -168,7 +181,7 @@ async def test_a_call_that_is_given_up_is_cancelled_at_the_server_too(
         await cancelled.wait()
 
     # What else goes on in the session goes on.
-    assert (await act(servers, url, Call("other", {}))).text == "here"
+    assert (await act(servers, url, ToolCallRequest("other", {}))).text == "here"
 
 
 @ERAS
@@ -185,12 +198,12 @@ async def test_a_tool_is_called_if_it_is_what_it_was(
     url = serve_mcp(offering(answer, tools), seen)
     [tool] = (await servers.list_tools(visit(url))).tools
 
-    assert (await act(servers, url, Call("act", {}, tool.digest))).text == "done"
+    assert (await act(servers, url, ToolCallRequest("act", {}, tool.digest))).text == "done"
 
     # A list that is known is believed for a while; a new one is not.
     tools[0] = types.Tool(name="act", input_schema={"type": "object"}, description="Deletes all.")
     await servers.list_tools(visit(url))
-    error = await failure(servers, url, Call("act", {}, tool.digest))
+    error = await failure(servers, url, ToolCallRequest("act", {}, tool.digest))
 
     assert (error.code, error.unsent) == ("tool_changed", True)
     assert called == ["act"]
@@ -209,7 +222,7 @@ async def test_a_tool_that_looks_changed_is_looked_at_again_before_it_is_refused
     elsewhere = visit(url, ("x-session", "another"))
     [new] = (await servers.list_tools(elsewhere)).tools
 
-    assert (await act(servers, url, Call("act", {}, new.digest))).text == "done"
+    assert (await act(servers, url, ToolCallRequest("act", {}, new.digest))).text == "done"
 
 
 async def test_a_tool_that_is_gone_is_a_changed_tool(
@@ -218,7 +231,9 @@ async def test_a_tool_that_is_gone_is_a_changed_tool(
     async def answer(*_: Any) -> types.CallToolResult:
         return text("done")
 
-    error = await failure(servers, serve_mcp(offering(answer)), Call("gone", {}, "digest"))
+    error = await failure(
+        servers, serve_mcp(offering(answer)), ToolCallRequest("gone", {}, "digest")
+    )
 
     assert error.code == "tool_changed"
 
@@ -233,7 +248,7 @@ async def test_headers_reach_the_server_with_every_message(
 
     url = serve_mcp(offering(answer), seen)
     outcome = await servers.call(
-        visit(url, ("authorization", "Bearer t")), Call("act", {}), Signs()
+        visit(url, ("authorization", "Bearer t")), ToolCallRequest("act", {}), Signs()
     )
 
     assert outcome.text == "Bearer t"

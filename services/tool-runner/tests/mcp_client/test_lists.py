@@ -14,7 +14,7 @@ from mcp.server.mcpserver import MCPServer
 from turnwire_contracts.ids import TenantId
 from turnwire_contracts.tools import Tool
 from turnwire_tool_runner.mcp_client.client import McpToolServers
-from turnwire_tool_runner.tool_servers import Target, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import Target, TenantServer, ToolServerError
 
 ServeMcp = Callable[..., str]
 ServeBytes = Callable[[bytes | None], Awaitable[str]]
@@ -58,8 +58,8 @@ def http(status: int, content_type: str = "text/plain", body: str = "no") -> byt
     ).encode()
 
 
-def visit(url: str) -> Visit:
-    return Visit(TenantId("acme"), Target(url))
+def visit(url: str) -> TenantServer:
+    return TenantServer(TenantId("acme"), Target(url))
 
 
 async def failure(servers: McpToolServers, url: str) -> tuple[str, str]:

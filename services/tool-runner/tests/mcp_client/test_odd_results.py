@@ -10,10 +10,16 @@ from mcp_types import CallToolResult
 from mcp_types.methods import parse_server_result
 
 from turnwire_contracts.ids import TenantId
-from turnwire_tool_runner.calling.watch import Patience, Watch
+from turnwire_tool_runner.calling.call_supervisor import CallSupervisor, SupervisionTimeouts
 from turnwire_tool_runner.mcp_client.call_results import readable
 from turnwire_tool_runner.mcp_client.client import McpToolServers
-from turnwire_tool_runner.tool_servers import Call, Outcome, Target, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import (
+    Target,
+    TenantServer,
+    ToolCallRequest,
+    ToolOutcome,
+    ToolServerError,
+)
 
 ServeScript = Callable[[Any], Awaitable[Any]]
 
@@ -36,7 +42,7 @@ def as_event(message: bytes) -> bytes:
     return http(b"event: message\r\ndata: " + message + b"\r\n\r\n", EVENTS)
 
 
-ways = pytest.mark.parametrize("way", [as_json, as_event])
+transports = pytest.mark.parametrize("way", [as_json, as_event])
 
 
 async def act(
@@ -45,23 +51,23 @@ async def act(
     way: Callable[[bytes], bytes],
     result: bytes,
     name: str = "act",
-) -> Outcome:
+) -> ToolOutcome:
     async def say(told: Any, _: asyncio.StreamWriter) -> bytes:
         number = json.dumps(told.body.get("id")).encode()
         return way(b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (number, result))
 
     server = await serve_script(say)
-    visit = Visit(TenantId("acme"), Target(server.url))
-    watch = Watch(Patience(WITHIN_S, 2 * WITHIN_S))
+    visit = TenantServer(TenantId("acme"), Target(server.url))
+    watch = CallSupervisor(SupervisionTimeouts(WITHIN_S, 2 * WITHIN_S))
     async with asyncio.timeout(WITHIN_S):
-        outcome = await watch.over(lambda: servers.call(visit, Call(name, {}), watch))
+        outcome = await watch.run(lambda: servers.call(visit, ToolCallRequest(name, {}), watch))
     assert next(told.body for told in server.told if told.name == "tools/call")["params"][
         "name"
     ] == (name)
     return outcome
 
 
-@ways
+@transports
 @pytest.mark.parametrize(
     ("result", "text"),
     [
@@ -111,7 +117,7 @@ async def test_an_odd_result_may_be_an_error_of_the_tool(
     assert (outcome.text, outcome.is_error) == ("It is closed.", True)
 
 
-@ways
+@transports
 @pytest.mark.parametrize(
     ("result", "fault"),
     [
@@ -156,7 +162,7 @@ def test_parts_are_mended_in_every_version_of_the_protocol(
     assert [part.type for part in read.content] == kinds
 
 
-@ways
+@transports
 @pytest.mark.parametrize(
     ("written", "read"),
     [
@@ -196,7 +202,7 @@ async def test_a_byte_order_mark_is_no_text(
     assert outcome.text == "told"
 
 
-@ways
+@transports
 async def test_a_list_with_bad_characters_offers_its_tools(
     servers: McpToolServers, serve_script: ServeScript, way: Callable[[bytes], bytes]
 ) -> None:
@@ -207,7 +213,7 @@ async def test_a_list_with_bad_characters_offers_its_tools(
         return way(b'{"jsonrpc":"2.0","id":%s,"result":{"tools":%s}}' % (number, tools))
 
     server = await serve_script(say)
-    listing = await servers.list_tools(Visit(TenantId("acme"), Target(server.url)))
+    listing = await servers.list_tools(TenantServer(TenantId("acme"), Target(server.url)))
     assert [(tool.name, tool.description) for tool in listing.tools] == [("a/b", f"x{BAD}")]
     assert listing.left_out == ()
 
@@ -237,8 +243,8 @@ async def test_events_that_come_in_pieces_are_mended(
 
     server = await serve_script(say)
     visit, watch = (
-        Visit(TenantId("acme"), Target(server.url)),
-        Watch(Patience(WITHIN_S, 2 * WITHIN_S)),
+        TenantServer(TenantId("acme"), Target(server.url)),
+        CallSupervisor(SupervisionTimeouts(WITHIN_S, 2 * WITHIN_S)),
     )
-    outcome = await watch.over(lambda: servers.call(visit, Call("act", {}), watch))
+    outcome = await watch.run(lambda: servers.call(visit, ToolCallRequest("act", {}), watch))
     assert outcome.text == f"a{BAD} b"

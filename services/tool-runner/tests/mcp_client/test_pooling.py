@@ -11,7 +11,13 @@ import pytest
 from turnwire_contracts.ids import TenantId
 from turnwire_tool_runner.mcp_client.client import McpRules, McpToolServers
 from turnwire_tool_runner.mcp_client.sessions import SessionRules
-from turnwire_tool_runner.tool_servers import Call, Outcome, Target, ToolServerError, Visit
+from turnwire_tool_runner.tool_servers import (
+    Target,
+    TenantServer,
+    ToolCallRequest,
+    ToolOutcome,
+    ToolServerError,
+)
 
 ServeScript = Callable[[Any], Awaitable[Any]]
 MakeServers = Callable[[McpRules], AsyncGenerator[McpToolServers]]
@@ -30,13 +36,13 @@ class NoSigns:
         pass
 
 
-def visit(url: str, tenant: str = "acme", *headers: tuple[str, str]) -> Visit:
-    return Visit(TenantId(tenant), Target(url, headers))
+def visit(url: str, tenant: str = "acme", *headers: tuple[str, str]) -> TenantServer:
+    return TenantServer(TenantId(tenant), Target(url, headers))
 
 
-async def act(servers: McpToolServers, who: Visit, name: str = "act") -> Outcome:
+async def act(servers: McpToolServers, who: TenantServer, name: str = "act") -> ToolOutcome:
     async with asyncio.timeout(WITHIN_S):
-        return await servers.call(who, Call(name, {}), NoSigns())
+        return await servers.call(who, ToolCallRequest(name, {}), NoSigns())
 
 
 def http(status: int, body: str = "no", content_type: str = JSON) -> bytes:
@@ -230,7 +236,7 @@ async def test_a_list_that_has_changed_is_asked_for_again(
 
     server = await serve_script(serve)
     [tool] = (await servers.list_tools(visit(server.url))).tools
-    call = Call("act", {}, tool.digest)
+    call = ToolCallRequest("act", {}, tool.digest)
 
     for _ in range(3):
         async with asyncio.timeout(WITHIN_S):
@@ -254,7 +260,9 @@ async def test_lists_that_are_wanted_at_once_are_asked_for_once(
     await servers.aclose()
     who = visit(server.url, "other")
 
-    calls = [servers.call(who, Call("act", {}, tool.digest), NoSigns()) for _ in range(10)]
+    calls = [
+        servers.call(who, ToolCallRequest("act", {}, tool.digest), NoSigns()) for _ in range(10)
+    ]
     async with asyncio.timeout(WITHIN_S):
         await asyncio.gather(*calls)
 

@@ -20,6 +20,8 @@ async def tell_everything(
     await _what_is_refused(caller, desk)
     await _what_is_blocked(caller, backend)
     conversation = await caller.asks(200, "POST /conversations", {"metadata": {"a": "b"}})
+    # Only admins see what is deleted, so it stands in the audit log.
+    await caller.asks(200, "GET /conversations?include_deleted=true")
     await _what_servers_are_told(caller, backend, desk, conversation["id"], open_word)
     return [
         ("replay", conversation["id"]),

@@ -18,7 +18,7 @@ from e2e.rig.desk import Desk
 from e2e.rig.remains import somebody_says
 from e2e.rig.stack import Stack
 from scripted_backend import ScriptedBackend, running_backend
-from turnwire_dev.parts.members import MODULES
+from turnwire_dev.components.members import MODULES
 from turnwire_testing.llama_guard import LlamaGuardStub, llama_guard
 from turnwire_testing.otlp import collecting
 

@@ -6,8 +6,8 @@ from secrets import token_hex
 from typing import Final
 
 from e2e.rig.stack import Stack
-from turnwire_chassis.broker_access.rights import User
-from turnwire_dev.parts.members import MODULES
+from turnwire_chassis.broker_authorization.rights import User
+from turnwire_dev.components.members import MODULES
 
 
 @dataclass(frozen=True)

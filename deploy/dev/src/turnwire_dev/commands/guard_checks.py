@@ -5,33 +5,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from turnwire_chassis.settings import SettingsError, read_file
-from turnwire_dev.commands.checks import Finding, Fine, Trouble
+from turnwire_dev.commands.checks import CheckFailed, CheckPassed, Finding
 from turnwire_guard.pipeline import Pipeline, Stage
-from turnwire_guard.policy import Policy, parse_policy
+from turnwire_guard.policy import GuardPolicy, parse_policy
 
 
 async def check_guard(path: Path | None) -> Sequence[Finding]:
-    """Is the policy valid, and does everybody answer whom its stages ask."""
+    """Check that the policy is valid, and that the servers of its stages answer."""
     if path is None:
-        return [Fine("guard", "no policy, so nothing is checked")]
+        return [CheckPassed("guard", "no policy, so nothing is checked")]
     try:
         policy = read_file("TURNWIRE_GUARD_POLICY", path, parse_policy)
     except SettingsError as error:
-        return [Trouble("guard", str(error), "Mend the file.")]
-    file = Fine("guard", f"{path}, version {policy.version}")
+        return [CheckFailed("guard", str(error), "Mend the file.")]
+    file = CheckPassed("guard", f"{path}, version {policy.version}")
     return [file, *_pipelines(policy), *await _problems(policy)]
 
 
-def _pipelines(policy: Policy) -> list[Finding]:
-    found: list[Finding] = []
+def _pipelines(policy: GuardPolicy) -> list[Finding]:
+    pipelines: list[Finding] = []
     for name, application in policy.applications.items():
         for check_type, pipeline in application.pipelines.items():
             how = policy.output_check(name) if check_type == "output" else None
-            found.append(Fine(_place(name, check_type), _told(pipeline, how)))
-    return found
+            pipelines.append(CheckPassed(_place(name, check_type), _in_words(pipeline, how)))
+    return pipelines
 
 
-def _told(pipeline: Pipeline, how: str | None) -> str:
+def _in_words(pipeline: Pipeline, how: str | None) -> str:
     stages = ", ".join(map(_stage, pipeline)) or "no stages"
     return stages if how is None else f"{stages}; {how}"
 
@@ -45,12 +45,12 @@ def _stage(stage: Stage) -> str:
     return f"{stage.name} ({', '.join(notes)})"
 
 
-async def _problems(policy: Policy) -> list[Finding]:
-    asked = [each for each in policy.stages() if each[2].enabled]
-    problems = await asyncio.gather(*(stage.provider.problem() for *_, stage in asked))
+async def _problems(policy: GuardPolicy) -> list[Finding]:
+    enabled = [each for each in policy.stages() if each[2].enabled]
+    problems = await asyncio.gather(*(stage.provider.problem() for *_, stage in enabled))
     return [
-        Trouble(f"{_place(name, kind)} {stage.name}", problem, "Start it, or mend the policy.")
-        for (name, kind, stage), problem in zip(asked, problems, strict=True)
+        CheckFailed(f"{_place(name, kind)} {stage.name}", problem, "Start it, or mend the policy.")
+        for (name, kind, stage), problem in zip(enabled, problems, strict=True)
         if problem is not None
     ]
 

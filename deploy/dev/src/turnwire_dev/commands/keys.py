@@ -11,23 +11,24 @@ from typing import Final, TypeVar
 import msgspec
 import typer
 
-from turnwire_chassis.api_keys.bucket import Entry, KeyBucket
+from turnwire_chassis.api_keys.bucket import KeyBucket, KeyEntry
 from turnwire_chassis.api_keys.key_text import ID_BYTES, SECRET_BYTES, is_key_id, new_key
 from turnwire_chassis.api_keys.pepper import parse_pepper
-from turnwire_chassis.api_keys.record import Holder, KeyRecord, recorded
+from turnwire_chassis.api_keys.record import KeyOwner, KeyRecord, recorded
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.settings import SettingsError, load
 from turnwire_contracts.audit.acts import OPERATOR, Actor, AnyAuditEvent, KeyCreated, KeyRevoked
 from turnwire_contracts.ids import is_tenant_id
-from turnwire_dev.claims.folder import DataFolder
-from turnwire_dev.claims.made_once import seal_key
+from turnwire_dev.commands.key_propagation import until_taken
 from turnwire_dev.commands.operator import NoBrokerError, reached
+from turnwire_dev.instance.folder import DataFolder
+from turnwire_dev.instance.generated_secrets import seal_key
+from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
 
-_BAD_INPUT: Final = 2
 _LONGEST_USER: Final = 256
 _LONGEST_LABEL: Final = 64
 
@@ -40,7 +41,7 @@ class BadInputError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The bucket, and where it is noted what was done to it."""
+    """The bucket of keys, and the audit log."""
 
     bucket: KeyBucket
     audit: JetStreamAuditLog
@@ -50,31 +51,32 @@ class Keys:
         await self.audit.note(event)
 
 
-def create(holder: Holder) -> None:
-    """Make a key and print it once, on the last line."""
+def create(holder: KeyOwner, screen: Screen) -> None:
+    """Make a key, wait until the gateway here takes it, and print it once, on the last line."""
     _refuse_impossible(holder)
     record, key = _run(_create(holder))
-    screen = Screen()
-    screen.plain(f"Key {record.id} is {holder.user}'s in tenant {holder.tenant} ({holder.role}).")
-    screen.plain("It is shown only here; what is kept cannot give it back:")
-    screen.plain(key)
-
-
-def show(tenant: str | None) -> None:
-    """Print all keys of one tenant or all, those that were revoked too, without secrets."""
-    screen = Screen()
-    records = [each.record for each in _run(_entries()) if each.record is not None]
-    wanted = [each for each in records if tenant in (None, each.holder.tenant)]
-    if not wanted:
-        screen.plain("There are no keys" + (f" in tenant {tenant}." if tenant else "."))
-        return
-    screen.table(
-        ("key", "ends in", "tenant", "user", "role", "label", "created", "revoked"),
-        [_row(each) for each in sorted(wanted, key=lambda each: each.created_ms)],
+    screen.result(
+        {"id": record.id, "key": key, **msgspec.to_builtins(holder)},
+        f"Key {record.id} is {holder.user}'s in tenant {holder.tenant} ({holder.role}).",
+        "It is shown only here; what is kept cannot give it back:",
+        key,
     )
 
 
-def revoke(key_id: str) -> None:
+def show(tenant: str | None, screen: Screen) -> None:
+    """Print all keys of one tenant or all, those that were revoked too, without secrets."""
+    records = [each.record for each in _run(_entries()) if each.record is not None]
+    chosen = [each for each in records if tenant in (None, each.holder.tenant)]
+    if not chosen:
+        screen.remark("There are no keys" + (f" in tenant {tenant}." if tenant else "."))
+        return
+    screen.table(
+        ("key", "ends in", "tenant", "user", "role", "label", "created", "revoked"),
+        [_row(each) for each in sorted(chosen, key=lambda each: each.created_ms)],
+    )
+
+
+def revoke(key_id: str, screen: Screen) -> None:
     """Make a key useless for good; doing it again changes nothing."""
     if not is_key_id(key_id):
         raise _bad_input(
@@ -82,10 +84,10 @@ def revoke(key_id: str) -> None:
         )
     revoked = _run(_revoke(key_id))
     words = "is revoked; gateways refuse it within seconds." if revoked else "was revoked before."
-    Screen().plain(f"Key {key_id} {words}")
+    screen.result({"id": key_id, "revoked_now": revoked}, f"Key {key_id} {words}")
 
 
-def _refuse_impossible(holder: Holder) -> None:
+def _refuse_impossible(holder: KeyOwner) -> None:
     if not is_tenant_id(holder.tenant):
         raise _bad_input("--tenant: 1 to 64 of the letters A-Z a-z 0-9 _ -")
     if not 0 < len(holder.user.strip()) <= _LONGEST_USER:
@@ -94,13 +96,13 @@ def _refuse_impossible(holder: Holder) -> None:
         raise _bad_input(f"--label: at most {_LONGEST_LABEL} letters")
 
 
-async def _create(holder: Holder) -> tuple[KeyRecord, str]:
+async def _create(holder: KeyOwner) -> tuple[KeyRecord, str]:
     if load(RunnerSettings).nats_url:
-        # Known before anybody is asked.
+        # Fails early: before the broker is asked.
         _pepper()
     key = new_key(secrets.token_bytes(ID_BYTES + SECRET_BYTES))
     async with _keys() as keys:
-        # Only now: whoever made the first pepper of a folder had it alone.
+        # Only now: the folder is held, so that one process makes its first pepper.
         record = recorded(key, holder, _pepper(), _now_ms())
         _close_folder()
         roles = ["user", "admin"] if holder.role == "admin" else ["user"]
@@ -115,18 +117,19 @@ async def _create(holder: Holder) -> tuple[KeyRecord, str]:
             )
         )
         await keys.bucket.put(record, expected=0)
+    await until_taken(key, load(RunnerSettings))
     return record, key
 
 
-async def _entries() -> Sequence[Entry]:
+async def _entries() -> Sequence[KeyEntry]:
     async with _keys() as keys:
         return await keys.bucket.read()
 
 
 async def _revoke(key_id: str) -> bool:
     async with _keys() as keys:
-        found = [each for each in await keys.bucket.read() if each.key_id == key_id]
-        if not found or (record := found[-1].record) is None:
+        entries = [each for each in await keys.bucket.read() if each.key_id == key_id]
+        if not entries or (record := entries[-1].record) is None:
             raise BadInputError(
                 f"There is no key {key_id}. Those that there are: turnwire keys list"
             )
@@ -136,7 +139,7 @@ async def _revoke(key_id: str) -> bool:
         tenant = record.holder.tenant
         await keys.note(KeyRevoked(tenant=tenant, at=now, by=Actor(OPERATOR), key_id=record.id))
         changed = msgspec.structs.replace(record, revoked_ms=now)
-        await keys.bucket.put(changed, expected=found[-1].sequence)
+        await keys.bucket.put(changed, expected=entries[-1].sequence)
         return True
 
 
@@ -149,9 +152,9 @@ async def _keys() -> AsyncGenerator[Keys]:
 def _pepper() -> bytes:
     """Give the pepper that the gateways have. Raises `SettingsError`."""
     settings = load(RunnerSettings)
-    told = parse_pepper(settings.key_pepper)
-    if told:
-        return told
+    pepper = parse_pepper(settings.key_pepper)
+    if pepper:
+        return pepper
     path = DataFolder(settings.data_dir).key_pepper
     if settings.nats_url and not path.exists():
         raise SettingsError(
@@ -162,26 +165,26 @@ def _pepper() -> bytes:
 
 
 def _close_folder() -> None:
-    """Let the next start know, which cannot ask the broker before it runs."""
+    """Mark the folder: from the next start on, every request needs a key."""
     settings = load(RunnerSettings)
     if settings.nats_url is None:
         DataFolder(settings.data_dir).closed.touch(mode=0o600)
 
 
 def _run(work: Coroutine[None, None, GivenT]) -> GivenT:
-    """Do it, and say what went wrong in place of a trace."""
+    """Run `work`; an error that can be expected is printed without a trace, with its exit code."""
     try:
         return asyncio.run(work)
     except BadInputError as error:
         raise _bad_input(str(error)) from error
     except (NoBrokerError, LogUnavailableError, AuditUnavailableError, OSError) as error:
         Screen.of_errors().problem(str(error))
-        raise typer.Exit(1) from error
+        raise typer.Exit(FAILED) from error
 
 
 def _bad_input(text: str) -> typer.Exit:
     Screen.of_errors().problem(text)
-    return typer.Exit(_BAD_INPUT)
+    return typer.Exit(BAD_INPUT)
 
 
 def _row(record: KeyRecord) -> tuple[str, ...]:

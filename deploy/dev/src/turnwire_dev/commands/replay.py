@@ -18,11 +18,12 @@ from turnwire_contracts.ids import (
 )
 from turnwire_contracts.turn import ImpossibleEventError
 from turnwire_dev.commands.operator import NoBrokerError, connected
+from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.replaying import log_file
-from turnwire_dev.replaying.chapter import Chapter
-from turnwire_dev.replaying.conversation_story import conversation_chapters
+from turnwire_dev.replaying.conversation_timeline import conversation_event_views
+from turnwire_dev.replaying.event_view import EventView
 from turnwire_dev.replaying.log_file import AnyRecorded, UnreadableLogError
-from turnwire_dev.replaying.story import chapters
+from turnwire_dev.replaying.timeline import event_views
 from turnwire_dev.screen import Screen
 
 
@@ -30,18 +31,23 @@ class NoLogError(Exception):
     """There is no log to read; the text says the way out."""
 
 
-def replay(wanted: str | None, from_file: Path | None, export: Path | None, tenant: str) -> None:
-    """Tell the turn or conversation with the id `wanted`, from the broker's log or an exported one.
+class BadIdError(NoLogError):
+    """What is asked for is no id of anything, or nothing is asked for."""
 
-    The exit code is 1 if there is none.
+
+def replay(
+    id_: str | None, from_file: Path | None, export: Path | None, tenant: str, screen: Screen
+) -> None:
+    """Print the events of the turn or conversation `id_`, from the broker's log or an exported one.
+
+    The exit code is 1 if there is none, 2 if that is no id.
     """
-    screen = Screen()
     try:
-        recorded = _recorded(wanted, from_file, TenantId(tenant))
+        recorded = _recorded(id_, from_file, TenantId(tenant))
         if export is not None:
             log_file.write(export, recorded)
-        for chapter in _story(recorded):
-            screen.chapter(chapter)
+        for event_view in _event_views(recorded):
+            screen.event_view(event_view)
     except (
         NoLogError,
         UnreadableLogError,
@@ -51,47 +57,45 @@ def replay(wanted: str | None, from_file: Path | None, export: Path | None, tena
         OSError,
     ) as error:
         screen.problem(str(error))
-        raise typer.Exit(1) from error
+        raise typer.Exit(BAD_INPUT if isinstance(error, BadIdError) else FAILED) from error
 
 
-def _story(recorded: Sequence[AnyRecorded]) -> Iterator[Chapter]:
-    yield from chapters(each for each in recorded if isinstance(each, Recorded))
-    yield from conversation_chapters(
+def _event_views(recorded: Sequence[AnyRecorded]) -> Iterator[EventView]:
+    yield from event_views(each for each in recorded if isinstance(each, Recorded))
+    yield from conversation_event_views(
         each for each in recorded if isinstance(each, RecordedConversation)
     )
 
 
-def _recorded(
-    wanted: str | None, from_file: Path | None, tenant: TenantId
-) -> Sequence[AnyRecorded]:
-    if wanted is not None and not is_response_id(wanted) and not is_conversation_id(wanted):
-        raise NoLogError(
-            f"{wanted} is no id of a response or a conversation; they look like resp_0123… and "
+def _recorded(id_: str | None, from_file: Path | None, tenant: TenantId) -> Sequence[AnyRecorded]:
+    if id_ is not None and not is_response_id(id_) and not is_conversation_id(id_):
+        raise BadIdError(
+            f"{id_} is no id of a response or a conversation; they look like resp_0123… and "
             "conv_0123…"
         )
     if from_file is not None:
-        recorded = log_file.read(from_file, wanted)
-    elif wanted is None:
-        raise NoLogError(
+        recorded = log_file.read(from_file, id_)
+    elif id_ is None:
+        raise BadIdError(
             "Say which one: turnwire replay resp_… or conv_…, or name a file: --from-file."
         )
     else:
-        recorded = _from_running(tenant, wanted)
+        recorded = _from_running(tenant, id_)
     if not recorded:
-        raise NoLogError(f"The log has no events of {wanted or 'anything'}.")
+        raise NoLogError(f"The log has no events of {id_ or 'anything'}.")
     return recorded
 
 
-def _from_running(tenant: TenantId, wanted: str) -> Sequence[AnyRecorded]:
+def _from_running(tenant: TenantId, id_: str) -> Sequence[AnyRecorded]:
     try:
-        return asyncio.run(_from_broker(tenant, wanted))
+        return asyncio.run(_from_broker(tenant, id_))
     except NoBrokerError as error:
         raise NoLogError(f"{error} Or read an exported log with --from-file.") from error
 
 
-async def _from_broker(tenant: TenantId, wanted: str) -> Sequence[AnyRecorded]:
+async def _from_broker(tenant: TenantId, id_: str) -> Sequence[AnyRecorded]:
     async with connected() as client:
         log = JetStreamEventLog(client, client.jetstream())
-        if is_conversation_id(wanted):
-            return await log.read_conversation(tenant, ConversationId(wanted))
-        return await log.read(tenant, ResponseId(wanted))
+        if is_conversation_id(id_):
+            return await log.read_conversation(tenant, ConversationId(id_))
+        return await log.read(tenant, ResponseId(id_))

@@ -8,7 +8,7 @@ import typer
 
 from turnwire_chassis.settings import PREFIX, load
 from turnwire_dev import runner
-from turnwire_dev.screen import Screen
+from turnwire_dev.output import Output, OutputOption, screen_of
 from turnwire_dev.settings import RunnerSettings
 
 
@@ -22,9 +22,10 @@ def up(
             "as use every core.",
         ),
     ] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Run all of Turnwire here until ^C; settings are TURNWIRE_ environment variables."""
     if scale:
         os.environ[f"{PREFIX}SCALE"] = ",".join(scale)
     settings = load(RunnerSettings)
-    raise typer.Exit(asyncio.run(runner.run(settings, Screen(), os.environ)))
+    raise typer.Exit(asyncio.run(runner.run(settings, screen_of(output), os.environ)))

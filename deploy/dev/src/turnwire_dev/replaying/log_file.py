@@ -8,8 +8,8 @@ import msgspec
 
 from turnwire_chassis.event_log import Recorded, RecordedConversation
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.conversation_events import conversation_subject_of
-from turnwire_contracts.events import subject_of
+from turnwire_contracts.conversation_events import ConversationEvent
+from turnwire_contracts.event_kinds import subject_of
 
 AnyRecorded = Recorded | RecordedConversation
 
@@ -32,44 +32,38 @@ def write(path: Path, recorded: Iterable[AnyRecorded]) -> None:
     path.write_bytes(b"\n".join([*lines, b""]))
 
 
-def read(path: Path, wanted: str | None) -> list[AnyRecorded]:
-    """Read the events of one turn or conversation, `wanted` or the first in the file.
+def read(path: Path, id_: str | None) -> list[AnyRecorded]:
+    """Read the events of the turn or conversation `id_`; `None`: of the first in the file.
 
     Raises `UnreadableLogError`, `UnreadableEventError`, OSError.
     """
-    found: list[AnyRecorded] = []
+    recorded: list[AnyRecorded] = []
     for number, text in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             line = msgspec.json.decode(text, type=Line)
-            of_conversation, owner, kind = _names(line.subject)
+            owner = _owner(line.subject)
         except (msgspec.DecodeError, ValueError) as error:
             raise UnreadableLogError(f"{path}, line {number}: {error}") from error
-        wanted = wanted or owner
-        if owner == wanted:
-            body = msgspec.json.encode(line.event)
-            found.append(
-                RecordedConversation(line.sequence, codec.decode_conversation(kind, body))
-                if of_conversation
-                else Recorded(line.sequence, codec.decode(kind, body))
-            )
-    return sorted(found, key=lambda each: each.sequence)
+        id_ = id_ or owner
+        if owner == id_:
+            recorded.append(_recorded(line))
+    return sorted(recorded, key=lambda each: each.sequence)
 
 
 def _line(recorded: AnyRecorded) -> Line:
     body = msgspec.json.decode(codec.encode(recorded.event))
-    match recorded:
-        case RecordedConversation(sequence, event):
-            return Line(sequence, conversation_subject_of(event), body)
-        case Recorded(sequence, event):
-            return Line(sequence, subject_of(event), body)
+    return Line(recorded.sequence, subject_of(recorded.event), body)
 
 
-def _names(subject: str) -> tuple[bool, str, str]:
-    """Tell whether a subject is a conversation's, and name its owner and its kind of event.
+def _recorded(line: Line) -> AnyRecorded:
+    event = codec.read_event(line.subject, msgspec.json.encode(line.event))
+    if isinstance(event, ConversationEvent):
+        return RecordedConversation(line.sequence, event)
+    return Recorded(line.sequence, event)
 
-    Raises `ValueError` for the subject of something else.
-    """
-    of_conversation = subject.startswith(subjects.CONVERSATION_EVENTS.removesuffix(">"))
-    parse = subjects.parse_conversation_event if of_conversation else subjects.parse_turn_event
-    _, owner, kind = parse(subject)
-    return of_conversation, owner, kind
+
+def _owner(subject: str) -> str:
+    """Name the turn or conversation of a subject; raises `ValueError` for another subject."""
+    if codec.is_of_conversation(subject):
+        return subjects.parse_conversation_event(subject)[1]
+    return subjects.parse_turn_event(subject)[1]

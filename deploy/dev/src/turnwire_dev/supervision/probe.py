@@ -16,23 +16,25 @@ HTTP_OK = 200
 
 
 class NoAnswerError(Exception):
-    """Nobody answered at that address; the text says why, for people."""
+    """No answer came from that address; the text says why, for people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeResult:
     """An HTTP answer, whatever its status."""
 
     status: int
     body: bytes
 
 
-async def get(url: str, headers: Mapping[str, str] | None = None, within: float = 1.0) -> Answer:
+async def get(
+    url: str, headers: Mapping[str, str] | None = None, within: float = 1.0
+) -> ProbeResult:
     """GET without redirects; `within` seconds for each step of it. Raises NoAnswerError."""
     return await asyncio.to_thread(_get, url, dict(headers or {}), within)
 
 
-def _get(url: str, headers: dict[str, str], within: float) -> Answer:
+def _get(url: str, headers: dict[str, str], within: float) -> ProbeResult:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -44,7 +46,7 @@ def _get(url: str, headers: dict[str, str], within: float) -> Answer:
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read())
+        return ProbeResult(answer.status, answer.read())
     except TimeoutError as error:
         raise NoAnswerError("timed out") from error
     except OSError as error:

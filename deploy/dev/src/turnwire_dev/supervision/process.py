@@ -7,41 +7,44 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from turnwire_dev.supervision import leash
+from turnwire_dev.supervision import parent_death
 from turnwire_dev.supervision.probe import Probe
 from turnwire_dev.supervision.reports import (
     ChildBecameReady,
-    ChildDied,
+    ChildEnded,
     ChildGivenUp,
     ChildStarted,
+    ChildWaitsForRoom,
     Tell,
 )
-from turnwire_dev.supervision.restarts import Life, Record, RestartRules
+from turnwire_dev.supervision.restarts import ChildRun, Record, RestartRules
 
 PROBE_PAUSE = 0.05
+ROOM_PAUSE = 0.25
 TAIL_LINES = 15
 TAIL_BYTES = 16_384
 LOG_LIMIT = 20 * 1024 * 1024
 
 
-class Layer(IntEnum):
-    """Order of stopping: services first, so that they can part from what they stand on."""
+class StopOrder(IntEnum):
+    """The order of stopping: services first, while the broker and the database still run."""
 
     SERVICE = 0
-    GROUND = 1
+    INFRASTRUCTURE = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
     """What to start and how to see that it works.
 
-    `health` and `metrics`: addresses to ask, or empty.
+    `health` and `metrics`: addresses to ask, or empty. `has_room`: whether its disk has the room
+    that a start needs.
     """
 
     name: str
@@ -49,17 +52,17 @@ class ChildSpec:
     environment: Mapping[str, str]
     is_ready: Probe
     log: Path
-    layer: Layer
+    stop_order: StopOrder
     port: int
     health: str = ""
     metrics: str = ""
+    has_room: Callable[[], bool] = lambda: True
 
 
 class ChildGaveUpError(Exception):
-    """A child died too often on its way up."""
+    """A child ended too often before it was ready."""
 
     def __init__(self, report: ChildGivenUp) -> None:
-        """Keep the report; its text is the screen's business."""
         super().__init__(report.name)
         self.report = report
 
@@ -68,7 +71,7 @@ class Child:
     """Keeps one process alive; `keep_alive` runs as a task until `terminate` or `kill`."""
 
     def __init__(self, spec: ChildSpec, tell: Tell, rules: RestartRules) -> None:
-        """Start nothing yet."""
+        """`tell`: is given a report of every change."""
         self.spec = spec
         self.ever_ready = asyncio.Event()
         self._tell = tell
@@ -80,6 +83,9 @@ class Child:
         """Run the process again and again until it is ended. Raises ChildGaveUpError."""
         record = Record()
         while not self._ending.is_set():
+            await self._room()
+            if self._ending.is_set():
+                return
             life = await self._live()
             if self._ending.is_set():
                 return
@@ -87,7 +93,7 @@ class Child:
             if self._rules.is_hopeless(record):
                 raise ChildGaveUpError(self._given_up(record, life))
             pause = self._rules.pause(record)
-            self._tell(ChildDied(self.spec.name, life.exit_code, pause, self.spec.log))
+            self._tell(ChildEnded(self.spec.name, life.exit_code, pause, self.spec.log))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause)
 
@@ -98,13 +104,27 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
 
+    def restart(self) -> None:
+        """Ask the process to end; it is started again like one that died."""
+        for process in self._running:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
-        """End it and all it started, now."""
+        """Kill the process and all that it started (SIGKILL)."""
         self._ending.set()
         for process in self._running:
             _kill_group(process.pid)
 
-    async def _live(self) -> Life:
+    async def _room(self) -> None:
+        """Wait until there is the room that a start needs, or until it is to end."""
+        if not self.spec.has_room():
+            self._tell(ChildWaitsForRoom(self.spec.name))
+        while not (self.spec.has_room() or self._ending.is_set()):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), ROOM_PAUSE)
+
+    async def _live(self) -> ChildRun:
         started = time.monotonic()
         process = await self._spawn()
         self._running.append(process)
@@ -121,11 +141,11 @@ class Child:
             _kill_group(process.pid)
             self._running.remove(process)
         was_ready = readiness.done() and not readiness.cancelled()
-        return Life(time.monotonic() - started, exit_code, was_ready)
+        return ChildRun(time.monotonic() - started, exit_code, was_ready)
 
     async def _spawn(self) -> Process:
         runner = str(os.getpid())
-        command = (sys.executable, "-I", "-S", leash.__file__, runner, *self.spec.argv)
+        command = (sys.executable, "-I", "-S", parent_death.__file__, runner, *self.spec.argv)
         with _open_log(self.spec.log) as log:
             return await asyncio.create_subprocess_exec(
                 *command,
@@ -143,7 +163,7 @@ class Child:
         self.ever_ready.set()
         self._tell(ChildBecameReady(self.spec.name, time.monotonic() - started, again))
 
-    def _given_up(self, record: Record, life: Life) -> ChildGivenUp:
+    def _given_up(self, record: Record, life: ChildRun) -> ChildGivenUp:
         tail = last_lines(self.spec.log)
         return ChildGivenUp(self.spec.name, life.exit_code, record.deaths, self.spec.log, tail)
 
@@ -160,10 +180,14 @@ def last_lines(log: Path) -> tuple[str, ...]:
 
 
 def _open_log(log: Path) -> BinaryIO:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".log.1"))
-    return log.open("ab")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            log.replace(log.with_suffix(".log.1"))
+        return log.open("ab")
+    except OSError:
+        # A process without a log is better than none: the disk may be full.
+        return Path(os.devnull).open("ab")
 
 
 def _kill_group(leader: int) -> None:

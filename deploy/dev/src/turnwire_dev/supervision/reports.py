@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class ChildBecameReady:
 
 
 @dataclass(frozen=True, slots=True)
-class ChildDied:
-    """It ended by itself and starts again after `pause` seconds."""
+class ChildEnded:
+    """The process ended, though this runner did not end it; it starts again in `pause` seconds."""
 
     name: str
     exit_code: int
@@ -35,8 +35,15 @@ class ChildDied:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildWaitsForRoom:
+    """It is not started as long as the disk is full: it could damage what it keeps."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChildGivenUp:
-    """It died too often without ever being ready. `tail`: the last lines of its log."""
+    """It ended too often without ever being ready. `tail`: the last lines of its log."""
 
     name: str
     exit_code: int
@@ -45,8 +52,18 @@ class ChildGivenUp:
     tail: tuple[str, ...]
 
 
-Report: TypeAlias = ChildStarted | ChildBecameReady | ChildDied | ChildGivenUp
+Report: TypeAlias = ChildStarted | ChildBecameReady | ChildEnded | ChildWaitsForRoom | ChildGivenUp
 Tell: TypeAlias = Callable[[Report], None]
+
+
+_ASKED_TO: Final = (0, -signal.SIGTERM, -signal.SIGINT)
+"""How a process ends that was told to, by a person or another program."""
+
+
+def end_in_words(exit_code: int) -> str:
+    """Say how a process ended: `ended (exit code 0)` if it was told to, else `died (SIGKILL)`."""
+    verb = "ended" if exit_code in _ASKED_TO else "died"
+    return f"{verb} ({exit_in_words(exit_code)})"
 
 
 def exit_in_words(exit_code: int) -> str:

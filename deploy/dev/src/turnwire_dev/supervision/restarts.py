@@ -1,11 +1,11 @@
-"""When a dead child is started again, and when it is given up: arithmetic only."""
+"""When a child that ended is started again, and when it is given up. Pure."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """One run of a child, from its start to its death."""
+class ChildRun:
+    """One run of a child, from its start to its end."""
 
     seconds: float
     exit_code: int
@@ -14,13 +14,13 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of a child's past: deaths in a row, and whether it ever worked."""
+    """The history of a child: how often in a row it ended, and whether it was ever ready."""
 
     deaths: int = 0
     ever_ready: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RestartRules:
     """Pauses in seconds: doubled with each death in a row, as at first after a `good_life`."""
 
@@ -29,16 +29,16 @@ class RestartRules:
     good_life: float = 30.0
     deaths_before_ready: int = 5
 
-    def note(self, record: Record, life: Life) -> Record:
-        """The record after this life ended."""
+    def note(self, record: Record, life: ChildRun) -> Record:
+        """Give the record after a run ended."""
         deaths = 1 if life.seconds >= self.good_life else record.deaths + 1
         return replace(record, deaths=deaths, ever_ready=record.ever_ready or life.was_ready)
 
     def is_hopeless(self, record: Record) -> bool:
-        """Whether a child that never worked died often enough; one that did is never given up."""
+        """Tell whether to give a child up: it ended too often, and was never ready."""
         return not record.ever_ready and record.deaths >= self.deaths_before_ready
 
     def pause(self, record: Record) -> float:
-        """Seconds to wait before the next start."""
+        """Give the seconds to wait before the next start."""
         # The exponent is bounded, as a float overflows after some thousand deaths.
         return min(self.longest_pause, self.first_pause * 2.0 ** min(record.deaths - 1, 30))

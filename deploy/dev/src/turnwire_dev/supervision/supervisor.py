@@ -1,11 +1,11 @@
-"""Several children under one roof: started together, waited for, ended within a limit."""
+"""Several children: started together, waited for, ended within a time limit."""
 
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 
-from turnwire_dev.supervision.process import Child, ChildSpec, Layer
+from turnwire_dev.supervision.process import Child, ChildSpec, StopOrder
 from turnwire_dev.supervision.reports import Report, Tell
 from turnwire_dev.supervision.restarts import RestartRules
 
@@ -26,7 +26,7 @@ class Supervisor:
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self, spec: ChildSpec) -> None:
-        """Start and from now on keep this child."""
+        """Start a child, and start it again whenever it ends."""
         child = Child(spec, self._tell, self._rules)
         task = asyncio.create_task(child.keep_alive(), name=spec.name)
         task.add_done_callback(self._note_failure)
@@ -43,23 +43,29 @@ class Supervisor:
             ready.cancel()
 
     async def failed(self) -> None:
-        """Wait until a child is beyond help; raises its ChildGaveUpError, returns never."""
+        """Wait until a child is given up; raises its `ChildGaveUpError`, returns never."""
         await asyncio.shield(self._failure)
 
     def waiting_for(self) -> tuple[ChildSpec, ...]:
-        """The children that have not been ready yet."""
+        """Give the children that have not been ready yet."""
         return tuple(child.spec for child in self._children if not child.ever_ready.is_set())
 
+    def restart(self, name: str) -> None:
+        """End the child of that name, and have it started again."""
+        for child in self._children:
+            if child.spec.name == name:
+                child.restart()
+
     async def stop(self) -> None:
-        """End every child: asked first, services before the ground; killed at STOP_WITHIN."""
+        """End every child, services first: by SIGTERM, after `STOP_WITHIN` seconds by SIGKILL."""
         start = time.monotonic()
-        await self._end(Layer.SERVICE, start + SERVICES_WITHIN)
-        await self._end(Layer.GROUND, start + STOP_WITHIN)
+        await self._end(StopOrder.SERVICE, start + SERVICES_WITHIN)
+        await self._end(StopOrder.INFRASTRUCTURE, start + STOP_WITHIN)
         await _wait_until(start + STOP_WITHIN, self._children.values())
         self.kill()
         await asyncio.gather(*self._children.values(), return_exceptions=True)
         if not self._failure.cancel() and not self._failure.cancelled():
-            # Looked at, or asyncio would complain of an exception that nobody saw.
+            # Read, or asyncio would log an exception that was never retrieved.
             self._failure.exception()
 
     def kill(self) -> None:
@@ -71,8 +77,8 @@ class Supervisor:
         for child in self._children:
             await child.ever_ready.wait()
 
-    async def _end(self, layer: Layer, deadline: float) -> None:
-        chosen = [child for child in self._children if child.spec.layer is layer]
+    async def _end(self, stop_order: StopOrder, deadline: float) -> None:
+        chosen = [child for child in self._children if child.spec.stop_order is stop_order]
         for child in chosen:
             child.terminate()
         await _wait_until(deadline, [self._children[child] for child in chosen])

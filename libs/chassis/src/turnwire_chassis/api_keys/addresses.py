@@ -1,10 +1,10 @@
-"""Who can reach what listens at an address: without keys, only this machine may."""
+"""Whether an address is reached from this machine alone; without keys no other may be used."""
 
 from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens there, as far as the name tells."""
+    """Tell whether `host` is an address of the loopback interface, or the name `localhost`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

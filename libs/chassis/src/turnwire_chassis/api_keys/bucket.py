@@ -11,7 +11,8 @@ from nats.errors import Error as NatsError
 from turnwire_chassis.api_keys.key_text import KeyId
 from turnwire_chassis.api_keys.record import KeyRecord
 from turnwire_chassis.event_log import LogUnavailableError
-from turnwire_chassis.jetstream.event_log import read_batch
+from turnwire_chassis.jetstream.publishing import publish_when_led
+from turnwire_chassis.jetstream.reading import read_batch
 from turnwire_contracts import subjects
 
 log = structlog.get_logger()
@@ -20,7 +21,7 @@ _TIMEOUT_S: Final = 5.0
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class KeyEntry(msgspec.Struct, frozen=True):
     """One key in its place; `record` is `None` where it cannot be read or was removed by hand."""
 
     sequence: int
@@ -32,7 +33,6 @@ class KeyBucket:
     """The bucket `API_KEYS` on one connection. Everything raises `LogUnavailableError`."""
 
     def __init__(self, client: Client) -> None:
-        """Use a connection; whether the bucket is there is asked with the first question."""
         self._client = client
         self._jetstream = client.jetstream(timeout=_TIMEOUT_S)
 
@@ -44,28 +44,30 @@ class KeyBucket:
             raise LogUnavailableError(str(error)) from error
         return info.state.last_seq
 
-    async def read(self, after: int = 0) -> list[Entry]:
+    async def read(self, after: int = 0) -> list[KeyEntry]:
         """Give every key that was made or changed behind the sequence `after`, oldest first."""
-        found = await read_batch(self._client, subjects.API_KEYS_STREAM, subjects.API_KEYS, after)
-        return [_entry(message) for message in found]
+        messages = await read_batch(
+            self._client, subjects.API_KEYS_STREAM, subjects.API_KEYS, after
+        )
+        return [_entry(message) for message in messages]
 
     async def put(self, record: KeyRecord, expected: int) -> None:
         """Write a key whose last sequence is `expected`, 0 for a new one."""
         try:
-            await self._jetstream.publish(
+            await publish_when_led(
+                self._jetstream,
                 subjects.api_key(record.id),
                 msgspec.json.encode(record),
-                timeout=_TIMEOUT_S,
-                headers={_EXPECTED: str(expected)},
+                {_EXPECTED: str(expected)},
             )
         except (NatsError, TimeoutError) as error:
             raise LogUnavailableError(str(error)) from error
 
 
-def _entry(message: Msg) -> Entry:
+def _entry(message: Msg) -> KeyEntry:
     headers = message.headers or {}
     key_id = KeyId(headers["Nats-Subject"].removeprefix(subjects.api_key("")))
-    return Entry(int(headers["Nats-Sequence"]), key_id, _record(key_id, message.data))
+    return KeyEntry(int(headers["Nats-Sequence"]), key_id, _record(key_id, message.data))
 
 
 def _record(key_id: KeyId, body: bytes) -> KeyRecord | None:

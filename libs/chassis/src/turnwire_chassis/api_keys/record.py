@@ -13,8 +13,8 @@ Role = Literal["user", "admin"]
 _SHOWN = 4
 
 
-class Holder(Struct, frozen=True):
-    """On whose behalf a key speaks."""
+class KeyOwner(Struct, frozen=True):
+    """The tenant, user and roles that a key stands for."""
 
     tenant: TenantId
     user: OwnerId
@@ -26,7 +26,7 @@ class KeyRecord(Struct, frozen=True, omit_defaults=True):
     """One key, as the bucket `API_KEYS` has it; a key that was revoked stays in it."""
 
     id: KeyId
-    holder: Holder
+    holder: KeyOwner
     digest: str
     """HMAC-SHA-256 of the whole key under the deployment's pepper, in hexadecimal."""
     pepper: str
@@ -37,8 +37,8 @@ class KeyRecord(Struct, frozen=True, omit_defaults=True):
     revoked_ms: int | None = None
 
 
-def recorded(key: str, holder: Holder, pepper: bytes, created_ms: int) -> KeyRecord:
-    """Give what is kept of `key`. Raises `ValueError` if it is none."""
+def recorded(key: str, holder: KeyOwner, pepper: bytes, created_ms: int) -> KeyRecord:
+    """Make the record of `key`, which holds a hash of it. Raises `ValueError` if it is no key."""
     key_id = id_of_key(key)
     if key_id is None:
         raise ValueError("not an API key")
@@ -53,7 +53,7 @@ def recorded(key: str, holder: Holder, pepper: bytes, created_ms: int) -> KeyRec
 
 
 def digest_of(key: str, pepper: bytes) -> str:
-    """Hash a key; 256 random bits need no slow hash."""
+    """Hash a key with the pepper (HMAC); 256 random bits need no slow hash."""
     return hmac.digest(pepper, key.encode("ascii"), "sha256").hex()
 
 

@@ -1,1 +1,1 @@
-"""The audit log: its port, the one on JetStream, and the double of tests."""
+"""The audit log: its port, and the one on JetStream."""

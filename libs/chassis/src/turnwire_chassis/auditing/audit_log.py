@@ -8,17 +8,17 @@ from turnwire_contracts.ids import TenantId
 
 
 class AuditUnavailableError(Exception):
-    """The act was not noted for certain; it must not be done."""
+    """The log did not confirm that it has the act; it must not be done."""
 
 
 class AuditLog(Protocol):
-    """What was done to whom by whom; nothing in it can be taken back."""
+    """Who did what to whose data; entries are never changed or removed."""
 
     async def note(self, event: AnyAuditEvent) -> None:
         """Add an act; when this returns it is durable. Raises `AuditUnavailableError`."""
         ...
 
-    def told(self, tenant: TenantId | None, since_ms: int) -> AsyncIterator[AnyAuditEvent]:
+    def read(self, tenant: TenantId | None, since_ms: int) -> AsyncIterator[AnyAuditEvent]:
         """Give the acts in one tenant or all, from a Unix time in milliseconds on, oldest first.
 
         Raises `AuditUnavailableError`, `UnreadableEventError`.

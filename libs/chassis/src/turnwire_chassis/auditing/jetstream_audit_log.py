@@ -7,8 +7,10 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
-from turnwire_chassis.event_log import LogUnavailableError
-from turnwire_chassis.jetstream.event_log import pages
+from turnwire_chassis.event_log import LogUnavailableError, StorageFullError
+from turnwire_chassis.jetstream.publishing import as_full, publish_when_led
+from turnwire_chassis.jetstream.reading import pages
+from turnwire_chassis.storage_space import ANYWHERE, FOR_ANY_EVENT, StorageSpace
 from turnwire_contracts import subjects
 from turnwire_contracts.audit.acts import (
     AnyAuditEvent,
@@ -24,23 +26,27 @@ _NOTE_TIMEOUT_S = 5.0
 class JetStreamAuditLog:
     """`AuditLog` on the stream `AUDIT`."""
 
-    def __init__(self, client: Client) -> None:
-        """Use a connection; the stream is declared by whoever declares all."""
+    def __init__(self, client: Client, space: StorageSpace = ANYWHERE) -> None:
+        """`space`: the room on the broker's disk, where that is known."""
         self._client = client
+        self._space = space
         self._jetstream = JetStreamContext(client, timeout=_NOTE_TIMEOUT_S)
 
     async def note(self, event: AnyAuditEvent) -> None:
         """See `AuditLog.note`."""
         try:
-            await self._jetstream.publish(audit_subject_of(event), encode_audit(event))
-        except (NatsError, TimeoutError) as error:
+            self._space.require(FOR_ANY_EVENT)
+            await publish_when_led(self._jetstream, audit_subject_of(event), encode_audit(event))
+        except StorageFullError as error:
             raise AuditUnavailableError(str(error)) from error
+        except (NatsError, TimeoutError) as error:
+            raise AuditUnavailableError(str(error)) from as_full(error)
 
-    async def told(self, tenant: TenantId | None, since_ms: int) -> AsyncIterator[AnyAuditEvent]:
-        """See `AuditLog.told`."""
-        wanted = subjects.AUDIT if tenant is None else subjects.audit_event(tenant, "*")
+    async def read(self, tenant: TenantId | None, since_ms: int) -> AsyncIterator[AnyAuditEvent]:
+        """See `AuditLog.read`."""
+        pattern = subjects.AUDIT if tenant is None else subjects.audit_event(tenant, "*")
         try:
-            async for page in pages(self._client, subjects.AUDIT_STREAM, wanted):
+            async for page in pages(self._client, subjects.AUDIT_STREAM, pattern):
                 for message in page:
                     subject = (message.headers or {})["Nats-Subject"]
                     event = decode_audit(subject, message.data)

@@ -1,1 +1,1 @@
-"""Who a process is at the broker, what it may do there, and what happens when it may not."""
+"""Who a process is at the broker, and what happens when it may not do something there."""

@@ -1,4 +1,4 @@
-"""What a connection shows the broker: who it is, and by whom it wants the broker vouched for."""
+"""Files that authenticate a connection to the broker, and the broker to it."""
 
 import ssl
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ class Access:
     credentials_file: Path | None = None
     """A JWT and its seed, as `nsc` writes them."""
     ca_file: Path | None = None
-    """Who vouches for a broker that speaks TLS, instead of whom the system trusts."""
+    """The certificates that a broker with TLS is checked by, instead of the system's."""
 
     def options(self) -> dict[str, Any]:
-        """Give what the client of nats-py is told. Raises OSError for a CA file."""
-        told: dict[str, Any] = {}
+        """Give the arguments for `connect` of nats-py. Raises `OSError` for a CA file."""
+        options: dict[str, Any] = {}
         if self.seed_file is not None:
-            told["nkeys_seed"] = str(self.seed_file)
+            options["nkeys_seed"] = str(self.seed_file)
         if self.credentials_file is not None:
-            told["user_credentials"] = str(self.credentials_file)
+            options["user_credentials"] = str(self.credentials_file)
         if self.ca_file is not None:
-            told["tls"] = ssl.create_default_context(cafile=str(self.ca_file))
-        return told
+            options["tls"] = ssl.create_default_context(cafile=str(self.ca_file))
+        return options
 
 
 NO_ACCESS = Access()
-"""For a broker that asks nobody who they are."""
+"""For a broker without authentication."""

@@ -22,7 +22,7 @@ _DENIED = re.compile(r'permissions violation for (publish|subscription) to "([^"
 
 
 class Refusals:
-    """Those of one connection."""
+    """What the broker refused one connection."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         """`now_s`: a clock that never goes back."""
@@ -33,17 +33,17 @@ class Refusals:
         self._unknown = False
 
     def note(self, text: str) -> bool:
-        """Take the broker's words; gives whether they refuse anything."""
+        """Note an error text of the broker if it refuses something; gives whether it does."""
         if denied := _DENIED.search(text.lower()):
             self._deny(*denied.groups())
             return True
         if any(words in text.lower() for words in _UNKNOWN_USER):
-            self._know_nobody(text)
+            self._note_unknown_user(text)
             return True
         return False
 
     def connected(self) -> None:
-        """The broker knows who this is."""
+        """Note that the broker took the credentials."""
         self._unknown = False
 
     @property
@@ -65,7 +65,7 @@ class Refusals:
         self.counts[what] += 1
         log.error("broker refused", verb=verb, subject=subject, times=self.counts[what])
 
-    def _know_nobody(self, text: str) -> None:
+    def _note_unknown_user(self, text: str) -> None:
         self._unknown = True
         # Tried again four times a second.
         if self._now_s() - self._said_at >= _SAY_AGAIN_S:

@@ -1,4 +1,4 @@
-"""The URLs of the broker's servers, as `TURNWIRE_NATS_URL` lists them: one parser for everybody."""
+"""The URLs of the broker's servers, as `TURNWIRE_NATS_URL` lists them."""
 
 import re
 from collections.abc import Mapping

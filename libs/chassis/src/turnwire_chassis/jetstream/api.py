@@ -41,6 +41,11 @@ def direct_get_last(stream: str, subject: str) -> str:
     return f"{_API}.DIRECT.GET.{stream}.{subject}"
 
 
+def message_at_leader(stream: str) -> str:
+    """Read one message of a stream, or the next of a subject; in a cluster its leader answers."""
+    return f"{_API}.STREAM.MSG.GET.{stream}"
+
+
 def create_consumer(stream: str, consumer: str, only: str = "") -> str:
     """Make or change a consumer; the broker sees to it that it hears `only` that subject."""
     place = f"{_API}.CONSUMER.CREATE.{stream}.{consumer}"
@@ -65,3 +70,28 @@ def next_messages(stream: str, consumer: str) -> str:
 def acknowledgements(stream: str, consumer: str) -> str:
     """Confirm, give back or keep what a consumer delivered; the last words name the message."""
     return f"$JS.ACK.{stream}.{consumer}.>"
+
+
+def snapshot(stream: str) -> str:
+    """Have a stream sent as it is on the disk, with its consumers; it goes on meanwhile."""
+    return f"{_API}.STREAM.SNAPSHOT.{stream}"
+
+
+def snapshot_acknowledgements(stream: str) -> str:
+    """Say that a part of a snapshot has arrived; the last word names the snapshot."""
+    return f"$JS.SNAPSHOT.ACK.{stream}.*"
+
+
+def restore(stream: str) -> str:
+    """Make a stream, which must not be there, from a snapshot."""
+    return f"{_API}.STREAM.RESTORE.{stream}"
+
+
+def restore_parts(stream: str) -> str:
+    """Send a part of the snapshot that a stream is made from; the last word names the act."""
+    return f"$JS.SNAPSHOT.RESTORE.{stream}.*"
+
+
+def delete_stream(stream: str) -> str:
+    """Remove a stream with all that it has."""
+    return f"{_API}.STREAM.DELETE.{stream}"

@@ -1,136 +1,221 @@
 """The event log on JetStream: fenced appends, one turn read by one batched direct get."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
-import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
+from turnwire_chassis.crash_points import reached
 from turnwire_chassis.event_log import (
     FencedError,
     LogUnavailableError,
     Recorded,
     RecordedConversation,
+    StorageFullError,
     TooLargeError,
 )
-from turnwire_chassis.jetstream import api
+from turnwire_chassis.jetstream.publishing import ELECTED_WITHIN_S, NO_LEADER, OUT_OF_SPACE
+from turnwire_chassis.jetstream.reading import read_batch, sequence_of, subject_of_message
+from turnwire_chassis.storage_space import (
+    ANYWHERE,
+    FOR_ANY_EVENT,
+    FOR_NEW_TURNS,
+    StorageSpace,
+)
 from turnwire_chassis.telemetry import spans
 from turnwire_chassis.telemetry.metrics import APPENDS
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.conversation_events import (
     AnyConversationEvent,
+    ConversationCreated,
     ConversationEvent,
-    conversation_subject_of,
+    TurnAdded,
 )
-from turnwire_contracts.events import AnyEvent, kind_of, subject_of
+from turnwire_contracts.event_kinds import kind_of, subject_of
+from turnwire_contracts.events import AnyEvent, ItemsAdded, Requested
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 
 Event = AnyEvent | AnyConversationEvent
 
-_WRONG_LAST_SEQUENCE = 10071
+_BEGINNINGS = (Requested, ItemsAdded, ConversationCreated, TurnAdded)
+"""What begins something new; every other event goes on with it, ends it or takes it away."""
+
+_WRONG_LAST_SEQUENCE = frozenset({10071, 10164})
+"""The second is said while an append before this one is not through all nodes."""
 _TOO_LARGE = 10054
 _GONE = frozenset({400, 404})
 """The broker's words for "no such message"."""
-_APPEND_TIMEOUT_S = 5.0
-_READ_TIMEOUT_S = 5.0
-_BATCH = 1000
+_ANSWER_WITHIN_S = 2.0
+_AGAIN_S = 0.1
 _ENVELOPE_BYTES = 1024
 """More than the headers of an append and its subject."""
+
+
+class _UndecidedError(Exception):
+    """It is not known whether the event is in the log, or why it should not be."""
 
 
 class JetStreamEventLog:
     """`EventLog` on the stream `TURNS`."""
 
-    def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
-        """Use a connection whose streams are declared."""
+    def __init__(
+        self, client: Client, jetstream: JetStreamContext, space: StorageSpace = ANYWHERE
+    ) -> None:
+        """`client` and `jetstream`: a connection on which the streams are declared.
+
+        `space`: the room on the broker's disk, where that is known.
+        """
         self._client = client
         self._jetstream = jetstream
+        self._space = space
 
     async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
         loop = asyncio.get_running_loop()
         began, outcome = loop.time(), "unavailable"
+        # Nothing begins below it, so it is not entered.
+        step = spans.appending(_kind(event))
+        reached("append.before", event)
         try:
-            with spans.appending(_kind(event)):
-                sequence = await self._append(event, expected)
+            sequence = await self._append(event, expected)
+            reached("append.after", event)
             outcome = "appended"
-        except FencedError:
+        except FencedError as error:
             outcome = "fenced"
+            step.fail(spans.error_type(error))
             raise
-        except TooLargeError:
+        except TooLargeError as error:
             outcome = "too_large"
+            step.fail(spans.error_type(error))
+            raise
+        except LogUnavailableError as error:
+            outcome = "full" if isinstance(error, StorageFullError) else outcome
+            step.fail(spans.error_type(error))
             raise
         finally:
             APPENDS(outcome).observe(loop.time() - began)
+            step.end()
         return sequence
 
     async def _append(self, event: Event, expected: int | None) -> int:
         body = codec.encode(event)
-        subject = _subject(event)
         if len(body) + _ENVELOPE_BYTES > self._client.max_payload:
             # The client counts no headers, and the broker ends the connection over them.
             raise TooLargeError(f"{len(body)} bytes")
-        headers = None if expected is None else _fence(event, expected)
+        self._space.require(FOR_NEW_TURNS if isinstance(event, _BEGINNINGS) else FOR_ANY_EVENT)
         try:
-            ack = await self._jetstream.publish(
-                subject, body, timeout=_APPEND_TIMEOUT_S, headers=headers
-            )
-        except APIError as error:
-            if error.err_code == _TOO_LARGE:
-                raise TooLargeError(f"{len(body)} bytes") from error
-            if error.err_code != _WRONG_LAST_SEQUENCE or expected is None:
-                raise LogUnavailableError(str(error)) from error
-            # An append whose confirmation was lost is refused when it is tried again.
-            return await self._own(event, body, expected)
-        except (NatsError, TimeoutError) as error:
-            raise LogUnavailableError(str(error)) from error
-        return ack.seq
+            return await self._publish(event, body, expected)
+        except _UndecidedError as undecided:
+            # What begins a turn comes before all else of it. It is there no more, though it was, if
+            # the turn has ended since and its content was not to be kept.
+            begins = isinstance(event, Requested)
+            try:
+                return await self._decide(event, body, 0 if begins else expected)
+            except StorageFullError as error:
+                if not isinstance(event, _BEGINNINGS):
+                    raise
+                # It may be there, or come yet: who hears that the log is full takes it for undone.
+                raise LogUnavailableError(str(error)) from undecided
 
-    async def read(self, tenant: TenantId, response_id: ResponseId) -> list[Recorded]:
+    async def read(
+        self, tenant: TenantId, response_id: ResponseId, after: int = 0
+    ) -> list[Recorded]:
         """See `EventLog.read`."""
-        found = await read_batch(
-            self._client, subjects.TURNS_STREAM, subjects.turn(tenant, response_id)
-        )
-        return [_recorded(message) for message in found]
+        subject = subjects.turn(tenant, response_id)
+        messages = await read_batch(self._client, subjects.TURNS_STREAM, subject, after)
+        return [_recorded(message) for message in messages]
 
     async def read_conversation(
         self, tenant: TenantId, conversation_id: ConversationId, after: int = 0
     ) -> list[RecordedConversation]:
         """See `EventLog.read_conversation`."""
         subject = subjects.conversation(tenant, conversation_id)
-        found = await read_batch(self._client, subjects.TURNS_STREAM, subject, after)
-        return [_recorded_conversation(message) for message in found]
+        messages = await read_batch(self._client, subjects.TURNS_STREAM, subject, after)
+        return [_recorded_conversation(message) for message in messages]
 
     async def erase(self, recorded: Recorded | RecordedConversation) -> None:
         """See `EventLog.erase`."""
+        reached("erase.before")
         try:
-            await self._jetstream.delete_msg(subjects.TURNS_STREAM, recorded.sequence)
-        except APIError as error:
-            if error.code not in _GONE:
-                raise LogUnavailableError(str(error)) from error
-        except (NatsError, TimeoutError) as error:
-            raise LogUnavailableError(str(error)) from error
+            async with asyncio.timeout(ELECTED_WITHIN_S):
+                while not await self._is_erased(recorded.sequence):  # noqa: ASYNC110 -- an election sets no event
+                    await asyncio.sleep(_AGAIN_S)
+        except TimeoutError as error:
+            raise LogUnavailableError(f"not erased within {ELECTED_WITHIN_S:g} s") from error
+        reached("erase.after")
 
-    async def _own(self, event: Event, body: bytes, expected: int) -> int:
+    async def _is_erased(self, sequence: int) -> bool:
+        """Erase once; whether that was confirmed. Raises `LogUnavailableError`."""
+        try:
+            await self._jetstream.delete_msg(subjects.TURNS_STREAM, sequence)
+        except APIError as error:
+            if error.code in _GONE:
+                return True
+            if error.err_code in NO_LEADER:
+                return False
+            raise LogUnavailableError(str(error)) from error
+        except (NatsError, TimeoutError):
+            return False
+        return True
+
+    async def _publish(self, event: Event, body: bytes, expected: int | None) -> int:
+        headers = None if expected is None else _fence(event, expected)
+        try:
+            ack = await self._jetstream.publish(
+                subject_of(event), body, timeout=_ANSWER_WITHIN_S, headers=headers
+            )
+        except APIError as error:
+            if error.err_code == _TOO_LARGE:
+                raise TooLargeError(f"{len(body)} bytes") from error
+            if error.err_code in _WRONG_LAST_SEQUENCE | NO_LEADER:
+                raise _UndecidedError(str(error)) from error
+            if error.err_code in OUT_OF_SPACE:
+                raise StorageFullError(str(error)) from error
+            raise LogUnavailableError(str(error)) from error
+        except (NatsError, TimeoutError) as error:
+            raise _UndecidedError(str(error) or type(error).__name__) from error
+        return ack.seq
+
+    async def _decide(self, event: Event, body: bytes, expected: int | None) -> int:
+        """Find out what became of an append, and append again if nothing did."""
+        try:
+            async with asyncio.timeout(ELECTED_WITHIN_S):
+                while True:
+                    # A broker whose disk is full gives no answer at all.
+                    self._space.require(FOR_ANY_EVENT)
+                    is_there, sequence = await self._look_for(event, body, expected)
+                    if is_there:
+                        return sequence
+                    # From now on with a fence: the append before this one may still arrive.
+                    with suppress(_UndecidedError):
+                        return await self._publish(event, body, sequence)
+                    await asyncio.sleep(_AGAIN_S)
+        except TimeoutError as error:
+            raise LogUnavailableError(f"not confirmed within {ELECTED_WITHIN_S:g} s") from error
+
+    async def _look_for(self, event: Event, body: bytes, expected: int | None) -> tuple[bool, int]:
+        """Tell whether the event is there, with its sequence, or else with that of the last one.
+
+        Raises `FencedError`, `LogUnavailableError`.
+        """
+        last = 0
         for recorded in await self._all(event):
-            if recorded.sequence > expected and codec.encode(recorded.event) == body:
-                return recorded.sequence
-        raise FencedError(_subject(event))
+            last = recorded.sequence
+            if last > (expected or 0) and codec.encode(recorded.event) == body:
+                return True, last
+        if expected is not None and last != expected:
+            raise FencedError(subject_of(event))
+        return False, last
 
     async def _all(self, event: Event) -> Sequence[Recorded | RecordedConversation]:
         if isinstance(event, ConversationEvent):
             return await self.read_conversation(event.tenant, event.conversation_id)
         return await self.read(event.tenant, event.response_id)
-
-
-def _subject(event: Event) -> str:
-    if isinstance(event, ConversationEvent):
-        return conversation_subject_of(event)
-    return subject_of(event)
 
 
 def _kind(event: Event) -> str:
@@ -152,69 +237,10 @@ def _fence(event: Event, expected: int) -> dict[str, str]:
 
 
 def _recorded(message: Msg) -> Recorded:
-    _, _, kind = subjects.parse_turn_event((message.headers or {})["Nats-Subject"])
-    return Recorded(_sequence(message), codec.decode(kind, message.data))
+    event = codec.read_turn_event(subject_of_message(message), message.data)
+    return Recorded(sequence_of(message), event)
 
 
 def _recorded_conversation(message: Msg) -> RecordedConversation:
-    _, _, kind = subjects.parse_conversation_event((message.headers or {})["Nats-Subject"])
-    return RecordedConversation(_sequence(message), codec.decode_conversation(kind, message.data))
-
-
-async def read_batch(client: Client, stream: str, subject: str, after: int = 0) -> list[Msg]:
-    """Read all messages of `subject` behind the sequence `after`, by batched direct gets.
-
-    Each message carries its place in the headers `Nats-Sequence` and `Nats-Subject`.
-    Raises `LogUnavailableError`.
-    """
-    return [message async for page in pages(client, stream, subject, after) for message in page]
-
-
-async def pages(
-    client: Client, stream: str, subject: str, after: int = 0
-) -> AsyncIterator[list[Msg]]:
-    """Give the same page by page, for what may be too much to hold. Raises `LogUnavailableError`.
-
-    `subject` may be a pattern.
-    """
-    while found := await page(client, stream, subject, after):
-        after = _sequence(found[-1])
-        yield found
-
-
-async def page(
-    client: Client, stream: str, subject: str, after: int, most: int = _BATCH
-) -> list[Msg]:
-    """Read the next `most` messages of `subject`; none at the end. Raises `LogUnavailableError`."""
-    question = {"seq": after + 1, "next_by_subj": subject, "batch": most}
-    found, _ = await _direct_get(client, stream, orjson.dumps(question))
-    return found
-
-
-async def _direct_get(client: Client, stream: str, question: bytes) -> tuple[list[Msg], int]:
-    """Give one batch, and how many messages the broker has behind it."""
-    batch: list[Msg] = []
-    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    async def on_message(message: Msg) -> None:
-        headers = message.headers or {}
-        if "Nats-Sequence" in headers:
-            batch.append(message)
-        elif not ended.done():
-            # 204 ends the batch, 404 says that there is nothing.
-            ended.set_result(int(headers.get("Nats-Num-Pending", 0)) if batch else 0)
-
-    inbox = client.new_inbox()
-    subscription = await client.subscribe(inbox, cb=on_message)
-    try:
-        await client.publish(api.direct_get(stream), question, reply=inbox)
-        async with asyncio.timeout(_READ_TIMEOUT_S):
-            return batch, await ended
-    except (NatsError, TimeoutError) as error:
-        raise LogUnavailableError(str(error)) from error
-    finally:
-        await subscription.unsubscribe()
-
-
-def _sequence(message: Msg) -> int:
-    return int((message.headers or {})["Nats-Sequence"])
+    event = codec.read_conversation_event(subject_of_message(message), message.data)
+    return RecordedConversation(sequence_of(message), event)

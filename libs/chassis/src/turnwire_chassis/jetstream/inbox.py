@@ -1,199 +1,256 @@
-"""The inbox of turns: a durable pull consumer that never holds more than it can work on.
+"""The inbox of turns: durable pull consumers, fair places, and no more held than can be kept alive.
 
 FastStream's workers fetch ahead of their capacity and run long messages twice (faststream#2563), so
-this is our own: it asks for exactly the free places, tells the broker that it still works on what
-it holds, and gives up what it cannot finish.
+this is our own: it asks for its free places, tells the broker that it still works on what it holds,
+and gives up what it cannot finish. While all places of all processes are taken it holds a few
+messages of each consumer ahead, so that the next place goes to the tenant that has the fewest, and
+not to the one that came first (ADR-0036).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 import orjson
 import structlog
-from msgspec import Struct
+from msgspec.structs import replace
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 
-from turnwire_chassis.jetstream import api
-from turnwire_chassis.telemetry import metrics
-from turnwire_contracts import subjects
+from turnwire_chassis.crash_points import reached
+from turnwire_chassis.jetstream.broker_clock import BrokerClock
+from turnwire_chassis.jetstream.delivery import (
+    Delivery,
+    Held,
+    MayRefuse,
+    OwnershipLostError,
+    Work,
+    is_given_out_first,
+)
+from turnwire_chassis.jetstream.fair_queue import FairQueue
+from turnwire_chassis.jetstream.inbox_watch import InboxWatch, Report, unreported
+from turnwire_chassis.jetstream.pull import AHEAD, FOR_FREE_PLACES, Pull
 
 log = structlog.get_logger()
 
-# Shorter than a lost owner's grace: the pulls of a process that hangs with its connection open are
-# gone before its turns are given out again, or they would be given to it once more.
-_PULL_EXPIRES_S = 2.0
-_LOST_AFTER_S = _PULL_EXPIRES_S + 2.0
 _TICK_S = 0.5
-_EXPIRED = "408"
 _GIVE_BACK_DELAY_S = 1.0
-_LOOK_EVERY_S = 5.0
-
-
-class DisownedError(Exception):
-    """Somebody else has this delivery now: it must neither be confirmed nor given back."""
-
-
-class Delivery(Struct, frozen=True):
-    """One message that this process owns until it ends."""
-
-    subject: str
-    body: bytes
-    sequence: int
-    """Its place in the stream."""
-    attempt: int
-    """1 the first time; more after an owner was lost."""
-
-
-Work = Callable[[Delivery], Awaitable[None]]
-"""Handles one delivery; raising gives it back to the broker for another try."""
+_LEAST_AHEAD = 4
+_PLACES_A_HELD = 8
+"""Ahead of its places an inbox holds an eighth of them, of each consumer: little enough that what
+it holds has its place soon, should another process become free meanwhile. It asks for no more at
+once, even while it has free places."""
 
 
 async def _refuse(delivery: Delivery) -> None:
-    """Stand in until `run` says what the work is."""
-    raise RuntimeError(f"nobody works on {delivery.subject}")
+    """Refuse deliveries until `run` sets the handler."""
+    raise RuntimeError(f"no handler for {delivery.subject}: the inbox does not run")
 
 
 class Inbox:
-    """Runs `work` for each delivery, at most `places` at once."""
+    """Runs `work` for each delivery, at most `places` at once, shared fairly by tenants."""
 
     def __init__(
-        self, client: Client, jetstream: JetStreamContext, consumer: ConsumerConfig, stream: str
+        self,
+        client: Client,
+        jetstream: JetStreamContext,
+        consumers: Sequence[ConsumerConfig],
+        stream: str,
+        report: Report = unreported,
     ) -> None:
-        """Pull from `consumer` of `stream`; nothing happens before `run`."""
-        self._client = client
-        self._jetstream = jetstream
-        self._consumer = consumer
-        self._stream = stream
-        self._owned: dict[str, asyncio.Task[None]] = {}
-        self._asked = 0
-        self._asked_at = 0.0
-        self._places = 0
-        self._work: Work = _refuse
-        self._reply = client.new_inbox()
-        self._subscription: Subscription | None = None
+        """Pull from `consumers` of `stream`; nothing is pulled before `run`.
 
-    async def run(self, work: Work, places: int, heartbeat_s: float) -> None:
-        """Work until cancelled; then everything that is owned is cancelled and given back."""
-        self._work, self._places = work, places
-        await self._jetstream.add_consumer(self._stream, self._consumer)
-        subscription = await self._client.subscribe(self._reply, cb=self._on_message)
-        self._subscription = subscription
-        watching = asyncio.create_task(self._watch_lag())
+        `report` is told how many wait, twice a second while any does.
+        """
+        self._client = client
+        self._clock = BrokerClock()
+        self._pulls = [Pull(client, jetstream, each, stream, self._clock) for each in consumers]
+        self._owned: dict[str, asyncio.Task[None]] = {}
+        self._queue: FairQueue[Held] = FairQueue(0)
+        self._ahead = 0
+        self._max_wait_s = math.inf
+        self._may_refuse: MayRefuse = is_given_out_first
+        self._finishing = False
+        self._work: Work = _refuse
+        self._watch = InboxWatch(self._pulls, report)
+
+    async def run(
+        self,
+        work: Work,
+        places: int,
+        heartbeat_s: float,
+        max_wait_s: float = math.inf,
+        may_refuse: MayRefuse = is_given_out_first,
+    ) -> None:
+        """Work until cancelled; then everything that is owned is cancelled and given back.
+
+        Every `heartbeat_s` the broker is told of what is owned; it must be well below `ack_wait`.
+        What found no place within `max_wait_s` of its publication is handed to `work` as overdue,
+        without a place, if `may_refuse`; the rest may have begun, and waits for a place.
+        """
+        self._work, self._max_wait_s, self._may_refuse = work, max_wait_s, may_refuse
+        self._queue = FairQueue(places)
+        self._ahead = max(_LEAST_AHEAD, places // _PLACES_A_HELD)
+        for pull in self._pulls:
+            await pull.open(partial(self._on_message, pull), self._pull)
+        # Says the broker's time, before anything is pulled.
+        await self._pulls[0].backlog()
+        watching = asyncio.create_task(self._watch.run(self._queue))
+        tick_s = min(_TICK_S, heartbeat_s)
+        ticks = round(heartbeat_s / tick_s)
         try:
-            beats = 0
             while True:
-                await self._pull()
-                await asyncio.sleep(_TICK_S)
-                beats += 1
-                if beats * _TICK_S >= heartbeat_s:
-                    beats = 0
-                    await self._say_in_progress()
+                for _ in range(ticks):
+                    await self._tick()
+                    await asyncio.sleep(tick_s)
+                await self._say_in_progress()
         finally:
             watching.cancel()
-            with suppress(NatsError):
-                await subscription.unsubscribe()
+            for pull in self._pulls:
+                await pull.close()
             await self._give_up()
 
     async def finish(self) -> None:
-        """Take no more deliveries, and return when all that are owned are done; `run` goes on.
+        """Take no more deliveries, and return when all that run are done; `run` goes on.
 
-        What the broker has already sent is still taken: it would lie until its time is over.
+        What the broker has already sent is still taken: it would lie until its time is over. What
+        has no place then is given back.
         """
-        self._places = 0
-        if self._subscription is not None:
-            # Without a connection nothing more is sent either.
-            with suppress(NatsError):
-                await self._subscription.drain()
+        self._finishing = True
+        for pull in self._pulls:
+            await pull.drain()
+        self._queue.close()
+        await self._give_back_held()
         while self._owned:
             await asyncio.wait(self._owned.values())
 
+    def holds(self, subject: str) -> bool:
+        """Tell whether a delivery whose subject begins so waits here for a place."""
+        return any(held.delivery.subject.startswith(subject) for held in self._queue.waiting())
+
     async def redeclare(self) -> None:
-        """Make sure the broker knows the consumer, and ask it anew: it may have restarted."""
-        await self._jetstream.add_consumer(self._stream, self._consumer)
-        self._asked = 0
+        """Make sure the broker knows the consumers, and ask them anew: it may have restarted."""
+        for pull in self._pulls:
+            await pull.redeclare()
 
-    async def _watch_lag(self) -> None:
-        """Tell how many messages wait for anybody, again and again, until cancelled."""
-        name = self._consumer.durable_name or ""
-        lane = "background" if name == subjects.BACKGROUND_CONSUMER else "foreground"
-        lag, unconfirmed = metrics.INBOX_LAG(lane), metrics.INBOX_UNCONFIRMED(lane)
-        metrics.PLACES(lane).set(self._places)
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            with suppress(NatsError, TimeoutError):
-                info = await self._jetstream.consumer_info(self._stream, name)
-                lag.set(info.num_pending or 0)
-                unconfirmed.set(info.num_ack_pending or 0)
+    async def _tick(self) -> None:
+        for pull in self._pulls:
+            await pull.mend()
+        self._refuse_overdue()
+        await self._pull()
 
-    async def _pull(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._asked and now - self._asked_at > _LOST_AFTER_S:
-            # Neither a message nor a status came: the broker forgot the request.
-            self._asked = 0
-        free = self._places - len(self._owned) - self._asked
-        if free <= 0 or not self._client.is_connected:
+    async def _pull(self, *, all_wanted: bool = True) -> None:
+        """Ask for what has a place, or ahead of places; all of it, or only if half is wanting.
+
+        For free places too each consumer is asked for a few at a time, and for more before those
+        have come: all may have work at once, and what has no place then is held.
+        """
+        if self._finishing:
             return
-        question = {"batch": free, "expires": int(_PULL_EXPIRES_S * 1e9)}
-        subject = api.next_messages(self._stream, self._consumer.durable_name or "")
-        self._asked += free
-        self._asked_at = now
-        await self._client.publish(subject, orjson.dumps(question), reply=self._reply)
+        free = self._queue.free
+        priority = FOR_FREE_PLACES if free else AHEAD
+        for pull in self._pulls:
+            most = min(free, self._ahead) if free else self._ahead - pull.held
+            if all_wanted or pull.wanting(most, priority) * 2 >= most:
+                await pull.ask(most, priority)
 
-    async def _on_message(self, message: Msg) -> None:
-        status = (message.headers or {}).get("Status") if message.headers else None
-        if status is not None:
-            await self._on_status(message, status)
-            return
-        self._asked = max(0, self._asked - 1)
-        self._asked_at = asyncio.get_running_loop().time()
-        task = asyncio.create_task(self._handle(message))
-        self._owned[message.reply] = task
+    async def _on_message(self, pull: Pull, message: Msg) -> None:
+        held = _held(pull, message, self._clock)
+        if self._queue.is_closed:
+            await self._give_back(held.reply)
+        elif self._queue.enter(held.tenant):
+            self._start(held)
+        elif self._is_overdue(held):
+            self._start(held, overdue=True)
+        else:
+            self._queue.add(held.tenant, held.delivery.sequence, held)
+            pull.held += 1
+            self._start_waiting()
+        await self._pull(all_wanted=False)
 
-    async def _on_status(self, message: Msg, status: str) -> None:
-        left = (message.headers or {}).get("Nats-Pending-Messages")
-        self._asked = max(0, self._asked - int(left)) if left is not None else 0
-        if status == _EXPIRED:
-            await self._pull()
-        # Anything else (no such consumer, a broker that shuts down) waits for the next tick.
+    def _start(self, held: Held, *, overdue: bool = False) -> None:
+        if not overdue:
+            held.pull.started += 1
+        task = asyncio.create_task(self._handle(held, overdue=overdue))
+        self._owned[held.reply] = task
 
-    async def _handle(self, message: Msg) -> None:
-        delivery = _delivery(message)
+    def _start_waiting(self) -> None:
+        while (held := self._queue.next()) is not None:
+            held.pull.held -= 1
+            self._start(held)
+
+    def _is_overdue(self, held: Held) -> bool:
+        waited_s = asyncio.get_running_loop().time() - held.delivery.published
+        return waited_s > self._max_wait_s and self._may_refuse(held.delivery)
+
+    def _refuse_overdue(self) -> None:
+        for held in self._queue.waiting():
+            if self._is_overdue(held):
+                self._queue.remove(held.tenant, held)
+                held.pull.held -= 1
+                self._start(held, overdue=True)
+
+    async def _handle(self, held: Held, *, overdue: bool) -> None:
+        delivery, reply = held.delivery, held.reply
+        reached("delivery.taken")
         try:
-            await self._work(delivery)
-            await self._client.publish(message.reply, b"+ACK")
-        except DisownedError:
-            log.warning("delivery was taken over", subject=delivery.subject)
+            await self._work(replace(delivery, overdue=True) if overdue else delivery)
+            reached("delivery.before_ack")
+            await self._client.publish(reply, b"+ACK")
+            reached("delivery.after_ack")
+        except OwnershipLostError:
+            log.warning("turn has another owner", subject=delivery.subject)
         except asyncio.CancelledError:
-            with suppress(NatsError):
-                await self._client.publish(message.reply, b"-NAK")
+            await self._give_back(reply)
             raise
         except Exception:
             log.exception("delivery failed", subject=delivery.subject, attempt=delivery.attempt)
-            delay = orjson.dumps({"delay": int(_GIVE_BACK_DELAY_S * 1e9 * delivery.attempt)})
-            with suppress(NatsError):
-                await self._client.publish(message.reply, b"-NAK " + delay)
+            await self._give_back(reply, _GIVE_BACK_DELAY_S * delivery.attempt)
         finally:
-            self._owned.pop(message.reply, None)
-            if self._asked * 2 <= self._places:
-                await self._pull()
+            self._owned.pop(reply, None)
+            if not overdue:
+                self._queue.leave(held.tenant)
+                self._start_waiting()
+            await self._pull(all_wanted=False)
 
     async def _say_in_progress(self) -> None:
-        for reply in list(self._owned):
+        for reply in [*self._owned, *(held.reply for held in self._queue.waiting())]:
             await self._client.publish(reply, b"+WPI")
 
+    async def _give_back_held(self) -> None:
+        for held in self._queue.waiting():
+            self._queue.remove(held.tenant, held)
+            held.pull.held -= 1
+            await self._give_back(held.reply)
+
+    async def _give_back(self, reply: str, delay_s: float = 0.0) -> None:
+        said = b"-NAK " + orjson.dumps({"delay": int(delay_s * 1e9)}) if delay_s else b"-NAK"
+        with suppress(NatsError):
+            await self._client.publish(reply, said)
+
     async def _give_up(self) -> None:
+        self._finishing = True
+        self._queue.close()
         tasks = list(self._owned.values())
         for task in tasks:
             task.cancel()
+        await self._give_back_held()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _delivery(message: Msg) -> Delivery:
+def _held(pull: Pull, message: Msg, clock: BrokerClock) -> Held:
     metadata = message.metadata
-    return Delivery(message.subject, message.data, metadata.sequence.stream, metadata.num_delivered)
+    delivery = Delivery(
+        message.subject,
+        message.data,
+        metadata.sequence.stream,
+        metadata.num_delivered,
+        clock.to_monotonic(metadata.timestamp),
+    )
+    tenant = message.subject.split(".", 2)[1]
+    return Held(pull, tenant, delivery, message.reply)

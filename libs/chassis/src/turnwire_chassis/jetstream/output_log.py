@@ -10,7 +10,8 @@ from nats.errors import BadSubscriptionError, ConnectionClosedError, MaxPayloadE
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from turnwire_chassis.jetstream.event_log import read_batch
+from turnwire_chassis.crash_points import reached
+from turnwire_chassis.jetstream.reading import read_batch
 from turnwire_chassis.output_log import Watcher
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
@@ -23,23 +24,27 @@ class JetStreamOutputLog:
     """`OutputLog` on the stream `OUTPUT`."""
 
     def __init__(self, client: Client, jetstream: JetStreamContext) -> None:
-        """Use a connection whose streams are declared."""
+        """`client` and `jetstream`: a connection on which the streams are declared."""
         self._client = client
         self._jetstream = jetstream
 
     async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.publish`."""
+        reached("frames.before", message.kind)
         await self._send(subjects.output(*turn), message)
+        reached("frames.after", message.kind)
 
     async def answer(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.answer`."""
+        reached("plain.before")
         await self._send(subjects.answer(*turn), message)
+        reached("plain.after")
 
-    async def watch(self, turn: TurnKey, watcher: Watcher) -> "NatsWatch":
+    async def watch(self, turn: TurnKey, watcher: Watcher) -> "NatsFrameSubscription":
         """See `OutputLog.watch`."""
         return await self._listen(subjects.output(*turn), watcher)
 
-    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> "NatsWatch":
+    async def await_answer(self, turn: TurnKey, watcher: Watcher) -> "NatsFrameSubscription":
         """See `OutputLog.await_answer`."""
         return await self._listen(subjects.answer(*turn), watcher)
 
@@ -65,21 +70,20 @@ class JetStreamOutputLog:
             # Readers see a gap, and find the whole in the log once the turn has ended.
             log.warning("frame larger than the broker takes", subject=subject)
 
-    async def _listen(self, subject: str, watcher: Watcher) -> "NatsWatch":
+    async def _listen(self, subject: str, watcher: Watcher) -> "NatsFrameSubscription":
         async def on_message(message: Msg) -> None:
             watcher(unpack(message.data))
 
-        return NatsWatch(await self._client.subscribe(subject, cb=on_message))
+        return NatsFrameSubscription(await self._client.subscribe(subject, cb=on_message))
 
 
-class NatsWatch:
+class NatsFrameSubscription:
     """A core subscription."""
 
     def __init__(self, subscription: Subscription) -> None:
-        """Hold the subscription until `stop`."""
         self._subscription = subscription
 
     async def stop(self) -> None:
-        """See `Watch.stop`."""
+        """See `FrameSubscription.stop`."""
         with suppress(BadSubscriptionError, ConnectionClosedError):
             await self._subscription.unsubscribe()

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from nats.aio.client import Client
@@ -9,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
+    ClusterInfo,
     ConsumerConfig,
     DiscardPolicy,
     RetentionPolicy,
@@ -17,37 +21,54 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError
 
+from turnwire_chassis.jetstream.publishing import NO_LEADER
+from turnwire_chassis.settings import OUTPUT_MAX_BYTES
 from turnwire_contracts import subjects
+from turnwire_contracts.queues import Queue
 
 log = structlog.get_logger()
 
+DoneT = TypeVar("DoneT")
+
+
+@dataclass
+class PrioritizedConsumer(ConsumerConfig):
+    """A consumer whose pulls have priorities; nats-py knows neither field."""
+
+    priority_groups: list[str] | None = None
+    priority_policy: str | None = None
+
+
 DUPLICATE_WINDOW_S = 120
-OUTPUT_MAX_BYTES = 256 * 1024 * 1024
+DEAD_MAX_BYTES = 256 * 1024 * 1024
 OUTPUT_MAX_AGE_S = 3600
 AUDIT_DAYS = 400.0
 """How long acts stay noted."""
 LIMITS_MAX_AGE_S = 86_400
 """A tenant that did nothing for so long has used nothing."""
 
-ACK_WAIT_S = 5.0
-"""A turn whose owner is silent for so long is given to another."""
+TURN_LEASE_S = 5.0
+"""A turn whose owner is silent for so long is given to another, unless a setting says otherwise."""
 
-HEARTBEAT_S = 1.5
-"""How often an owner says that it still works on a turn."""
-
-MAX_DELIVERIES = 6
-"""A turn that so many owners failed to finish is closed as failed by the last."""
+PRIORITY_GROUP = "places"
+"""Of pulls: the broker serves them by their priority in it (nats-server 2.12)."""
 
 _MAX_CONSUMERS = 1000
 _MAX_ACK_PENDING = 50_000
+_API_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 1.5
 _RETRY_S = 0.25
+_MAJORITY = "more than half of them must be up"
+_LEADERLESS = f"no node that keeps it leads it; {_MAJORITY}"
+_UNHEARD_NS = 5_000_000_000
+"""The nodes of a stream hear one another every second."""
 _IS_OTHERWISE = 10058
 """The broker's word for a stream of that name with another configuration."""
 _DAY_S = 86_400.0
 
 
-def streams(replicas: int) -> list[StreamConfig]:
-    """Give the streams; `replicas` nodes keep each."""
+def streams(replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES) -> list[StreamConfig]:
+    """Give the streams; `replicas` nodes keep each. `output_max_bytes`: of frames, in memory."""
     return [
         StreamConfig(
             name=subjects.TURNS_STREAM,
@@ -67,7 +88,7 @@ def streams(replicas: int) -> list[StreamConfig]:
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.OLD,
             allow_direct=True,
-            max_bytes=OUTPUT_MAX_BYTES,
+            max_bytes=output_max_bytes,
             max_age=OUTPUT_MAX_AGE_S,
             duplicate_window=DUPLICATE_WINDOW_S,
             num_replicas=replicas,
@@ -78,12 +99,24 @@ def streams(replicas: int) -> list[StreamConfig]:
             storage=StorageType.FILE,
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.OLD,
-            max_bytes=OUTPUT_MAX_BYTES,
+            allow_direct=True,
+            max_bytes=DEAD_MAX_BYTES,
             num_replicas=replicas,
         ),
         _audit(replicas),
         *buckets(replicas),
     ]
+
+
+def kept_streams() -> tuple[str, ...]:
+    """Name the streams that lie on a disk, in the order in which they are backed up.
+
+    A letter names an entry of `TURNS`, so that comes after `DEAD`. An act is noted in `AUDIT`
+    before it is done, so that comes last. What lies in memory is gone when a broker restarts.
+    """
+    first, last = (subjects.DEAD_STREAM, subjects.TURNS_STREAM), subjects.AUDIT_STREAM
+    on_disk = [each.name or "" for each in streams(1) if each.storage == StorageType.FILE]
+    return (*first, *(name for name in on_disk if name not in (*first, last)), last)
 
 
 def _audit(replicas: int) -> StreamConfig:
@@ -149,64 +182,101 @@ def api_keys_stream(replicas: int) -> StreamConfig:
     )
 
 
-def orchestrator_consumer() -> ConsumerConfig:
-    """Give the consumer that hands requested turns to orchestrators."""
-    return _consumer(subjects.ORCHESTRATOR_CONSUMER, subjects.TURN_REQUESTED)
+def heartbeat_s(lease_s: float) -> float:
+    """Give how often an owner says that it still works: three times before its lease is over."""
+    return lease_s * 0.3
 
 
-def background_consumer() -> ConsumerConfig:
-    """Give the consumer of background turns: what fills it never makes a foreground turn wait."""
-    return _consumer(subjects.BACKGROUND_CONSUMER, subjects.TURN_REQUESTED_BACKGROUND)
-
-
-def _consumer(name: str, subject: str) -> ConsumerConfig:
-    return ConsumerConfig(
+def turn_consumer(queue: Queue, lease_s: float) -> ConsumerConfig:
+    """Give the consumer that hands the turns of a queue to orchestrators."""
+    return PrioritizedConsumer(
         # With the name said twice, the filter stands in the subject too, and so in the permissions.
-        name=name,
-        durable_name=name,
-        filter_subject=subject,
+        name=queue.consumer,
+        durable_name=queue.consumer,
+        filter_subject=queue.subject,
         ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=ACK_WAIT_S,
-        max_deliver=MAX_DELIVERIES,
+        ack_wait=lease_s,
+        # An election may deliver a turn again that its owner still works on, so the number says
+        # nothing; how many owners there were stands in the turn's own events.
+        max_deliver=-1,
         max_ack_pending=_MAX_ACK_PENDING,
+        priority_groups=[PRIORITY_GROUP],
+        priority_policy="prioritized",
     )
 
 
-async def declare(client: Client, replicas: int) -> JetStreamContext:
+async def declare(
+    client: Client, replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES
+) -> JetStreamContext:
     """Create or update all streams, waiting for JetStream as long as it takes."""
-    return await _each_stream(client, replicas, _create_or_update)
+    return await _each_stream(client, streams(replicas, output_max_bytes), _create_or_update)
 
 
-async def create_missing(client: Client, replicas: int) -> JetStreamContext:
+async def create_missing(
+    client: Client, replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES
+) -> JetStreamContext:
     """Create the streams that a broker has not, waiting for JetStream as long as it takes.
 
     Those that it has stay as they are: for who may not change what all depend on.
     """
-    return await _each_stream(client, replicas, _create)
+    return await _each_stream(client, streams(replicas, output_max_bytes), _create)
 
 
 async def _each_stream(
     client: Client,
-    replicas: int,
+    configs: list[StreamConfig],
     settle: Callable[[JetStreamContext, StreamConfig], Awaitable[None]],
 ) -> JetStreamContext:
-    jetstream = client.jetstream(timeout=5)
-    while True:
-        try:
-            for stream in streams(replicas):
-                await settle(jetstream, stream)
-        except NatsError as error:
-            log.info("waiting for JetStream", error=str(error))
-            await asyncio.sleep(_RETRY_S)
-        else:
-            return jetstream
+    jetstream = client.jetstream(timeout=_API_TIMEOUT_S)
+    for stream in configs:
+        await _until_done(partial(settle, jetstream, stream))
+    return jetstream
+
+
+async def declare_consumer(
+    jetstream: JetStreamContext, stream: str, consumer: ConsumerConfig
+) -> None:
+    """Create or update a consumer, waiting for JetStream as long as it takes."""
+    await _until_done(partial(jetstream.add_consumer, stream, consumer))
 
 
 async def last_sequence(jetstream: JetStreamContext) -> int:
     """Give the sequence of the last event of all turns, waiting as long as it takes."""
+    info = await _until_done(partial(jetstream.stream_info, subjects.TURNS_STREAM))
+    return info.state.last_seq
+
+
+async def log_trouble(client: Client) -> str | None:
+    """Tell what keeps events from being appended, for people; `None` when nothing does."""
+    try:
+        info = await client.jetstream(timeout=_PROBE_TIMEOUT_S).stream_info(subjects.TURNS_STREAM)
+    except APIError as error:
+        return _LEADERLESS if error.err_code in NO_LEADER else f"{error.description}"
+    except NatsError:
+        return "it does not answer"
+    most, kept = info.config.max_bytes or -1, info.state.bytes
+    if 0 < most < kept + client.max_payload:
+        # The next event may be that large.
+        return f"{info.config.name} is full: it keeps {kept} of at most {most} bytes (max_bytes)"
+    return _cluster_trouble(info.cluster) if info.cluster is not None else None
+
+
+def _cluster_trouble(cluster: ClusterInfo) -> str | None:
+    # A leader that hears no other node steps down only after 20 s, and confirms nothing meanwhile.
+    if not cluster.leader:
+        return _LEADERLESS
+    others = cluster.replicas or []
+    online = 1 + sum(not each.offline and (each.active or 0) < _UNHEARD_NS for each in others)
+    if 2 * online > 1 + len(others):
+        return None
+    return f"{online} of the {1 + len(others)} nodes that keep it can be heard; {_MAJORITY}"
+
+
+async def _until_done(act: Callable[[], Awaitable[DoneT]]) -> DoneT:
+    """Do something at the broker again and again; a cluster is without a leader for seconds."""
     while True:
         try:
-            return (await jetstream.stream_info(subjects.TURNS_STREAM)).state.last_seq
+            return await act()
         except NatsError as error:
             log.info("waiting for JetStream", error=str(error))
             await asyncio.sleep(_RETRY_S)
@@ -223,5 +293,8 @@ async def _create(jetstream: JetStreamContext, stream: StreamConfig) -> None:
 async def _create_or_update(jetstream: JetStreamContext, stream: StreamConfig) -> None:
     try:
         await jetstream.add_stream(stream)
-    except NatsError:
+    except APIError as error:
+        # Any other reason, such as a limit of the broker, must be told, and not that of the update.
+        if error.err_code != _IS_OTHERWISE:
+            raise
         await jetstream.update_stream(stream)

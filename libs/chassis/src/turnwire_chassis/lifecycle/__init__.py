@@ -1,1 +1,1 @@
-"""How a service comes and goes: what it tells probes, and what it finishes before it ends."""
+"""The lifecycle of a service: what probes read, and what it finishes before it ends."""

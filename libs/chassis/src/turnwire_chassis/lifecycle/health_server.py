@@ -33,7 +33,7 @@ class HealthServer:
     """Answers for one service for as long as its process runs."""
 
     def __init__(self, host: str, port: int, lifecycle: Lifecycle) -> None:
-        """Port 0 serves nothing."""
+        """`port` 0: nothing is served."""
         self._lifecycle = lifecycle
         self._routes: dict[str, Answer] = {
             LIVE_PATH: self._live,
@@ -67,7 +67,7 @@ class HealthServer:
 
     async def _health(self) -> tuple[int, dict[str, Any]]:
         status, body = _said(await self._lifecycle.problems())
-        if details := self._lifecycle.details():
+        if details := await self._lifecycle.details():
             body["details"] = details
         return status, body
 

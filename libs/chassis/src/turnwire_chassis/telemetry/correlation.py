@@ -19,13 +19,13 @@ _current: ContextVar[Correlation] = ContextVar("correlation", default=_NONE)
 def correlate(
     traceparent: str | None = None, request_id: str | None = None, response_id: str | None = None
 ) -> None:
-    """Say what this task works for; what is not told stays as it is known."""
-    known = _current.get()
+    """Say what this task works for; what is not given stays as it was."""
+    current = _current.get()
     _current.set(
         Correlation(
-            traceparent or known.traceparent,
-            request_id or known.request_id,
-            response_id or known.response_id,
+            traceparent or current.traceparent,
+            request_id or current.request_id,
+            response_id or current.response_id,
         )
     )
 
@@ -33,34 +33,34 @@ def correlate(
 def traceparent() -> str | None:
     """Give where further work of this task belongs: below its span, else where it came from."""
     span = spans.current()
-    return str(span.context) if span is not None else _current.get().traceparent
+    return span.traceparent if span is not None else _current.get().traceparent
 
 
 def correlated(question: QuestionT) -> QuestionT:
     """Give a question that says what it is asked for, if that is known."""
-    known, parent = _current.get(), traceparent()
-    if known is _NONE and parent is None:
+    current, parent = _current.get(), traceparent()
+    if current is _NONE and parent is None:
         return question
-    return replace(question, correlation=replace(known, traceparent=parent))
+    return replace(question, correlation=replace(current, traceparent=parent))
 
 
-def asked(query: Query[QuestionT, Any], body: bytes) -> QuestionT:
-    """Read a question, and work for whoever asks; raises `msgspec.DecodeError`.
+def begin_answering(query: Query[QuestionT, Any], body: bytes) -> QuestionT:
+    """Read a question and work in its asker's trace; raises `msgspec.DecodeError`.
 
-    What is given does not say who that is: the same question is the same, whoever asks it.
+    Gives it without its correlation: equal questions of different turns are equal.
     """
-    question = query.asked(body)
+    question = query.decode_question(body)
     if question.correlation is None:
         return question
     _current.set(question.correlation)
     above = trace_context.parse(question.correlation.traceparent)
     span = spans.enter(names.processed(query.subject), "CONSUMER", above)
-    # It is the work of this task, whose end is that of the answer (`answered`).
+    # It is the work of this task, whose end is that of the answer (`end_answering`).
     spans.messaging(span, "process", query.subject).__enter__()
     return replace(question, correlation=None)
 
 
-def answered(error: Exception | None = None) -> None:
+def end_answering(error: Exception | None = None) -> None:
     """End the work on the question that this task has read."""
     span = spans.current()
     if span is not None:
@@ -68,9 +68,9 @@ def answered(error: Exception | None = None) -> None:
 
 
 def outgoing() -> dict[str, str]:
-    """Give the header that tells a server where what it is asked belongs; none, if nobody knows."""
-    known = traceparent()
-    return {trace_context.HEADER: known} if known is not None else {}
+    """Give the header that tells a server where what it is asked belongs; empty without a trace."""
+    parent = traceparent()
+    return {trace_context.HEADER: parent} if parent is not None else {}
 
 
 def add_correlation(
@@ -78,11 +78,12 @@ def add_correlation(
 ) -> MutableMapping[str, Any]:
     """Put the ids on a log line that has them not (a processor of structlog)."""
     del logger, method
-    known, where = _current.get(), trace_context.parse(traceparent())
-    if where is not None:
-        line.setdefault("trace_id", where.trace_id)
-    if known.request_id:
-        line.setdefault("request_id", known.request_id)
-    if known.response_id:
-        line.setdefault("response_id", known.response_id)
+    current = _current.get()
+    trace = spans.current() or trace_context.parse(current.traceparent)
+    if trace is not None:
+        line.setdefault("trace_id", trace.trace_id)
+    if current.request_id:
+        line.setdefault("request_id", current.request_id)
+    if current.response_id:
+        line.setdefault("response_id", current.response_id)
     return line

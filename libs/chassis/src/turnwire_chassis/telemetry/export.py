@@ -5,6 +5,7 @@ the SDK from `OTEL_*` (endpoint, headers, sampler, batches, resource).
 """
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from typing import Final
 
 import structlog
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.environment_variables import OTEL_BSP_SCHEDULE_DELAY
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -28,12 +30,16 @@ from opentelemetry.trace import (
 )
 
 from turnwire_chassis.telemetry import metrics
+from turnwire_chassis.telemetry.sampling import sampler
 from turnwire_chassis.telemetry.spans import Span
 from turnwire_chassis.telemetry.trace_context import TraceContext
 
 log = structlog.get_logger()
 
 _STOP_WITHIN_S: Final = 1.0
+# Of what 1 % of traces cost, most is one request to the collector each: by the SDK's own default
+# of 5 s a process would send one for every other span. Full batches leave at once.
+_SEND_EVERY_MS: Final = 15_000
 _NAMESPACE: Final = "turnwire"
 
 
@@ -73,32 +79,27 @@ class OtlpExporter:
     """`Exporter` to the endpoint that the environment names."""
 
     def __init__(self, service: str) -> None:
-        """Start the thread that sends; nothing is sent before spans end."""
         # Each try that fails would be a line; that a batch is given up is one.
         logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
         # Under what the environment says: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win.
         ours = Resource({SERVICE_NAME: f"{_NAMESPACE}-{service}", "service.namespace": _NAMESPACE})
-        told = {
+        attributes = {
             name: value
             for name, value in Resource.create().attributes.items()
             if name != SERVICE_NAME or not str(value).startswith("unknown_service")
         }
-        resource = ours.merge(Resource(told))
-        self._sampler = TracerProvider(resource=resource, shutdown_on_exit=False).sampler
+        resource = ours.merge(Resource(attributes))
+        self.samples = sampler(os.environ).samples
+        """See `Exporter.samples`."""
         self._ids = _GivenIds()
         self._sender = OTLPSpanExporter()
-        self._processor = BatchSpanProcessor(_Counted(self._sender))
+        delay = None if os.environ.get(OTEL_BSP_SCHEDULE_DELAY) else _SEND_EVERY_MS
+        self._processor = BatchSpanProcessor(_Counted(self._sender), schedule_delay_millis=delay)
         provider = TracerProvider(
             sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False, id_generator=self._ids
         )
         provider.add_span_processor(self._processor)
         self._tracer = provider.get_tracer(_NAMESPACE)
-
-    def samples(self, trace_id: str, parent: TraceContext | None, name: str) -> bool:
-        """See `Exporter.samples`; by `OTEL_TRACES_SAMPLER`."""
-        above = None if parent is None else set_span_in_context(NonRecordingSpan(_context(parent)))
-        decision = self._sampler.should_sample(above, int(trace_id, 16), name).decision
-        return decision.is_sampled()
 
     def export(self, span: Span) -> None:
         """See `Exporter.export`."""

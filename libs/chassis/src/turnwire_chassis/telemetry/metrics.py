@@ -100,7 +100,7 @@ QUESTIONS = histogram(
 )  # fmt: skip
 UNANSWERED = counter(
     "turnwire_questions_unanswered_total",
-    "Questions to another service that found nobody, or no answer in time.",
+    "Questions to another service that no process of it took, or answered in time.",
     _ASKERS, ("question",),
 )  # fmt: skip
 
@@ -125,7 +125,7 @@ PLACES = gauge(
     "turnwire_turn_places", "Turns that this process may drive at once.", _ORCHESTRATOR, ("lane",)
 )
 INBOX_LAG = gauge(
-    "turnwire_inbox_lag_messages", "Requested turns that nobody has been given yet.",
+    "turnwire_inbox_lag_messages", "Requested turns that no orchestrator has been given yet.",
     _ORCHESTRATOR, ("lane",),
 )  # fmt: skip
 INBOX_UNCONFIRMED = gauge(
@@ -220,6 +220,12 @@ MCP_DURATION = histogram(
 # The views.
 PROJECTION_LAG = gauge(
     "turnwire_projection_lag_messages", "Events of the log that the views do not have yet.", _STORE
+)
+PROJECTION_CHECKPOINT = gauge(
+    "turnwire_projection_checkpoint", "Sequence of the log up to which the views are told.", _STORE
+)
+PROJECTION_GENERATION = gauge(
+    "turnwire_projection_generation", "Generation of the views that is written.", _STORE
 )
 PROJECTING = gauge(
     "turnwire_projection_active", "1 in the one store that writes the views.", _STORE

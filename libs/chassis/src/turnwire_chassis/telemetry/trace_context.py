@@ -1,6 +1,7 @@
 """W3C Trace Context: the header `traceparent`, read and written. Pure."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -24,12 +25,18 @@ class TraceContext(Struct, frozen=True):
 
     def __str__(self) -> str:
         """Write it as the header."""
-        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+        return header(self.trace_id, self.span_id, sampled=self.sampled)
 
 
-def parse(header: str | None) -> TraceContext | None:
+def header(trace_id: str, span_id: str, *, sampled: bool) -> str:
+    """Write the header."""
+    return f"00-{trace_id}-{span_id}-{'01' if sampled else '00'}"
+
+
+@lru_cache(maxsize=256)
+def parse(written: str | None) -> TraceContext | None:
     """Read a header; `None` for one that is missing or wrong (W3C: then it is as if missing)."""
-    found = _TRACEPARENT.fullmatch(header) if header else None
+    found = _TRACEPARENT.fullmatch(written) if written else None
     if found is None:
         return None
     version, trace_id, span_id, flags, more = found.groups()

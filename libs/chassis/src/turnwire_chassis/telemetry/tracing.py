@@ -16,7 +16,7 @@ _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_P
 _SPOKEN: Final = "http/protobuf"
 
 
-def wanted(environ: Mapping[str, str]) -> bool:
+def is_configured(environ: Mapping[str, str]) -> bool:
     """Tell whether the environment names a collector, and nothing that switches traces off."""
     off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     none = environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() == "none"
@@ -26,7 +26,7 @@ def wanted(environ: Mapping[str, str]) -> bool:
 @contextmanager
 def traced(service: str) -> Generator[None]:
     """Trace for as long as this process works; leaving sends what is left, for a second at most."""
-    if not wanted(os.environ):
+    if not is_configured(os.environ):
         yield
         return
     protocol = next((os.environ[name] for name in _PROTOCOLS if os.environ.get(name)), _SPOKEN)

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from turnwire_chassis.settings import SettingsError
-from turnwire_chassis.yaml_place import Place, read_yaml
+from turnwire_chassis.yaml_place import YamlPlace, read_yaml
 
 SETTING = "TURNWIRE_MCP_SERVERS"
 
@@ -82,13 +82,13 @@ Registry = Mapping[str, RegisteredServer]
 
 
 def parse_tool_servers(text: str, file: str) -> Registry:
-    """Read the operator's file; `file` is what complaints call it. Raises `PlaceError`."""
+    """Parse the operator's file; `file` names it in errors. Raises `PlaceError`."""
     top = read_yaml(text, file).fields(known=("servers",), required=("servers",))
     return {label: _server(label, each) for label, each in top["servers"].entries().items()}
 
 
 def credentials(server: RegisteredServer, environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the headers that let us in. Raises `SettingsError`, which quotes no value."""
+    """Give the headers that authenticate us. Raises `SettingsError`, which quotes no value."""
     headers = {name: _secret(server, variable, environ) for name, variable in server.headers_env}
     if server.authorization_env is not None:
         token = _secret(server, server.authorization_env, environ)
@@ -110,7 +110,7 @@ def _secret(server: RegisteredServer, variable: str, environ: Mapping[str, str])
     )
 
 
-def _server(label: str, place: Place) -> RegisteredServer:
+def _server(label: str, place: YamlPlace) -> RegisteredServer:
     if not _LABEL.fullmatch(label):
         raise place.error(
             "a label begins with a letter, followed by at most 63 letters, digits, '-' and '_'"
@@ -131,7 +131,7 @@ def _server(label: str, place: Place) -> RegisteredServer:
     )
 
 
-def _url(place: Place) -> str:
+def _url(place: YamlPlace) -> str:
     url = place.text()
     try:
         parts = urlsplit(url)
@@ -148,20 +148,20 @@ def _url(place: Place) -> str:
     return url
 
 
-def _headers(place: Place, *, has_token: bool) -> tuple[tuple[str, str], ...]:
-    found: dict[str, tuple[str, str]] = {}
+def _headers(place: YamlPlace, *, has_token: bool) -> tuple[tuple[str, str], ...]:
+    headers: dict[str, tuple[str, str]] = {}
     for name, each in place.entries().items():
         if not _HEADER.fullmatch(name):
             raise each.error("is no name of a header")
-        if name.lower() in found:
+        if name.lower() in headers:
             raise each.error("is there twice")
         if has_token and name.lower() == "authorization":
             raise each.error("is what 'authorization_env' sets: remove one of them")
-        found[name.lower()] = (name, _variable(each))
-    return tuple(found.values())
+        headers[name.lower()] = (name, _variable(each))
+    return tuple(headers.values())
 
 
-def _variable(place: Place) -> str:
+def _variable(place: YamlPlace) -> str:
     name = place.text()
     if not _VARIABLE.fullmatch(name):
         # It may be the secret itself: it is not quoted.
@@ -169,7 +169,7 @@ def _variable(place: Place) -> str:
     return name
 
 
-def _approval(place: Place) -> Approval:
+def _approval(place: YamlPlace) -> Approval:
     if not place.is_mapping():
         return cast("Approval", place.one_of(("always", "never")))
     fields = place.fields(known=("always", "never"), required=())
@@ -183,7 +183,7 @@ def _approval(place: Place) -> Approval:
     return filters
 
 
-def _filter(place: Place) -> ToolFilter:
+def _filter(place: YamlPlace) -> ToolFilter:
     fields = place.fields(known=("tool_names", "read_only"), required=())
     names, read_only = fields.get("tool_names"), fields.get("read_only")
     if not fields:
@@ -194,7 +194,7 @@ def _filter(place: Place) -> ToolFilter:
     )
 
 
-def _names(place: Place) -> tuple[str, ...]:
+def _names(place: YamlPlace) -> tuple[str, ...]:
     return tuple(each.text() for each in place.items())
 
 

@@ -1,1 +1,1 @@
-"""The words of the audit log: who did what reaches beyond their own."""
+"""The audit log: what admins and operators did with the data of others."""

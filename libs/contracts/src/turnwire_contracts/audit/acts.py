@@ -1,4 +1,4 @@
-"""What is noted of acts that reach beyond one's own: by whom, on what, when; never content.
+"""The events of the audit log: who did what, to what, and when; never content.
 
 The stream `AUDIT` keeps them, one kind per subject: `audit.<tenant>.<kind>`.
 """
@@ -22,7 +22,7 @@ Act = Literal["see_deleted", "see_others", "change_others", "restore", "purge"]
 
 
 class Actor(Struct, frozen=True, omit_defaults=True):
-    """Who did it."""
+    """The caller who did it."""
 
     user: str
     key: str | None = None
@@ -31,7 +31,7 @@ class Actor(Struct, frozen=True, omit_defaults=True):
 
 
 class AuditEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event says."""
+    """The fields of every event of the audit log."""
 
     v: int = AUDIT_VERSION
     tenant: TenantId
@@ -41,7 +41,7 @@ class AuditEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AdminActed(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """An admin is about to do what only admins may; whether it came about, the log says."""
+    """An admin is about to do what only admins may; `TURNS` says whether it happened."""
 
     act: Act
     about: str
@@ -66,18 +66,42 @@ class ErasureBegun(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
     """All of a tenant, or of one of its users, is to be erased."""
 
     user: str | None = None
-    """`None`: everybody."""
+    """`None`: all users of the tenant."""
 
 
 class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """It is erased."""
+    """All of a tenant, or of one of its users, is erased."""
 
     user: str | None = None
     turns: int
     conversations: int
 
 
-AnyAuditEvent = AdminActed | KeyCreated | KeyRevoked | ErasureBegun | ErasureFinished
+class DeadLetterRetried(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A dead letter is about to be retried."""
+
+    letter: int
+    """Its sequence in `DEAD`."""
+    about: str
+    """The id of the response or conversation; `unknown` if its subject named none."""
+
+
+class DeadLetterDropped(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """A dead letter is about to be removed; the entry that it is about stays in the log."""
+
+    letter: int
+    about: str
+
+
+AnyAuditEvent = (
+    AdminActed
+    | KeyCreated
+    | KeyRevoked
+    | ErasureBegun
+    | ErasureFinished
+    | DeadLetterRetried
+    | DeadLetterDropped
+)
 
 AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
     "admin_acted": AdminActed,
@@ -85,6 +109,8 @@ AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
     "key_revoked": KeyRevoked,
     "erasure_begun": ErasureBegun,
     "erasure_finished": ErasureFinished,
+    "dead_letter_retried": DeadLetterRetried,
+    "dead_letter_dropped": DeadLetterDropped,
 }
 """The last word of the subject, and what the body then says."""
 

@@ -1,1 +1,1 @@
-"""One-way messages between services: nobody answers them, nothing keeps them."""
+"""One-way messages between services: they have no answer, and no stream keeps them."""

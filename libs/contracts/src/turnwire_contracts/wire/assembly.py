@@ -1,7 +1,7 @@
 """The grammar of a response's output: items in a row, parts inside them, deltas inside those.
 
-An `Assembler` is told what a model says, piece by piece, whatever dialect it came in. It gathers
-the items and their cuts, and writes the frames if anybody may watch. `replay.py` tells it the same
+An `Assembler` is told what a model says, piece by piece, in no dialect. It gathers
+the items and their cuts, and writes the frames if a client may watch. `replay.py` tells it the same
 from finished items, so both ways give the same bytes. An item may be left open while others are
 told, and ended later (docs/adr/0023): where that happened is kept in `runs`. Sources: OpenAI's
 stream events; Open Responses "Streaming" (an item begins with `output_item.added`, texts in parts).
@@ -14,7 +14,7 @@ from msgspec import Struct
 from turnwire_contracts.events import Item, Run
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.wire import cuts
+from turnwire_contracts.wire import delta_boundaries
 from turnwire_contracts.wire.frames import FrameWriter, delta_prefix
 from turnwire_contracts.wire.items import (
     ARGUMENT_FIELDS,
@@ -177,11 +177,11 @@ class Assembler:
         item, part = self._open_item(), self._part
         kind = part["type"]
         field = part_list(kind)
-        told = [each for of_delta in self._logprobs.values() for each in of_delta]
+        token_logprobs = [each for of_delta in self._logprobs.values() for each in of_delta]
         part |= {TEXT_FIELDS[kind]: self._end_text()}
         place = {"item_id": item["id"], **self._place_of(kind, len(item[field]))}
         if kind == "output_text":
-            part |= {"annotations": annotations or [], "logprobs": told or logprobs or []}
+            part |= {"annotations": annotations or [], "logprobs": token_logprobs or logprobs or []}
             for index, annotation in enumerate(part["annotations"]):
                 self._event(
                     "response.output_text.annotation.added",
@@ -225,14 +225,14 @@ class Assembler:
         if self._frames is not None:
             write_call_ends(self._frames, items, first_index)
 
-    def _tell_end(self, item: Item, said: JSON, status: str) -> None:
+    def _tell_end(self, item: Item, last_fields: JSON, status: str) -> None:
         if item["type"] in STREAMED_ITEMS and "status" in item:
             item["status"] = status
-        item |= said
+        item |= last_fields
         if item["type"] == "mcp_list_tools":
             ending = "failed" if item.get("error") else "completed"
-            told: JSON = {"item_id": item["id"], "output_index": self._index}
-            self._event(f"response.mcp_list_tools.{ending}", **told)
+            place: JSON = {"item_id": item["id"], "output_index": self._index}
+            self._event(f"response.mcp_list_tools.{ending}", **place)
         self._event("response.output_item.done", item=item)
 
     @property
@@ -272,7 +272,7 @@ class Assembler:
         if self._logprobs:
             carried = [len(self._logprobs.get(each, ())) for each in range(len(self._texts))]
         self._steps += len(self._texts)
-        self.cuts[self._number].append(cuts.written(map(len, self._texts), carried))
+        self.cuts[self._number].append(delta_boundaries.written(map(len, self._texts), carried))
         text, self._texts, self._logprobs = "".join(self._texts), [], {}
         return text
 

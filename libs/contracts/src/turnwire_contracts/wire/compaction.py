@@ -1,18 +1,18 @@
-"""Compaction: a long past replaced by what a model said of it.
+"""Compaction: a long history replaced by a model's summary of it.
 
 OpenAI: an item `compaction` whose `encrypted_content` only the server reads, and the object
-`response.compaction`. Ours is encoded and not encrypted: its text is the client's own, and whoever
-changes it could as well have sent another message.
+`response.compaction`. Ours is encoded and not encrypted: its text is the client's own, and a client
+that changes it could as well have sent another message.
 """
 
 import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final
 
-from turnwire_contracts.events import Item, Usage
+from turnwire_contracts.events import Item, TurnUsage
 from turnwire_contracts.ids import ResponseId, output_item_id
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.response import closed_response, usage_object
 
 _PREFIX: Final = "twc1."
@@ -53,7 +53,7 @@ def compaction_object(turn: ClosedTurn) -> JSON:
         "object": "response.compaction",
         "created_at": response["created_at"],
         "output": response["output"],
-        "usage": usage_object(turn.closed.usage or Usage()),
+        "usage": usage_object(turn.closed.usage or TurnUsage()),
     }
 
 

@@ -42,13 +42,13 @@ class FrameMessage(Struct, frozen=True):
 
 
 def pack(message: FrameMessage) -> bytes:
-    """Write a message."""
+    """Encode a message: a line with its kind, epoch and numbers, then the frames."""
     head = f"{message.kind} {message.epoch} {message.first} {message.count}\n"
     return head.encode() + message.body
 
 
 def unpack(data: bytes) -> FrameMessage:
-    """Read a message; the frames stay as they are.
+    """Decode a message; the frames stay bytes.
 
     Raises `ValueError` when it is none.
     """
@@ -101,14 +101,14 @@ class FrameWriter:
 
     def delta(self, prefix: bytes, text: str, logprobs: list[JSON] | None = None) -> None:
         """Encode one delta behind the bytes that all deltas of its part share."""
-        number, said = self.next_number, orjson.dumps(text)
+        number, text_json = self.next_number, orjson.dumps(text)
         if logprobs:
-            said += b',"logprobs":%b' % orjson.dumps(logprobs)
+            text_json += b',"logprobs":%b' % orjson.dumps(logprobs)
         if self._noise:
-            padded = padding(self._noise, number, len(said))
-            frame = b'%b%d,"delta":%b,"obfuscation":"%b"}\n\n' % (prefix, number, said, padded)
+            padded = padding(self._noise, number, len(text_json))
+            frame = b'%b%d,"delta":%b,"obfuscation":"%b"}\n\n' % (prefix, number, text_json, padded)
         else:
-            frame = b'%b%d,"delta":%b}\n\n' % (prefix, number, said)
+            frame = b'%b%d,"delta":%b}\n\n' % (prefix, number, text_json)
         self._waiting.append(frame)
         self.next_number = number + 1
 

@@ -1,46 +1,35 @@
-"""Refusals that more than one service speaks, so that clients hear the same words from each."""
+"""Failures that more than one service gives, so that clients read the same text from each."""
 
+from msgspec.structs import replace
+
+from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import JSON
-
-_GUARD_BACK_S = 2
-"""A guard that was restarted is back in about that time."""
 
 
 def previous_not_found(response_id: str) -> Failure:
     """Refuse a turn that continues a response which does not exist, or was not stored."""
-    return Failure(
-        http_status=404,
-        type="not_found_error",
-        code="previous_response_not_found",
-        message=f"Previous response with id '{response_id}' not found. It may have been deleted, "
-        "created with `store: false`, or belong to somebody else.",
-        param="previous_response_id",
-    )
+    return failure("previous_response_not_found", response_id=response_id)
 
 
 def previous_in_progress(response_id: str) -> Failure:
     """Refuse a turn that continues a response which has not ended."""
-    return Failure(
-        http_status=425,
-        type="too_early_error",
-        code="response_in_progress",
-        message=f"Response '{response_id}' is still in progress. Wait for its end,"
-        " then continue it.",
-        param="previous_response_id",
+    return failure(
+        "response_in_progress",
+        f"Response '{response_id}' is still in progress. Wait for its end, then continue it.",
+        "previous_response_id",
     )
 
 
 def item_not_found(item_id: str) -> Failure:
     """Refuse a turn whose input refers to an item that nothing in reach has."""
-    return Failure(
-        http_status=404,
-        type="invalid_request_error",
-        code="item_not_found",
-        message=f"Item with id '{item_id}' not found. Items of responses created with "
-        "`store: false` are not kept: send the item itself.",
-        param="input",
+    refusal = failure(
+        "item_not_found",
+        f"Item with id '{item_id}' not found. Items of responses created with `store: false` are "
+        "not kept: send the item itself.",
+        "input",
     )
+    return replace(refusal, type="invalid_request_error")
 
 
 def call_not_found(call_id: str) -> Failure:
@@ -72,45 +61,20 @@ def answered_already(call_id: str, place: int) -> Failure:
 
 
 def _unpaired(message: str, param: str = "input") -> Failure:
-    return Failure(
-        http_status=400,
-        type="invalid_request_error",
-        code="invalid_value",
-        message=message,
-        param=param,
-    )
+    return failure("invalid_value", message, param)
 
 
 def guard_unavailable() -> Failure:
-    """The guard must judge and cannot: nothing passes."""
-    return Failure(
-        http_status=503,
-        type="server_error",
-        code="guard_unavailable",
-        message="The content could not be checked against the content policy. Try again later.",
-        retry_after_s=_GUARD_BACK_S,
-    )
+    """Refuse a turn that the guard must judge and cannot: nothing passes unjudged."""
+    return failure("guard_unavailable")
 
 
 def content_policy_failure(violations: list[JSON]) -> Failure:
-    """Say which rules the input broke; it is refused before any output, whoever asked how."""
+    """Say which rules the input broke; it is refused before any output, streamed or not."""
     broken = ", ".join(str(violation["category"]) for violation in violations)
-    return Failure(
-        http_status=400,
-        type="invalid_request_error",
-        code="content_filter",
-        message=f"The input was blocked by the content policy ({broken}).",
-        param="input",
-        violations=violations,
-    )
+    return replace(failure("content_filter", broken=broken), violations=violations)
 
 
 def answer_lost() -> Failure:
-    """The turn ended, its content was not to be stored, and its orchestrator died first."""
-    return Failure(
-        http_status=502,
-        type="server_error",
-        code="answer_lost",
-        message="The response was finished but its content, which was not to be stored, was lost "
-        "before it could be delivered. Send the request again.",
-    )
+    """Fail a `store: false` turn whose orchestrator died before it had delivered the content."""
+    return failure("answer_lost")

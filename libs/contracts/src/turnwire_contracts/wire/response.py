@@ -6,34 +6,16 @@ OpenAI allows null). One object satisfies both.
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Closed, Failure, Item, Requested, Usage
+from turnwire_contracts.events import Closed, Failure, Item, Requested, TurnUsage
 from turnwire_contracts.json_values import JSON, mapping, objects
-from turnwire_contracts.turn import ClosedTurn
-
-_DEFAULTS: JSON = {
-    "temperature": 1.0,
-    "top_p": 1.0,
-    "presence_penalty": 0.0,
-    "frequency_penalty": 0.0,
-    "top_logprobs": 0,
-    "max_output_tokens": None,
-    "max_tool_calls": None,
-    "parallel_tool_calls": True,
-    "tool_choice": "auto",
-    "truncation": "disabled",
-    "service_tier": "default",
-    "metadata": {},
-    "safety_identifier": None,
-    "prompt_cache_key": None,
-    "user": None,
-}
-"""What the echo of a field says when the client did not set it."""
+from turnwire_contracts.request_fields import ECHOED
+from turnwire_contracts.turn_state import ClosedTurn
 
 _FUNCTION_TOOL: JSON = {"description": None, "parameters": None, "strict": None}
 
 
-class Progress(Struct, frozen=True):
-    """What the object says beyond the request."""
+class ResponseProgress(Struct, frozen=True):
+    """What the response object says beyond the request."""
 
     status: str
     instructions: str | None = None
@@ -41,11 +23,11 @@ class Progress(Struct, frozen=True):
     closed: Closed | None = None
 
 
-def response_object(request: Requested, progress: Progress) -> JSON:
+def response_object(request: Requested, progress: ResponseProgress) -> JSON:
     """Write the response object; `created_at` and `completed_at` are Unix seconds."""
     closed = progress.closed
     params = request.params
-    echoed = {name: params.get(name, default) for name, default in _DEFAULTS.items()}
+    echoed = {name: params.get(name, default) for name, default in ECHOED.items()}
     completed = closed is not None and closed.status == "completed"
     return {
         "id": request.response_id,
@@ -77,17 +59,17 @@ def response_object(request: Requested, progress: Progress) -> JSON:
 def running_response(request: Requested, instructions: str | None, *, started: bool) -> JSON:
     """Write the response object of a turn that has not ended."""
     status = "in_progress" if started or not request.background else "queued"
-    return response_object(request, Progress(status, instructions))
+    return response_object(request, ResponseProgress(status, instructions))
 
 
 def closed_response(turn: ClosedTurn) -> JSON:
     """Write the response object of a turn that has ended."""
-    progress = Progress(turn.closed.status, turn.instructions, turn.output, turn.closed)
+    progress = ResponseProgress(turn.closed.status, turn.instructions, turn.output, turn.closed)
     return response_object(turn.request, progress)
 
 
-def usage_object(usage: Usage) -> JSON:
-    """Write what a turn cost."""
+def usage_object(usage: TurnUsage) -> JSON:
+    """Write the `usage` object (OpenAI: `ResponseUsage`)."""
     return {
         "input_tokens": usage.input_tokens,
         "input_tokens_details": {

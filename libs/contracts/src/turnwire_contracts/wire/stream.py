@@ -2,8 +2,8 @@
 
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.rounds.told import Told
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.frames import FrameWriter
 from turnwire_contracts.wire.obfuscation import noise
@@ -20,7 +20,7 @@ _TERMINAL = {
 
 
 def frame_writer(request: Requested, next_number: int = 0) -> FrameWriter:
-    """Give what writes the frames of a turn, from `next_number` on."""
+    """Make the writer of a turn's frames; its first frame has the number `next_number`."""
     padded = noise(request.response_id) if request.obfuscate else b""
     return FrameWriter(next_number, padded)
 
@@ -42,17 +42,17 @@ def write_end(frames: FrameWriter, turn: ClosedTurn) -> None:
     frames.event(_TERMINAL[turn.closed.status], {"response": closed_response(turn)})
 
 
-def write_told(frames: FrameWriter, request: Requested, told: Told) -> None:
-    """Write what came before the last sample."""
+def write_told(frames: FrameWriter, request: Requested, so_far: OutputSoFar) -> None:
+    """Write the frames of what came before the last sample."""
     assembler = Assembler(request.response_id, frames)
-    write_again(assembler, [*told.items], told.cuts, told.rounds, told.runs)
+    write_again(assembler, [*so_far.items], so_far.cuts, so_far.rounds, so_far.runs)
 
 
-def count_frames(request: Requested, told: Told) -> int:
+def count_frames(request: Requested, so_far: OutputSoFar) -> int:
     """Count the frames from the opening to the end of what was told."""
     frames = frame_writer(request)
     write_opening(frames, request, None)
-    write_told(frames, request, told)
+    write_told(frames, request, so_far)
     return frames.next_number
 
 
@@ -60,8 +60,8 @@ def stream_of(turn: ClosedTurn) -> list[bytes]:
     """Write every frame of a turn that has ended, as it was written when the turn ran."""
     frames = frame_writer(turn.request)
     write_opening(frames, turn.request, turn.instructions)
-    rounds = (*turn.told.rounds, len(turn.output))
-    runs = [*turn.told.runs, *turn.told.behind(turn.closed.runs)]
+    rounds = (*turn.so_far.rounds, len(turn.output))
+    runs = [*turn.so_far.runs, *turn.so_far.behind(turn.closed.runs)]
     assembler = Assembler(turn.request.response_id, frames)
     write_again(assembler, turn.output, turn.cuts, rounds, runs)
     write_end(frames, turn)

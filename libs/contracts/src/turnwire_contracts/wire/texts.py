@@ -1,4 +1,4 @@
-"""The text in items, and who says it, for who judges it; and items without their text."""
+"""The text in items, and in which role, as the guard judges it; and items without their text."""
 
 import binascii
 from base64 import b64decode
@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.queries import Said
+from turnwire_contracts.queries import GuardMessage
 from turnwire_contracts.wire.compaction import summary_of
 
 _NOT_OF_A_MODEL = ("_output", "_response")
@@ -23,20 +23,20 @@ _BLANK = "█"
 
 
 def texts(values: list[Item]) -> list[str]:
-    """Give all text of items, or of what else a model reads, whoever is said to have written it."""
+    """Give all text of items, or of what else a model reads, in every role."""
     return [text for value in values for text in _texts(value, "")]
 
 
-def spoken(items: list[Item]) -> list[Said]:
+def spoken(items: list[Item]) -> list[GuardMessage]:
     """Give what each item says, in their order; items without text are left out.
 
-    What is neither a model's word nor its call counts as the user's: whoever sends a request
-    may write its system messages and tool outputs, too.
+    What is neither a model's word nor its call counts as the user's: the sender of a
+    request may write its system messages and tool outputs, too.
     """
-    said = ((item, "\n".join(texts([item]))) for item in items)
+    texts_of_items = ((item, "\n".join(texts([item]))) for item in items)
     return [
-        Said(role="assistant" if _is_of_a_model(item) else "user", text=text)
-        for item, text in said
+        GuardMessage(role="assistant" if _is_of_a_model(item) else "user", text=text)
+        for item, text in texts_of_items
         if text
     ]
 

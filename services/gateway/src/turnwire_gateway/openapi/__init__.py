@@ -1,1 +1,1 @@
-"""The API as a document: `/openapi.json`, its page at `/docs`, and the list of what is covered."""
+"""The API described: routes as they are declared, and the document FastAPI makes of them."""

@@ -1,18 +1,33 @@
-"""The OpenAPI document of the gateway: put together once, from types and tables. Pure."""
+"""The OpenAPI document: FastAPI writes it from the declared routes, with what it does not know."""
 
+from functools import cache
 from importlib.metadata import version
+from typing import Final
 
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from turnwire_contracts.errors.catalogue import CATALOGUE
+from turnwire_contracts.errors.error_code import ErrorCode
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.openapi.operations import conversations, responses, surroundings
-from turnwire_gateway.openapi.operations.operation import LIMIT_HEADERS, Operation, described
-from turnwire_gateway.openapi.schemas.components import schemas
-
-OPERATIONS: tuple[Operation, ...] = (
-    *responses.OPERATIONS,
-    *conversations.CONVERSATIONS,
-    *conversations.ITEMS,
-    *surroundings.OPERATIONS,
+from turnwire_gateway.openapi import (
+    conversation_operations,
+    deployment_operations,
+    response_operations,
 )
+from turnwire_gateway.openapi.answers import ErrorEnvelope
+from turnwire_gateway.openapi.events import StreamEvent
+from turnwire_gateway.openapi.headers import HEADERS
+from turnwire_gateway.openapi.operation import Operation, described
+
+OPERATIONS: Final = tuple(
+    each
+    for module in (response_operations, conversation_operations, deployment_operations)
+    for each in vars(module).values()
+    if isinstance(each, Operation)
+)
+"""All operations, in the order of the document."""
 
 _ABOUT = """
 Turnwire keeps the state of the Responses API in front of any inference backend: conversations,
@@ -40,95 +55,70 @@ _TAGS = {
     "Operations": "For those who run it.",
 }
 
+_SECURITY: JSON = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, or a token of the OIDC issuer. While neither is "
+        "configured, any token or none will do.",
+    }
+}
 
+
+@cache
 def document() -> JSON:
-    """Give the document, as OpenAPI 3.1."""
-    return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Turnwire",
-            "summary": "A Stateful Responses API for any inference backend.",
-            "description": _ABOUT.strip(),
-            "version": version("turnwire-gateway"),
-            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        },
-        "servers": [{"url": "/", "description": "This server."}],
-        "security": [{"bearer": []}, {}],
-        "tags": [{"name": name, "description": what} for name, what in _TAGS.items()],
-        "paths": _paths(),
-        "components": {
-            "schemas": schemas(),
-            "parameters": {
-                "Idempotency-Key": _idempotency_key(),
-                "x-application-id": _application(),
-            },
-            "headers": _headers(),
-            "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An API key, or a token of the OIDC issuer. While neither is "
-                    "configured, any token or none will do.",
-                }
-            },
-        },
-    }
+    """Give the document, as OpenAPI 3.1. It takes half a second, once; it is not to be changed."""
+    written = get_openapi(
+        title="Turnwire",
+        summary="A Stateful Responses API for any inference backend.",
+        description=_ABOUT.strip(),
+        version=version("turnwire-gateway"),
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/", "description": "This server."}],
+        tags=[{"name": name, "description": what} for name, what in _TAGS.items()],
+        routes=described(OPERATIONS),
+    )
+    written["security"] = [{"bearer": []}, {}]
+    components = written["components"]
+    components["schemas"] = {**_others(), **components["schemas"]}
+    components["examples"] = {code.code: _example(code) for code in CATALOGUE.values()}
+    components["headers"] = HEADERS
+    components["securitySchemes"] = _SECURITY
+    _remove_defaults(written)
+    return written
 
 
-def _paths() -> JSON:
-    paths: dict[str, JSON] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(operation.path, {})[operation.method] = described(operation)
-    return paths
+def _others() -> JSON:
+    """Give the shapes that no route of FastAPI's has: those of streams and of errors."""
+    shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (StreamEvent, "serialization"),
+        (ErrorEnvelope, "serialization"),
+    ]
+    _, found = models_json_schema(shapes, ref_template="#/components/schemas/{model}")
+    return found["$defs"]
 
 
-def _idempotency_key() -> JSON:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "The same key and body give the same turn; with another body it is 409.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    }
+def _remove_defaults(written: JSON) -> None:
+    """Remove what FastAPI and pydantic add by themselves: 422, titles of fields, null if absent."""
+    schemas: dict[str, JSON] = written["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    titled = [each for schema in schemas.values() for each in schema.get("properties", {}).values()]
+    for methods in written["paths"].values():
+        for operation in methods.values():
+            operation["responses"].pop("422", None)
+            for parameter in operation.get("parameters", []):
+                titled.append(parameter["schema"])
+                # A flag without a value says nothing.
+                if parameter["schema"].get("default") is False:
+                    parameter["allowEmptyValue"] = True
+    for schema in titled:
+        schema.pop("title", None)
+        if schema.get("default", ...) is None:
+            del schema["default"]
 
 
-def _application() -> JSON:
-    return {
-        "name": "x-application-id",
-        "in": "header",
-        "description": "Whose policy the guard judges by; without it, the default one.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-    }
-
-
-def _headers() -> JSON:
-    return {
-        "x-request-id": {
-            "description": "The client's own, or a new one; every log line of the request has it.",
-            "required": True,
-            "schema": {"type": "string"},
-        },
-        "x-should-retry": {
-            "description": "`false`: the turn exists, so sending it again would run it twice.",
-            "schema": {"const": "false"},
-        },
-        "www-authenticate": {
-            "description": "How to say who is calling.",
-            "required": True,
-            "schema": {"const": "Bearer"},
-        },
-        "accept-encoding": {
-            "description": "The codings that a request's body may have.",
-            "required": True,
-            "schema": {"type": "string"},
-        },
-        "retry-after": {
-            "description": "In how many seconds it may go better.",
-            "schema": {"type": "integer", "minimum": 1},
-        },
-        **{name: _limit_header(about) for name, about in LIMIT_HEADERS.items()},
-    }
-
-
-def _limit_header(about: str) -> JSON:
-    description = f"{about} Only where the operator has set such a limit."
-    return {"description": description, "schema": {"type": "string"}}
+def _example(code: ErrorCode) -> JSON:
+    what = f"{code.what[:1].upper()}{code.what[1:]}."
+    error: JSON = {"message": what, "type": code.type, "param": code.param, "code": code.code}
+    return {"summary": what, "value": {"error": error}}

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from turnwire_chassis.yaml_place import Place
+from turnwire_chassis.yaml_place import YamlPlace
 from turnwire_guard.pipeline import Provider
 from turnwire_guard.providers.llama_guard import provider as llama_guard
 from turnwire_guard.providers.prompt_injection import provider as prompt_injection
 from turnwire_guard.providers.regex import provider as regex
 
-PROVIDERS: Mapping[str, Callable[[Place], Provider]] = {
+PROVIDERS: Mapping[str, Callable[[YamlPlace], Provider]] = {
     "regex": regex.build,
     "llama-guard-3": llama_guard.build,
     "prompt-injection": prompt_injection.build,

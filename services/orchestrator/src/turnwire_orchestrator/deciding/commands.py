@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Failure, Item, OutputCheck, Run, Status, Usage
+from turnwire_contracts.events import Failure, Item, OutputCheck, Run, Status, TurnUsage
 from turnwire_contracts.ids import ItemId
 
 
@@ -14,7 +14,7 @@ class Start(Struct, frozen=True):
     at: int
 
 
-class Judge(Struct, frozen=True):
+class RecordVerdict(Struct, frozen=True):
     """Record what the guard says."""
 
     at: int
@@ -29,7 +29,7 @@ class Prepare(Struct, frozen=True):
     items: list[Item]
 
 
-class Call(Struct, frozen=True):
+class StartCalls(Struct, frozen=True):
     """Record that calls leave now."""
 
     at: int
@@ -54,7 +54,7 @@ class Finish(Struct, frozen=True):
     cuts: list[list[str]]
     instructions: str | None = None
     """What the model was told."""
-    usage: Usage | None = None
+    usage: TurnUsage | None = None
     incomplete_reason: str | None = None
     failure: Failure | None = None
     violations: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ class Fail(Struct, frozen=True):
 
 
 class Cancel(Struct, frozen=True):
-    """Close the turn because nobody wants it any more."""
+    """Close the turn because it was cancelled."""
 
     at: int
     instructions: str | None = None
@@ -95,4 +95,4 @@ class TakeOver(Struct, frozen=True):
     runs: list[Run] = []
 
 
-Command = Start | Judge | Prepare | Call | Return | Finish | Fail | Cancel | TakeOver
+Command = Start | RecordVerdict | Prepare | StartCalls | Return | Finish | Fail | Cancel | TakeOver

@@ -2,8 +2,8 @@
 
 from typing import assert_never
 
+from turnwire_contracts.event_kinds import VERSIONS
 from turnwire_contracts.events import (
-    VERSIONS,
     AnyEvent,
     Closed,
     Sampled,
@@ -13,33 +13,33 @@ from turnwire_contracts.events import (
     ToolCalled,
     ToolReturned,
     ToolsListed,
-    Usage,
+    TurnUsage,
 )
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.rounds.tool_calls import is_waiting, summed, unmade_call
-from turnwire_contracts.turn import (
+from turnwire_contracts.tool_rounds.tool_calls import is_waiting, summed, unmade_call
+from turnwire_contracts.turn_state import (
     ClosedTurn,
     Erased,
-    Refused,
+    NotRequested,
+    RefusedByGuard,
     Sampling,
     Screening,
     Turn,
-    Unborn,
 )
 from turnwire_orchestrator.deciding.commands import (
-    Call,
     Cancel,
     Command,
     Fail,
     Finish,
-    Judge,
     Prepare,
+    RecordVerdict,
     Return,
     Start,
+    StartCalls,
     TakeOver,
 )
 
-Running = Screening | Refused | Sampling
+Running = Screening | RefusedByGuard | Sampling
 
 
 class ImpossibleCommandError(Exception):
@@ -54,9 +54,9 @@ def decide(command: Command, turn: Turn) -> tuple[AnyEvent, ...]:
     match turn:
         case ClosedTurn() | Erased():
             return ()
-        case Unborn():
+        case NotRequested():
             raise ImpossibleCommandError("the turn was never requested")
-        case Screening() | Refused() | Sampling():
+        case Screening() | RefusedByGuard() | Sampling():
             return () if _is_past(command, turn) else (_event(command, turn),)
         case _:
             assert_never(turn)
@@ -66,15 +66,15 @@ def _is_past(command: Command, turn: Running) -> bool:
     """Tell whether a turn is beyond a command: its owner appended that and did not hear of it."""
     match command:
         case Start():
-            return isinstance(turn, Refused) or turn.started
-        case Judge():
+            return isinstance(turn, RefusedByGuard) or turn.started
+        case RecordVerdict():
             return not (isinstance(turn, Screening) or (isinstance(turn, Sampling) and turn.is_new))
         case Prepare():
             return not isinstance(turn, Sampling) or (turn.listed and not command.items)
-        case Call():
+        case StartCalls():
             return not isinstance(turn, Sampling) or turn.called >= {*command.item_ids}
         case Return():
-            waiting = turn.told.waiting if isinstance(turn, Sampling) else []
+            waiting = turn.so_far.waiting if isinstance(turn, Sampling) else []
             return all(item["id"] != command.item_id for item in waiting)
         case Finish() | Fail() | Cancel() | TakeOver():
             return False
@@ -85,18 +85,18 @@ def _is_past(command: Command, turn: Running) -> bool:
 def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one line for each command
     match command:
         case Start():
-            return Started(**_about(turn, "started", command.at))
-        case Judge():
-            about = _about(turn, "screened", command.at)
+            return Started(**_about(turn, Started, command.at))
+        case RecordVerdict():
+            about = _about(turn, Screened, command.at)
             return Screened(**about, violations=command.violations, output=command.output)
         case Prepare():
-            return ToolsListed(**_about(turn, "tools_listed", command.at), items=command.items)
-        case Call():
-            about = _about(turn, "tool_called", command.at)
+            return ToolsListed(**_about(turn, ToolsListed, command.at), items=command.items)
+        case StartCalls():
+            about = _about(turn, ToolCalled, command.at)
             return ToolCalled(**about, item_ids=command.item_ids)
         case Return():
             return ToolReturned(
-                **_about(turn, "tool_returned", command.at),
+                **_about(turn, ToolReturned, command.at),
                 item_id=command.item_id,
                 output=command.output,
                 error=command.error,
@@ -105,7 +105,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
             return _finished(command, turn)
         case Fail():
             return Closed(
-                **_about(turn, "closed", command.at),
+                **_about(turn, Closed, command.at),
                 status="failed",
                 failure=command.failure,
                 usage=_usage(turn),
@@ -114,14 +114,14 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
             )
         case Cancel():
             return Closed(
-                **_about(turn, "closed", command.at),
+                **_about(turn, Closed, command.at),
                 status="cancelled",
                 usage=_usage(turn),
                 instructions=_inherited(turn, command.instructions),
                 stored=_may_be_kept(turn),
             )
         case TakeOver():
-            about: JSON = {**_about(turn, "taken_over", command.at), "cause": command.claim}
+            about: JSON = {**_about(turn, TakenOver, command.at), "cause": command.claim}
             return TakenOver(
                 **about, abandoned=command.abandoned, cuts=command.cuts, runs=command.runs
             )
@@ -130,12 +130,12 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
 
 
 def _finished(command: Finish, turn: Running) -> AnyEvent:
-    # Whoever asked for the end was told that it will come, so a late answer does not undo it.
+    # Who cancelled the turn was told that its end will come: a late answer does not undo it.
     cancelled = isinstance(turn, Sampling) and turn.cancel is not None
     instructions = _inherited(turn, command.instructions)
     if command.status == "completed" and not cancelled and any(map(is_waiting, command.items)):
         return Sampled(
-            **_about(turn, "sampled", command.at),
+            **_about(turn, Sampled, command.at),
             output=command.items,
             cuts=command.cuts,
             usage=command.usage,
@@ -143,7 +143,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
             runs=command.runs,
         )
     return Closed(
-        **_about(turn, "closed", command.at),
+        **_about(turn, Closed, command.at),
         status="cancelled" if cancelled else command.status,
         output=[unmade_call(item) if is_waiting(item) else item for item in command.items],
         cuts=command.cuts,
@@ -160,16 +160,16 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
 
 
 def _may_be_kept(turn: Running) -> bool:
-    """Tell whether content may stay: what nobody judged must not, or later turns would read it."""
+    """Tell whether content may stay: what was not judged must not, or later turns would read it."""
     return turn.request.store and not isinstance(turn, Screening)
 
 
-def _inherited(turn: Running, told: str | None) -> str | None:
+def _inherited(turn: Running, instructions: str | None) -> str | None:
     """Give the instructions that the request does not say itself."""
-    return told if turn.request.instructions is None else None
+    return instructions if turn.request.instructions is None else None
 
 
-def _usage(turn: Running) -> Usage | None:
+def _usage(turn: Running) -> TurnUsage | None:
     return turn.usage if isinstance(turn, Sampling) else None
 
 
@@ -190,10 +190,10 @@ def without_content(closed: Closed) -> Closed:
     )
 
 
-def _about(turn: Running, kind: str, at: int) -> JSON:
+def _about(turn: Running, event: type[AnyEvent], at: int) -> JSON:
     request = turn.request
     return {
-        "v": VERSIONS[kind],
+        "v": VERSIONS[event],
         "tenant": request.tenant,
         "response_id": request.response_id,
         "at": at,

@@ -5,23 +5,23 @@ from typing import assert_never
 from msgspec import Struct
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.rounds.tool_calls import uses_mcp
-from turnwire_contracts.turn import (
+from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
+from turnwire_contracts.turn_state import (
     ClosedTurn,
     Erased,
-    Refused,
+    NotRequested,
+    RefusedByGuard,
     Sampling,
     Screening,
     Turn,
-    Unborn,
 )
 
 
-class Leave(Struct, frozen=True):
+class Dequeue(Struct, frozen=True):
     """Say that the turn left the queue."""
 
 
-class Screen(Struct, frozen=True):
+class ScreenInput(Struct, frozen=True):
     """Ask the guard whether the input may pass."""
 
     request: Requested
@@ -48,7 +48,7 @@ class Sample(Struct, frozen=True):
     request: Requested
 
 
-class HandOver(Struct, frozen=True):
+class ReturnToClient(Struct, frozen=True):
     """Close the turn: beside calls that are made here, the model asked for its client."""
 
 
@@ -58,28 +58,38 @@ class Refuse(Struct, frozen=True):
     violations: list[dict[str, object]]
 
 
-class GiveUp(Struct, frozen=True):
-    """Close the turn: nobody wants it any more."""
+class CloseCancelled(Struct, frozen=True):
+    """Close the turn: it was cancelled."""
 
 
 class Erase(Struct, frozen=True):
     """Remove the content from the log: the turn has ended and is not stored."""
 
 
-Step = Leave | Screen | ListTools | CallTools | Sample | HandOver | Refuse | GiveUp | Erase
+Step = (
+    Dequeue
+    | ScreenInput
+    | ListTools
+    | CallTools
+    | Sample
+    | ReturnToClient
+    | Refuse
+    | CloseCancelled
+    | Erase
+)
 
 
 def react(turn: Turn) -> Step | None:
     """Give the next step of a turn; `None` when nothing is left to do."""
     match turn:
-        case Unborn() | Erased():
+        case NotRequested() | Erased():
             return None
         case Screening():
-            return _wanted(turn) or Screen(turn.request)
-        case Refused():
+            return _cancelled_or_queued(turn) or ScreenInput(turn.request)
+        case RefusedByGuard():
             return Refuse(turn.verdict.violations)
         case Sampling():
-            return _wanted(turn) or _tools(turn) or Sample(turn.request)
+            return _cancelled_or_queued(turn) or _tools(turn) or Sample(turn.request)
         case ClosedTurn():
             return None if turn.closed.stored else Erase()
         case _:
@@ -89,14 +99,14 @@ def react(turn: Turn) -> Step | None:
 def _tools(turn: Sampling) -> Step | None:
     if not turn.listed and uses_mcp(turn.request):
         return ListTools(turn.request)
-    waiting = turn.told.waiting
+    waiting = turn.so_far.waiting
     if not waiting:
-        return HandOver() if turn.asks_client else None
+        return ReturnToClient() if turn.asks_client else None
     lost = [item for item in waiting if item["id"] in turn.called]
     return CallTools([item for item in waiting if item not in lost], lost)
 
 
-def _wanted(turn: Screening | Sampling) -> Step | None:
+def _cancelled_or_queued(turn: Screening | Sampling) -> Step | None:
     if turn.cancel:
-        return GiveUp()
-    return Leave() if turn.request.background and not turn.started else None
+        return CloseCancelled()
+    return Dequeue() if turn.request.background and not turn.started else None

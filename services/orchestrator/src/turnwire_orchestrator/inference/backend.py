@@ -12,21 +12,22 @@ import orjson
 import structlog
 
 from turnwire_contracts.json_values import mapping, objects
-from turnwire_contracts.queries import InputTokens
+from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.chat_reading import ChatReader
 from turnwire_orchestrator.inference.counting import Counter
 from turnwire_orchestrator.inference.http_client import HttpClient, Timeouts
 from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route, in_words
 from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.inference.routing import served
-from turnwire_orchestrator.ports import Answering, TurnFailedError
-from turnwire_orchestrator.prompting.chat.body import chat_body
-from turnwire_orchestrator.prompting.chat.content import UnsayableError
+from turnwire_orchestrator.ports import BackendStream
+from turnwire_orchestrator.prompting.chat_body import chat_body
+from turnwire_orchestrator.prompting.chat_content import UnsayableError
+from turnwire_orchestrator.prompting.client_tools import client_tools
 from turnwire_orchestrator.prompting.dialect import Api, Dialect, dialect_of
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.responses_body import responses_body
-from turnwire_orchestrator.prompting.tools.client_tools import client_tools
 from turnwire_orchestrator.servers import Server
 
 log = structlog.get_logger()
@@ -52,7 +53,6 @@ class HttpBackend:
     """A server over HTTP; must be made inside the event loop."""
 
     def __init__(self, server: Server, timeouts: Timeouts) -> None:
-        """Know nothing yet but what the operator says."""
         self.served = served(server.models, ())
         """Its models, when it was last seen."""
         self.name = server.name
@@ -74,7 +74,7 @@ class HttpBackend:
         await self._http.close()
 
     @asynccontextmanager
-    async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
+    async def sample(self, prompt: Prompt) -> AsyncGenerator[BackendStream]:
         """See `Backend.sample`."""
         await self._settle()
         tools = client_tools(prompt.request.params)
@@ -86,7 +86,7 @@ class HttpBackend:
             limit = prompt.request.params.get("max_output_tokens")
             reader = partial(Reader, max_output_tokens=limit, tools=tools)
         async with self._http.stream(f"{self._http.url}{path}", body) as reads:
-            yield Answering(reads, reader)
+            yield BackendStream(reads, reader)
 
     async def models(self) -> bytes:
         """Give the server's own list of models, as JSON. Raises `TurnFailedError`."""
@@ -94,7 +94,7 @@ class HttpBackend:
         self._note(body)
         return body
 
-    async def input_tokens(self, prompt: Prompt) -> InputTokens:
+    async def input_tokens(self, prompt: Prompt) -> InputTokenCount:
         """Count what the model would read. Raises `TurnFailedError`."""
         await self._settle()
         return await self._counter.count(prompt, self.dialect)

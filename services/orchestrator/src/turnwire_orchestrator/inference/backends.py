@@ -8,28 +8,29 @@ from typing import TypeVar
 import orjson
 
 from turnwire_chassis.telemetry import labels
-from turnwire_contracts.queries import InputTokens
+from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.routing import Served, choose, merged
 from turnwire_orchestrator.observing.inference import Inference
-from turnwire_orchestrator.ports import Answering, TurnFailedError
+from turnwire_orchestrator.ports import BackendStream
 from turnwire_orchestrator.prompting.prompt import Prompt
 
 AnswerT = TypeVar("AnswerT")
 
 _ASK_AGAIN_S = 5.0
-"""A model that nobody lists is looked for no more often."""
+"""Seconds between two looks for a model that no server lists."""
 
 _ANSWER_WITHIN_S = 5.0
-"""What a server may take where the others wait for it."""
+"""Seconds that a server may take where the others wait for it."""
 
 
 class Backends:
     """`Backend` over one or several servers."""
 
     def __init__(self, backends: Sequence[HttpBackend]) -> None:
-        """Serve with these; the first comes first wherever several could."""
+        """Where several serve a model, the first of `backends` gets the request."""
         self._backends = backends
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
@@ -48,7 +49,7 @@ class Backends:
                 group.create_task(backend.keep_looking())
 
     @asynccontextmanager
-    async def sample(self, prompt: Prompt) -> AsyncGenerator[Answering]:
+    async def sample(self, prompt: Prompt) -> AsyncGenerator[BackendStream]:
         """See `Backend.sample`."""
         backend = await self._backend_for(prompt.request.model)
         model = labels.listed(prompt.request.model, backend.served.names)
@@ -56,7 +57,7 @@ class Backends:
             async with backend.sample(prompt) as answering:
                 yield inference.measured(answering)
 
-    async def input_tokens(self, prompt: Prompt) -> InputTokens:
+    async def input_tokens(self, prompt: Prompt) -> InputTokenCount:
         """Count what the model would read. Raises `TurnFailedError`."""
         backend = await self._backend_for(prompt.request.model)
         return await backend.input_tokens(prompt)
@@ -108,7 +109,7 @@ class Backends:
         return [backend.served for backend in self._backends]
 
 
-async def _all(asked: Iterable[Awaitable[AnswerT]]) -> list[AnswerT | TurnFailedError]:
+async def _all(requests: Iterable[Awaitable[AnswerT]]) -> list[AnswerT | TurnFailedError]:
     """Give all answers; a server that fails or hangs does not keep the others from answering."""
 
     async def answer(each: Awaitable[AnswerT]) -> AnswerT | TurnFailedError:
@@ -120,4 +121,4 @@ async def _all(asked: Iterable[Awaitable[AnswerT]]) -> list[AnswerT | TurnFailed
         except TurnFailedError as error:
             return error
 
-    return await asyncio.gather(*map(answer, asked))
+    return await asyncio.gather(*map(answer, requests))

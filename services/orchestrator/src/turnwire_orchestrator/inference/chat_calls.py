@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from turnwire_orchestrator.inference.arguments import text_of
+from turnwire_contracts.json_repair import mended
+from turnwire_orchestrator.inference.item_shapes import text_of
 from turnwire_orchestrator.inference.open_items import OpenItem, OpenItems
-from turnwire_orchestrator.inference.surrogates import mended
-from turnwire_orchestrator.prompting.tools.client_tools import ClientTools
+from turnwire_orchestrator.prompting.client_tools import ClientTools
 
 
 class Function(msgspec.Struct):
@@ -22,7 +22,7 @@ class Function(msgspec.Struct):
     arguments: Any = None
 
 
-class Call(msgspec.Struct):
+class ChatCallDelta(msgspec.Struct):
     """A piece of a call."""
 
     index: Any = None
@@ -30,7 +30,7 @@ class Call(msgspec.Struct):
     function: Function | None = None
 
 
-class _Known(msgspec.Struct):
+class _StreamedCall(msgspec.Struct):
     """A call, and what names it."""
 
     item: OpenItem
@@ -46,24 +46,29 @@ class Calls:
         """Tell `items`; `tools` say what the client calls the functions of the model."""
         self._items = items
         self._tools = tools
-        self._known: list[_Known] = []
-        self.streaming: _Known | None = None
+        self._calls: list[_StreamedCall] = []
+        self.streaming: _StreamedCall | None = None
         """The call whose arguments are told as they come."""
 
     @property
     def any(self) -> bool:
         """Whether there are any."""
-        return bool(self._known)
+        return bool(self._calls)
 
-    def take(self, call: Call) -> bool:
+    @property
+    def have_ids(self) -> bool:
+        """Whether any came in `tool_calls`, so that `function_call` only repeats them."""
+        return any(streamed.id or streamed.index is not None for streamed in self._calls)
+
+    def take(self, call: ChatCallDelta) -> bool:
         """Take a piece of a call; tells whether it began a call.
 
         Raises `ValueError` when its call has ended.
         """
         function = call.function or Function()
-        known = self.streaming
+        streamed = self.streaming
         text = function.arguments
-        is_named = call.id or function.name or known is None or call.index != known.index
+        is_named = call.id or function.name or streamed is None or call.index != streamed.index
         if not is_named and isinstance(text, str):
             self._items.assembler.delta(text)
             return False
@@ -72,61 +77,65 @@ class Calls:
     def _take(self, index: int | None, call_id: str, function: Function) -> bool:
         self.streaming = None
         name, arguments = _word(function.name), text_of(function.arguments)
-        known = self._find(index, call_id, name)
-        if known is not None and self._is_next(known, call_id, name, arguments):
-            if call_id and call_id == known.id and arguments == known.item.text:
+        streamed = self._find(index, call_id, name)
+        if streamed is not None and self._is_next(streamed, call_id, name, arguments):
+            if call_id and call_id == streamed.id and arguments == streamed.item.arguments.said:
                 # The same call once more.
                 return False
-            known = None
-        began = known is None
-        if known is None:
+            streamed = None
+        began = streamed is None
+        if streamed is None:
             item = self._items.add("function_call", None)
-            known = _Known(item, index, call_id)
-            self._known.append(known)
-        known.id = known.id or call_id
-        if known.item.is_told:
+            streamed = _StreamedCall(item, index, call_id)
+            self._calls.append(streamed)
+        streamed.id = streamed.id or call_id
+        if streamed.item.is_told:
             if arguments.strip():
-                raise ValueError(f"a piece of call {known.index}, which had ended")
+                raise ValueError(f"a piece of call {streamed.index}, which had ended")
             return began
-        if name and not known.name:
-            known.name = name
-            known.item.head = self._tools.clients({"type": "function_call", "name": name})
-            known.item.is_custom = self._tools.is_custom(name)
-        self._say(known, arguments)
+        if name and not streamed.name:
+            streamed.name = name
+            streamed.item.head = self._tools.clients({"type": "function_call", "name": name})
+            streamed.item.is_custom = self._tools.is_custom(name)
+        self._say(streamed, arguments)
         return began
 
-    def _say(self, known: _Known, arguments: str) -> None:
+    def _say(self, streamed: _StreamedCall, arguments: str) -> None:
         if arguments:
-            known.item.say(arguments)
-        is_shown = self._items.show(known.item)
-        if is_shown and not known.item.has_half and not known.item.is_custom:
-            self.streaming = known
+            streamed.item.arguments.say(arguments)
+        is_shown = self._items.show(streamed.item)
+        if is_shown and streamed.item.arguments.streams:
+            self.streaming = streamed
 
-    def _find(self, index: int | None, call_id: str, name: str) -> _Known | None:
+    def _find(self, index: int | None, call_id: str, name: str) -> _StreamedCall | None:
         """Give the call that a piece belongs to, by its index first."""
         if index is not None:
-            told = [known for known in self._known if known.index == index]
-            same = [known for known in told if not (call_id and known.id) or known.id == call_id]
+            same_index = [streamed for streamed in self._calls if streamed.index == index]
+            same = [
+                streamed
+                for streamed in same_index
+                if not (call_id and streamed.id) or streamed.id == call_id
+            ]
             return same[-1] if same else None
         if call_id:
-            same = [known for known in self._known if known.id == call_id]
+            same = [streamed for streamed in self._calls if streamed.id == call_id]
             if same:
                 return same[-1]
-        last = self._known[-1] if self._known else None
+        last = self._calls[-1] if self._calls else None
         if last is None or (call_id and (last.id or name)):
             return None
         return last if not name or not last.name or last.name == name else None
 
-    def _is_next(self, known: _Known, call_id: str, name: str, arguments: str) -> bool:
+    def _is_next(self, streamed: _StreamedCall, call_id: str, name: str, arguments: str) -> bool:
         """Tell whether a piece with a name begins another call than the one it seems to be of."""
-        if not (name and known.name):
+        if not (name and streamed.name):
             return False
-        if known.item.is_told or not known.item.blocks:
-            return name != known.name or bool(arguments.strip())
-        if call_id and call_id == known.id:
+        if streamed.item.is_told or not streamed.item.blocks:
+            return name != streamed.name or bool(arguments.strip())
+        if call_id and call_id == streamed.id:
             return False
-        is_unnamed = known.index is None and not known.item.text
-        return name != known.name or is_unnamed
+        is_unnamed = streamed.index is None and not streamed.item.arguments.said
+        return name != streamed.name or is_unnamed
 
 
 def _index(said: Any) -> int | None:

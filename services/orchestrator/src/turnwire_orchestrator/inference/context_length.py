@@ -10,12 +10,9 @@ sources, are tests/dialects.
 import re
 from typing import Final
 
-from msgspec import Struct
-
 from turnwire_contracts.json_values import JSON
+from turnwire_orchestrator.failures import Overflow
 from turnwire_orchestrator.inference.errors import BackendError
-
-CONTEXT_LENGTH: Final = "context_length_exceeded"
 
 _CODE: Final = re.compile(
     r"context_?(?:length|window|size)_?(?:exceeded|error|overflow)|(?:prompt|input)_too_long"
@@ -30,13 +27,6 @@ _WITHOUT_IT: Final = frozenset({401, 402, 403, 404, 405, 407, 408, 409, 429})
 """Statuses that mean something else, whatever the words."""
 
 
-class Overflow(Struct, frozen=True):
-    """A prompt that is too long: how many tokens it has and how many are read, where known."""
-
-    tokens: int | None = None
-    limit: int | None = None
-
-
 def overflow_of(error: BackendError, status: int | None = None) -> Overflow | None:
     """Read by how much a prompt is too long; `None` when the error is about something else."""
     if _CODE.search(f"{error.code} {error.type}".lower()) or error.param == _PARAM:
@@ -49,43 +39,73 @@ def overflow_of(error: BackendError, status: int | None = None) -> Overflow | No
     return _counted(error.fields) or _counts(text)
 
 
-_CONTEXT = (
-    r"context(?:[ _-]?(?:length|size|window|limit|len))|num_ctx|n_ctx|max_model_len|max_seq_len"
-    r"|session_len(?:gth)?|session(?: max)? length|(?:model|sequence|token) (?:length|limit)"
-    r"|max(?:imum)?(?: allowed| supported| total)? (?:input |prompt |sequence |model )?length"
+_WINDOW = (
+    r"context(?:[ _-]?(?:length|size|window|limit|len|space|tokens?))?"
+    r"(?![ _](?:cach|deadline|cancel))|num_ctx|n_ctx|max_model_len|max_seq_len(?:gth)?"
+    r"|max_position_embeddings|max_num_tokens"
+    r"|max_?(?:input|prompt|context|total|model|sequence)_?(?:tokens|len(?:gth)?)(?:_?exceeded)?"
+    r"|session_len(?:gth)?|session(?: max)? length|(?:prompt|input) tokens? limit"
 )
+_CONTEXT = rf"{_WINDOW}|(?:model|sequence|token) (?:length|limit)"
+_LENGTH = r"max(?:imum)?(?: allowed| supported| total)? (?:input |prompt |sequence |model )?length"
+_MOST = r"max(?:imum)? tokens"
 _INPUT = (
-    r"prompts?|inputs?|input_ids|messages?|conversation|history|requests?|requested|text|query"
-    r"|tokens?|contents?|document|sequence"
+    r"input[ _]ids|seq(?:uence)?_len(?:gth)?|prompts?|inputs?|messages?|conversation|history"
+    r"|requests?|requested|text|query|tokens?|contents?|document|sequence"
 )
 _OUTPUT = (
     r"max_(?:completion_|new_|output_|gen_)?(?:tokens|len|length)|max(?:output|new)?tokens"
     r"|maximum tokens (?:you requested|value)|tokens to (?:generate|sample)|max_gen_len|n_predict"
     r"|num_predict|budget_tokens|min_tokens|max(?:imum)? output"
     r"|(?:output|completion|generated|generation|response|thinking|reasoning|new)[ _]"
-    r"(?:tokens?|length|sequence length)|completion"
+    r"(?:tokens?|length|sequence length)|completions?"
 )
 _OTHER = (
-    r"(?:image|audio|video)s? tokens?|stop sequences?|responses?|answers?|string|array|list|object"
-    r"|value|names?|keys?|ids?|url|files?|images?|audio|video|headers?|schema|description|metadata"
-    r"|characters?|sequences|tools?|functions?|temperature|top_p|time|memory|batch|retries|budget"
-    r"|items?|attachments?|pages?"
+    r"(?:image|audio|video|speculative)s? tokens?|stop sequences?|responses?|answers?|string|array"
+    r"|list|object|value|names?|keys?|ids?|url|files?|images?|audio|video|headers?|schema"
+    r"|description|metadata|characters?|sequences|tools?|functions?|temperature|top_p|time|memory"
+    r"|batch|retries|budget|items?|attachments?|pages?"
 )
 _NOUN: Final = re.compile(
-    rf"\b(?:(?P<context>{_CONTEXT})|(?P<output>{_OUTPUT})|(?P<input>{_INPUT})|(?P<other>{_OTHER}))\b",
+    rf"\b(?:(?P<context>{_CONTEXT})|(?P<length>{_LENGTH})|(?P<output>{_OUTPUT})|(?P<most>{_MOST})"
+    rf"|(?P<unit>(?<=\d )(?:{_INPUT}))|(?P<input>{_INPUT})|(?P<other>{_OTHER}))\b",
 )
 _EXCESS: Final = re.compile(
-    r"too (?:long|large|big|much)|exceed(?:s|ed|ing)?\b|(?:long|larg|great|bigg)er than"
+    r"too (?:long|large|big|much)|exceed(?:s|ed|ing)?\b"
+    r"|(?<!must be )(?<!should be )(?:long|larg|great|bigg)er than"
     r"|more (?:\w+ )?than|overflow\w*|overshoots?|surpass\w*|(?:does not|doesn't|do not|cannot) fit"
     r"|(?:must|should|can|may)(?: only)? (?:have|be|contain)"
     r" (?:less|fewer|at most|<=?|no more|shorter|smaller)"
-    r"|(?:only )?supports (?:only )?(?:up to|at most)|should be \[|over the (?:limit|maximum)"
+    r"|(?:only )?supports (?:only )?(?:up to|at most)|should be \["
     r"|is full|can only (?:handle|take|accept|process|read)"
-    r"|(?<=[\d)]) ?(?:tokens )?>=? ?(?=\d|max|n_ctx|ses)"
+    r"|(?:over|beyond) (?:the |its |your |a )?(?:limit|max|\d)"
+    r"|(?<=[\d)]) ?(?:tokens )?>=? ?(?=\d|max|n_ctx|ses|context)"
 )
+_N = r"\d[\d,]*"
+_OTHER_UNITS = r"(?:[kmg]i?)?b(?:ytes?)?|seconds?|minutes?|ms"
+_LIMIT_THEN_COUNT: Final = re.compile(
+    r"(?:<=?|at most|up to|(?:less|fewer|no more|smaller|shorter) than"
+    rf"|max(?:imum)?(?:(?: [a-z_]+){{0,5}} (?:is|of|=))?) (?P<limit>{_N})(?: [a-z_]+){{0,3}}[,;]?"
+    r" (?:but |and |while )?(?:you |(?:your|the) [a-z]+ )?"
+    rf"(?:(?P<given>{_N}) (?:tokens )?(?:were|was|are)"
+    r"|(?:got|received|given|found|was|were|provided|sent|ha[ds])"
+    rf"[^\d.;]{{0,30}} (?P<count>{_N}))\b"
+)
+_COUNT_THEN_LIMIT: Final = re.compile(
+    rf"(?P<count>{_N})(?! ?(?:{_OTHER_UNITS})\b)(?: [a-z_]+){{0,2}}"
+    r" ?[,;(] ?(?:but |while |and )?(?:the )?(?:max(?:imum)?|limit)"
+    rf"(?: (?:allowed|length|size|number|context|is|of)){{0,2}}[:=]? ?(?P<limit>{_N})"
+)
+"""A limit and what does not keep it, without a word for that."""
+
 _AHEAD: Final = re.compile(
     r"too many (?:input |prompt |total )?tokens"
-    rf"|reached (?:the |its )?(?:{_CONTEXT})"
+    rf"|reached (?:the |its )?(?:max(?:imum)? )?(?:{_CONTEXT}|{_LENGTH})"
+    rf"|(?:{_WINDOW})(?: (?:limit|of {_N}|is|has|was|been|now|already|fully)){{0,4}}"
+    r" (?:full|reached|exhausted|hit|used up)\b"
+    r"|(?:not enough|insufficient|too little|no(?: more)?|out of|lacks?)(?: (?:room|space|tokens))?"
+    rf"(?: left)?(?: (?:in|of))?(?: (?:the|your|its))? (?:{_WINDOW})"
+    r"(?=$|[:.,;(]| (?:left|for|of)\b| to (?:fit|hold|process|handle|read|store)\b)"
     r"|(?:reduce|shorten|decrease) (?:the |your )?"
     r"(?:(?:length|size|number of tokens|amount) (?:of|in) (?:the |your )?(?:input )?)?"
     r"(?:messages?|prompts?|inputs?|conversation|context)\b"
@@ -96,19 +116,21 @@ _AHEAD: Final = re.compile(
 """Excesses whose subject follows; and a room for the output that the prompt made negative."""
 
 _LIMIT: Final = re.compile(
-    rf"(?:{_CONTEXT})(?: (?:is|of|=|:|only|just|allowed|limit)){{1,3}} ?\d"
-    rf"|\d max(?:imum)? (?:{_CONTEXT})"
+    rf"(?:{_CONTEXT}|{_LENGTH})(?: (?:is|of|=|:|only|just|allowed|limit)){{1,3}} ?\d"
+    rf"|\d max(?:imum)? (?:{_CONTEXT}|{_LENGTH})"
 )
 _DEMAND: Final = re.compile(
     r"requested|resulted in|request (?:has|contains)|prompt (?:is|has|contains)"
     r"|passed|you (?:sent|have|supplied)|requires a"
 )
 _SIZE: Final = re.compile(
-    r"token|length|\blong|context|n_ctx|max_seq_len|too large to process|message size"
+    r"prompt|token|length|\blong|context|n_ctx|_len\b|too large to process|message size"
 )
 _NOT_IT: Final = re.compile(
-    r"\bper[ -](?:min|minute|day|hour|second|month)\b|\b[tr]p[mds]\b|rate[ -_]?limit|quota|throttl"
-    r"|please wait|concurren|credits?\b|time[ -]?out|timed out|took too long|time limit|deadline"
+    r"\b(?:dai|week|month|hour)ly\b"
+    r"|\bper[ -](?:min|minute|day|hour|second|month)\b|\b[tr]p[mds]\b|rate[ -_]?limit|quota|throttl"
+    r"|please wait|concurren|credits?\b|time[ -]?out|timed out"
+    r"|took (?:too )?long|time limit|deadline"
     r"|\bqueue\b|at most \d+ (?:image|audio|video)"
 )
 _TOGETHER: Final = re.compile(
@@ -117,9 +139,14 @@ _TOGETHER: Final = re.compile(
 )
 """Input and output, whose sum is too much."""
 
+_OF_PYDANTIC: Final = re.compile(r"input should(?= (?:be|have|match|start|end|contain)\b)")
+"""Pydantic calls the value of any field so."""
+
+_PRONOUNS: Final = re.compile(r"\b(?:error|this|that|it|they|which|you|sorry)\b|[\W\d]")
 _STOP: Final = re.compile(r"[.;!?] |\n")
 _BRACKETS: Final = re.compile(r"\([^()]*\)")
 
+_SUBJECTS: Final = ("input", "output", "other")
 _DIGITS = r"(?<![\w.-])(?P<count>\d[\d,]*(?:\.0)?)(?![\w-])"
 _NUMBER: Final = re.compile(r"(?<![\w.-])\d[\d,]*(?:\.0)?(?![\w-])")
 _BY: Final = re.compile(rf"by {_DIGITS}(?: tokens)?")
@@ -128,7 +155,7 @@ _LIMITS: Final = tuple(
     re.compile(cue + r"[^\d;]{0,60}?" + _DIGITS)
     for cue in (
         r"\d ?(?:tokens )?>=?",
-        rf"\b(?:{_CONTEXT})\b",
+        rf"\b(?:{_CONTEXT}|{_LENGTH})\b",
         r"(?:maximum|limit\b|max\b|only|at most|up to|less than|<=|\[\d+,)",
         r"(?:exceeds?|exceeded|than|too large for)",
     )
@@ -139,8 +166,7 @@ _LIMITS: Final = tuple(
 def _readable(message: str) -> str:
     """Give a message in lower case, without the quotes around names."""
     text = re.sub(r"[`'\"*\\]", "", message.lower().replace("model's", "model"))
-    # Pydantic calls the value of any field so.
-    return text.replace("input should", "value should")
+    return _OF_PYDANTIC.sub("value should", text)
 
 
 def _says_too_long(text: str) -> bool:
@@ -148,13 +174,28 @@ def _says_too_long(text: str) -> bool:
         return False
     if _AHEAD.search(text):
         return True
-    told = _TOGETHER.sub("input", text)
-    if _says_what_was_asked(told):
+    normalized = _TOGETHER.sub("input", text)
+    if _says_what_was_asked(normalized):
         return True
-    outside = _BRACKETS.sub("", told)
-    read = outside if _EXCESS.search(outside) else told
-    excesses = _EXCESS.finditer(read) if _SIZE.search(text) else ()
-    return any(_is_of_the_input(read, excess) for excess in excesses)
+    if not _SIZE.search(text):
+        return False
+    outside = _BRACKETS.sub("", normalized)
+    read = outside if _EXCESS.search(outside) else normalized
+    if any(_is_of_the_input(read, excess) for excess in _EXCESS.finditer(read)):
+        return True
+    return _says_count_and_limit(normalized)
+
+
+def _says_count_and_limit(text: str) -> bool:
+    """Tell whether a count of the input stands beside a limit that it does not keep."""
+    found = _LIMIT_THEN_COUNT.search(text) or _COUNT_THEN_LIMIT.search(text)
+    if found is None:
+        return False
+    said = found.groupdict()
+    if _number(said.get("count") or said["given"]) <= _number(said["limit"]):
+        return False
+    nouns = [noun for noun in _NOUN.finditer(text, 0, found.end()) if noun.lastgroup in _SUBJECTS]
+    return bool(nouns) and nouns[-1].lastgroup == "input"
 
 
 def _says_what_was_asked(text: str) -> bool:
@@ -178,12 +219,19 @@ def _is_of_the_input(text: str, excess: re.Match[str]) -> bool:
     """Tell whether what is too much is the input, by the nearest noun before, else behind it."""
     begin = max((stop.end() for stop in _STOP.finditer(text, 0, excess.start())), default=0)
     stop = _STOP.search(text, excess.end())
-    before = [*_NOUN.finditer(text, begin, excess.start())]
+    nouns = [*_NOUN.finditer(text, begin, excess.start())]
+    preceding = [noun for noun in nouns if noun.lastgroup != "unit"] or nouns
     behind = _NOUN.search(text, excess.end(), stop.start() if stop else len(text))
-    if before and behind and behind.lastgroup == "output" and "too" not in excess[0]:
+    if preceding and behind and behind.lastgroup == "output" and "too" not in excess[0]:
         return False
-    noun = before[-1] if before else behind
-    return noun is not None and noun.lastgroup in ("input", "context")
+    if preceding:
+        return preceding[-1].lastgroup in ("input", "unit", "context", "length")
+    if behind is None:
+        return False
+    if behind.lastgroup in ("length", "most"):
+        # Of what: strings have a maximum length, too.
+        return not _PRONOUNS.sub("", text[begin : excess.start()])
+    return behind.lastgroup in ("input", "unit", "context")
 
 
 def _counted(fields: JSON) -> Overflow | None:

@@ -11,13 +11,13 @@ from typing import Any, Final, cast
 import orjson
 
 from turnwire_contracts.json_values import JSON, mapping
-from turnwire_contracts.queries import InputTokens
+from turnwire_contracts.queries import InputTokenCount
+from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.ending import refusal
 from turnwire_orchestrator.inference.http_client import HttpClient
 from turnwire_orchestrator.inference.probing import has_route
-from turnwire_orchestrator.ports import TurnFailedError
-from turnwire_orchestrator.prompting.chat.body import conversation
-from turnwire_orchestrator.prompting.chat.content import UnsayableError
+from turnwire_orchestrator.prompting.chat_body import conversation
+from turnwire_orchestrator.prompting.chat_content import UnsayableError
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.prompting.responses_body import counting_body
@@ -39,20 +39,19 @@ class Counter:
     """Counts with one server; remembers which ways it has."""
 
     def __init__(self, http: HttpClient) -> None:
-        """Know of no way yet that is closed."""
         self._http = http
         ways = (self._by_responses, self._by_template, self._by_messages)
         self._ways: list[Callable[[Prompt, Dialect], Awaitable[int]]] = [*ways]
 
-    async def count(self, prompt: Prompt, dialect: Dialect) -> InputTokens:
+    async def count(self, prompt: Prompt, dialect: Dialect) -> InputTokenCount:
         """Count. Raises `TurnFailedError` when the server cannot be reached or refuses."""
         for way in tuple(self._ways):
             try:
-                return InputTokens(input_tokens=await way(prompt, dialect), estimated=False)
+                return InputTokenCount(input_tokens=await way(prompt, dialect), estimated=False)
             except _NoWayError as error:
                 if error.for_good and way in self._ways:
                     self._ways.remove(way)
-        return InputTokens(estimated_tokens(prompt, prompt.items), estimated=True)
+        return InputTokenCount(estimated_tokens(prompt, prompt.items), estimated=True)
 
     async def _by_responses(self, prompt: Prompt, dialect: Dialect) -> int:
         url = f"{self._http.url}/responses/input_tokens"
@@ -69,13 +68,13 @@ class Counter:
         return _whole_number(len(cast("list[Any]", tokens)) if isinstance(tokens, list) else None)
 
     async def _by_messages(self, prompt: Prompt, dialect: Dialect) -> int:
-        told = _conversation(prompt, dialect)
-        kept = {name: told[name] for name in ("model", "messages", "tools") if name in told}
+        messages = _conversation(prompt, dialect)
+        kept = {name: messages[name] for name in ("model", "messages", "tools") if name in messages}
         return _whole_number((await self._beside("tokenize", kept)).get("count"))
 
-    async def _beside(self, route: str, told: JSON) -> JSON:
+    async def _beside(self, route: str, body: JSON) -> JSON:
         """Ask what stands beside the API: the server's own routes."""
-        return _said(*await self._http.post(f"{self._http.root}/{route}", orjson.dumps(told)))
+        return _said(*await self._http.post(f"{self._http.root}/{route}", orjson.dumps(body)))
 
 
 def _conversation(prompt: Prompt, dialect: Dialect) -> JSON:

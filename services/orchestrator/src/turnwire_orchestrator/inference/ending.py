@@ -4,12 +4,15 @@ import re
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from turnwire_contracts.events import Failure, Status, Usage
+from turnwire_contracts.errors import catalogue
+from turnwire_contracts.events import Failure, TurnUsage
 from turnwire_contracts.json_values import JSON, mapping
-from turnwire_orchestrator.failures import backend_broke_off
-from turnwire_orchestrator.inference.context_length import CONTEXT_LENGTH, Overflow, overflow_of
+from turnwire_orchestrator.failures import Overflow, backend_broke_off
+from turnwire_orchestrator.inference.context_length import overflow_of
 from turnwire_orchestrator.inference.errors import BackendError, error_in, read_error, shown
+from turnwire_orchestrator.ports import SampleOutcome
 
 TERMINAL = {
     "response.completed": "completed",
@@ -18,6 +21,9 @@ TERMINAL = {
     "response.cancelled": "cancelled",
 }
 """The events that end an answer, and the status each stands for when the response names none."""
+
+_ENDS: Final = {"error": "failed", "canceled": "cancelled"}
+"""Other words for a status."""
 
 _ECHOED = {"service_tier"}
 
@@ -46,24 +52,15 @@ _TYPE: Final = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _SAYS_WHEN: Final = re.compile(r"\b(?:try|retry|wait)\b.{0,30}\d", re.IGNORECASE)
 
 
-class Outcome(Struct, frozen=True):
-    """How the backend ended its answer."""
-
-    status: Status
-    usage: Usage | None = None
-    incomplete_reason: str | None = None
-    failure: Failure | None = None
-    fields: JSON = {}
-    overflow: Overflow | None = None
-    """Set when the prompt was too long."""
-
-
-def outcome_of(event: str, response: JSON, max_output_tokens: int | None) -> Outcome:
+def outcome_of(event: str, response: JSON, max_output_tokens: int | None) -> SampleOutcome:
     """Read the response in a terminal event.
 
-    `response.status` beats the event's name: vLLM ends a cut answer with `response.completed`.
+    `response.status` beats the event's name: vLLM ends a cut answer with `response.completed`. A
+    status that is no end is one that the server forgot to set; then the event's name counts.
     """
-    status = str(response.get("status") or TERMINAL[event])
+    said = str(response.get("status") or "").lower()
+    named = "failed" if response.get("error") else TERMINAL[event]
+    status = _ENDS.get(said, said) if _ENDS.get(said, said) in TERMINAL.values() else named
     if status not in ("completed", "incomplete"):
         return failed(response, status)
     usage = read_usage(response.get("usage"))
@@ -72,7 +69,7 @@ def outcome_of(event: str, response: JSON, max_output_tokens: int | None) -> Out
         # llama.cpp and Ollama say "completed" when the limit ends the answer.
         status, reason = "incomplete", "max_output_tokens"
     incomplete = status == "incomplete"
-    return Outcome(
+    return SampleOutcome(
         status="incomplete" if incomplete else "completed",
         usage=usage,
         incomplete_reason=str(reason or "max_output_tokens") if incomplete else None,
@@ -80,73 +77,64 @@ def outcome_of(event: str, response: JSON, max_output_tokens: int | None) -> Out
     )
 
 
-def failed(event: JSON, status: str = "failed") -> Outcome:
+def failed(event: JSON, status: str = "failed") -> SampleOutcome:
     """Read an error in whatever shape: nested, flat, a text, or none at all."""
     error = error_in(event)
     usage = read_usage(event.get("usage"))
     overflow = overflow_of(error)
     if overflow is not None:
         failure = _too_long(error.message)
-        return Outcome(status="failed", usage=usage, failure=failure, overflow=overflow)
+        return SampleOutcome(status="failed", usage=usage, failure=failure, overflow=overflow)
     message = error.message or f"The inference backend ended the response as {status}."
     named = _STATUSES.get(error.code) or _STATUSES.get(error.type)
     http_status = error.status or named or 0
     if http_status == _TOO_MANY:
-        return Outcome(
+        return SampleOutcome(
             status="failed", usage=usage, failure=_client_error(_TOO_MANY, error, message)
         )
-    return Outcome(
+    return SampleOutcome(
         status="failed",
         usage=usage,
-        failure=Failure(
-            http_status=_UNAVAILABLE if http_status == _UNAVAILABLE else 502,
-            type="server_error",
-            # llama.cpp's codes are HTTP numbers; a code of ours names what happened.
-            code=error.code or "backend_error",
-            message=message,
-        ),
+        # llama.cpp's codes are HTTP numbers; a code of ours names what happened.
+        failure=_backend_error(http_status, message, error.code),
     )
 
 
-def unfinished(detail: str) -> Outcome:
-    """Say that the stream ended without an end."""
-    return Outcome(status="failed", failure=backend_broke_off(detail))
+def unfinished(detail: str, words: JSON, *, is_whole: bool) -> SampleOutcome:
+    """Give the outcome of a stream that did not say how it ended.
+
+    `is_whole`: `[DONE]` came, and nothing that was said lacks its end: OpenAI's clients take that
+    for a good end, too. `words`: the last object that was nothing known and may say why it ended.
+    """
+    if words:
+        return failed(words)
+    if is_whole:
+        return SampleOutcome(status="completed")
+    return SampleOutcome(status="failed", failure=backend_broke_off(detail))
 
 
-class Refused(Struct, frozen=True):
+class BackendRefusal(Struct, frozen=True):
     """A backend's HTTP error: why, and by how much a prompt was too long, if it was that."""
 
     failure: Failure
     overflow: Overflow | None = None
 
 
-def refusal(status: int, body: str, reason: str, retry_after_s: int | None = None) -> Refused:
+def refusal(
+    status: int, body: str, reason: str, retry_after_s: int | None = None
+) -> BackendRefusal:
     """Say the HTTP error of a backend in our words, with the backend's own text."""
     error = read_error(body)
     message = error.message or shown(body.strip()) or reason or "no reason given"
     if status in _OUR_FAULT:
-        return Refused(
-            Failure(
-                http_status=502,
-                type="server_error",
-                code="backend_refused_credentials",
-                message=f"The inference backend refused Turnwire's own credentials: {message}",
-            )
-        )
+        return BackendRefusal(catalogue.failure("backend_refused_credentials", reason=message))
     overflow = overflow_of(error, status)
     if overflow is not None:
-        return Refused(_too_long(message), overflow)
+        return BackendRefusal(_too_long(message), overflow)
     if status < _SERVER_ERROR:
-        return Refused(_client_error(status, error, message, retry_after_s))
-    return Refused(
-        Failure(
-            http_status=_UNAVAILABLE if status == _UNAVAILABLE else 502,
-            type="server_error",
-            code="backend_error",
-            message=_with_time(f"The inference backend failed: {message}", retry_after_s),
-            retry_after_s=retry_after_s,
-        )
-    )
+        return BackendRefusal(_client_error(status, error, message, retry_after_s))
+    text = _with_time(f"The inference backend failed: {message}", retry_after_s)
+    return BackendRefusal(replace(_backend_error(status, text), retry_after_s=retry_after_s))
 
 
 def _client_error(
@@ -173,23 +161,24 @@ def _with_time(message: str, retry_after_s: int | None) -> str:
 
 
 def _too_long(message: str) -> Failure:
-    return Failure(
-        http_status=400,
-        type=_OF_CLIENTS,
-        code=CONTEXT_LENGTH,
-        message=message or "The prompt is too long for the model.",
-        param="input",
-    )
+    return catalogue.failure("context_length_exceeded", message)
 
 
-def read_usage(said: Any) -> Usage | None:
+def _backend_error(status: int, message: str, code: str = "") -> Failure:
+    """Say that the backend failed; `code`: its own, if it has one."""
+    failure = catalogue.failure("backend_error", message)
+    http_status = _UNAVAILABLE if status == _UNAVAILABLE else failure.http_status
+    return replace(failure, http_status=http_status, code=code or failure.code)
+
+
+def read_usage(said: Any) -> TurnUsage | None:
     """Read token counts in the words of Responses or of chat completions."""
     usage = mapping(said)
     if not usage:
         return None
     into = mapping(usage.get("input_tokens_details") or usage.get("prompt_tokens_details"))
     out = mapping(usage.get("output_tokens_details") or usage.get("completion_tokens_details"))
-    return Usage(
+    return TurnUsage(
         input_tokens=_count(usage, "input_tokens", "prompt_tokens"),
         output_tokens=_count(usage, "output_tokens", "completion_tokens"),
         cached_tokens=_count(into, "cached_tokens"),
@@ -206,5 +195,5 @@ def _count(usage: JSON, *names: str) -> int:
     return 0
 
 
-def _is_cut(usage: Usage | None, limit: int | None) -> bool:
+def _is_cut(usage: TurnUsage | None, limit: int | None) -> bool:
     return usage is not None and limit is not None and usage.output_tokens >= limit

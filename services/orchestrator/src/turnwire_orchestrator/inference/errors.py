@@ -2,20 +2,34 @@
 
 Known shapes: `{"error": {…}}` (OpenAI), `{"error": "text"}` (Ollama, TGI, LM Studio), flat with
 `object: error` (vLLM, SGLang, older), `{"type": "error", …}`, `{"detail": …}` (FastAPI), `errors`,
-a list of any of these (Gemini), the text of an upstream inside `metadata.raw` (OpenRouter).
+`{"code": …, "msg": …}`, `{"errorMessage": …}` (AWS), `base_resp` (MiniMax), a list of any of these
+(Gemini), the text of an upstream inside `metadata.raw` (OpenRouter).
 """
 
+import re
 from typing import Any, Final, cast
 
 import orjson
 from msgspec import Struct
 
-from turnwire_contracts.json_values import JSON, mapping
+from turnwire_contracts.json_repair import lenient_json, mended
+from turnwire_contracts.json_values import JSON, mapping, objects
 
-_NESTED: Final = ("error", "errors", "detail", "details")
-_MESSAGES: Final = ("message", "msg", "error_msg", "error_message", "description", "reason")
-_CODES: Final = ("code", "error_code", "status_code")
-_TYPES: Final = ("type", "error_type")
+_NESTED: Final = ("error", "errors", "exception", "err", "base_resp", "detail", "details")
+_OWN_MESSAGES: Final = ("error_message", "errormessage", "error_msg", "errmsg", "err_msg")
+"""Names that only errors have."""
+
+_MESSAGES: Final = (
+    *("message", "msg", *_OWN_MESSAGES),
+    *("status_msg", "error_description", "description", "reason"),
+)
+_CODES: Final = ("code", "error_code", "errorcode", "status_code")
+_NUMBERS: Final = (*_CODES, "status")
+_TYPES: Final = ("type", "error_type", "errortype")
+_NO_ERROR: Final = frozenset({"0", "200", "ok", "success", "succeeded"})
+_ERROR: Final = re.compile(r".*(?:error|exception|failure|fail|failed)", re.IGNORECASE)
+"""Types, names of events and statuses that say so."""
+
 _DEEPEST: Final = 5
 _LONGEST_MESSAGE: Final = 2000
 _LEAST_STATUS, _PAST_STATUS = 400, 600
@@ -56,18 +70,51 @@ def error_in(said: Any) -> BackendError:
         code=next((code for code in codes if isinstance(code, str) and not code.isdecimal()), ""),
         type=_first(found, _TYPES),
         param=found.get("param") if isinstance(found.get("param"), str) else None,
-        status=next((status for code in codes if (status := _status(code))), None),
+        status=next((status for name in _NUMBERS if (status := _status(found.get(name)))), None),
         fields=found,
     )
 
 
 def is_error(said: JSON) -> bool:
     """Tell whether an object in a stream, which is nothing else that is known, is an error."""
-    if said.get("object") == "error" or said.get("type") == "error":
+    found = _lowered(said)
+    if found.get("error") or found.get("object") == "error":
         return True
-    if any(said.get(name) for name in _NESTED):
+    if is_error_name(found.get("type")) or is_error_name(found.get("status")):
         return True
-    return isinstance(said.get("message"), str) and ("type" not in said or "code" in said)
+    codes = _codes(found)
+    if any(code in _NO_ERROR for code in codes):
+        return False
+    if any(found.get(name) for name in _NESTED) or _first(found, _OWN_MESSAGES):
+        return True
+    if isinstance(found.get("message"), str) and "type" not in found:
+        return True
+    return bool(codes or found.get("success") is False) and bool(_first(found, _MESSAGES))
+
+
+def may_be_error(said: JSON) -> bool:
+    """Tell whether what an object says may be why a stream ended after it."""
+    if "type" in said or any(code in _NO_ERROR for code in _codes(_lowered(said))):
+        return False
+    return bool(error_in(said).message)
+
+
+def is_error_name(name: Any) -> bool:
+    """Tell whether a type, a status or the name of an event says that it is an error."""
+    return isinstance(name, str) and _ERROR.fullmatch(name) is not None
+
+
+def object_in(data: bytes) -> JSON:
+    """Read the object in the data of an event; a list of objects is an error (Gemini).
+
+    Raises `ValueError` for what is neither.
+    """
+    said = mended(lenient_json(data))
+    if isinstance(said, dict):
+        return cast("JSON", said)
+    if objects(said):
+        return {"type": "error", "error": said}
+    raise ValueError(f"not an object: {data[:80]!r}")
 
 
 def shown(text: str) -> str:
@@ -81,8 +128,7 @@ def _flat(said: Any, depth: int) -> JSON:
         return _joined([_flat(each, depth + 1) for each in cast("list[Any]", said)[:_DEEPEST]])
     if not isinstance(said, dict):
         return {} if said is None or said is False else {"message": str(said)}
-    said = _unpacked(cast("JSON", said))
-    found = mapping(cast("JSON", said))
+    found = _unpacked(_lowered(cast("JSON", said)))
     speaks = bool(_first(found, _MESSAGES))
     for name in _NESTED if depth < _DEEPEST else ():
         within = found.get(name)
@@ -92,6 +138,17 @@ def _flat(said: Any, depth: int) -> JSON:
         around = {key: value for key, value in found.items() if key != name}
         return {**around, **{key: value for key, value in inner.items() if value is not None}}
     return _with_place(found)
+
+
+def _codes(found: JSON) -> list[str]:
+    inner = _flat(found, 0)
+    codes = (inner.get(name) for name in _NUMBERS)
+    return [str(code).lower() for code in codes if isinstance(code, str | int)]
+
+
+def _lowered(said: JSON) -> JSON:
+    """Give an object with its names in lower case: servers differ in that."""
+    return {name.lower(): value for name, value in said.items()}
 
 
 def _unpacked(said: JSON) -> JSON:

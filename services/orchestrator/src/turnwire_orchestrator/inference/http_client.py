@@ -15,24 +15,24 @@ from msgspec import Struct
 from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator import failures
+from turnwire_orchestrator.failures import PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.inference.ending import refusal
 from turnwire_orchestrator.inference.retry_after import retry_after_s
 from turnwire_orchestrator.inference.sse import EventSplitter
-from turnwire_orchestrator.ports import PromptTooLongError, TurnFailedError
+from turnwire_orchestrator.inference.unpacking import ENCODINGS, PLAIN, UnpackingError, unpacked
 
 _LONGEST_ERROR = 64 * 1024
 _REST_TIMEOUT_S = 0.25
 _ERROR_TIMEOUT_S = 5.0
 _REFUSED = 400
 _EVENTS = "text/event-stream"
+_DONE = b"[DONE]"
 _LONGEST_BODY = 64 * 1024 * 1024
 """Bytes of a whole answer, unpacked; what is more is none."""
 
 _HEADERS = {"Content-Type": "application/json", "Accept": _EVENTS}
-
-_READABLE = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
-"""Content encodings that aiohttp unpacks as they come. None is asked for: packing costs both ends
-more than a fast network saves."""
+_NOT_PACKED = {"Accept-Encoding": "identity"}
+"""Packing costs both ends more than a fast network saves; what comes packed is read anyway."""
 
 
 class Timeouts(Struct, frozen=True):
@@ -56,11 +56,9 @@ class HttpClient:
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=timeouts.connect_s, sock_read=timeouts.idle_s
             ),
-            headers={
-                "Accept-Encoding": "identity",
-                **({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-            },
+            headers={**_NOT_PACKED, **({"Authorization": f"Bearer {api_key}"} if api_key else {})},
             trust_env=False,
+            auto_decompress=False,
         )
 
     async def close(self) -> None:
@@ -96,7 +94,7 @@ class HttpClient:
         response = await self._post(url, body)
         async with response:
             if response.content_type == _EVENTS:
-                return response.status, await response.content.readany()
+                return response.status, await anext(_pieces(response), b"")
             return response.status, await self._whole(response)
 
     async def _post(self, url: str, body: bytes) -> aiohttp.ClientResponse:
@@ -120,11 +118,10 @@ class HttpClient:
                 raise TurnFailedError(self._unreachable(error)) from error
             except (aiohttp.ClientError, TimeoutError) as error:
                 raise TurnFailedError(self._unreachable(error)) from error
-            encoding = response.headers.get("Content-Encoding", "").strip().lower()
-            if encoding in _READABLE:
+            if _encoding(response) in ENCODINGS:
                 return response
             response.close()
-            raise TurnFailedError(failures.backend_encoding(self.url, encoding))
+            raise TurnFailedError(failures.backend_encoding(self.url, _encoding(response)))
 
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
         splitter = EventSplitter()
@@ -135,10 +132,13 @@ class HttpClient:
             yield [whole] if is_json else [*splitter.feed(whole), *splitter.end()]
             return
         try:
-            async for chunk in response.content.iter_any():
+            async for chunk in _pieces(response):
                 if events := splitter.feed(chunk):
                     yield events
-        except (aiohttp.ClientError, TimeoutError) as error:
+                    if _DONE in events:
+                        # What comes after it is no part of the answer.
+                        break
+        except (aiohttp.ClientError, TimeoutError, UnpackingError) as error:
             if events := splitter.stray():
                 yield events
             raise TurnFailedError(self._broken(response, error)) from error
@@ -148,20 +148,19 @@ class HttpClient:
     async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
         try:
-            async for piece in response.content.iter_any():
+            async for piece in _pieces(response):
                 body += piece
                 if len(body) > _LONGEST_BODY:
                     raise TurnFailedError(failures.backend_broke_off("an answer without end"))
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError, UnpackingError) as error:
             raise TurnFailedError(self._broken(response, error)) from error
         return bytes(body)
 
     def _broken(self, response: aiohttp.ClientResponse, error: Exception) -> Failure:
         if isinstance(error, TimeoutError):
             return failures.backend_silent(self._idle_s)
-        encoding = response.headers.get("Content-Encoding", "")
-        if encoding and "content-encoding" in str(error).lower():
-            return failures.backend_encoding(self.url, encoding)
+        if isinstance(error, UnpackingError):
+            return failures.backend_encoding(self.url, _encoding(response))
         return failures.backend_broke_off(type(error).__name__)
 
     def _timeout(self, error: aiohttp.ServerTimeoutError) -> Failure:
@@ -171,6 +170,16 @@ class HttpClient:
 
     def _unreachable(self, error: Exception) -> Failure:
         return failures.backend_unreachable(self.url, type(error).__name__)
+
+
+def _encoding(response: aiohttp.ClientResponse) -> str:
+    return response.headers.get("Content-Encoding", "").strip().lower()
+
+
+def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Give the body of an answer as it comes, unpacked."""
+    pieces, encoding = response.content.iter_any(), _encoding(response)
+    return pieces if encoding in PLAIN else unpacked(pieces, encoding)
 
 
 async def _read_rest(response: aiohttp.ClientResponse) -> None:
@@ -185,9 +194,9 @@ async def _read_rest(response: aiohttp.ClientResponse) -> None:
 async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     """Read what a backend says of its refusal; what does not come in time is not waited for."""
     body = bytearray()
-    with suppress(TimeoutError, aiohttp.ClientError):
+    with suppress(TimeoutError, aiohttp.ClientError, UnpackingError):
         async with asyncio.timeout(_ERROR_TIMEOUT_S):
-            async for piece in response.content.iter_any():
+            async for piece in _pieces(response):
                 body += piece
                 if len(body) >= _LONGEST_ERROR:
                     break

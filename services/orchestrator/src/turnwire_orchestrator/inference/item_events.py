@@ -15,10 +15,10 @@ from turnwire_contracts.wire.items import (
     parts_of,
     said_at_the_end,
 )
-from turnwire_orchestrator.inference.arguments import text_of
 from turnwire_orchestrator.inference.item_names import ItemNames, as_name, name_of
+from turnwire_orchestrator.inference.item_shapes import cleaned, text_of
 from turnwire_orchestrator.inference.open_items import OpenItem, OpenItems
-from turnwire_orchestrator.prompting.tools.client_tools import ClientTools
+from turnwire_orchestrator.prompting.client_tools import ClientTools
 
 _OWNERS = {
     "output_text": "message",
@@ -26,6 +26,9 @@ _OWNERS = {
     "reasoning_text": "reasoning",
     "summary_text": "reasoning",
 }
+PartEnd = tuple[list[JSON], list[JSON] | None]
+"""What the end of a part tells: its annotations and log probabilities."""
+
 _HEAD_FIELDS = {"type", "name", "namespace", "phase", "call_id"}
 
 
@@ -38,8 +41,8 @@ class ItemEvents:
         self._names = ItemNames(items)
         self._tools = tools
 
-    def item_of(self, part: str, item_id: Any, index: Any) -> OpenItem | None:
-        """Give the item that a text belongs in, with its part open."""
+    def item_of(self, part: str, item_id: Any, index: Any) -> OpenItem:
+        """Give the item that a text belongs in."""
         kind = _OWNERS.get(part, part)
         item = self._names.find(as_name(item_id), index, kind)
         if part in ARGUMENT_FIELDS:
@@ -51,8 +54,6 @@ class ItemEvents:
                 # Its id names another item now, so its own end cannot come.
                 item.ends_with_next = True
             item = self._add(kind, {"type": kind}, as_name(item_id), index)
-        if item.said_end is None and item.part != part:
-            item.add_part(part)
         return item
 
     def _add(self, kind: str, head: Item | None, name: str, index: Any) -> OpenItem:
@@ -64,125 +65,132 @@ class ItemEvents:
 
     def item_added(self, event: JSON) -> None:
         """Take the beginning of an item."""
-        item = _cleaned(mapping(event.get("item")))
+        item = cleaned(mapping(event.get("item")))
         kind = item.get("type")
         if not isinstance(kind, str) or not kind:
             return
         name, index = name_of(item), event.get("output_index")
-        known = self._names.find_added(name, index, kind)
-        if known is not None and known.head is not None:
+        open_item = self._names.find_added(item, index)
+        if open_item is not None and open_item.head is not None:
             return
         self._items.settle()
-        if known is None:
-            known = self._add(kind, item, name, index)
-        self._begin(known, item)
+        if open_item is None:
+            open_item = self._add(kind, item, name, index)
+        self._begin(open_item, item)
 
-    def _begin(self, known: OpenItem, item: Item) -> None:
+    def _begin(self, open_item: OpenItem, item: Item) -> None:
         """Begin an item whose name is known now."""
-        is_streamed = item["type"] in STREAMED_ITEMS
-        known.is_custom = self._stands_for_custom(item)
-        if is_streamed:
+        is_call = item["type"] in ARGUMENT_FIELDS
+        open_item.is_custom = self._stands_for_custom(item)
+        if item["type"] in STREAMED_ITEMS:
             head = {name: value for name, value in item.items() if name in _HEAD_FIELDS}
-            known.head = self._tools.clients(head)
+            open_item.head = self._tools.clients(head) if is_call else head
         else:
-            known.head = _sendable(item)
-        if item["type"] in ARGUMENT_FIELDS:
-            known.known = item.get(ARGUMENT_FIELDS[item["type"]]) or ""
-            self._items.show(known)
+            open_item.head = _sendable(item)
+        if is_call:
+            open_item.head_arguments = item.get(ARGUMENT_FIELDS[item["type"]]) or ""
+            self._items.show(open_item)
         elif self._items.current is None:
-            self._items.show(known)
+            self._items.show(open_item)
 
     def part_added(self, event: JSON) -> None:
         """Take the beginning of a part."""
-        part = str(mapping(event.get("part")).get("type") or _summary_in(event))
+        part = _part_kind(mapping(event.get("part")), event)
         kind = _OWNERS.get(part)
         if kind is None:
             return
-        item = self._names.find(as_name(event.get("item_id")), event.get("output_index"), kind)
+        name, index = as_name(event.get("item_id")), event.get("output_index")
+        item = self._names.find(name, index, kind)
+        if item is not None and item.kind in _OWNERS.values() and not item.texts.said:
+            # vLLM up to 0.15 announces output text in a reasoning item.
+            item.texts.is_announced = True
+            if item.kind != kind:
+                return
         if item is None or item.kind != kind or item.is_told:
-            item = self._add(
-                kind, {"type": kind}, as_name(event.get("item_id")), event.get("output_index")
-            )
-        if item.said_end is not None or (item.part == part and not item.text):
+            item = self._add(kind, {"type": kind}, name, index)
+        if item.said_end is not None:
             return
-        item.add_part(part)
-        if self._items.current is None:
+        item.texts.announce(part, _index_in(part, event))
+        if self._items.current in (None, item):
             self._items.show(item)
 
     def annotated(self, event: JSON) -> None:
-        """Take an annotation of the open text."""
+        """Take an annotation of an open text."""
         item = self._names.find(as_name(event.get("item_id")), event.get("output_index"), "message")
-        if (annotation := event.get("annotation")) and item is not None:
-            item.annotations.append(_sendable(annotation))
+        annotation = event.get("annotation")
+        if not annotation or item is None or item.kind != "message" or item.said_end is not None:
+            return
+        texts, index = item.texts, _index_in("output_text", event)
+        text = texts.ending("output_text", index, "") or texts.ending("output_text", None, "")
+        text = text or texts.speaking("output_text", index)
+        text.annotations.append(_sendable(annotation))
 
-    def text_done(self, part: str, event: JSON) -> None:
+    def text_done(self, part: str, event: JSON, end: PartEnd | None = None) -> None:
         """Take the end of a text: what its deltas did not say is said."""
         kind = _OWNERS.get(part, part)
-        field = TEXT_FIELDS.get(part) or ARGUMENT_FIELDS[part]
-        text = text_of(event.get(field))
-        item = self._names.find(as_name(event.get("item_id")), event.get("output_index"), kind)
-        if item is None and text:
-            item = self.item_of(part, event.get("item_id"), event.get("output_index"))
+        whole = text_of(event.get(TEXT_FIELDS.get(part) or ARGUMENT_FIELDS[part]))
+        name, index = as_name(event.get("item_id")), event.get("output_index")
+        item = self._names.find(name, index, kind, whole)
+        if item is None and whole:
+            item = self.item_of(part, name, index)
         if item is None or item.is_told or item.said_end is not None or item.kind != kind:
             return
         if item.head is None and isinstance(event.get("name"), str):
             named = {"type": kind, "name": event["name"], "call_id": event.get("call_id")}
             self._begin(item, named)
-        if part in TEXT_FIELDS and item.part is None and not item.parts and text:
-            item.add_part(part)
-        if part in ARGUMENT_FIELDS or item.part == part:
-            item.fill(text)
-            self._items.show(item)
+        text = item.texts.ending(part, _index_in(part, event), whole)
+        if text is None and whole not in item.texts.said:
+            text = item.texts.add(part, _index_in(part, event))
+        if text is None:
+            return
+        text.fill(whole)
+        text.note_end(*(end or (text.annotations, text.logprobs)))
+        text.has_end = text.has_end or end is not None or not text.is_announced
+        self._items.show(item)
 
     def part_done(self, event: JSON) -> None:
         """Take the end of a part."""
         part = mapping(event.get("part"))
-        kind = str(part.get("type") or _summary_in(event))
-        if kind not in TEXT_FIELDS:
-            return
-        self.text_done(kind, {**part, **_place(event)})
-        item = self._names.find(
-            as_name(event.get("item_id")), event.get("output_index"), _OWNERS[kind]
-        )
-        if item is not None and item.said_end is None and item.part == kind:
-            item.note_part_end(*_end_of(part))
+        kind = _part_kind(part, event)
+        if kind in TEXT_FIELDS:
+            self.text_done(kind, {**part, **event}, _end_of(part))
 
     def item_done(self, event: JSON) -> None:
         """Take the end of an item."""
-        item = _cleaned(mapping(event.get("item")))
+        item = cleaned(mapping(event.get("item")))
         kind = item.get("type")
         if not isinstance(kind, str) or not kind:
             return
         name, index = name_of(item), event.get("output_index")
-        known = self._names.find(name, index, kind)
-        if known is None or known.kind != kind:
-            if self._names.is_repeated(item, name):
-                return
+        open_item = self._names.find_ended(item, index)
+        if open_item is None:
             self._items.settle()
-            known = self._add(kind, None, name, index)
-        self._take_end(known, item)
+            open_item = self._add(kind, None, name, index)
+        self._take_end(open_item, item)
 
-    def _take_end(self, known: OpenItem, item: Item) -> None:
+    def _take_end(self, open_item: OpenItem, item: Item) -> None:
         """Take a finished item: what was not said of it is said, and it ends."""
-        if known.is_told or (known.said_end is not None and item["type"] in ARGUMENT_FIELDS):
+        self._names.ended(open_item, item)
+        if open_item.is_told or (
+            open_item.said_end is not None and item["type"] in ARGUMENT_FIELDS
+        ):
             return
-        if known.head is None:
-            self._begin(known, item)
+        if open_item.head is None:
+            self._begin(open_item, item)
         if item["type"] in ARGUMENT_FIELDS:
-            known.fill(item.get(ARGUMENT_FIELDS[item["type"]]) or "")
+            open_item.arguments.fill(item.get(ARGUMENT_FIELDS[item["type"]]) or "")
         elif item["type"] in ("message", "reasoning"):
-            _fill(known, item)
+            _fill(open_item, item)
         else:
-            known.whole = _sendable(item)
+            open_item.whole = _sendable(item)
         status = "incomplete" if item.get("status") == "incomplete" else "completed"
-        self._names.ended(known, item)
-        known.end(said_at_the_end(item), status)
+        open_item.end(said_at_the_end(item), status)
 
     def whole(self, output: Iterable[JSON]) -> None:
         """Take the items of a whole answer: what was not told of them is told."""
-        for item, known in self._names.matched([_cleaned(item) for item in output]):
-            if known is not None:
-                self._take_end(known, item)
+        for item, open_item in self._names.matched([*output]):
+            if open_item is not None:
+                self._take_end(open_item, item)
             elif isinstance(item.get("type"), str) and item["type"]:
                 self._items.settle()
                 self._take_end(self._add(item["type"], None, name_of(item), None), item)
@@ -191,25 +199,33 @@ class ItemEvents:
         return item.get("type") == "function_call" and self._tools.is_custom(item.get("name"))
 
 
-def _fill(known: OpenItem, item: Item) -> None:
-    """Say those parts of a finished item, and their ends, that were not told."""
-    for number, part in enumerate(parts_of(item), start=1):
-        kind = part["type"]
-        if number < known.parts or (number == known.parts and known.part != kind):
-            continue
-        if number > known.parts:
-            known.add_part(kind)
-        known.fill(text_of(part.get(TEXT_FIELDS[kind])))
-        known.note_part_end(*_end_of(part))
+def _fill(open_item: OpenItem, item: Item) -> None:
+    """Say those parts of a finished item, and their ends, that were not told.
+
+    Where the item is cut into other parts than were told, what is missing of its text is said.
+    """
+    texts, remaining = open_item.texts, [*open_item.texts.all]
+    parts = [(part, text_of(part.get(TEXT_FIELDS[part["type"]]))) for part in parts_of(item)]
+    is_cut_alike = len(remaining) <= len(parts) and all(
+        text.kind == part["type"] and whole.startswith(text.said)
+        for text, (part, whole) in zip(remaining, parts, strict=False)
+    )
+    everything = "".join(whole for _, whole in parts)
+    if remaining and not is_cut_alike and everything.startswith(texts.said):
+        remaining[-1].fill(remaining[-1].said + everything[len(texts.said) :])
+        return
+    for text, (part, whole) in zip(remaining, parts, strict=False):
+        if text.kind == part["type"]:
+            text.fill(whole)
+            text.note_end(*_end_of(part))
+    for part, whole in parts[len(remaining) :]:
+        if is_cut_alike or whole not in texts.said:
+            text = texts.add(part["type"], None)
+            text.fill(whole)
+            text.note_end(*_end_of(part))
 
 
-def _cleaned(item: Item) -> Item:
-    """Give an item whose arguments are a text."""
-    field = ARGUMENT_FIELDS.get(str(item.get("type")))
-    return item if field is None else item | {field: text_of(item.get(field))}
-
-
-def _end_of(part: JSON) -> tuple[list[JSON], list[JSON]]:
+def _end_of(part: JSON) -> PartEnd:
     """Give what only the end of a part tells: its annotations and log probabilities."""
     return (
         [_sendable(each) for each in objects(part.get("annotations"))],
@@ -222,9 +238,11 @@ def _sendable(value: JSON) -> JSON:
     return orjson.loads(msgspec.json.encode(value))
 
 
-def _summary_in(event: JSON) -> str:
-    return "summary_text" if "summary" in str(event.get("type")) else ""
+def _part_kind(part: JSON, event: JSON) -> str:
+    is_summary = "summary" in str(event.get("type"))
+    kind = str(part.get("type") or ("summary_text" if is_summary else ""))
+    return "output_text" if kind == "text" else kind
 
 
-def _place(event: JSON) -> JSON:
-    return {name: event.get(name) for name in ("item_id", "output_index")}
+def _index_in(part: str, event: JSON) -> Any:
+    return event.get("summary_index" if part == "summary_text" else "content_index")

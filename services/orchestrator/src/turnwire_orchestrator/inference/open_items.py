@@ -7,15 +7,14 @@ open, and what else it says is told when that one has ended.
 """
 
 from bisect import insort
-from typing import Any
 
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.replay import write_item
-from turnwire_orchestrator.inference.arguments import is_json
-from turnwire_orchestrator.inference.surrogates import REPLACEMENT, joined
-from turnwire_orchestrator.prompting.tools.client_tools import custom_input
+from turnwire_orchestrator.inference.item_shapes import is_json
+from turnwire_orchestrator.inference.open_texts import OpenText, OpenTexts
+from turnwire_orchestrator.prompting.client_tools import custom_input
 
 _TEXTS = frozenset({"message", "reasoning"})
 _CALLS = frozenset({"function_call", "custom_tool_call", "mcp_call"})
@@ -32,11 +31,9 @@ class OpenItem:
         """Whether it is a function's call that stands for a custom tool's: told when whole."""
         self.ends_with_next = False
         """Whether it has no end of its own, so that it ends where the next item begins."""
-        self.known = ""
+        self.head_arguments = ""
         """Arguments that were told with its head; they count if nothing else is told."""
-        self.part: str | None = None
-        self.parts = 0
-        self.annotations: list[JSON] = []
+        self.texts = OpenTexts()
         self.said_end: tuple[JSON | None, str] | None = None
         """What its own end told: fields and a status."""
         self.is_told = False
@@ -46,22 +43,20 @@ class OpenItem:
         self.begun = False
         self.number = -1
         self.place = 0
-        self.waiting: list[tuple[str, tuple[Any, ...]]] = []
-        self.texts: list[str] = []
-        self._part_end: tuple[list[JSON], list[JSON] | None] | None = None
         self._items = items
-        self._half = ""
         self._not_whole = -1
+        if kind in _CALLS:
+            self.texts.add(kind, None)
 
     @property
-    def text(self) -> str:
-        """What it has said in its open part, or as arguments."""
-        return self._items.assembler.text if self._is_current else "".join(self.texts)
+    def arguments(self) -> OpenText:
+        """The text of a call."""
+        return self.texts.all[0]
 
     @property
-    def has_half(self) -> bool:
-        """Whether half a character waits for its other half."""
-        return bool(self._half)
+    def waits(self) -> bool:
+        """Whether it has ended, or anything of it waits to be told."""
+        return self.said_end is not None or self.texts.wait
 
     @property
     def blocks(self) -> bool:
@@ -69,46 +64,6 @@ class OpenItem:
         if self.is_told or self.said_end is not None or self.kind in _TEXTS:
             return False
         return self.kind not in _CALLS or self.head is None or not self._is_whole_call()
-
-    @property
-    def _is_current(self) -> bool:
-        return self._items.current is self
-
-    def add_part(self, kind: str) -> None:
-        """Begin a part; the one before it ends."""
-        self.end_part()
-        self.part, self.parts, self.texts = kind, self.parts + 1, []
-        self._tell("add_part", kind)
-
-    def say(self, text: str, logprobs: list[JSON] | None = None) -> None:
-        """Say a piece of the open part or of the arguments."""
-        if self._half or not text.isascii():
-            text, self._half = joined(self._half + text)
-        if self.is_custom or not self._is_current:
-            self.texts.append(text)
-        if not self.is_custom and (text or logprobs):
-            self._tell("delta", text, logprobs)
-
-    def fill(self, whole: str) -> None:
-        """Say what is missing of a text that is known as a whole; what contradicts it stays."""
-        told = self.text
-        if len(whole) > len(told) and whole.startswith(told):
-            self._half = ""
-            self.say(whole[len(told) :])
-
-    def note_part_end(self, annotations: list[JSON], logprobs: list[JSON] | None) -> None:
-        """Keep what the end of the open part told: a fuller text may still come."""
-        self._part_end = (annotations or self.annotations, logprobs)
-
-    def end_part(self) -> None:
-        """End the open part, if there is one."""
-        if self.part is None:
-            return
-        self._end_half()
-        annotations, logprobs = self._part_end or (self.annotations, None)
-        self._part_end, self.annotations = None, []
-        self._tell("end_part", annotations, logprobs)
-        self.part, self.texts = None, []
 
     def end(self, said: JSON | None = None, status: str = "completed") -> None:
         """Take its own end."""
@@ -123,39 +78,36 @@ class OpenItem:
         elif self.kind not in _TEXTS and self.whole is None:
             head = self.head or {}
             self.whole = head | ({"status": status} if "status" in head else {})
-        self.end_part()
         if self.whole is not None:
             write_item(self._items.assembler, self.whole, [])
-        else:
-            self._items.assembler.end_item(said, status)
+            return
+        self.texts.end(self._items.assembler)
+        self._items.assembler.end_item(said, status)
+
+    def tell(self) -> None:
+        """Tell what waits of it, as it is the one that is told."""
+        self.texts.tell_to(self._items.assembler)
 
     def suspend(self) -> None:
-        """Leave it open: its text goes on later."""
-        if self._part_end is not None:
-            self.end_part()
-        self.texts = [self._items.assembler.text] if self.part else []
+        """Leave it open: its texts go on later."""
+        self.texts.leave()
         self.number = self._items.assembler.leave()
 
     def _close_call(self, status: str) -> None:
-        self._end_half()
-        if not self.text:
-            self.fill(self.known)
+        text = self.arguments
+        text.end_half()
+        if not text.said:
+            text.fill(self.head_arguments)
         if self.is_custom:
-            told = {"status": status, "input": custom_input(self.text)}
-            self.whole = {**(self.head or {}), **told}
-        elif self.kind == "function_call" and status == "completed" and not self.text.strip():
+            fields = {"status": status, "input": custom_input(text.said)}
+            self.whole = {**(self.head or {}), **fields}
+        elif self.kind == "function_call" and status == "completed" and not text.said.strip():
             # Clients read arguments as JSON.
-            self.say("{}")
-        self.texts = [self.text]
-
-    def _end_half(self) -> None:
-        if self._half:
-            self._half = ""
-            self.say(REPLACEMENT)
+            text.say("{}")
 
     def _is_whole_call(self) -> bool:
         """Tell whether nothing but white space can follow what was said of a call."""
-        text = self.text
+        text = self.arguments.said
         if self.kind == "custom_tool_call" or len(text) == self._not_whole:
             return False
         if text.rstrip()[-1:] in ("}", "]") and is_json(text):
@@ -163,18 +115,11 @@ class OpenItem:
         self._not_whole = len(text)
         return False
 
-    def _tell(self, name: str, *said: Any) -> None:
-        if self._is_current:
-            getattr(self._items.assembler, name)(*said)
-        else:
-            self.waiting.append((name, said))
-
 
 class OpenItems:
     """The items of one sample, in the order of their places."""
 
     def __init__(self, assembler: Assembler) -> None:
-        """Tell `assembler`."""
         self.assembler = assembler
         self.current: OpenItem | None = None
         """The item that is told as it comes."""
@@ -190,16 +135,17 @@ class OpenItems:
     def show(self, item: OpenItem) -> bool:
         """Tell an item as it comes from now on, unless it must wait; tells whether it is so."""
         if item is self.current:
+            item.tell()
             return True
         if item.is_told or item.head is None or (item.said_end is None and _is_told_whole(item)):
             return False
         if item.begun and self.current is not None and self.current.said_end is None:
             return False
-        before = [each for each in self.all[: self.all.index(item)] if not each.is_told]
+        earlier = [each for each in self.all[: self.all.index(item)] if not each.is_told]
         if not item.begun:
-            if any(each.blocks for each in before) or self._is_blocked:
+            if any(each.blocks for each in earlier) or self._is_blocked:
                 return False
-            for each in before:
+            for each in earlier:
                 if not each.begun:
                     self._go_to(each)
         self._go_to(item)
@@ -216,7 +162,7 @@ class OpenItems:
     def advance(self) -> None:
         """Tell what waited, as far as it may be told now."""
         for item in tuple(self.all):
-            if not item.is_told and (item.waiting or item.said_end) and item is not self.current:
+            if not item.is_told and item.waits and item is not self.current:
                 self.show(item)
 
     def settle(self) -> None:
@@ -244,13 +190,19 @@ class OpenItems:
                 self._close(item, status)
 
     @property
+    def are_whole(self) -> bool:
+        """Whether something was said, and no call and no hosted item lacks its end."""
+        is_said = any(item.texts.said or item.is_told or item.said_end for item in self.all)
+        return is_said and not any(item.blocks for item in self.all)
+
+    @property
     def _is_blocked(self) -> bool:
         return self.current is not None and self.current.blocks
 
     def _is_awaited(self, ended: OpenItem) -> bool:
         """Tell whether anything waits for the end of an item."""
         others = (each for each in self.all if each is not ended and not each.is_told)
-        return any(each.waiting or each.said_end for each in others)
+        return any(each.waits for each in others)
 
     def _go_to(self, item: OpenItem, status: str = "completed") -> None:
         """Make an item the one that is told, and tell what it has said meanwhile."""
@@ -264,9 +216,7 @@ class OpenItems:
         else:
             self.assembler.add_item(item.head or {})
         self.current, item.begun = item, True
-        waiting, item.waiting = item.waiting, []
-        for name, said in waiting:
-            getattr(self.assembler, name)(*said)
+        item.tell()
         if item.said_end is not None and (item.kind in _CALLS or self._is_awaited(item)):
             self._close(item)
 

@@ -13,16 +13,17 @@ from typing import Any
 
 import msgspec
 
+from turnwire_contracts.json_repair import lenient_json
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.items import ARGUMENT_FIELDS
-from turnwire_orchestrator.inference.arguments import text_of
-from turnwire_orchestrator.inference.ending import TERMINAL, Outcome, failed, outcome_of, unfinished
-from turnwire_orchestrator.inference.errors import is_error
+from turnwire_orchestrator.inference.ending import TERMINAL, failed, outcome_of, unfinished
+from turnwire_orchestrator.inference.errors import is_error, may_be_error, object_in
 from turnwire_orchestrator.inference.item_events import ItemEvents
+from turnwire_orchestrator.inference.item_shapes import output_of, text_of
 from turnwire_orchestrator.inference.open_items import OpenItems
-from turnwire_orchestrator.inference.surrogates import lenient_json, mended
-from turnwire_orchestrator.prompting.tools.client_tools import AS_THEY_ARE, ClientTools
+from turnwire_orchestrator.ports import SampleOutcome
+from turnwire_orchestrator.prompting.client_tools import AS_THEY_ARE, ClientTools
 
 
 class _Glance(msgspec.Struct):
@@ -31,12 +32,15 @@ class _Glance(msgspec.Struct):
     type: str | None = None
     item_id: Any = None
     output_index: Any = None
+    content_index: Any = None
+    summary_index: Any = None
     delta: Any = None
     logprobs: Any = None
 
 
 _TEXTS = {
     "response.output_text": "output_text",
+    "response.text": "output_text",
     "response.refusal": "refusal",
     "response.reasoning_text": "reasoning_text",
     "response.reasoning": "reasoning_text",
@@ -50,7 +54,14 @@ each text belongs in."""
 _DELTAS = {f"{name}.delta": kind for name, kind in _TEXTS.items()}
 _DONES = {f"{name}.done": kind for name, kind in _TEXTS.items()}
 _TERMINAL = {**TERMINAL, "response.done": "completed"}
+_OUTPUTS = {"output", "output_text"}
 _RUNNING = ("queued", "in_progress")
+
+
+def _is_whole(body: JSON) -> bool:
+    """Tell whether an object without a type is a whole answer."""
+    is_answer = body.get("object") == "response" or not _OUTPUTS.isdisjoint(body)
+    return is_answer and body.get("status") not in _RUNNING
 
 
 class Reader:
@@ -66,13 +77,15 @@ class Reader:
 
         `tools` say what the client calls the functions of the model.
         """
-        self.outcome: Outcome | None = None
+        self.outcome: SampleOutcome | None = None
         self._assembler = assembler
         self._max_output_tokens = max_output_tokens
         self._items = OpenItems(assembler)
         self._events = ItemEvents(self._items, tools)
         self._glance = msgspec.json.Decoder(_Glance)
-        self._streaming: tuple[Any, Any, str] | None = None
+        self._streaming: tuple[Any, ...] | None = None
+        self._is_done = False
+        self._last_words: JSON = {}
         self._handlers: dict[str, Callable[[JSON], None]] = {
             "response.output_item.added": self._events.item_added,
             "response.content_part.added": self._events.part_added,
@@ -82,6 +95,7 @@ class Reader:
             "response.reasoning_summary_part.done": self._events.part_done,
             "response.output_item.done": self._events.item_done,
             "error": self._error,
+            "response.error": self._error,
         }
 
     def take(self, data: bytes) -> None:
@@ -89,7 +103,10 @@ class Reader:
 
         Raises `ValueError` when a backend's stream makes no sense.
         """
-        if self.outcome is not None or data == b"[DONE]":
+        if self.outcome is not None:
+            return
+        if data == b"[DONE]":
+            self._is_done = True
             return
         try:
             event = self._glance.decode(data)
@@ -103,22 +120,22 @@ class Reader:
         try:
             body = mapping(msgspec.json.decode(data))
         except UnicodeDecodeError:
-            body = mapping(mended(lenient_json(data)))
+            body = object_in(data)
         self._take_body(event.type or "", body)
 
     def _take_broken(self, data: bytes) -> None:
         """Take an event of which a text is not Unicode; half a character is kept for the next."""
         self._streaming = None
         try:
-            said = lenient_json(data)
+            said = object_in(data)
             event = msgspec.convert(said, _Glance)
         except ValueError as error:
             raise ValueError(f"not an event: {data[:80]!r}") from error
         part = _DELTAS.get(event.type or "")
         if part is None:
-            self._take_body(event.type or "", mapping(mended(said)))
+            self._take_body(event.type or "", said)
             return
-        event.logprobs, event.item_id = mended(event.logprobs), mended(event.item_id)
+        event.delta = lenient_json(data)["delta"]
         self._delta(part, event)
 
     def _take_body(self, kind: str, body: JSON) -> None:
@@ -135,17 +152,22 @@ class Reader:
             self._events.text_done(_DONES[kind], body)
         elif handler := self._handlers.get(kind):
             handler(body)
-        elif not kind and body.get("object") == "response" and body.get("status") not in _RUNNING:
+        elif not kind and _is_whole(body):
             # A whole answer where a stream was asked for.
             self._terminal("response.completed", body)
         elif not kind and mapping(body.get("response")):
             self._terminal("response.completed", mapping(body["response"]))
-        elif not kind.startswith("response.") and is_error(body):
-            self._error(body)
+        elif not kind.startswith("response."):
+            if is_error(body):
+                self._error(body)
+            elif may_be_error(body):
+                self._last_words = body
 
     def _delta(self, part: str, event: _Glance) -> None:
         text = event.delta
-        if self._streaming == (event.item_id, event.output_index, part) and isinstance(text, str):
+        index = event.summary_index if part == "summary_text" else event.content_index
+        place = (event.item_id, event.output_index, index, part)
+        if self._streaming == place and isinstance(text, str):
             logprobs = objects(event.logprobs) if event.logprobs else None
             self._assembler.delta(text, logprobs)
             return
@@ -155,33 +177,39 @@ class Reader:
         if not isinstance(text, str) or not text:
             return
         item = self._events.item_of(part, event.item_id, event.output_index)
-        if item is None or item.said_end is not None or item.is_told:
-            if item is not None and item.is_told and item.said_end is None and text.strip():
-                raise ValueError(f"a delta for the item {event.item_id}, which had ended")
+        if item.is_told and item.said_end is None and text.strip():
+            raise ValueError(f"a delta for the item {event.item_id}, which had ended")
+        if item.is_told or item.said_end is not None:
             return
-        item.say(text, objects(event.logprobs) if event.logprobs else None)
-        if self._items.show(item) and not item.has_half:
-            self._streaming = event.item_id, event.output_index, part
+        open_text = item.arguments if part in ARGUMENT_FIELDS else item.texts.speaking(part, index)
+        open_text.say(text, objects(event.logprobs) if event.logprobs else None)
+        if self._items.show(item) and open_text.streams:
+            self._streaming = place
 
     def _terminal(self, kind: str, response: JSON) -> None:
-        self._events.whole(objects(response.get("output")))
+        messages = [item for item in self._items.all if item.kind == "message" and item.texts.said]
+        self._events.whole(output_of(response, takes_text=len(messages) <= 1))
         named = "response.completed" if kind == "response.done" else kind
         self._end(outcome_of(named, response, self._max_output_tokens))
 
     def _error(self, event: JSON) -> None:
-        self._end(failed(event))
+        response = mapping(event.get("response"))
+        self._end(failed(response if response.get("error") else event))
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, outcome: SampleOutcome) -> None:
         self._items.end("completed" if outcome.status == "completed" else "incomplete")
         self.outcome = outcome
 
     def stop(self) -> None:
-        """Tell what waits, of an answer that nobody waits for any more."""
+        """Tell what waits, of an answer that was given up."""
         if self.outcome is None:
             self._items.end("incomplete")
 
-    def end(self) -> Outcome:
-        """Give the outcome once the stream is over; one without a terminal event is a failure."""
-        if self.outcome is None:
-            self._end(unfinished("no terminal event"))
-        return self.outcome or unfinished("no terminal event")
+    def end(self) -> SampleOutcome:
+        """Give the outcome once the stream is over; one without an end of its own is a failure."""
+        if self.outcome is not None:
+            return self.outcome
+        is_whole = self._is_done and self._items.are_whole
+        outcome = unfinished("no terminal event", self._last_words, is_whole=is_whole)
+        self._end(outcome)
+        return outcome

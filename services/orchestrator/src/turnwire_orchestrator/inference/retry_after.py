@@ -38,12 +38,12 @@ def retry_after_s(status: int, headers: Mapping[str, str], now_s: float) -> int 
     return max(1, ceil(seconds))
 
 
-def _seconds(told: str | None, now_s: float) -> float | None:
-    seconds = _number(told)
-    if seconds is not None or told is None:
+def _seconds(value: str | None, now_s: float) -> float | None:
+    seconds = _number(value)
+    if seconds is not None or value is None:
         return seconds
     try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - now_s)
+        return max(0.0, parsedate_to_datetime(value).timestamp() - now_s)
     except (ValueError, OverflowError):
         return None
 
@@ -57,19 +57,19 @@ def _until_reset(headers: Mapping[str, str]) -> float | None:
     return max((each for each in used_up if each is not None), default=None)
 
 
-def _duration(told: str) -> float | None:
-    if (seconds := _number(told)) is not None:
+def _duration(value: str) -> float | None:
+    if (seconds := _number(value)) is not None:
         return seconds
-    match = _DURATION.fullmatch(told.strip())
+    match = _DURATION.fullmatch(value.strip())
     if not match or not match.group():
         return None
     parts = [_number(part) or 0.0 for part in match.groups()]
     return sum(part * unit for part, unit in zip(parts, _IN_SECONDS, strict=True))
 
 
-def _number(told: str | None) -> float | None:
+def _number(value: str | None) -> float | None:
     try:
-        number = float(told or "")
+        number = float(value or "")
     except ValueError:
         return None
     return number if isfinite(number) else None

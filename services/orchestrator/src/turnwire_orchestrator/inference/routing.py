@@ -56,14 +56,14 @@ def merged(backends: Sequence[Served]) -> list[JSON]:
 
 
 def _entries(models: Sequence[str], listed: Sequence[JSON]) -> Iterator[JSON]:
-    known: set[str] = set()
+    names: set[str] = set()
     for entry in listed:
         name = str(entry.get("id"))
         if not models or _matches(name, models):
-            known.add(name)
+            names.add(name)
             yield entry
     for name in models:
-        if name not in known and not _WILD & set(name):
+        if name not in names and not _WILD & set(name):
             # The operator knows better than a backend that lists nothing.
             yield {"id": name, "object": "model", "created": 0, "owned_by": "unknown"}
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from turnwire_contracts.json_values import JSON, mapping
+from turnwire_orchestrator.inference.errors import is_error_name
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -22,8 +23,12 @@ _LONGEST_EVENT: Final = 64 * 1024 * 1024
 _LONGEST_STRAY: Final = 8 * 1024
 """Bytes that are kept of what stands outside of events."""
 
+_FIELDS: Final = (b"data:", b"event:", b"id:", b"retry:")
 _FIELD: Final = re.compile(rb"(?:data|event|id|retry)$|[\w-]*:")
 """A line of the grammar: a comment, or a field, also one that is not known."""
+
+_ERRORS: Final = (b"rror", b"xception", b"ailure", b"fail", b"failed")
+"""How the names of events end that may be errors."""
 
 _HEARTBEATS: Final = frozenset({b"ping", b"keep-alive", b"keepalive", b"heartbeat"})
 
@@ -32,7 +37,6 @@ class EventSplitter:
     """Cuts a byte stream into events, wherever the chunks of the connection end."""
 
     def __init__(self) -> None:
-        """Start at the beginning of a stream."""
         self._rest = b""
         self._begun = False
         self._stray = b""
@@ -72,9 +76,12 @@ class EventSplitter:
         What stood outside of events comes last, as an error: it is why the stream ended, if
         nothing else is.
         """
-        events = self._parsed(self._rest.rstrip(b"\r"))
-        self._rest = b""
-        return [*events, *self.stray()]
+        rest, self._rest = self._rest.rstrip(b"\r"), b""
+        last = rest.rpartition(b"\n")[2]
+        if any(field.startswith(last) for field in _FIELDS):
+            # A stream that broke off there says nothing by it.
+            rest = rest[: len(rest) - len(last)]
+        return [*self._parsed(rest), *self.stray()]
 
     def stray(self) -> list[bytes]:
         """Give what has stood outside of events up to now, as an error."""
@@ -115,7 +122,7 @@ class EventSplitter:
 def _repeated(event: bytes) -> bytes | None:
     """Give the data of an event that is its name and one line of data which has a type, too."""
     cut = event.find(b"\ndata: {")
-    if cut < 0 or event.find(b"\n", cut + 1) >= 0 or event.startswith(b"event: error"):
+    if cut < 0 or event.find(b"\n", cut + 1) >= 0 or event.endswith(_ERRORS, 0, cut):
         return None
     if event.startswith(b'"type"', cut + 8) or b'"%b"' % event[7:cut] in event:
         return event[cut + 7 :] if event.startswith(b"event: ") else None
@@ -128,11 +135,12 @@ def _told(name: bytes, data: bytes) -> Iterator[bytes]:
     if not text or text in _HEARTBEATS or text == b"[DONE]":
         yield from [text] if text == b"[DONE]" else []
         return
-    if text.startswith(b"{") and name != b"error" and (not name or b'"%b"' % name in text):
+    is_error = is_error_name(name.decode(errors="replace")) and not name.startswith(b"response.")
+    if text.startswith(b"{") and not is_error and (not name or b'"%b"' % name in text):
         yield data
         return
     said = _json(text)
-    if name == b"error":
+    if is_error:
         body = mapping(said)
         yield text if body.get("type") == "error" and "error" in body else _error(said)
     elif isinstance(said, dict):

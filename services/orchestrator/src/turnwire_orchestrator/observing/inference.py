@@ -5,9 +5,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from turnwire_chassis.telemetry import labels, metrics, names, spans
-from turnwire_contracts.events import Requested, Usage
+from turnwire_contracts.events import Requested, TurnUsage
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_orchestrator.ports import Answering, StreamReader, TurnFailedError
+from turnwire_orchestrator.failures import TurnFailedError
+from turnwire_orchestrator.ports import BackendStream, StreamReader
 
 _BROKEN: Final = "backend_stream_broken"
 _CANCELLED: Final = "cancelled"
@@ -41,9 +42,13 @@ class Inference:
         """Count it, however it ended."""
         failed = self._error(error)
         metrics.INFERENCE(self._model, self._server, failed).observe(perf_counter() - self._began)
-        if self._span.is_recording:
-            self._describe(failed)
-        self._span.__exit__(None, None, None)
+        # The span knows what describes it; both would wait for the garbage collector.
+        span, self._span = self._span, spans.NOTHING
+        if failed and failed != _CANCELLED:
+            span.fail(failed)
+        if span.is_recording:
+            span.describe = self._describe
+        span.__exit__(None, None, None)
         if self._events:
             metrics.FIRST_CHUNK(self._model).observe(self._first - self._began)
         if self._events > 1:
@@ -53,14 +58,14 @@ class Inference:
         if outcome is not None and outcome.usage is not None:
             self._count(outcome.usage)
 
-    def measured(self, answering: Answering) -> Answering:
+    def measured(self, answering: BackendStream) -> BackendStream:
         """Give the same answer, whose reads and whose end are noted."""
 
         def reader(assembler: Assembler) -> StreamReader:
             self._reader = answering.reader(assembler)
             return self._reader
 
-        return Answering(answering.reads, reader, self._heard)
+        return BackendStream(answering.reads, reader, self._heard)
 
     def _heard(self, events: int) -> None:
         self._last = perf_counter()
@@ -80,26 +85,25 @@ class Inference:
             return _BROKEN
         return labels.code(outcome.failure.code if outcome.failure else None)
 
-    def _count(self, usage: Usage) -> None:
+    def _count(self, usage: TurnUsage) -> None:
         metrics.INPUT_TOKENS(self._model).inc(usage.input_tokens)
         metrics.OUTPUT_TOKENS(self._model).inc(usage.output_tokens)
         metrics.CACHED_TOKENS(self._model).inc(usage.cached_tokens)
         metrics.REASONING_TOKENS(self._model).inc(usage.reasoning_tokens)
 
-    def _describe(self, failed: str) -> None:
+    def _describe(self, span: spans.Span) -> None:
         """Say on the span what the conventions ask for; no content."""
-        span, request = self._span, self._request
         span.name = names.inference(self._model)
-        span.set(names.GEN_AI_OPERATION, _NAME)
-        span.set(names.GEN_AI_PROVIDER, _PROVIDER)
-        span.set(names.GEN_AI_MODEL, self._model)
-        span.set(names.GEN_AI_STREAM, value=True)
-        span.set(names.GEN_AI_RESPONSE, request.response_id)
-        span.set(names.SERVER, self._server)
+        span.attributes |= {
+            names.GEN_AI_OPERATION: _NAME,
+            names.GEN_AI_PROVIDER: _PROVIDER,
+            names.GEN_AI_MODEL: self._model,
+            names.GEN_AI_STREAM: True,
+            names.GEN_AI_RESPONSE: self._request.response_id,
+            names.SERVER: self._server,
+        }
         if self._events:
             span.set(names.GEN_AI_FIRST_CHUNK, self._first - self._began)
-        if failed and failed != _CANCELLED:
-            span.fail(failed)
         outcome = self._reader.outcome if self._reader else None
         if outcome is None:
             return

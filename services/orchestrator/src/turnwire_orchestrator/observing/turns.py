@@ -3,7 +3,7 @@
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from hashlib import blake2b
+from functools import partial
 from typing import Final
 
 import orjson
@@ -13,7 +13,7 @@ from turnwire_chassis.telemetry import labels, metrics, names, spans, trace_cont
 from turnwire_chassis.telemetry.correlation import correlate
 from turnwire_chassis.telemetry.trace_context import TraceContext
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.turn import ClosedTurn
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.texts import spoken
 
@@ -36,7 +36,7 @@ def lane_of(request: Requested) -> str:
 
 
 @contextmanager
-def owned(request: Requested, owner: Owner) -> Generator[spans.Span]:
+def session(request: Requested, owner: Owner) -> Generator[spans.Span]:
     """Count a turn that is in work here, and trace what is done for it."""
     lane, now_ms = lane_of(request), time.time_ns() // _NS_A_MS
     if owner.attempt > 1:
@@ -80,43 +80,48 @@ def _span(request: Requested, owner: Owner) -> spans.Span:
     correlate(request.traceparent, request.cause, request.response_id)
     if parent is None or spans.TRACING.exporter is None:
         return spans.NOTHING
-    span = spans.enter(
-        names.processed(_REQUESTED), "CONSUMER", parent, _span_id(parent, request, owner.epoch)
-    )
+    seed = _seed(parent, request, owner.epoch)
+    span = spans.enter(names.processed(_REQUESTED), "CONSUMER", parent, seed)
     spans.messaging(span, "process", _REQUESTED)
+    if owner.epoch > 1:
+        span.keep()
+        previous_span = spans.derived_id(_seed(parent, request, owner.epoch - 1))
+        span.links = [TraceContext(parent.trace_id, previous_span, parent.sampled)]
+    elif span.kept:
+        # Exported at once: this owner may die.
+        _queue(span, request)
+    span.describe = partial(_describe, request, owner, was_kept=span.kept)
+    return span
+
+
+def _queue(above: spans.Span, request: Requested) -> None:
+    """Trace the time between the request and its first owner."""
+    queue = spans.begin(names.QUEUE, above=above)
+    queue.started = request.at * _NS_A_MS
+    queue.end(above.started)
+
+
+def _describe(request: Requested, owner: Owner, span: spans.Span, *, was_kept: bool) -> None:
     span.set(names.GEN_AI_RESPONSE, request.response_id)
     span.set(names.GEN_AI_PREVIOUS, request.previous_response_id)
     span.set(names.GEN_AI_CONVERSATION, request.conversation)
     span.set(names.REQUEST_ID, request.cause)
     span.set(names.LANE, lane_of(request))
     span.set(names.ATTEMPT, owner.attempt)
-    if owner.epoch > 1:
-        span.set(names.TAKEOVER, value=True)
-        span.keep()
-        before = _span_id(parent, request, owner.epoch - 1)
-        span.links = [TraceContext(parent.trace_id, before, parent.sampled)]
-    else:
+    span.set(names.TAKEOVER, owner.epoch > 1 or None)
+    if not was_kept:
         _queue(span, request)
-    return span
 
 
-def _queue(above: spans.Span, request: Requested) -> None:
-    """Tell of the time between the request and its first owner."""
-    queue = spans.begin(names.QUEUE, above=above)
-    queue.started = request.at * _NS_A_MS
-    queue.end()
-
-
-def _span_id(parent: TraceContext, request: Requested, epoch: int) -> str:
-    """Derive the id of an owner's span, so that the next one can link it: the owner may be dead."""
-    name = f"{parent.trace_id} {request.response_id} {epoch}".encode()
-    return blake2b(name, digest_size=8).hexdigest()
+def _seed(parent: TraceContext, request: Requested, epoch: int) -> str:
+    """Name an owner, whose span's id is derived so that the next one links it: it may be dead."""
+    return f"{parent.trace_id} {request.response_id} {epoch}"
 
 
 def _messages(items: list[Item]) -> str:
     """Write messages as the GenAI conventions do."""
-    told = [
+    messages = [
         {"role": said.role, "parts": [{"type": "text", "content": said.text}]}
         for said in spoken(items)
     ]
-    return orjson.dumps(told).decode()
+    return orjson.dumps(messages).decode()

@@ -11,7 +11,7 @@ import orjson
 from turnwire_contracts.events import Item
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.wire.compaction import summary_of
-from turnwire_orchestrator.prompting.aliases import alias
+from turnwire_orchestrator.prompting.tool_names import alias
 
 _PLAIN_TYPES: Final = frozenset({"message", "reasoning", "function_call", "function_call_output"})
 """Items that every known backend takes."""
@@ -114,8 +114,8 @@ def _compaction(item: Item) -> Item | None:
         return None
     if summary is None:
         return item
-    told = {"type": "input_text", "text": f"{_SUMMARY_HEAD}\n{summary}"}
-    return {"type": "message", "role": "developer", "content": [told]}
+    summary_part = {"type": "input_text", "text": f"{_SUMMARY_HEAD}\n{summary}"}
+    return {"type": "message", "role": "developer", "content": [summary_part]}
 
 
 def _function_call(item: Item) -> Item:

@@ -22,7 +22,7 @@ _ABOUT_ANSWERS = ("tools", "tool_choice", "text", "parallel_tool_calls", "includ
 def asking_for_summary(request: Requested) -> Requested:
     """Give what the model is asked in place of `request`: the same past, and the wish behind it."""
     wish: Item = {"type": "message", "role": "user", "content": _ASK}
-    params = {name: told for name, told in request.params.items() if name not in _ABOUT_ANSWERS}
+    params = {name: value for name, value in request.params.items() if name not in _ABOUT_ANSWERS}
     params["max_output_tokens"] = _LONGEST_SUMMARY
     return replace(request, input=[*request.input, wish], params=params)
 

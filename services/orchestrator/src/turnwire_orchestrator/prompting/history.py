@@ -11,9 +11,9 @@ import orjson
 
 from turnwire_contracts.events import Failure, Item, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId
-from turnwire_contracts.rounds.pairing import (
+from turnwire_contracts.tool_rounds.pairing import (
     NOTHING,
-    Earlier,
+    PrecedingCalls,
     cancelled,
     is_answer,
     is_call,
@@ -22,7 +22,7 @@ from turnwire_contracts.rounds.pairing import (
     paired,
     unpaired,
 )
-from turnwire_contracts.turn import ClosedTurn, effective_instructions
+from turnwire_contracts.turn_state import ClosedTurn, effective_instructions
 from turnwire_contracts.wire.items import named_items
 from turnwire_orchestrator.prompting.cleaning import (
     cleaned,
@@ -37,11 +37,11 @@ _APPROVED = "approval_request_id"
 _ANSWER = "mcp_approval_response"
 
 
-class Past(msgspec.Struct, frozen=True):
+class HistoryTurn(msgspec.Struct, frozen=True):
     """One turn that has ended, and through `parent` all before it."""
 
     response_id: ResponseId
-    parent: "Past | None"
+    parent: "HistoryTurn | None"
     encoded: bytes
     """Its items as JSON, joined by commas, ready for a backend."""
     ids: frozenset[str]
@@ -57,7 +57,7 @@ class Past(msgspec.Struct, frozen=True):
     """What MCP servers offered, the approvals that were asked for, and which calls were approved:
     no model sees them."""
     unanswered: tuple[Item, ...] = ()
-    """For each of its calls that nobody has answered yet, the answer that it was cancelled."""
+    """For each of its calls that have no answer yet, the answer that it was cancelled."""
     plain: bool = True
     """Whether every known backend takes all of its items."""
     namespaces: bool = False
@@ -67,15 +67,24 @@ class Past(msgspec.Struct, frozen=True):
     oldest: int | None = None
     """When the first turn among them was made whose time ends, in Unix milliseconds."""
 
-    def lineage(self) -> Iterator["Past"]:
+    def lineage(self) -> Iterator["HistoryTurn"]:
         """Walk from this turn to the first."""
-        turn: Past | None = self
+        turn: HistoryTurn | None = self
         while turn is not None:
             yield turn
             turn = turn.parent
 
 
-def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
+class PromptContext(msgspec.Struct, frozen=True):
+    """What a turn stands on; it never changes while the turn runs."""
+
+    history: HistoryTurn | None
+    """The turn that it continues."""
+    instructions: str | None
+    """What the model is told; `None`: nothing."""
+
+
+def past_of(turn: ClosedTurn, parent: HistoryTurn | None) -> HistoryTurn:
     """Give what later turns need of one that has ended.
 
     What was abandoned when an owner was lost is not sent to a model again, nor what was taken out
@@ -83,17 +92,17 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     """
     given = named_items(turn.request)
     ids = {item["id"] for item in (*given, *turn.output) if item.get("id")} - {*turn.removed}
-    asked = [
+    new_input = [
         item
         for item, named in zip(turn.request.input, given, strict=True)
         if named["id"] not in turn.removed
     ]
     said = [item for item in turn.said if item.get("id") not in turn.removed]
-    answered = answering_approvals(without_repeats(asked, parent), parent)
-    heard = paired(answered, earlier_of(parent), goes_on=bool(said))
-    items = shown_items([*heard, *said])
+    answered = answering_approvals(without_repeats(new_input, parent), parent)
+    input_items = paired(answered, earlier_of(parent), goes_on=bool(said))
+    items = shown_items([*input_items, *said])
     waiting = left_open(items)
-    return Past(
+    return HistoryTurn(
         turn.request.response_id,
         parent,
         orjson.dumps(items)[1:-1],
@@ -111,15 +120,15 @@ def past_of(turn: ClosedTurn, parent: Past | None) -> Past:
     )
 
 
-def _oldest(request: Requested, parent: Past | None) -> int | None:
+def _oldest(request: Requested, parent: HistoryTurn | None) -> int | None:
     """What is in a conversation has no end."""
-    before = parent.oldest if parent else None
+    oldest = parent.oldest if parent else None
     if request.conversation is not None:
-        return before
-    return request.at if before is None else min(before, request.at)
+        return oldest
+    return request.at if oldest is None else min(oldest, request.at)
 
 
-def earlier_of(past: Past | None) -> Earlier:
+def earlier_of(past: HistoryTurn | None) -> PrecedingCalls:
     """Tell of calls, by their ids, whether they wait; the newest call of an id counts."""
     if past is None:
         return NOTHING
@@ -133,10 +142,10 @@ def earlier_of(past: Past | None) -> Earlier:
     def is_answered(call_id: str) -> bool:
         return any(call_id in turn.answered for turn in past.lineage())
 
-    return Earlier(is_open, is_answered, past.unanswered)
+    return PrecedingCalls(is_open, is_answered, past.unanswered)
 
 
-def mistake_in_pairs(request: Requested, past: Past | None) -> Failure | None:
+def mistake_in_pairs(request: Requested, past: HistoryTurn | None) -> Failure | None:
     """Find an answer without a call or before it, a second one, or answers to half of the calls."""
     items = without_repeats(request.input, past)
     kept = {id(item) for item in items}
@@ -165,39 +174,41 @@ def shown_items(items: list[Item]) -> list[Item]:
     return [item for each in items for item in shown(each)]
 
 
-def remembered(past: Past | None, kind: str) -> Iterator[Item]:
+def remembered(past: HistoryTurn | None, kind: str) -> Iterator[Item]:
     """Give the items of a kind that no model sees, newest first."""
     for turn in past.lineage() if past else ():
         yield from (item for item in reversed(turn.remembered) if item["type"] == kind)
 
 
-def answering_approvals(items: list[Item], past: Past | None) -> list[Item]:
+def answering_approvals(items: list[Item], past: HistoryTurn | None) -> list[Item]:
     """Put what a denied call says to the model in the place of the answer that denied it.
 
     Approved calls are made, and stand in the output with their results.
     """
     if not any(item["type"] == _ANSWER for item in items):
         return items
-    asked = {item["id"]: item for item in remembered(past, "mcp_approval_request")}
-    asked |= {item["id"]: item for item in items if item["type"] == "mcp_approval_request"}
-    told: list[Item] = []
+    approval_requests = {item["id"]: item for item in remembered(past, "mcp_approval_request")}
+    approval_requests |= {
+        item["id"]: item for item in items if item["type"] == "mcp_approval_request"
+    }
+    answered: list[Item] = []
     for item in items:
-        request = asked.get(item.get("approval_request_id"))
+        request = approval_requests.get(item.get("approval_request_id"))
         if item["type"] != _ANSWER:
-            told.append(item)
+            answered.append(item)
         elif request is not None and not item.get("approve"):
-            told += denied(request, item.get("reason"))
-    return told
+            answered += denied(request, item.get("reason"))
+    return answered
 
 
-def encode_input(past: Past | None, new: bytes) -> bytes:
+def encode_input(past: HistoryTurn | None, new: bytes) -> bytes:
     """Write the whole `input` of a backend request: the history, then `new`."""
     pieces = [new, *(turn.encoded for turn in past.lineage())] if past else [new]
     return b"[" + b",".join(piece for piece in reversed(pieces) if piece) + b"]"
 
 
 def instructions_for(
-    request: Requested, past: Past | None, default: str | None, *, inherit: bool
+    request: Requested, past: HistoryTurn | None, default: str | None, *, inherit: bool
 ) -> str | None:
     """Choose the instructions of a turn.
 
@@ -208,7 +219,7 @@ def instructions_for(
     return effective_instructions(request, default if inherited is None else inherited)
 
 
-def unknown_reference(request: Requested, past: Past | None) -> str | None:
+def unknown_reference(request: Requested, past: HistoryTurn | None) -> str | None:
     """Name an item that the input refers to and the history does not have, if there is one.
 
     References to what it has are repeats and fall away; others were resolved when they came in.
@@ -216,11 +227,11 @@ def unknown_reference(request: Requested, past: Past | None) -> str | None:
     references = [item["id"] for item in request.input if item.get("type") == "item_reference"]
     if not references:
         return None
-    known = frozenset[str]().union(*(turn.ids for turn in past.lineage())) if past else ()
-    return next((item_id for item_id in references if item_id not in known), None)
+    ids = frozenset[str]().union(*(turn.ids for turn in past.lineage())) if past else ()
+    return next((item_id for item_id in references if item_id not in ids), None)
 
 
-def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
+def without_repeats(items: list[Item], past: HistoryTurn | None) -> list[Item]:
     """Drop new items that the history has already.
 
     A client may send everything again *and* name the previous response (LangGraph does). What has
@@ -229,12 +240,12 @@ def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
     cancelled, when they come again.
     """
     if past is not None and past.was_cancelled and any(map(is_answer, items)):
-        told = _as_said(orjson.loads(b"[" + past.encoded + b"]"))
-        items = [item for item in items if not (is_answer(item) and _is_said(item, told))]
+        earlier = _as_said(orjson.loads(b"[" + past.encoded + b"]"))
+        items = [item for item in items if not (is_answer(item) and _is_said(item, earlier))]
     if past is None or not any("id" in item for item in items):
         return items
-    known = frozenset[str]().union(*(turn.ids for turn in past.lineage()))
-    repeated = [index for index, item in enumerate(items) if item.get("id") in known]
+    ids = frozenset[str]().union(*(turn.ids for turn in past.lineage()))
+    repeated = [index for index, item in enumerate(items) if item.get("id") in ids]
     if not repeated:
         return items
     last = repeated[-1]
@@ -243,20 +254,20 @@ def without_repeats(items: list[Item], past: Past | None) -> list[Item]:
     return [
         item
         for index, item in enumerate(items)
-        if item.get("id") not in known
+        if item.get("id") not in ids
         and not (index < last and _is_said(item, said))
         and not (is_answer(item) and item["call_id"] in answered)
     ]
 
 
-def _answered_again(repeated: list[Item], past: Past) -> set[str]:
+def _answered_again(repeated: list[Item], past: HistoryTurn) -> set[str]:
     """Name the calls among repeated items whose outputs the history has, too."""
     earlier = earlier_of(past)
     calls = {item["call_id"] for item in repeated if may_be_answered(item)}
     return {each for each in calls if earlier.is_answered(each) and not earlier.is_open(each)}
 
 
-def _decoded(past: Past) -> Iterator[dict[str, Any]]:
+def _decoded(past: HistoryTurn) -> Iterator[dict[str, Any]]:
     for turn in past.lineage():
         yield from orjson.loads(b"[" + turn.encoded + b"]")
 

@@ -6,9 +6,9 @@ import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.rounds.pairing import paired
+from turnwire_contracts.tool_rounds.pairing import paired
 from turnwire_orchestrator.prompting.history import (
-    Past,
+    HistoryTurn,
     answering_approvals,
     earlier_of,
     encode_input,
@@ -21,7 +21,7 @@ class Prompt(msgspec.Struct, frozen=True):
     """A request with all that the model is to read."""
 
     request: Requested
-    past: Past | None
+    past: HistoryTurn | None
     new: list[Item]
     """The items that `past` does not have."""
     instructions: str | None
@@ -39,7 +39,7 @@ class Prompt(msgspec.Struct, frozen=True):
 
 def prompt_for(
     request: Requested,
-    past: Past | None,
+    past: HistoryTurn | None,
     instructions: str | None,
     rounds: Sequence[Item] = (),
 ) -> Prompt:
@@ -47,6 +47,6 @@ def prompt_for(
 
     `rounds` is what the model said in this turn already, and what tools answered.
     """
-    heard = answering_approvals(without_repeats(request.input, past), past)
-    new = paired(heard, earlier_of(past), goes_on=True)
+    input_items = answering_approvals(without_repeats(request.input, past), past)
+    new = paired(input_items, earlier_of(past), goes_on=True)
     return Prompt(request, past, [*new, *rounds], instructions)

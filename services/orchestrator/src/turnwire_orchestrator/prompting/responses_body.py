@@ -1,30 +1,16 @@
 """The body of a Responses request: the whole history, always streamed, never with our state."""
 
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
 from turnwire_contracts.json_values import JSON, mapping
+from turnwire_contracts.request_fields import COUNTED, TO_RESPONSES
 from turnwire_orchestrator.prompting.cleaning import is_in_namespace, is_plain
+from turnwire_orchestrator.prompting.client_tools import client_tools, function_items
 from turnwire_orchestrator.prompting.dialect import Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
-from turnwire_orchestrator.prompting.tools.client_tools import client_tools, function_items
-from turnwire_orchestrator.prompting.tools.offer import function_offer, whole_offer
-
-EXTENSIONS: Final = (
-    "stop", "seed", "top_k", "min_p", "repetition_penalty", "logit_bias", "chat_template_kwargs",
-)  # fmt: skip
-"""Fields that no Responses API has, and that vLLM, llama.cpp and SGLang know."""
-
-_FORWARDED = (
-    "temperature", "top_p", "presence_penalty", "frequency_penalty", "max_output_tokens",
-    "parallel_tool_calls", "reasoning", "text", "top_logprobs", "service_tier", "user",
-    "safety_identifier", "prompt_cache_key", *EXTENSIONS,
-)  # fmt: skip
-"""Fields that go to the backend as the client gave them; state and metadata stay here."""
-
-_COUNTED = ("parallel_tool_calls", "reasoning", "text")
-"""Fields that can change how many tokens the input has."""
+from turnwire_orchestrator.prompting.tool_offer import function_offer, whole_offer
 
 _FORWARDED_INCLUDES = {"reasoning.encrypted_content", "message.output_text.logprobs"}
 _LOGPROBS = {"top_logprobs", "message.output_text.logprobs"}
@@ -34,7 +20,7 @@ def responses_body(prompt: Prompt, dialect: Dialect) -> bytes:
     """Write the body of `POST /responses`."""
     params = prompt.request.params
     body: JSON = {"model": prompt.request.model, "stream": True, "store": False}
-    body |= {name: params[name] for name in _FORWARDED if name in params}
+    body |= {name: params[name] for name in TO_RESPONSES if name in params}
     if include := [what for what in params.get("include", []) if what in _FORWARDED_INCLUDES]:
         body["include"] = include
     if dialect is Dialect.LLAMA_CPP:
@@ -46,17 +32,17 @@ def counting_body(prompt: Prompt, dialect: Dialect) -> bytes:
     """Write the body of `POST /responses/input_tokens`."""
     params = prompt.request.params
     body: JSON = {"model": prompt.request.model}
-    body |= {name: params[name] for name in _COUNTED if name in params}
+    body |= {name: params[name] for name in COUNTED if name in params}
     return _with_items(body, prompt, dialect)
 
 
 def response_format(params: JSON) -> JSON:
     """Say a structured output as chat completions do, which is how llama.cpp hears it."""
-    wanted = mapping(mapping(params.get("text")).get("format"))
-    match wanted.get("type"):
+    text_format = mapping(mapping(params.get("text")).get("format"))
+    match text_format.get("type"):
         case "json_schema":
-            told = {name: each for name, each in wanted.items() if name != "type"}
-            schema = {name: each for name, each in told.items() if each is not None}
+            json_schema = {name: each for name, each in text_format.items() if name != "type"}
+            schema = {name: each for name, each in json_schema.items() if each is not None}
             return {"response_format": {"type": "json_schema", "json_schema": schema}}
         case "json_object":
             return {"response_format": {"type": "json_object"}}
@@ -72,6 +58,8 @@ def _with_items(body: JSON, prompt: Prompt, dialect: Dialect) -> bytes:
 
 
 def _tools(params: JSON, dialect: Dialect) -> JSON:
+    if not params.get("tools"):
+        return {}
     # llama.cpp refuses tools of other types.
     only_functions = dialect is Dialect.LLAMA_CPP
     offer = function_offer(params, dialect) if only_functions else whole_offer(params, dialect)
@@ -90,8 +78,8 @@ def _input(prompt: Prompt, dialect: Dialect) -> bytes:
     if not only_plain:
         return orjson.dumps([tools.qualified(item) for item in prompt.items])
     # It refuses a whole history for one item that it does not know.
-    told = function_items(prompt.items, tools)
-    return orjson.dumps([item for item in told if is_plain(item)])
+    items = function_items(prompt.items, tools)
+    return orjson.dumps([item for item in items if is_plain(item)])
 
 
 def _has_namespaces(prompt: Prompt) -> bool:
@@ -106,7 +94,7 @@ def _all_plain(prompt: Prompt) -> bool:
 
 def _without_logprobs(body: JSON) -> JSON:
     """Drop what llama.cpp answers with HTTP 400; its chat completions give log probabilities."""
-    told = {name: value for name, value in body.items() if name not in _LOGPROBS}
-    if include := [what for what in told.pop("include", []) if what not in _LOGPROBS]:
-        told["include"] = include
-    return told
+    kept = {name: value for name, value in body.items() if name not in _LOGPROBS}
+    if include := [what for what in kept.pop("include", []) if what not in _LOGPROBS]:
+        kept["include"] = include
+    return kept

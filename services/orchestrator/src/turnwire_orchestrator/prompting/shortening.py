@@ -75,8 +75,8 @@ def _newest(items: list[Item]) -> set[int]:
         if _is_models(items[index]):
             break
         newest.add(index)
-    asked = [index for index, item in enumerate(items) if item.get("role") == "user"]
-    return newest | set(asked[-1:])
+    user_messages = [index for index, item in enumerate(items) if item.get("role") == "user"]
+    return newest | set(user_messages[-1:])
 
 
 def _is_models(item: Item) -> bool:

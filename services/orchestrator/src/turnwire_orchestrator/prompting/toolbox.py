@@ -14,13 +14,17 @@ from msgspec.structs import replace
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.tools import Tool, Tools, ToolServer
-from turnwire_orchestrator.prompting.aliases import alias, alias_of_server, unique_alias
-from turnwire_orchestrator.prompting.tools.names import LONGEST_NAME
+from turnwire_orchestrator.prompting.tool_names import (
+    LONGEST_NAME,
+    alias,
+    alias_of_server,
+    unique_alias,
+)
 
 _CHOICES_OF_TOOLS = ("mcp", "function", "custom", "namespace")
 
 
-class Exposed(Struct, frozen=True):
+class OfferedTool(Struct, frozen=True):
     """A tool that the model may call."""
 
     server: ToolServer
@@ -31,9 +35,9 @@ class Exposed(Struct, frozen=True):
 class Toolbox(Struct, frozen=True):
     """What the model may call on MCP servers, by the names that it is told."""
 
-    exposed: Mapping[str, Exposed] = {}
+    exposed: Mapping[str, OfferedTool] = {}
 
-    def tool(self, label: str, name: str) -> Exposed | None:
+    def tool(self, label: str, name: str) -> OfferedTool | None:
         """Find a tool by its server and its own name."""
         for each in self.exposed.values():
             if each.server.label == label and each.tool.name == name:
@@ -48,13 +52,13 @@ def servers_of(request: Requested) -> list[ToolServer]:
 
 def toolbox(request: Requested, listings: Iterable[Item]) -> Toolbox:
     """Put together what the model may call; of two listings of a server the first counts."""
-    known: dict[str, Item] = {}
+    newest: dict[str, Item] = {}
     for listing in listings:
-        known.setdefault(listing["server_label"], listing)
+        newest.setdefault(listing["server_label"], listing)
     offered = [
         exposed
         for declared in _declared(request)
-        for exposed in _exposed(declared, _server(declared, request), known)
+        for exposed in _exposed(declared, _server(declared, request), newest)
     ]
     taken = [str(tool.get("name")) for tool in objects(request.params.get("tools"))]
     return Toolbox(_named_apart(offered, taken))
@@ -74,8 +78,8 @@ def offering(request: Requested, box: Toolbox, said: Sequence[Item]) -> Requeste
         tools += [_function(name, each) for name, each in box.exposed.items()]
     choice = _choice(params.get("tool_choice"), box, again=calls > 0)
     offered = {"tools": tools, "tool_choice": choice}
-    kept = {name: told for name, told in params.items() if name not in offered}
-    return replace(request, params=kept | {name: told for name, told in offered.items() if told})
+    kept = {name: value for name, value in params.items() if name not in offered}
+    return replace(request, params=kept | {name: value for name, value in offered.items() if value})
 
 
 def listing_item(label: str, offered: Tools) -> Item:
@@ -97,12 +101,14 @@ def _server(declared: JSON, request: Requested) -> ToolServer:
     return ToolServer(label, str(declared.get("server_url") or ""), request.seals.get(label))
 
 
-def _exposed(declared: JSON, server: ToolServer, known: Mapping[str, Item]) -> Iterable[Exposed]:
-    listing = known.get(server.label)
-    for told in objects(listing.get("tools")) if listing else ():
-        tool = msgspec.convert(told, Tool)
+def _exposed(
+    declared: JSON, server: ToolServer, newest: Mapping[str, Item]
+) -> Iterable[OfferedTool]:
+    listing = newest.get(server.label)
+    for listed in objects(listing.get("tools")) if listing else ():
+        tool = msgspec.convert(listed, Tool)
         if _allowed(declared.get("allowed_tools"), tool):
-            yield Exposed(server, tool, _needs_approval(declared.get("require_approval"), tool))
+            yield OfferedTool(server, tool, _needs_approval(declared.get("require_approval"), tool))
 
 
 def _allowed(rule: Any, tool: Tool) -> bool:
@@ -130,11 +136,11 @@ def _matches(rule: JSON, tool: Tool) -> bool:
     return read_only is None or tool.is_read_only == read_only
 
 
-def _named_apart(offered: Sequence[Exposed], taken: Iterable[str]) -> dict[str, Exposed]:
+def _named_apart(offered: Sequence[OfferedTool], taken: Iterable[str]) -> dict[str, OfferedTool]:
     """Give every tool a name of its own that backends take; its own name where that is one."""
     simple = Counter([*taken, *(alias(*_whose(each)) for each in offered)])
     full = Counter([*simple, *(alias_of_server(*_whose(each)) for each in offered)])
-    named: dict[str, Exposed] = {}
+    named: dict[str, OfferedTool] = {}
     for each in offered:
         name = alias(*_whose(each))
         if simple[name] > 1:
@@ -145,11 +151,11 @@ def _named_apart(offered: Sequence[Exposed], taken: Iterable[str]) -> dict[str, 
     return named
 
 
-def _whose(each: Exposed) -> tuple[str, str]:
+def _whose(each: OfferedTool) -> tuple[str, str]:
     return each.server.label, each.tool.name
 
 
-def _function(name: str, each: Exposed) -> JSON:
+def _function(name: str, each: OfferedTool) -> JSON:
     function = {"type": "function", "name": name, "parameters": each.tool.input_schema}
     if each.tool.description:
         function["description"] = each.tool.description
@@ -157,22 +163,22 @@ def _function(name: str, each: Exposed) -> JSON:
 
 
 def _choice(given: Any, box: Toolbox, *, again: bool) -> Any:
-    wanted = mapping(given)
-    if again and (given == "required" or wanted.get("type") in _CHOICES_OF_TOOLS):
+    choice = mapping(given)
+    if again and (given == "required" or choice.get("type") in _CHOICES_OF_TOOLS):
         return "auto"
-    match wanted.get("type"):
+    match choice.get("type"):
         case "mcp":
-            return _named(wanted, box)
+            return _named(choice, box)
         case "allowed_tools":
-            tools = [each for tool in objects(wanted.get("tools")) for each in _meant(tool, box)]
-            mode = "auto" if again else wanted.get("mode") or "auto"
-            return {**wanted, "tools": tools, "mode": mode}
+            tools = [each for tool in objects(choice.get("tools")) for each in _meant(tool, box)]
+            mode = "auto" if again else choice.get("mode") or "auto"
+            return {**choice, "tools": tools, "mode": mode}
         case _:
             return given
 
 
-def _named(wanted: JSON, box: Toolbox) -> JSON:
-    tools = _meant(wanted, box)
+def _named(choice: JSON, box: Toolbox) -> JSON:
+    tools = _meant(choice, box)
     if len(tools) == 1:
         return tools[0]
     return {"type": "allowed_tools", "mode": "required", "tools": tools}

@@ -1,4 +1,4 @@
-"""How much a prompt weighs, where nobody has counted its tokens."""
+"""How much a prompt weighs, where its tokens were not counted."""
 
 from typing import Any, Final, cast
 

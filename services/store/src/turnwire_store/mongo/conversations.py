@@ -1,16 +1,23 @@
 """The conversations of one generation as a collection."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
-from turnwire_store.mongo.documents import Document, from_conversation, to_conversation
-from turnwire_store.mongo.duplicates import refused
-from turnwire_store.mongo.sealed import CONVERSATION, Sealing, seal_all
-from turnwire_store.mongo.timeouts import FIND_TIMEOUT_S, WRITE_TIMEOUT_S, within
+from turnwire_store.mongo.documents import (
+    create_missing,
+    from_conversation,
+    opened_all,
+    refused,
+    seal_all,
+    to_conversation,
+    write_all,
+)
+from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
+from turnwire_store.sealing import CONVERSATION, Document, FieldSealing
 from turnwire_store.views import ConversationView, Window
 
 
@@ -20,22 +27,22 @@ class MongoConversationViews:
     def __init__(
         self,
         collection: AsyncCollection[Document],
-        require_server: Callable[[], None],
-        sealing: Sealing,
+        server: MongoServer,
+        sealing: FieldSealing,
     ) -> None:
-        """Use a collection; `require_server` raises if there is no server."""
+        """Use a `collection` of the database of `server`."""
         self._sealing = sealing
         self._kept = collection
-        self._require_server = require_server
+        self._server = server
 
     async def declare(self) -> None:
         """Create the indexes that lists are read by; again changes nothing."""
         everybodys = [("tenant", ASCENDING), ("created", ASCENDING)]
         owned = [("tenant", ASCENDING), ("owner", ASCENDING), ("created", ASCENDING)]
-        with within(WRITE_TIMEOUT_S):
-            await self._kept.create_indexes(
-                [IndexModel(everybodys, name="everybodys"), IndexModel(owned, name="owned")]
-            )
+        await create_missing(
+            self._kept,
+            [IndexModel(everybodys, name="everybodys"), IndexModel(owned, name="owned")],
+        )
 
     async def seal_old(self) -> None:
         """Seal what an earlier version wrote in the clear."""
@@ -45,8 +52,7 @@ class MongoConversationViews:
         self, ids: Collection[ConversationId]
     ) -> Mapping[ConversationId, ConversationView]:
         """See `ConversationViews.find`."""
-        self._require_server()
-        with within(FIND_TIMEOUT_S):
+        with self._server.reading():
             found = await self._kept.find({"_id": {"$in": list(ids)}}).to_list(None)
         opened = await self._sealing.opened(found, CONVERSATION)
         return {document["_id"]: to_conversation(document) for document in opened}
@@ -55,28 +61,28 @@ class MongoConversationViews:
         self, window: Window, tenant: TenantId, owner: OwnerId | None, limit: int
     ) -> list[ConversationView]:
         """See `ConversationViews.created_in`."""
-        self._require_server()
-        wanted: Document = {
+        in_window: Document = {
             "tenant": tenant,
             "created": {"$gte": window.first, "$lte": window.last},
         }
         if owner is not None:
-            wanted["owner"] = owner
+            in_window["owner"] = owner
         order = [("created", DESCENDING if window.newest_first else ASCENDING)]
-        with within(FIND_TIMEOUT_S):
-            found = await self._kept.find(wanted, sort=order, limit=limit).to_list(None)
+        with self._server.reading():
+            found = await self._kept.find(in_window, sort=order, limit=limit).to_list(None)
         return list(map(to_conversation, await self._sealing.opened(found, CONVERSATION)))
+
+    async def every(self) -> AsyncIterator[ConversationView]:
+        """See `ConversationViews.every`."""
+        async for document in opened_all(self._kept, CONVERSATION, self._sealing):
+            yield to_conversation(document)
 
     async def write(self, views: Sequence[ConversationView]) -> None:
         """See `ConversationViews.write`."""
         documents = await self._sealing.sealed(list(map(from_conversation, views)), CONVERSATION)
-        replacements = [
-            ReplaceOne({"_id": one["_id"], "seq": {"$lt": one["seq"]}}, one, upsert=True)
-            for one in documents
-        ]
         with within(WRITE_TIMEOUT_S):
             try:
-                await self._kept.bulk_write(replacements, ordered=False)
+                await write_all(self._kept, documents, _unless_further)
             except BulkWriteError as error:
                 # One that is told further does not match, and cannot be inserted beside itself.
                 refused(error)
@@ -85,3 +91,8 @@ class MongoConversationViews:
         """See `ConversationViews.remove`."""
         with within(WRITE_TIMEOUT_S):
             await self._kept.delete_many({"_id": {"$in": list(ids)}})
+
+
+def _unless_further(document: Document) -> ReplaceOne[Document]:
+    former = {"_id": document["_id"], "seq": {"$lt": document["seq"]}}
+    return ReplaceOne(former, document, upsert=True)

@@ -1,39 +1,41 @@
 """The turns of one generation as a collection, and the checkpoint beside it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.mongo.conversations import MongoConversationViews
 from turnwire_store.mongo.documents import (
-    KIN_FIELDS,
+    CHAIN_FIELDS,
+    LINEAGE_FIELDS,
     READ_FIELDS,
     REVISABLE_FIELDS,
-    STANDING_FIELDS,
-    Document,
     beside,
     branch,
+    create_missing,
+    opened_all,
     place_in,
+    refused,
+    seal_all,
+    to_chain_status,
     to_document,
-    to_kin,
+    to_lineage_row,
     to_revisable,
-    to_standing,
     to_stored,
+    to_view,
+    write_all,
 )
-from turnwire_store.mongo.duplicates import refused
-from turnwire_store.mongo.sealed import TURN, Sealing, seal_all
-from turnwire_store.mongo.timeouts import FIND_TIMEOUT_S, WRITE_TIMEOUT_S, within
+from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
+from turnwire_store.sealing import TURN, Document, FieldSealing
 from turnwire_store.views import (
-    Kin,
-    Place,
+    LineageRow,
     Revisable,
     Revision,
-    Standing,
     StoredTurn,
     View,
     ViewsUnavailableError,
@@ -57,21 +59,16 @@ def conversations_of(generation: int) -> str:
 class MongoViews:
     """`Views` as two collections, and one checkpoint beside them."""
 
-    def __init__(
-        self,
-        database: AsyncDatabase[Document],
-        generation: int,
-        require_server: Callable[[], None],
-        sealing: Sealing,
-    ) -> None:
-        """Use the collections of `generation`; `require_server` raises if there is no server."""
+    def __init__(self, server: MongoServer, generation: int, sealing: FieldSealing) -> None:
+        """Use the collections of `generation`."""
+        database = server.database
+        self._server = server
         self._sealing = sealing
         self._name = turns_of(generation)
         self._turns: AsyncCollection[Document] = database[self._name]
         self._checkpoints: AsyncCollection[Document] = database["checkpoints"]
-        self._require_server = require_server
         self.conversations = MongoConversationViews(
-            database[conversations_of(generation)], require_server, sealing
+            database[conversations_of(generation)], server, sealing
         )
 
     async def declare(self) -> None:
@@ -82,8 +79,7 @@ class MongoViews:
             IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
         ]
         start = {"$setOnInsert": {"seq": 0, "sealed": True}}
-        with within(WRITE_TIMEOUT_S):
-            await self._turns.create_indexes(indexes)
+        await create_missing(self._turns, indexes)
         await self.conversations.declare()
         with within(WRITE_TIMEOUT_S):
             await self._checkpoints.update_one({"_id": self._name}, start, upsert=True)
@@ -93,7 +89,7 @@ class MongoViews:
 
         Done again after a break it goes on where it was.
         """
-        with within(FIND_TIMEOUT_S):
+        with within(WRITE_TIMEOUT_S):
             if await self._checkpoints.find_one({"_id": self._name, "sealed": True}):
                 return False
         await seal_all(self._turns, TURN, self._sealing)
@@ -105,18 +101,16 @@ class MongoViews:
 
     async def find(self, response_id: ResponseId) -> StoredTurn | None:
         """See `Views.find`."""
-        self._require_server()
-        with within(FIND_TIMEOUT_S):
+        with self._server.reading():
             found = await self._turns.find_one({"_id": response_id}, READ_FIELDS)
         opened = await self._sealing.opened([found] if found else [], TURN)
         return to_stored(opened[0]) if opened else None
 
-    async def segment(self, end: Place, length: int) -> list[StoredTurn]:
+    async def segment(self, end: ChainPosition, length: int) -> list[StoredTurn]:
         """See `Views.segment`."""
-        self._require_server()
         turns: list[StoredTurn] = []
         size = 0
-        with within(FIND_TIMEOUT_S):
+        with self._server.reading():
             async with self._turns.find(
                 _segment(end, length),
                 READ_FIELDS,
@@ -128,46 +122,55 @@ class MongoViews:
                     size += sum(len(document["turn"]) for document in chunk)
         return turns
 
-    async def kin(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Kin]:
-        """See `Views.kin`."""
-        self._require_server()
-        with within(FIND_TIMEOUT_S):
-            found = await self._turns.find(_among(ids), KIN_FIELDS).to_list(None)
-        return {document["_id"]: to_kin(document) for document in found}
+    async def lineage_rows(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, LineageRow]:
+        """See `Views.lineage_rows`."""
+        with self._server.reading():
+            found = await self._turns.find(_among(ids), LINEAGE_FIELDS).to_list(None)
+        return {document["_id"]: to_lineage_row(document) for document in found}
 
-    async def kin_above(self, end: Place, length: int) -> list[Kin]:
-        """See `Views.kin_above`."""
-        self._require_server()
+    async def lineage_rows_above(self, end: ChainPosition, length: int) -> list[LineageRow]:
+        """See `Views.lineage_rows_above`."""
         order = [("depth", DESCENDING)]
-        with within(FIND_TIMEOUT_S):
-            found = await self._turns.find(_segment(end, length), KIN_FIELDS, sort=order).to_list(
-                None
-            )
-        return list(map(to_kin, found))
+        with self._server.reading():
+            found = await self._turns.find(
+                _segment(end, length), LINEAGE_FIELDS, sort=order
+            ).to_list(None)
+        return list(map(to_lineage_row, found))
 
-    async def kin_in(
+    async def lineage_rows_in(
         self, window: Window, tenant: TenantId, conversation: ConversationId, limit: int
-    ) -> list[Kin]:
-        """See `Views.kin_in`."""
-        self._require_server()
+    ) -> list[LineageRow]:
+        """See `Views.lineage_rows_in`."""
         first = branch(tenant, conversation, window.first)
-        wanted = {"branch": {"$gte": first, "$lte": branch(tenant, conversation, window.last)}}
+        in_window = {"branch": {"$gte": first, "$lte": branch(tenant, conversation, window.last)}}
         order = [("branch", DESCENDING if window.newest_first else ASCENDING)]
-        with within(FIND_TIMEOUT_S):
-            found = await self._turns.find(wanted, KIN_FIELDS, sort=order, limit=limit).to_list(
-                None
-            )
-        return list(map(to_kin, found))
+        with self._server.reading():
+            found = await self._turns.find(
+                in_window, LINEAGE_FIELDS, sort=order, limit=limit
+            ).to_list(None)
+        return list(map(to_lineage_row, found))
 
-    async def standings(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, Standing]:
-        """See `Views.standings`."""
+    async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:
+        """See `Views.existing`."""
         with within(WRITE_TIMEOUT_S):
-            found = await self._turns.find(_among(ids), STANDING_FIELDS).to_list(None)
-            heirs = await asyncio.gather(*(self._heir(place_in(document)) for document in found))
+            return await self._existing(ids)
+
+    async def chain_statuses(self, ids: Collection[ResponseId]) -> Mapping[ResponseId, ChainStatus]:
+        """See `Views.chain_statuses`."""
+        with within(WRITE_TIMEOUT_S):
+            found = await self._turns.find(_among(ids), CHAIN_FIELDS).to_list(None)
+            successors = await asyncio.gather(
+                *(self._successor(place_in(document)) for document in found)
+            )
         return {
-            document["_id"]: to_standing(document, heir)
-            for document, heir in zip(found, heirs, strict=True)
+            document["_id"]: to_chain_status(document, successor)
+            for document, successor in zip(found, successors, strict=True)
         }
+
+    async def every(self) -> AsyncIterator[View]:
+        """See `Views.every`."""
+        async for document in opened_all(self._turns, TURN, self._sealing):
+            yield to_view(document)
 
     async def write(self, views: Sequence[View]) -> None:
         """See `Views.write`."""
@@ -203,8 +206,7 @@ class MongoViews:
 
     async def checkpoint(self) -> int:
         """See `Views.checkpoint`."""
-        self._require_server()
-        with within(FIND_TIMEOUT_S):
+        with self._server.reading():
             found = await self._checkpoints.find_one({"_id": self._name})
         return found["seq"] if found else 0
 
@@ -218,7 +220,7 @@ class MongoViews:
         if done.matched_count == 0:
             raise ViewsUnavailableError("the checkpoint is gone: the views were dropped")
 
-    async def _heir(self, place: Place) -> ResponseId | None:
+    async def _successor(self, place: ChainPosition) -> ResponseId | None:
         below = {"chain": place.chain, "depth": place.depth + 1}
         found = await self._turns.find_one(below, {"_id": 1})
         return found["_id"] if found else None
@@ -226,23 +228,25 @@ class MongoViews:
     async def _settle(self, refused_views: Sequence[View]) -> None:
         """Write those of the refused views that are not there already, each on its own chain."""
         # A duplicate may be told of either index whatever its cause, so only `_id` counts.
-        ids = [view.response_id for view in refused_views]
-        found = await self._turns.find(_among(ids), {"_id": 1}).to_list(None)
-        there = {document["_id"] for document in found}
+        there = await self._existing([view.response_id for view in refused_views])
         displaced = [beside(view) for view in refused_views if view.response_id not in there]
         if displaced:
             await self._insert(displaced)
 
+    async def _existing(self, ids: Collection[ResponseId]) -> set[ResponseId]:
+        found = await self._turns.find(_among(ids), {"_id": 1}).to_list(None)
+        return {document["_id"] for document in found}
+
     async def _insert(self, views: Sequence[View]) -> None:
         documents = await self._sealing.sealed(list(map(to_document, views)), TURN)
-        await self._turns.bulk_write(list(map(InsertOne, documents)), ordered=False)
+        await write_all(self._turns, documents, InsertOne)
 
 
 def _among(ids: Collection[ResponseId]) -> Document:
     return {"_id": {"$in": list(ids)}}
 
 
-def _segment(end: Place, length: int) -> Document:
+def _segment(end: ChainPosition, length: int) -> Document:
     return {"chain": end.chain, "depth": {"$gte": end.depth - length + 1, "$lte": end.depth}}
 
 

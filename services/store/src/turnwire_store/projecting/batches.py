@@ -1,44 +1,62 @@
-"""Does what a batch says: turns are written, changed and taken away, and conversations told."""
+"""Brings the views of one generation up with the log, batch by batch: what a batch leads to.
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+A batch is only how much was read at once. What is written depends on the log alone: not on where
+batches are cut, on how often a part of it was written before, or on what is still remembered.
+
+A batch is cut behind the purges that take a view away: where a turn stands depends on which other
+turns have a view when it ends, so inside a part none is taken away before another one ends.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
+from turnwire_chassis.concurrency import gather_bounded
 from turnwire_chassis.event_log import EventLog
+from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_chassis.telemetry import names, spans, trace_context
 from turnwire_chassis.telemetry.metrics import DEAD_LETTERS
+from turnwire_contracts import codec, subjects
 from turnwire_contracts.codec import UnreadableEventError
+from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.event_kinds import TURN_EVENT_KINDS
+from turnwire_contracts.events import Closed, ItemsAdded
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ImpossibleEventError
-from turnwire_store.feeding.feed import DeadLetter, Entry, Feeds
-from turnwire_store.projecting.changing import revise
-from turnwire_store.projecting.conversing import Gone, converse
+from turnwire_store.chain_position import ChainStatus
+from turnwire_store.feed import MOST_IN_A_BATCH, FeedEntry, Feeds
+from turnwire_store.projecting.changing import PurgedConversation, converse, revise
 from turnwire_store.projecting.erasing import erase_conversation, erase_turn
-from turnwire_store.projecting.projection import DEFAULT_LIMITS, Limits, Projection, settle
-from turnwire_store.projecting.reading import (
+from turnwire_store.projecting.log_excerpt import (
     Change,
     ConversationEntry,
-    Ended,
+    EndedTurn,
+    LogExcerpt,
     PurgedTurn,
-    Reading,
-    Unknown,
+    UnknownTurn,
     dead_letter,
-    parts,
 )
-from turnwire_store.recalling.recent import RecentTurns
-from turnwire_store.views import Generations, Views, stored
+from turnwire_store.projecting.view_builder import (
+    DEFAULT_LIMITS,
+    ProjectionLimits,
+    ViewBuilder,
+    settle,
+)
+from turnwire_store.recent_turns import RecentTurns, stored
+from turnwire_store.views import Generations, Views
 
 log = structlog.get_logger()
 
 _AT_ONCE = 32
 """How many turns are read, changed or erased side by side."""
 
-DoneT = TypeVar("DoneT")
-OneT = TypeVar("OneT")
+_ENDS: Final = {kind for kind, row in TURN_EVENT_KINDS.items() if row.event in (Closed, ItemsAdded)}
+_PURGED: Final = "purged"
+
+GoneT = TypeVar("GoneT", PurgedTurn, PurgedConversation)
 
 
 @dataclass(frozen=True)
@@ -49,34 +67,57 @@ class ProjectorPorts:
     feeds: Feeds
     generations: Generations
     recent: RecentTurns
-    limits: Limits = DEFAULT_LIMITS
+    limits: ProjectionLimits = DEFAULT_LIMITS
+    space: StorageSpace = ANYWHERE
 
 
-class Batches:
+class ProjectionBatches:
     """Brings the views of one generation up to the last batch."""
 
     def __init__(self, ports: ProjectorPorts, views: Views, position: int) -> None:
         """Go on after the entry at `position`."""
         self._ports = ports
         self._views = views
-        self._projection = Projection(position, ports.limits)
+        self._view_builder = ViewBuilder(position, ports.limits)
+        self._maybe_written = MOST_IN_A_BATCH
+        """So many entries from the start on may have been written by a predecessor."""
+        self._written: Mapping[ResponseId, ChainStatus] = {}
+        self._taken: set[ResponseId] = set()
 
     @property
     def position(self) -> int:
         """The last entry that was taken."""
-        return self._projection.position
+        return self._view_builder.position
 
-    async def take(self, batch: Sequence[Entry]) -> None:
+    async def take(self, batch: Sequence[FeedEntry]) -> None:
         """Do all that a batch says.
 
         Raises `FeedLostError`, `LogUnavailableError`, `ViewsUnavailableError`; then the views are
         somewhere on the way, and doing it again from the last checkpoint leads to the same end.
         """
-        for part in parts(batch):
-            for letter in await self._take_part(self._projection.read(part)):
-                await self._bury(letter)
+        self._written = await self._written_before(batch)
+        self._taken = await self._taken_away(batch)
+        for part in parts(batch, self._taken):
+            letters = await self._take_part(self._view_builder.read(part))
+            # Side by side: a flood of them would keep the views behind for minutes.
+            await gather_bounded(self._keep_dead_letter, letters, _AT_ONCE)
 
-    async def _take_part(self, reading: Reading) -> list[DeadLetter]:
+    async def _written_before(self, batch: Sequence[FeedEntry]) -> Mapping[ResponseId, ChainStatus]:
+        """Tell which turns of a batch have views already, and where those stand.
+
+        A predecessor may have written a batch and not its checkpoint. Some of it may be purged by
+        now, so that what came after it would be placed differently if it was placed once more.
+        """
+        if self._maybe_written <= 0:
+            return {}
+        self._maybe_written -= len(batch)
+        return await self._views.chain_statuses(_with(batch, _ENDS))
+
+    async def _taken_away(self, batch: Sequence[FeedEntry]) -> set[ResponseId]:
+        purged = _with(batch, {_PURGED})
+        return taken_away(batch, await self._views.existing(purged)) if purged else set()
+
+    async def _take_part(self, reading: LogExcerpt) -> list[DeadLetter]:
         """Do what a part says, and give what has no effect."""
         ended, dead = await self._all_ended(reading)
         if ended:
@@ -90,30 +131,32 @@ class Batches:
             dead += await self._converse(reading.conversations)
         return dead
 
-    async def _all_ended(self, reading: Reading) -> tuple[list[Ended], list[DeadLetter]]:
+    async def _all_ended(self, reading: LogExcerpt) -> tuple[list[EndedTurn], list[DeadLetter]]:
         if not reading.unknown:
             return reading.ended, reading.dead
-        settled = await _side_by_side(self._settle, reading.unknown)
-        found = [one for one in settled if isinstance(one, Ended)]
+        settled = await gather_bounded(self._settle, reading.unknown, _AT_ONCE)
+        found = [one for one in settled if isinstance(one, EndedTurn)]
         dead = [one for one in settled if isinstance(one, DeadLetter)]
         ended = sorted([*reading.ended, *found], key=lambda one: one.sequence)
         return ended, [*reading.dead, *dead]
 
-    async def _write(self, ended: list[Ended]) -> None:
-        placement = self._projection.placement
-        if strangers := self._projection.strangers(ended):
-            placement.learn(await self._views.standings(strangers))
-        written = self._projection.views(ended)
-        with _span(ended):
-            await self._views.write(written)
+    async def _write(self, ended: list[EndedTurn]) -> None:
+        chain_positions = self._view_builder.chain_positions
+        if unknown_parents := self._view_builder.unknown_parents(ended):
+            chain_positions.learn(await self._views.chain_statuses(unknown_parents))
+        written = self._view_builder.views(ended, self._written)
+        if written:
+            with _span(ended):
+                await self._views.write(written)
         for view in written:
             self._ports.recent.put(stored(view))
-        placement.trim()
+        chain_positions.trim()
 
     async def _change(self, changes: Mapping[ResponseId, list[Change]]) -> list[DeadLetter]:
         dead: list[DeadLetter | None] = []
         # Turns may be large, so only some are held at once.
-        for ids in _bunches(changes):
+        for start in range(0, len(changes), _AT_ONCE):
+            ids = list(islice(changes, start, start + _AT_ONCE))
             kept = await self._views.revisable(ids)
             revisions = [revise(one, kept[one], changes[one]) for one in ids if one in kept]
             if news := [revision for revision in revisions if revision is not None]:
@@ -122,27 +165,40 @@ class Batches:
                 self._ports.recent.outdate(one)
             # One without a view may be purged: then this came too late, and must go as well.
             late = [changes[one][-1] for one in ids if one not in kept]
-            dead += await _side_by_side(self._erase_turn, late)
+            dead += await gather_bounded(self._erase_turn, late, _AT_ONCE)
         return [letter for letter in dead if letter is not None]
 
     async def _purge(self, purged: Mapping[ResponseId, PurgedTurn]) -> list[DeadLetter]:
-        await self._views.remove(list(purged))
-        self._projection.placement.forget()
+        # Most of an old log's purges are of turns that never had a view here.
+        if there := self._taken.intersection(purged):
+            await self._views.remove(there)
+            self._view_builder.chain_positions.forget(there)
         for one in purged:
             self._ports.recent.outdate(one)
-        letters = await _side_by_side(self._erase_turn, purged.values())
+        left = await self._unerased({_subjects_of(one): one for one in purged.values()})
+        letters = await gather_bounded(self._erase_turn, left, _AT_ONCE)
         return [letter for letter in letters if letter is not None]
 
     async def _converse(self, entries: list[ConversationEntry]) -> list[DeadLetter]:
         views = self._views.conversations
         ids = {one.conversation_id for one in entries}
-        told = converse(entries, await views.find(ids))
-        if told.written:
-            await views.write(told.written)
-        if told.gone:
-            await views.remove([one.conversation_id for one in told.gone])
-        letters = await _side_by_side(self._erase_conversation, told.gone)
-        return [*told.dead, *(letter for letter in letters if letter is not None)]
+        changes = converse(entries, await views.find(ids))
+        if changes.written:
+            await views.write(changes.written)
+        if changes.gone:
+            await views.remove([one.conversation_id for one in changes.gone])
+        gone = {subjects.conversation(one.tenant, one.conversation_id): one for one in changes.gone}
+        left = await self._unerased(gone)
+        letters = await gather_bounded(self._erase_conversation, left, _AT_ONCE)
+        return [*changes.dead, *(letter for letter in letters if letter is not None)]
+
+    async def _unerased(self, purges: Mapping[str, GoneT]) -> list[GoneT]:
+        """Give those of which the log has more than their purge: one question for all of them."""
+        if not purges:
+            return []
+        sequences = {about: one.entry.sequence for about, one in purges.items()}
+        left = await self._ports.feeds.unerased(sequences)
+        return [one for about, one in purges.items() if about in left]
 
     async def _erase_turn(self, of: Change | PurgedTurn) -> DeadLetter | None:
         try:
@@ -152,7 +208,7 @@ class Batches:
             return dead_letter(of.entry, error)
         return None
 
-    async def _erase_conversation(self, gone: Gone) -> DeadLetter | None:
+    async def _erase_conversation(self, gone: PurgedConversation) -> DeadLetter | None:
         try:
             await erase_conversation(
                 self._ports.log, gone.tenant, gone.conversation_id, gone.entry.sequence
@@ -161,14 +217,14 @@ class Batches:
             return dead_letter(gone.entry, error)
         return None
 
-    async def _settle(self, unknown: Unknown) -> Ended | DeadLetter | None:
+    async def _settle(self, unknown: UnknownTurn) -> EndedTurn | DeadLetter | None:
         try:
             recorded = await self._ports.log.read(unknown.tenant, unknown.response_id)
             return settle(unknown, recorded)
         except (UnreadableEventError, ImpossibleEventError) as error:
             return dead_letter(unknown.closing, error)
 
-    async def _bury(self, letter: DeadLetter) -> None:
+    async def _keep_dead_letter(self, letter: DeadLetter) -> None:
         log.error(
             "entry without effect",
             subject=letter.subject,
@@ -177,32 +233,64 @@ class Batches:
             about=letter.about,
         )
         DEAD_LETTERS().inc()
-        await self._ports.feeds.bury(letter)
+        await self._ports.feeds.keep_dead_letter(letter)
 
 
-def _span(ended: Sequence[Ended]) -> spans.Span:
+def _span(ended: Sequence[EndedTurn]) -> spans.Span:
     """Begin a span of many turns: it belongs to no trace of theirs, and links those."""
     if spans.TRACING.exporter is None:
         return spans.NOTHING
-    told = (trace_context.parse(one.turn.request.traceparent) for one in ended)
-    span = spans.linked(names.PROJECT, "CONSUMER", [where for where in told if where is not None])
+    contexts = (trace_context.parse(one.turn.request.traceparent) for one in ended)
+    span = spans.linked(
+        names.PROJECT, "CONSUMER", [where for where in contexts if where is not None]
+    )
     span.set(names.EVENTS, len(ended))
     return span
 
 
-async def _side_by_side(
-    do: Callable[[OneT], Awaitable[DoneT]], over: Iterable[OneT]
-) -> list[DoneT]:
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def do_one(one: OneT) -> DoneT:
-        async with places:
-            return await do(one)
-
-    return await asyncio.gather(*map(do_one, over))
+def _subjects_of(purged: PurgedTurn) -> str:
+    return subjects.turn(purged.event.tenant, purged.event.response_id)
 
 
-def _bunches(of: Iterable[OneT]) -> Iterator[list[OneT]]:
-    left = iter(of)
-    while bunch := list(islice(left, _AT_ONCE)):
-        yield bunch
+def _with(batch: Sequence[FeedEntry], kinds: Collection[str]) -> set[ResponseId]:
+    """Name the turns of which a batch has an entry of one of these kinds."""
+    return {response_id for _, response_id, kind in _turns(batch) if kind in kinds}
+
+
+def taken_away(batch: Sequence[FeedEntry], there: Collection[ResponseId]) -> set[ResponseId]:
+    """Name the turns that have a view when they are purged.
+
+    Those that are `there` before the batch, and those that end in it first. An old log is full of
+    purges of turns that are neither.
+    """
+    ended: set[ResponseId] = set()
+    taken: set[ResponseId] = set()
+    for _, response_id, kind in _turns(batch):
+        if kind in _ENDS:
+            ended.add(response_id)
+        elif kind == _PURGED and (response_id in there or response_id in ended):
+            taken.add(response_id)
+    return taken
+
+
+def parts(batch: Sequence[FeedEntry], taken: Collection[ResponseId]) -> list[Sequence[FeedEntry]]:
+    """Cut a batch behind the purges of those that are `taken` away."""
+    ends_here = {
+        at for at, response_id, kind in _turns(batch) if kind == _PURGED and response_id in taken
+    }
+    # Purges that stand side by side are done side by side.
+    cuts = [at + 1 for at in sorted(ends_here) if at + 1 not in ends_here]
+    starts, ends = [0, *cuts], [*cuts, len(batch)]
+    return [batch[start:end] for start, end in zip(starts, ends, strict=True) if start < end]
+
+
+def _turns(batch: Sequence[FeedEntry]) -> Iterator[tuple[int, ResponseId, str]]:
+    """Give the place, the turn and the kind of each entry that is of a turn by its subject."""
+    for at, entry in enumerate(batch):
+        if codec.is_of_conversation(entry.subject):
+            continue
+        try:
+            _, response_id, kind = subjects.parse_turn_event(entry.subject)
+        except ValueError:
+            continue
+        yield at, response_id, kind

@@ -8,27 +8,29 @@ from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 
 
-async def erase_turn(log: EventLog, tenant: TenantId, response_id: ResponseId, told: int) -> None:
+async def erase_turn(
+    log: EventLog, tenant: TenantId, response_id: ResponseId, projected: int
+) -> None:
     """Erase a turn if it is purged, what came after that included; doing it again is fine.
 
-    A purge that stands behind the sequence `told` is not told yet, and so is nothing before it.
+    A purge behind the sequence `projected` is not in the views yet, nor is what precedes it.
     Raises `LogUnavailableError`, `UnreadableEventError`.
     """
-    await _erase(log, await log.read(tenant, response_id), told)
+    await _erase(log, await log.read(tenant, response_id), projected)
 
 
 async def erase_conversation(
-    log: EventLog, tenant: TenantId, conversation_id: ConversationId, told: int
+    log: EventLog, tenant: TenantId, conversation_id: ConversationId, projected: int
 ) -> None:
     """Erase a conversation's own events if it is purged, like those of a turn."""
-    await _erase(log, await log.read_conversation(tenant, conversation_id), told)
+    await _erase(log, await log.read_conversation(tenant, conversation_id), projected)
 
 
 async def _erase(
-    log: EventLog, recorded: Sequence[Recorded | RecordedConversation], told: int
+    log: EventLog, recorded: Sequence[Recorded | RecordedConversation], projected: int
 ) -> None:
     purges = [one for one in recorded if isinstance(one.event, Purged | ConversationPurged)]
-    if not purges or purges[0].sequence > told:
+    if not purges or purges[0].sequence > projected:
         return
     # Newest first: broken off anywhere, what remains can still be read.
     for one in reversed(recorded):

@@ -1,1 +1,1 @@
-"""Takes away for ever what is to go: all of somebody's, or what has had its time."""
+"""Removes for ever: all of a tenant or user, and responses whose time is over."""

@@ -10,8 +10,9 @@ from typing import Final, Literal, Protocol
 import structlog
 
 from turnwire_chassis.event_log import LogUnavailableError
-from turnwire_chassis.keeping.retention import Retention, counted_from
+from turnwire_chassis.retention import Retention, counted_from
 from turnwire_contracts.events import AnyEvent, Requested
+from turnwire_contracts.queues import QUEUES, Queue
 from turnwire_store.removing.erasure import TurnEntry
 from turnwire_store.removing.purge import Done, Purge
 
@@ -25,15 +26,11 @@ _LONGEST_PAUSE_S: Final = 20.0
 _PAUSES: Final = 10
 """Between two rounds is at most this part of the time that responses are kept."""
 
-Lane = Literal["foreground", "background"]
-
-LANES: Final[tuple[Lane, ...]] = ("foreground", "background")
-
 
 class RequestLog(Protocol):
-    """The requests of all tenants, lane by lane, in the order of the log."""
+    """The requests of all tenants, queue by queue, in the order of the log."""
 
-    async def requests(self, lane: Lane, after: int) -> list[TurnEntry]:
+    async def requests(self, queue: Queue, after: int) -> list[TurnEntry]:
         """Give the next page behind a sequence, empty at the end. Raises `LogUnavailableError`."""
         ...
 
@@ -42,11 +39,10 @@ class Expiry:
     """Remembers how far it looked: what stays for ever is not looked at twice."""
 
     def __init__(self, requests: RequestLog, purge: Purge, retention: Retention) -> None:
-        """Begin with the oldest turns."""
         self._requests = requests
         self._purge = purge
         self._retention = retention
-        self._after: dict[Lane, int] = dict.fromkeys(LANES, 0)
+        self._after: dict[Queue, int] = dict.fromkeys(QUEUES, 0)
 
     async def run(self) -> None:
         """Do round after round until cancelled; without an end of time do nothing."""
@@ -64,18 +60,22 @@ class Expiry:
 
     async def round(self) -> int:
         """Purge all whose time is over; gives how many. Raises `LogUnavailableError`."""
-        return sum([await self._lane(lane) for lane in LANES])
+        return sum([await self._of(queue) for queue in QUEUES])
 
-    async def _lane(self, lane: Lane) -> int:
-        purged = 0
-        while page := await self._requests.requests(lane, self._after[lane]):
+    async def _of(self, queue: Queue) -> int:
+        purged, after, runs = 0, self._after[queue], False
+        while page := await self._requests.requests(queue, after):
             for entry in page:
                 done = await self._end(entry.event)
-                if done in ("younger", "running"):
+                if done == "younger":
                     # Those behind it are younger still.
                     return purged
                 purged += done == "purged"
-                self._after[lane] = entry.sequence
+                after = entry.sequence
+                # One that runs is met again in the next round, and holds up none behind it.
+                runs = runs or done == "running"
+                if not runs:
+                    self._after[queue] = after
         return purged
 
     async def _end(self, event: AnyEvent | None) -> Done | Literal["younger", "stays"]:

@@ -1,4 +1,4 @@
-"""Purges one turn, whoever wants that: an operator who erases, or the end of its time."""
+"""Purges one turn: an operator erases it, or its time is over."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -6,10 +6,12 @@ from typing import Literal
 from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.events import VERSIONS, CancelRequested, ItemsAdded, Purged, Requested
+from turnwire_contracts.event_kinds import VERSIONS
+from turnwire_contracts.events import CancelRequested, ItemsAdded, Purged, Requested
 from turnwire_contracts.ids import ResponseId, TenantId, TurnKey
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import ImpossibleEventError, Refused, Sampling, Screening, Unborn, fold
+from turnwire_contracts.turn import ImpossibleEventError, fold
+from turnwire_contracts.turn_state import NotRequested, RefusedByGuard, Sampling, Screening
 
 Done = Literal["purged", "purged before", "running"]
 
@@ -38,17 +40,18 @@ class Purge:
             events = [each.event for each in await self._log.read(tenant, response_id)]
             turn = fold(events)
         except (UnreadableEventError, ImpossibleEventError):
-            events, turn = [], Unborn()
+            events, turn = [], NotRequested()
         if any(isinstance(event, Purged) for event in events):
             # The projection is about to erase it.
             return "purged before"
-        if isinstance(turn, Screening | Sampling | Refused):
-            v = VERSIONS["cancel_requested"]
-            await self._log.append(CancelRequested(v=v, **about, reason="asked"), None)
+        if isinstance(turn, Screening | Sampling | RefusedByGuard):
+            if not isinstance(events[-1], CancelRequested):
+                v = VERSIONS[CancelRequested]
+                await self._log.append(CancelRequested(v=v, **about, reason="asked"), None)
             return "running"
         parents = [one for one in events if isinstance(one, Requested | ItemsAdded)]
         parent = parents[0].previous_response_id if parents else None
-        purged = Purged(v=VERSIONS["purged"], **about, previous_response_id=parent)
+        purged = Purged(v=VERSIONS[Purged], **about, previous_response_id=parent)
         await self._log.append(purged, None)
         await self._output.forget(TurnKey(tenant, response_id))
         return "purged"

@@ -1,1 +1,1 @@
-"""How a call is watched, bounded and given up."""
+"""Limits, deadlines and cancellation of calls."""

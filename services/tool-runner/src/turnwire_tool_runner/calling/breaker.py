@@ -1,14 +1,14 @@
-"""A breaker: a server that fails again and again is left alone for a while. Values only."""
+"""A circuit breaker: a server that fails again and again is left alone for a while. Pure."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerRules:
-    """When it opens, and for how long."""
+    """When a breaker opens, and for how long."""
 
     failures: int
-    """In a row."""
+    """How many in a row open it."""
     open_s: float
 
 
@@ -26,22 +26,22 @@ class Breaker:
         return self.failures >= self.rules.failures
 
     def is_open(self, now: float) -> bool:
-        """Whether nobody may pass now."""
+        """Tell whether calls are refused at `now` (seconds of a clock that never goes back)."""
         return self.is_tripped and now < self.open_until
 
     def passed(self, now: float) -> "Breaker":
-        """Somebody passed, who is the probe if it was tripped: the others wait for what it finds.
+        """Note that a call was let in; if the breaker was tripped, the call is the probe.
 
-        A probe that never reports holds them up no longer than a failure would.
+        Other calls wait for the result of a probe, and no longer than after a failure.
         """
         if not self.is_tripped:
             return self
         return Breaker(self.rules, self.failures, now + self.rules.open_s)
 
     def failed(self, now: float) -> "Breaker":
-        """Somebody who had passed failed."""
+        """Note that a call that was let in failed."""
         return Breaker(self.rules, self.failures + 1, now + self.rules.open_s)
 
     def succeeded(self) -> "Breaker":
-        """Somebody who had passed got an answer, of whatever kind."""
+        """Note that a call that was let in got an answer, an error of the tool included."""
         return Breaker(self.rules)

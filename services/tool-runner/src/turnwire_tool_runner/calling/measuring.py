@@ -8,7 +8,7 @@ from typing import Final
 from turnwire_chassis.telemetry import metrics, names, spans
 from turnwire_chassis.telemetry.labels import NO_ERROR, URL_SERVER
 from turnwire_contracts.tools import AskForCall, AskForTools
-from turnwire_tool_runner.tool_servers import Outcome, Target, ToolServerError
+from turnwire_tool_runner.tool_servers import Target, ToolOutcome, ToolServerError
 
 CALL: Final = "tools/call"
 LIST: Final = "tools/list"
@@ -18,11 +18,11 @@ _NO_ANSWER: Final = "_other"
 
 
 class Measured:
-    """What the measurement is told of how it ended."""
+    """How a request ended; an error unless `answered` was called."""
 
     error: str = _NO_ANSWER
 
-    def answered(self, outcome: Outcome | None = None) -> None:
+    def answered(self, outcome: ToolOutcome | None = None) -> None:
         """Note an answer; a tool can answer with an error."""
         self.error = _TOOL_ERROR if outcome is not None and outcome.is_error else NO_ERROR
 

@@ -1,4 +1,4 @@
-"""A question about a call, read and checked before anybody is asked. No I/O."""
+"""Reads and checks the question for a call, before a server is asked. No I/O."""
 
 import re
 from typing import Any, cast
@@ -6,7 +6,7 @@ from typing import Any, cast
 import msgspec
 
 from turnwire_contracts.tools import AskForCall
-from turnwire_tool_runner.tool_servers import Call, ToolServerError
+from turnwire_tool_runner.tool_servers import ToolCallRequest, ToolServerError
 
 INVALID_PARAMS = -32602
 
@@ -16,16 +16,19 @@ _MAX_DEPTH = 100
 
 
 def is_call_id(text: str) -> bool:
-    """Whether signs of life can be sent under this id."""
+    """Tell whether `text` can be the last word of a subject for progress and cancellation."""
     return bool(_CALL_ID.fullmatch(text))
 
 
-def call_of(question: AskForCall, allowed: frozenset[str] | None) -> Call:
-    """Read the arguments as the model wrote them. Raises ToolServerError."""
+def call_of(question: AskForCall, allowed: frozenset[str] | None) -> ToolCallRequest:
+    """Read a call with its arguments as the model wrote them; `allowed`: the tools there may be.
+
+    Raises `ToolServerError` for another tool, and for arguments that are no JSON object.
+    """
     if allowed is not None and question.name not in allowed:
         raise _invalid("There is no such tool.")
     arguments = _arguments(question.arguments)
-    return Call(question.name, arguments, question.digest, approved=question.approved)
+    return ToolCallRequest(question.name, arguments, question.digest, approved=question.approved)
 
 
 def _arguments(text: str) -> dict[str, Any]:
@@ -40,10 +43,10 @@ def _arguments(text: str) -> dict[str, Any]:
         raise _invalid("The arguments are nested too deeply.") from error
     if not isinstance(arguments, dict):
         raise _invalid("The arguments are no JSON object.")
-    found = cast("dict[str, Any]", arguments)
-    if _is_deeper(found, _MAX_DEPTH):
+    fields = cast("dict[str, Any]", arguments)
+    if _is_deeper(fields, _MAX_DEPTH):
         raise _invalid("The arguments are nested too deeply.")
-    return found
+    return fields
 
 
 def _is_deeper(value: object, depth: int) -> bool:

@@ -1,1 +1,1 @@
-"""MCP servers over streamable HTTP: the one room that knows the SDK and its HTTP client."""
+"""MCP servers over streamable HTTP: the only package that imports the SDK and its HTTP client."""

@@ -42,12 +42,12 @@ def readable(result: JSON, version: str) -> JSON:
     """
     if result.get("resultType", "complete") != "complete" or _is_valid(result, version):
         return result
-    mended = {name: told for name, told in result.items() if told is not None}
+    mended = {name: value for name, value in result.items() if value is not None}
     content = mended.pop("content", mended.pop(_OLD, None))
     structured = mended.get("structuredContent")
     parts = [_part(each, version) for each in _listed(content) if each is not None]
-    told: JSON = {**_WHOLE, "content": [], "structuredContent": structured}
-    if structured is not None and not _is_valid(told, version):
+    bare: JSON = {**_WHOLE, "content": [], "structuredContent": structured}
+    if structured is not None and not _is_valid(bare, version):
         # An object is all that it may be until MCP 2026.
         del mended["structuredContent"]
         parts = parts or [_text(structured)]
@@ -87,19 +87,19 @@ def _listed(content: object) -> list[object]:
 
 
 def _part(part: object, version: str) -> JSON:
-    """Give a part as it must be; of a kind that nobody knows, as text.
+    """Give a part as it must be; a part of an unknown kind becomes text.
 
     One of a known kind that lacks what it is about stays as it is.
     """
-    told = mapping(part)
-    if told.get("text") is not None and not isinstance(told["text"], str):
-        return _text(told["text"])
-    kept = {name: value for name, value in told.items() if name not in _BESIDE}
-    is_known = told.get("type") in _KINDS
-    for each in (told, kept) if is_known else ({**kept, "type": _kind(told)},):
+    fields = mapping(part)
+    if fields.get("text") is not None and not isinstance(fields["text"], str):
+        return _text(fields["text"])
+    kept = {name: value for name, value in fields.items() if name not in _BESIDE}
+    is_known = fields.get("type") in _KINDS
+    for each in (fields, kept) if is_known else ({**kept, "type": _kind(fields)},):
         if _is_valid({**_WHOLE, "content": [each]}, version):
             return each
-    return told if is_known else _text(part)
+    return fields if is_known else _text(part)
 
 
 def _kind(part: JSON) -> str | None:
@@ -121,7 +121,9 @@ def _text(value: object) -> JSON:
 
 
 def _is_text(part: object) -> bool:
-    told = mapping(part)
+    fields = mapping(part)
     return (
-        told.keys() == {"type", "text"} and told["type"] == "text" and isinstance(told["text"], str)
+        fields.keys() == {"type", "text"}
+        and fields["type"] == "text"
+        and isinstance(fields["text"], str)
     )

@@ -1,7 +1,7 @@
 """What became of the messages of one visit; it travels with the task that makes the visit.
 
-The SDK sends each message in the context of whoever asked for it, so the wire finds the exchange
-there and does not need to know whose message it has.
+The SDK sends each message in the context of the task that asked for it, so the transport finds the
+exchange there.
 """
 
 from contextvars import ContextVar
@@ -11,16 +11,16 @@ from http import HTTPStatus
 import httpx2
 from mcp_types import CONNECTION_CLOSED
 
-from turnwire_tool_runner.tool_servers import Signs
+from turnwire_tool_runner.tool_servers import CallObserver
 
 
 @dataclass(slots=True)
-class Exchange:
-    """Written by the wire, read by whoever asks why there is no answer."""
+class ExchangeState:
+    """Written by the transport, and read to say why there is no answer."""
 
     is_handshake: bool = False
     """Whether it belongs to a session that is still to be opened."""
-    signs: Signs | None = None
+    observer: CallObserver | None = None
     status: int = 0
     """The status of the last answer to a request."""
     speaks_json: bool = False
@@ -51,8 +51,8 @@ class Exchange:
     def leave(self) -> None:
         """Note that a call is about to leave."""
         self.has_left = True
-        if self.signs is not None:
-            self.signs.leaving()
+        if self.observer is not None:
+            self.observer.leaving()
 
 
-EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
+EXCHANGE: ContextVar[ExchangeState] = ContextVar("exchange")

@@ -15,7 +15,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from turnwire_tool_runner.mcp_client.cleaning import clean
-from turnwire_tool_runner.mcp_client.exchange import Exchange
+from turnwire_tool_runner.mcp_client.exchange import ExchangeState
 from turnwire_tool_runner.outbound.policy import UrlRefused
 from turnwire_tool_runner.outbound.reading import TooLarge
 from turnwire_tool_runner.tool_servers import Code, ToolServerError
@@ -34,38 +34,38 @@ _BAD = 400
 _NOT_FOUND = 404
 
 
-def fault(error: BaseException | None, exchange: Exchange) -> BaseException:
+def fault(error: BaseException | None, exchange: ExchangeState) -> BaseException:
     """Say why a visit failed; `error`: what it ended with, None if it was cut off.
 
     What is no failure of the server is given as it is.
     """
-    found = exchange.failure or innermost(error)
-    if isinstance(found, MCPError):
-        return _refused(found, exchange)
-    told = _told(found)
-    if told is None:
-        # `None` is told of.
-        return cast("BaseException", found)
-    return ToolServerError(*told, unsent=not exchange.has_left)
+    cause = exchange.failure or innermost(error)
+    if isinstance(cause, MCPError):
+        return _refused(cause, exchange)
+    explained = _code_and_text(cause)
+    if explained is None:
+        # `None` is always explained.
+        return cast("BaseException", cause)
+    return ToolServerError(*explained, unsent=not exchange.has_left)
 
 
-def _told(found: BaseException | None) -> tuple[Code, str] | None:
-    match found:
+def _code_and_text(cause: BaseException | None) -> tuple[Code, str] | None:
+    match cause:
         case UrlRefused():
-            told: tuple[Code, str] = ("invalid_server_url", str(found))
+            explained: tuple[Code, str] = ("invalid_server_url", str(cause))
         case httpx2.TimeoutException():
-            told = ("mcp_timeout", "It did not answer in time.")
+            explained = ("mcp_timeout", "It did not answer in time.")
         case TooLarge():
-            told = ("mcp_protocol_error", str(found))
+            explained = ("mcp_protocol_error", str(cause))
         case httpx2.ProtocolError() | httpx2.DecodingError() | ValidationError():
-            told = ("mcp_protocol_error", _NO_MCP)
+            explained = ("mcp_protocol_error", _NO_MCP)
         case httpx2.ReadError() | httpx2.WriteError():
-            told = ("mcp_unreachable", "The connection was lost before it had answered.")
+            explained = ("mcp_unreachable", "The connection was lost before it had answered.")
         case httpx2.RequestError() | None:
-            told = ("mcp_unreachable", "It cannot be reached.")
+            explained = ("mcp_unreachable", "It cannot be reached.")
         case _:
             return None
-    return told
+    return explained
 
 
 def innermost(error: BaseException | None) -> BaseException | None:
@@ -76,7 +76,7 @@ def innermost(error: BaseException | None) -> BaseException | None:
     return error
 
 
-def _refused(error: MCPError, exchange: Exchange) -> ToolServerError:
+def _refused(error: MCPError, exchange: ExchangeState) -> ToolServerError:
     unsent = not exchange.has_left
     status = exchange.status
     if status >= _BAD and not (exchange.speaks_json and error.code != _stand_in(exchange)):
@@ -93,7 +93,7 @@ def _refused(error: MCPError, exchange: Exchange) -> ToolServerError:
     return ToolServerError("mcp_protocol_error", text, number=error.code, unsent=unsent)
 
 
-def _stand_in(exchange: Exchange) -> int:
+def _stand_in(exchange: ExchangeState) -> int:
     """What the SDK says for an HTTP error whose body is no JSON-RPC error."""
     if exchange.status != _NOT_FOUND:
         return INTERNAL_ERROR

@@ -40,9 +40,9 @@ class Incoming:
             yield _Cleaned(reads, self._clean), _Watched(writes, self._note)
 
     def _note(self, message: SessionMessage) -> None:
-        asked = message.message
-        if isinstance(asked, JSONRPCRequest) and asked.method == _CALL:
-            self._calls.add(asked.id)
+        request = message.message
+        if isinstance(request, JSONRPCRequest) and request.method == _CALL:
+            self._calls.add(request.id)
 
     def _clean(self, message: SessionMessage | Exception) -> None:
         answer = message.message if isinstance(message, SessionMessage) else None
@@ -148,5 +148,5 @@ class _Watched:
 
 
 def _name(tool: object) -> str:
-    told = cast("dict[str, object]", tool).get("name") if isinstance(tool, dict) else None
-    return told if isinstance(told, str) else ""
+    name = cast("dict[str, object]", tool).get("name") if isinstance(tool, dict) else None
+    return name if isinstance(name, str) else ""

@@ -14,12 +14,12 @@ from mcp_types import (
 )
 
 from turnwire_tool_runner.mcp_client.cleaning import clean
-from turnwire_tool_runner.tool_servers import Outcome
+from turnwire_tool_runner.tool_servers import ToolOutcome
 
 _MAX_NAME = 500
 
 
-def outcome(result: CallToolResult, most_bytes: int) -> Outcome:
+def outcome(result: CallToolResult, most_bytes: int) -> ToolOutcome:
     """Give the parts one below the other, cut at `most_bytes`."""
     parts = [_told(part) for part in result.content]
     has_text = any(isinstance(part, TextContent) and part.text for part in result.content)
@@ -27,7 +27,7 @@ def outcome(result: CallToolResult, most_bytes: int) -> Outcome:
         parts.append(msgspec.json.encode(result.structured_content).decode())
     text = "\n".join(parts)
     kept = cut(text, most_bytes)
-    return Outcome(kept, is_error=result.is_error, is_truncated=kept != text)
+    return ToolOutcome(kept, is_error=result.is_error, is_truncated=kept != text)
 
 
 def cut(text: str, most_bytes: int) -> str:

@@ -16,14 +16,21 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import TypeAdapter, ValidationError
 
+from turnwire_chassis.crash_points import reached
 from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_tool_runner.mcp_client.call_results import missing
 from turnwire_tool_runner.mcp_client.cleaning import clean, offered
-from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
+from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, ExchangeState
 from turnwire_tool_runner.mcp_client.faults import fault
 from turnwire_tool_runner.mcp_client.incoming import Incoming
-from turnwire_tool_runner.mcp_client.wire import Wire
-from turnwire_tool_runner.tool_servers import Call, Listing, Signs, Target, ToolServerError
+from turnwire_tool_runner.mcp_client.wire import SharedTransport
+from turnwire_tool_runner.tool_servers import (
+    CallObserver,
+    Listing,
+    Target,
+    ToolCallRequest,
+    ToolServerError,
+)
 
 _WE = types.Implementation(name="turnwire", version=version("turnwire-tool-runner"))
 
@@ -47,10 +54,10 @@ class Session:
     """Opens at once; used by many tasks at once; once it breaks, it stays broken."""
 
     def __init__(self, target: Target, transport: httpx2.AsyncBaseTransport) -> None:
-        """Start to open it."""
+        """Needs a running event loop; the session starts to open."""
         self._target = target
-        self._wire = Wire(transport)
-        self._handshake = Exchange(is_handshake=True)
+        self._wire = SharedTransport(transport)
+        self._handshake = ExchangeState(is_handshake=True)
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[ClientSession] = loop.create_future()
         self._closing = asyncio.Event()
@@ -59,7 +66,7 @@ class Session:
         self._listed_at = float("-inf")
         self._listing = asyncio.Lock()
         self.is_retired = False
-        """Whether nobody new may use it."""
+        """Whether it gets no new users."""
         self.users = 0
         self.owner = asyncio.create_task(self._own())
         self.owner.add_done_callback(_looked_at)
@@ -86,24 +93,24 @@ class Session:
         """Give all tools, by a list that is not older. Raises what `fault` explains."""
         asked_at = _now()
         async with self._listing:
-            # Whoever waited here takes what the one before has got meanwhile.
+            # A task that waited here takes the list that another has got meanwhile.
             if self._listed_at < asked_at - max_age_s:
                 listed_at = _now()
                 self._listed = await self._all_tools()
                 self._listed_at = listed_at
             return self._listed
 
-    async def call(self, call: Call, signs: Signs) -> types.CallToolResult:
+    async def call(self, call: ToolCallRequest, observer: CallObserver) -> types.CallToolResult:
         """Call a tool. Raises what `fault` explains."""
         try:
-            return await self._call(call, signs)
+            return await self._call(call, observer)
         except MCPError as error:
             if error.code != types.HEADER_MISMATCH:
                 raise
         # MCP 2026: parameters that the server wants as headers are named in its list. It has
         # refused the call unseen.
         await self.tools()
-        return await self._call(call, signs)
+        return await self._call(call, observer)
 
     def close(self) -> None:
         """Take leave of the server; what still opens is cut off."""
@@ -147,8 +154,8 @@ class Session:
 
     def _version(self) -> str:
         """Give the protocol that is spoken; nothing is listed before that is known."""
-        told = self._opened.result().protocol_version if self._opened.done() else None
-        return told or types.LATEST_PROTOCOL_VERSION
+        version = self._opened.result().protocol_version if self._opened.done() else None
+        return version or types.LATEST_PROTOCOL_VERSION
 
     async def _all_tools(self) -> Listing:
         session, cursor = self._opened.result(), None
@@ -169,10 +176,10 @@ class Session:
             cursors.add(cursor)
         raise _endless(f"Its list has more than {_MAX_PAGES} pages.")
 
-    async def _call(self, call: Call, signs: Signs) -> types.CallToolResult:
-        async def heard(progress: float, total: float | None, message: str | None) -> None:
+    async def _call(self, call: ToolCallRequest, observer: CallObserver) -> types.CallToolResult:
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
             del progress, total
-            await signs.progressed(message and clean(message, _MAX_SAID))
+            await observer.progressed(message and clean(message, _MAX_SAID))
 
         state: str | None = None
         for _ in range(_MAX_ROUNDS):
@@ -185,10 +192,12 @@ class Session:
             )
             # `call_tool` would check the result by the server's own schema: a pattern in there can
             # take for ever, and a result that is there would be lost.
+            reached("tool.before")
             try:
                 result = await self._opened.result().send_request(
-                    types.CallToolRequest(params=params), _RESULT, progress_callback=heard
+                    types.CallToolRequest(params=params), _RESULT, progress_callback=on_progress
                 )
+                reached("tool.after")
             except ValidationError as error:
                 text = f"The result of the tool '{clean(call.name, _MAX_SAID)}' {missing(error)}."
                 raise ToolServerError("mcp_protocol_error", text) from error
@@ -208,7 +217,7 @@ def _endless(text: str) -> ToolServerError:
 
 def _looked_at(owner: asyncio.Task[Any]) -> None:
     if not owner.cancelled():
-        # Or asyncio would complain of an exception that nobody saw.
+        # Read, or asyncio would log an exception that was never retrieved.
         owner.exception()
 
 

@@ -8,11 +8,11 @@ from typing import Protocol
 import httpx2
 
 from turnwire_tool_runner.mcp_client.session import Session
-from turnwire_tool_runner.tool_servers import Target, Visit
+from turnwire_tool_runner.tool_servers import Target, TenantServer
 
 
-class Ways(Protocol):
-    """How to get to servers."""
+class Transports(Protocol):
+    """Gives the transport for each server."""
 
     def to(self, target: Target) -> httpx2.AsyncBaseTransport:
         """Give a transport that connects where this target may lead. Raises ToolServerError."""
@@ -30,16 +30,15 @@ class SessionRules:
 class Sessions:
     """One session for each tenant, server and credentials, for as long as it is used."""
 
-    def __init__(self, ways: Ways, rules: SessionRules) -> None:
-        """None is open."""
-        self._ways = ways
+    def __init__(self, transports: Transports, rules: SessionRules) -> None:
+        self._transports = transports
         self._rules = rules
         # The one that was used last comes last.
-        self._sessions: OrderedDict[Visit, Session] = OrderedDict()
+        self._sessions: OrderedDict[TenantServer, Session] = OrderedDict()
         self._closings: dict[Session, asyncio.TimerHandle] = {}
         self._owners: set[asyncio.Task[None]] = set()
 
-    def borrow(self, visit: Visit) -> Session:
+    def borrow(self, visit: TenantServer) -> Session:
         """Give the session for a visit, to be given back; it may still have to open.
 
         Raises ToolServerError.
@@ -52,8 +51,8 @@ class Sessions:
         self._stay(session)
         return session
 
-    def give_back(self, visit: Visit, session: Session) -> None:
-        """Nobody of those who borrowed it needs it: it closes after a while."""
+    def give_back(self, visit: TenantServer, session: Session) -> None:
+        """End one use of a session; without any, it closes after `idle_s` seconds."""
         session.users -= 1
         if session.users:
             return
@@ -75,9 +74,9 @@ class Sessions:
         for owner in self._owners:
             owner.cancel()
 
-    def _open(self, visit: Visit) -> Session:
+    def _open(self, visit: TenantServer) -> Session:
         self._make_room()
-        session = Session(visit.target, self._ways.to(visit.target))
+        session = Session(visit.target, self._transports.to(visit.target))
         self._owners.add(session.owner)
         session.owner.add_done_callback(self._owners.discard)
         self._sessions[visit] = session
@@ -88,7 +87,7 @@ class Sessions:
         for visit in idle[: max(0, len(self._sessions) + 1 - self._rules.most)]:
             self._close(visit, self._sessions[visit])
 
-    def _close(self, visit: Visit, session: Session) -> None:
+    def _close(self, visit: TenantServer, session: Session) -> None:
         self._stay(session)
         session.close()
         if self._sessions.get(visit) is session:

@@ -40,14 +40,14 @@ async def repaired_events(parts: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def _repaired_lines(lines: bytes) -> bytes:
-    at, told = 0, bytearray()
+    at, repaired = 0, bytearray()
     for end in _LINE_END.finditer(lines):
         line = lines[at : end.start()]
         if line.startswith(_DATA):
             line = _DATA + _repaired(line.removeprefix(_DATA))
-        told += line + end[0]
+        repaired += line + end[0]
         at = end.end()
-    return bytes(told)
+    return bytes(repaired)
 
 
 def _repaired(text: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """The way out as one session sees it: what the SDK does not say is noted, what would end it is not.
 
 An error of one request would end the task that holds the session, and with it the requests of
-others (python-sdk#3560). So it becomes an answer to that request alone; `Exchange` has the reason.
+others (python-sdk#3560). So it becomes an answer to that request alone; `ExchangeState` has the
+reason.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from turnwire_chassis.telemetry.correlation import outgoing
-from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, Exchange
+from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, ExchangeState
 from turnwire_tool_runner.mcp_client.unicode_repair import repaired_body, repaired_events
 
 # The SDK sends nothing else while it waits for the answer to a message that is no request.
@@ -35,11 +36,10 @@ class _Message(Struct):
     id: Any = None
 
 
-class Wire(httpx2.AsyncBaseTransport):
+class SharedTransport(httpx2.AsyncBaseTransport):
     """A transport that several sessions share, as one of them sees it."""
 
     def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
-        """Send by `transport`."""
         self._transport = transport
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -61,7 +61,7 @@ class Wire(httpx2.AsyncBaseTransport):
         """Leave the transport open for the others."""
 
     async def _ask(
-        self, request: httpx2.Request, exchange: Exchange, method: str
+        self, request: httpx2.Request, exchange: ExchangeState, method: str
     ) -> httpx2.Response:
         exchange.status, exchange.speaks_json, exchange.failure = 0, False, None
         exchange.had_session = "mcp-session-id" in request.headers
@@ -86,7 +86,7 @@ class Wire(httpx2.AsyncBaseTransport):
         exchange.speaks_json = kind.startswith(_JSON)
         return _noted(response, exchange)
 
-    async def _notify(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
+    async def _notify(self, request: httpx2.Request, exchange: ExchangeState) -> httpx2.Response:
         exchange.replies += 1
         if exchange.replies > _MOST_REPLIES:
             return _answer(HTTPStatus.TOO_MANY_REQUESTS)
@@ -99,7 +99,7 @@ class Wire(httpx2.AsyncBaseTransport):
             return _answer(HTTPStatus.BAD_GATEWAY)
         return _answer(response.status_code)
 
-    async def _listen(self, request: httpx2.Request, exchange: Exchange) -> httpx2.Response:
+    async def _listen(self, request: httpx2.Request, exchange: ExchangeState) -> httpx2.Response:
         exchange.streams += 1
         if exchange.streams > _MOST_STREAMS:
             return _answer(HTTPStatus.TOO_MANY_REQUESTS)
@@ -109,7 +109,7 @@ class Wire(httpx2.AsyncBaseTransport):
 class _Body(httpx2.AsyncByteStream):
     """A body that ends where it breaks off."""
 
-    def __init__(self, response: httpx2.Response, exchange: Exchange) -> None:
+    def __init__(self, response: httpx2.Response, exchange: ExchangeState) -> None:
         self._response = response
         self._exchange = exchange
 
@@ -132,7 +132,7 @@ class _Body(httpx2.AsyncByteStream):
         return self._response.headers.get("content-type", "").lower().startswith(_EVENTS)
 
 
-def _noted(response: httpx2.Response, exchange: Exchange) -> httpx2.Response:
+def _noted(response: httpx2.Response, exchange: ExchangeState) -> httpx2.Response:
     return httpx2.Response(
         response.status_code,
         headers=response.headers,

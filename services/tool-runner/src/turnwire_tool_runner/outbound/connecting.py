@@ -31,14 +31,13 @@ class SystemResolver:
     """Looks names up as the system does: hosts file, search domains, DNS."""
 
     def __init__(self) -> None:
-        """No thread runs before the first look-up."""
         self._threads = ThreadPoolExecutor(_LOOK_UPS_AT_ONCE, thread_name_prefix="dns")
 
     async def __call__(self, host: str) -> Sequence[str]:
         """Give the addresses of a name, the best first. Raises OSError."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _look_up, host)
-        return list(dict.fromkeys(found))
+        addresses = await loop.run_in_executor(self._threads, _look_up, host)
+        return list(dict.fromkeys(addresses))
 
     def close(self) -> None:
         """Look nothing up any more; what hangs is not waited for."""

@@ -106,8 +106,8 @@ class Outbound(Struct, frozen=True):
     def admit(self, destination: Destination, addresses: Sequence[str]) -> tuple[Address, ...]:
         """Give the addresses of a destination if we may connect to every one of them.
 
-        One that may not be refuses the others: whoever answers with both is up to something.
-        Raises UrlRefused.
+        One that may not be refuses the others: a name that leads to both may be an attack (DNS
+        rebinding). Raises UrlRefused.
         """
         found = tuple(dict.fromkeys(address(each) for each in addresses))
         for each in found:

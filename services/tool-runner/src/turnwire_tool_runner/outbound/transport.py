@@ -1,11 +1,12 @@
-"""The HTTP client's way out: vetted URLs, vetted connections, bounded answers.
+"""The transport of the HTTP client: checked URLs and addresses, and answers within limits.
 
-Redirects are not followed here, and whoever follows one comes through here again. Proxies that the
-environment names are not used: they would connect for us, to wherever.
+Redirects are not followed here; a client that follows one sends that request through here, too.
+Proxies that the environment names are not used: they would connect to any address.
 """
 
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator
+from functools import cache
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -52,10 +53,10 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
         limits: ReadLimits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Without `tls`, servers are checked against the system's certificates (40 ms to load)."""
+        """Without `tls`, servers are checked against the system's certificates."""
         self._outbound = outbound
         self._limits = limits or ReadLimits()
-        tls = tls or httpx2.create_ssl_context()
+        tls = tls or _system_certificates()
         self._pools = {
             scheme: httpcore2.AsyncConnectionPool(
                 ssl_context=tls,
@@ -77,8 +78,8 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
         except httpcore2.RemoteProtocolError as error:
             # httpcore2 has one error for "no HTTP", which wraps that of its parser, and "no more".
             is_http = not isinstance(error.args[0], Exception)
-            told = BrokenOffError if is_http else httpx2.RemoteProtocolError
-            raise told(str(error)) from error
+            kind = BrokenOffError if is_http else httpx2.RemoteProtocolError
+            raise kind(str(error)) from error
         except _CORE_ERRORS as error:
             raise _translated(error) from error
         body = _Body(response)
@@ -118,6 +119,12 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+@cache
+def _system_certificates() -> ssl.SSLContext:
+    """Give the system's certificates for all transports: they take 40 ms to load."""
+    return httpx2.create_ssl_context()
 
 
 def _is_event_stream(headers: httpx2.Headers) -> bool:

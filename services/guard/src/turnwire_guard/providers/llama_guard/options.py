@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from turnwire_chassis.yaml_place import Place
+from turnwire_chassis.yaml_place import YamlPlace
 from turnwire_guard.providers.llama_guard.categories import CODES, Variant, variant_of
 
 PromptMode = Literal["messages", "rendered"]
@@ -40,7 +40,7 @@ class Options:
     max_concurrent: int = 16
 
 
-def read_options(settings: Place, environ: Mapping[str, str] = os.environ) -> Options:
+def read_options(settings: YamlPlace, environ: Mapping[str, str] = os.environ) -> Options:
     """Read them; the key stands in the environment. Raises PlaceError."""
     fields = settings.fields(known=_KEYS, required=("base_url", "model"))
     model = fields["model"].text()
@@ -62,7 +62,7 @@ def read_options(settings: Place, environ: Mapping[str, str] = os.environ) -> Op
     )
 
 
-def _url(place: Place) -> str:
+def _url(place: YamlPlace) -> str:
     url = place.text().rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -72,12 +72,12 @@ def _url(place: Place) -> str:
     return url
 
 
-def _key(place: Place, environ: Mapping[str, str]) -> str:
+def _key(place: YamlPlace, environ: Mapping[str, str]) -> str:
     name = place.text()
     if not environ.get(name):
         raise place.error(f"the environment variable {name} is not set")
     return environ[name]
 
 
-def _codes(place: Place, variant: Variant) -> frozenset[str]:
+def _codes(place: YamlPlace, variant: Variant) -> frozenset[str]:
     return frozenset(code.one_of(CODES[variant]) for code in place.items())

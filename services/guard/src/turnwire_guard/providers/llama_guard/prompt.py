@@ -7,7 +7,7 @@ instructions included; so a policy says which of the two the server is (`prompt_
 from collections.abc import Sequence
 
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.queries import Said
+from turnwire_contracts.queries import GuardMessage
 from turnwire_guard.providers.llama_guard.categories import CODES, PROMPT_NAMES
 from turnwire_guard.providers.llama_guard.options import Options
 
@@ -35,7 +35,7 @@ Provide your safety assessment for ONLY THE LAST {role} message in the above con
  - If unsafe, a second line must include a comma-separated list of violated categories."""
 
 
-def request_body(conversation: Sequence[Said], options: Options) -> JSON:
+def request_body(conversation: Sequence[GuardMessage], options: Options) -> JSON:
     """Write a chat completion request."""
     body: JSON = {
         "model": options.model,
@@ -52,7 +52,7 @@ def request_body(conversation: Sequence[Said], options: Options) -> JSON:
     return body
 
 
-def rendered(conversation: Sequence[Said], options: Options) -> str:
+def rendered(conversation: Sequence[GuardMessage], options: Options) -> str:
     """Write the prompt of the models' cards, without the tokens around it."""
     role = _WORDS[conversation[-1].role]
     return _PROMPT.format(
@@ -66,7 +66,7 @@ def rendered(conversation: Sequence[Said], options: Options) -> str:
     )
 
 
-def _messages(conversation: Sequence[Said], options: Options) -> list[JSON]:
+def _messages(conversation: Sequence[GuardMessage], options: Options) -> list[JSON]:
     match options.prompt_mode:
         case "rendered":
             return [{"role": "user", "content": rendered(conversation, options)}]

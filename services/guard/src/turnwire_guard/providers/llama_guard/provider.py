@@ -1,17 +1,19 @@
 """The client: one connection pool a stage, a deadline on everything, a bound on what waits."""
 
 import asyncio
+import ssl
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 import httpx2
 import msgspec
 
-from turnwire_chassis.yaml_place import Place
+from turnwire_chassis.concurrency import ConcurrencyLimit, FullError
+from turnwire_chassis.yaml_place import YamlPlace
 from turnwire_contracts.json_repair import repaired_json
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import AskForCheck
-from turnwire_guard.admission import Admission, FloodedError
 from turnwire_guard.pipeline import Finding, Provider, ProviderError
 from turnwire_guard.providers.llama_guard.answer import findings_in, refusal
 from turnwire_guard.providers.llama_guard.conversation import conversation_of
@@ -27,10 +29,9 @@ class LlamaGuardProvider(Provider):
     """Asks a server of the chat completions API."""
 
     def __init__(self, options: Options) -> None:
-        """Connect to nothing yet."""
         self._options = options
         at_once = options.max_concurrent
-        self._admission = Admission(at_once, at_once * _WAITING_FOR_ONE)
+        self._admission = ConcurrencyLimit(at_once, at_once * _WAITING_FOR_ONE)
         self._client: httpx2.AsyncClient | None = None
 
     async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
@@ -38,9 +39,9 @@ class LlamaGuardProvider(Provider):
         conversation = conversation_of(question, self._options.last_turns)
         body = request_body(conversation, self._options)
         try:
-            async with asyncio.timeout(self._options.timeout_s), self._admission.place():
+            async with asyncio.timeout(self._options.timeout_s), self._admission.slot():
                 return findings_in(await self._complete(body), self._options)
-        except FloodedError as error:
+        except FullError as error:
             raise ProviderError("too many checks wait for the server") from error
         except TimeoutError as error:
             raise ProviderError(f"no verdict in {self._options.timeout_s:g} s") from error
@@ -81,7 +82,7 @@ class LlamaGuardProvider(Provider):
             raise refusal("the answer is not JSON", [answer.text]) from error
 
 
-def build(settings: Place) -> Provider:
+def build(settings: YamlPlace) -> Provider:
     """Make the provider of one stage. Raises PlaceError."""
     return LlamaGuardProvider(read_options(settings))
 
@@ -98,7 +99,14 @@ def _client(options: Options) -> httpx2.AsyncClient:
         ),
         # What a proxy of the environment is meant for is not the model beside us.
         trust_env=False,
+        verify=_system_certificates(),
     )
+
+
+@cache
+def _system_certificates() -> ssl.SSLContext:
+    """Give the system's certificates for all stages: loading them stops all else for 40 ms."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _decoded(body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Work on a thread of its own, in batches: what comes while one is worked on is the next."""
+"""Classifies texts on a thread of its own, in batches: texts that come meanwhile are the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 Judge = Callable[[Sequence[str]], list[float]]
 
 
-class Batches:
+class BatchClassifier:
     """Judges texts by a function that takes many at once and must not hold up the event loop."""
 
     def __init__(self, largest: int) -> None:
-        """Give at most `largest` texts to one call; nothing runs yet."""
+        """`largest`: how many texts the function takes at once."""
         self._largest = largest
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._judge: Judge | None = None
@@ -19,12 +19,12 @@ class Batches:
         self._working: asyncio.Task[None] | None = None
 
     async def start(self, load: Callable[[], Judge]) -> None:
-        """Get the function, on the thread; raises what `load` raises."""
+        """Load the function on the thread; raises what `load` raises."""
         loop = asyncio.get_running_loop()
         self._judge = await loop.run_in_executor(self._thread, load)
 
     async def judge(self, texts: Sequence[str]) -> list[float]:
-        """Judge some texts, together with those of others."""
+        """Give the score of each text, in a batch with the texts of other callers."""
         loop = asyncio.get_running_loop()
         mine = [(text, loop.create_future()) for text in texts]
         self._waiting += mine
@@ -33,7 +33,7 @@ class Batches:
         return await asyncio.gather(*(future for _, future in mine))
 
     def stop(self) -> None:
-        """Start nothing more."""
+        """Cancel the work; needs no running call to end."""
         if self._working is not None:
             self._working.cancel()
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -43,7 +43,7 @@ class Batches:
             while self._waiting:
                 batch = self._waiting[: self._largest]
                 del self._waiting[: self._largest]
-                # Whoever gave up meanwhile has cancelled its future.
+                # A caller that gave up meanwhile has cancelled its future.
                 await self._judged([each for each in batch if not each[1].done()])
         finally:
             self._working = None
@@ -54,12 +54,12 @@ class Batches:
             return
         texts = [text for text, _ in batch]
         loop = asyncio.get_running_loop()
-        found = loop.run_in_executor(self._thread, judge, texts)
-        await asyncio.wait([found])
+        scores = loop.run_in_executor(self._thread, judge, texts)
+        await asyncio.wait([scores])
         for place, (_, future) in enumerate(batch):
             if future.done():
                 continue
-            if error := found.exception():
+            if error := scores.exception():
                 future.set_exception(error)
             else:
-                future.set_result(found.result()[place])
+                future.set_result(scores.result()[place])

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from turnwire_chassis.yaml_place import Place
+from turnwire_chassis.concurrency import ConcurrencyLimit, FullError
+from turnwire_chassis.yaml_place import YamlPlace
 from turnwire_contracts.queries import AskForCheck
-from turnwire_guard.admission import Admission, FloodedError
 from turnwire_guard.pipeline import Finding, Provider, ProviderError
-from turnwire_guard.providers.prompt_injection.batches import Batches
+from turnwire_guard.providers.prompt_injection.batches import BatchClassifier
 from turnwire_guard.providers.prompt_injection.weights import WeightsError, load, weight_files
 from turnwire_guard.providers.prompt_injection.windows import windows
 
@@ -20,20 +20,20 @@ class PromptInjectionProvider(Provider):
     """Finds texts that try to give a model other instructions."""
 
     def __init__(self, files: Mapping[str, bytes], threshold: float) -> None:
-        """Load nothing yet."""
+        """`files`: the weights. `threshold`: the probability from which on a text is unsafe."""
         self._files = files
         self._threshold = threshold
-        self._batches = Batches(_LARGEST_BATCH)
-        self._admission = Admission(_AT_ONCE, 0)
+        self._batches = BatchClassifier(_LARGEST_BATCH)
+        self._admission = ConcurrencyLimit(_AT_ONCE, 0)
 
     async def judge(self, question: AskForCheck) -> tuple[Finding, ...]:
         """See `Provider.judge`; the worst piece of a long text counts."""
         try:
-            async with self._admission.place():
-                found = await self._batches.judge(windows(question.input))
-        except FloodedError as error:
+            async with self._admission.slot():
+                scores = await self._batches.judge(windows(question.input))
+        except FullError as error:
             raise ProviderError("too many checks wait for the classifier") from error
-        worst = max(found)
+        worst = max(scores)
         if worst < self._threshold:
             return ()
         return (Finding(_CATEGORY, f"Probability {worst:.2f}"),)
@@ -50,7 +50,7 @@ class PromptInjectionProvider(Provider):
         self._batches.stop()
 
 
-def build(settings: Place) -> Provider:
+def build(settings: YamlPlace) -> Provider:
     """Make the provider of one stage. Raises PlaceError, also when the weights are not there."""
     fields = settings.fields(known=("threshold",), required=())
     try:

@@ -36,7 +36,7 @@ class WeightsError(Exception):
     """The weights cannot be used; the text says the way out."""
 
 
-class Rows(Protocol):
+class ProbabilityRows(Protocol):
     """One row of probabilities for each text: safe, injection."""
 
     def tolist(self) -> list[list[float]]:
@@ -49,7 +49,7 @@ class _Vectorizer(Protocol):
 
 
 class _Classifier(Protocol):
-    def predict_proba(self, vectors: object) -> Rows: ...
+    def predict_proba(self, vectors: object) -> ProbabilityRows: ...
 
 
 def weight_files() -> dict[str, bytes]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from turnwire_chassis.yaml_place import Place
+from turnwire_chassis.yaml_place import YamlPlace
 from turnwire_contracts.queries import AskForCheck
 from turnwire_guard.pipeline import Finding, Provider
 from turnwire_guard.providers.regex.expressions import (
@@ -90,7 +90,7 @@ class _Rules:
         self.rules.append(_Confirmed(finding, compiled(expression), confirm))
 
 
-def build(settings: Place) -> Provider:
+def build(settings: YamlPlace) -> Provider:
     """Make the provider of one stage. Raises PlaceError for an expression that is none."""
     fields = settings.fields(known=_KEYS, required=())
     if not fields:
@@ -101,12 +101,12 @@ def build(settings: Place) -> Provider:
     return RegexProvider(joined(rules.expressions), tuple(rules.rules))
 
 
-def _read_patterns(place: Place, rules: _Rules) -> None:
+def _read_patterns(place: YamlPlace, rules: _Rules) -> None:
     for category, listed in place.entries().items():
         rules.plain(Finding(category), [_checked(each) for each in listed.items()])
 
 
-def _read_sets(place: Place, rules: _Rules) -> None:
+def _read_sets(place: YamlPlace, rules: _Rules) -> None:
     for name in place.items():
         for form in SETS[name.one_of(SETS)]:
             finding = Finding(form.category, form.reason)
@@ -116,19 +116,19 @@ def _read_sets(place: Place, rules: _Rules) -> None:
                 rules.confirmed(finding, form.expression, form.confirm)
 
 
-def _read_words(place: Place, rules: _Rules) -> None:
+def _read_words(place: YamlPlace, rules: _Rules) -> None:
     for category, listed in place.entries().items():
         words = [each.text() for each in listed.items()]
         rules.plain(Finding(category, "a blocked word"), whole_words(words))
 
 
-def _read_hosts(place: Place, rules: _Rules) -> None:
+def _read_hosts(place: YamlPlace, rules: _Rules) -> None:
     for category, listed in place.entries().items():
         hosts = frozenset(each.text().lower().strip(".") for each in listed.items())
         rules.confirmed(Finding(category, "an address of a blocked host"), URL, is_below(hosts))
 
 
-_READ: dict[str, Callable[[Place, _Rules], None]] = {
+_READ: dict[str, Callable[[YamlPlace, _Rules], None]] = {
     "patterns": _read_patterns,
     "sets": _read_sets,
     "words": _read_words,
@@ -136,7 +136,7 @@ _READ: dict[str, Callable[[Place, _Rules], None]] = {
 }
 
 
-def _checked(place: Place) -> str:
+def _checked(place: YamlPlace) -> str:
     expression = place.text()
     try:
         compiled(expression)

@@ -11,7 +11,7 @@ from turnwire_guard.providers.regex.urls import URL, has_user, is_homograph, is_
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Detector:
     """One thing that can be found."""
 
     category: str
@@ -21,27 +21,27 @@ class Form:
     """Whether what matched is what it looks like; `None`: it is."""
 
 
-SETS: Mapping[str, tuple[Form, ...]] = {
+SETS: Mapping[str, tuple[Detector, ...]] = {
     "pii": (
-        Form(
+        Detector(
             "email",
             "an e-mail address",
             r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b",
         ),
-        Form(
+        Detector(
             "phone",
             "a phone number",
             r"\+[1-9][0-9]{0,2}(?:[ ./-]?\(?[0-9]{1,5}\)?){2,6}"
             r"|\(?\b[2-9][0-9]{2}\)?[-. ][2-9][0-9]{2}[-. ][0-9]{4}\b",
             is_phone_number,
         ),
-        Form(
+        Detector(
             "iban",
             "an account number whose check digits hold",
             r"(?i:\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30})",
             is_iban,
         ),
-        Form(
+        Detector(
             "credit_card",
             "a card number whose check digit holds",
             r"\b[0-9]{3,}(?:[ -][0-9]{2,})*\b",
@@ -49,9 +49,9 @@ SETS: Mapping[str, tuple[Form, ...]] = {
         ),
     ),
     "suspicious-urls": (
-        Form("url_user", "an address with a user's name before its host", URL, has_user),
-        Form("url_numeric", "an address whose host is a number", URL, is_numeric),
-        Form("url_homograph", "an address that only looks like another", URL, is_homograph),
+        Detector("url_user", "an address with a user's name before its host", URL, has_user),
+        Detector("url_numeric", "an address whose host is a number", URL, is_numeric),
+        Detector("url_homograph", "an address that only looks like another", URL, is_homograph),
     ),
 }
 """By the name that a policy uses."""

@@ -1,0 +1,1 @@
+"""What is answered when more is asked than can be."""

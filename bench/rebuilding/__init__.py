@@ -1,0 +1,1 @@
+"""How long the views of 10,000 turns take to be built anew from the log."""

@@ -1,0 +1,1 @@
+"""`turnwire backup` and `turnwire restore`: the log, the keys, and what else cannot be rebuilt."""

@@ -1,0 +1,1 @@
+"""Commands on the data of tenants: erase it, and list who did what to it."""

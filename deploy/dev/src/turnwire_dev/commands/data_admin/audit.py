@@ -1,0 +1,78 @@
+"""`turnwire audit`: what admins and operators did with the data of others."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import msgspec
+import typer
+
+from turnwire_chassis.auditing.audit_log import AuditUnavailableError
+from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
+from turnwire_contracts.audit.acts import AnyAuditEvent, audit_kind_of
+from turnwire_contracts.codec import UnreadableEventError
+from turnwire_contracts.ids import TenantId
+from turnwire_dev.commands.operator import NoBrokerError, connected
+from turnwire_dev.output import BAD_INPUT, FAILED
+from turnwire_dev.screen import Screen
+
+_AGO: Final = re.compile(r"(\d+)([mhd])")
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
+_HEAD: Final = {"v", "tenant", "at", "by"}
+
+
+def audit(tenant: str | None, since: str | None, screen: Screen) -> None:
+    """Print the acts in one tenant or all, oldest first; exit codes as in `output.py`."""
+    try:
+        since_ms = 0 if since is None else _since(since, datetime.now(UTC))
+        tenant_id = None if tenant is None else TenantId(tenant)
+        asyncio.run(_print(tenant_id, since_ms, partial(_show, screen)))
+    except (
+        NoBrokerError,
+        AuditUnavailableError,
+        UnreadableEventError,
+        ValueError,
+    ) as error:
+        screen.problem(str(error))
+        raise typer.Exit(BAD_INPUT if isinstance(error, ValueError) else FAILED) from error
+
+
+async def _print(
+    tenant: TenantId | None, since_ms: int, show: Callable[[AnyAuditEvent], None]
+) -> None:
+    async with connected() as client:
+        events: AsyncIterator[AnyAuditEvent] = JetStreamAuditLog(client).read(tenant, since_ms)
+        async for event in events:
+            show(event)
+
+
+def _show(screen: Screen, event: AnyAuditEvent) -> None:
+    screen.result({"kind": audit_kind_of(event), **msgspec.to_builtins(event)}, as_line(event))
+
+
+def as_line(event: AnyAuditEvent) -> str:
+    """Write an act for people."""
+    when = datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds")
+    by = " ".join(f"{name} {value}" for name, value in msgspec.to_builtins(event.by).items())
+    facts = [
+        f"{name}={value}" for name, value in msgspec.to_builtins(event).items() if name not in _HEAD
+    ]
+    return "  ".join([when, event.tenant, audit_kind_of(event), *facts, f"by {by}"])
+
+
+def _since(text: str, now: datetime) -> int:
+    """Read a moment, or how long ago it was, as Unix time in milliseconds; raises `ValueError`."""
+    if (ago := _AGO.fullmatch(text)) is not None:
+        moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    else:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(
+                f"--since: {text} is no time; write 2026-11-27T08:00, or 30m, 12h, 7d ago"
+            ) from error
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)

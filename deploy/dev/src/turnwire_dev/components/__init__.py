@@ -1,0 +1,1 @@
+"""The components of a running Turnwire: how each is started, and how it shows that it is ready."""

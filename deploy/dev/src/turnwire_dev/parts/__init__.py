@@ -1,1 +1,0 @@
-"""What a running Turnwire is made of: how each part is started and seen to work."""

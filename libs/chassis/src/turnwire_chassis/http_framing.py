@@ -1,0 +1,52 @@
+"""Where an answer ends for clients that cannot read chunks, or have not sent a body. ASGI."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+Send = Callable[[Any], Awaitable[None]]
+Application = Callable[[Any, Any, Send], Awaitable[None]]
+
+
+def close_delimited(app: Application, cycle: RequestResponseCycle) -> Application:
+    """Let an answer of unknown length end with its connection, as HTTP/1.0 has no chunks.
+
+    RFC 9112 §6.1: no transfer coding unless the request says HTTP/1.1.
+    """
+
+    async def answer(scope: Any, receive: Any, send: Send) -> None:
+        is_open_ended = False
+
+        async def send_unchunked(message: Any) -> None:
+            nonlocal is_open_ended
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message.get("headers", ())}
+                is_open_ended = b"content-length" not in names
+                if is_open_ended:
+                    cycle.chunked_encoding = False
+            elif is_open_ended:
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, send_unchunked)
+
+    return answer
+
+
+def closing_unless_continued(app: Application, cycle: RequestResponseCycle) -> Application:
+    """Close the connection behind an answer to a client that still waits to send its body.
+
+    Whether the body comes then is the client's choice (RFC 9110 §10.1.1), so what it sends next
+    could be either.
+    """
+
+    async def answer(scope: Any, receive: Any, send: Send) -> None:
+        async def send_closing(message: Any) -> None:
+            if cycle.waiting_for_100_continue and cycle.more_body and not cycle.body:
+                cycle.keep_alive = False
+            await send(message)
+
+        await app(scope, receive, send_closing)
+
+    return answer

@@ -1,1 +1,0 @@
-"""The ports in memory: doubles for tests of handlers."""

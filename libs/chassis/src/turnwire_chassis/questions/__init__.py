@@ -1,1 +1,0 @@
-"""Request-reply from the answering side: the queue groups, and how much goes on side by side."""

@@ -1,0 +1,58 @@
+"""Dead letters: what the log has an entry of that has no effect, and how one is tried again.
+
+The stream `DEAD` keeps them, and beside them a mark of each that was retried.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from turnwire_contracts import subjects
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.queries import Query, Question, Refusal
+
+
+class DeadLetter(Struct, frozen=True):
+    """Why an entry has no effect on the views; the entry itself stays in the log."""
+
+    subject: str
+    sequence: int
+    """The place of the entry in `TURNS`."""
+    reason: str
+    about: ResponseId | ConversationId
+
+
+RetryResult = Literal["projected", "running", "gone", "unprojectable", "rebuild"]
+"""`projected`: the views say what the log says. `running`: the turn has not ended, so it has no
+view yet. `gone`: nothing is left of it. `unprojectable`: it still cannot be read or cannot follow.
+`rebuild`: the views have gone past it, and only a rebuild can tell it."""
+
+
+class Retried(Struct, frozen=True):
+    """The mark of a letter that was retried; the last one of a letter counts."""
+
+    letter: int
+    """The sequence of the letter in `DEAD`."""
+    at: int
+    """Unix time in milliseconds."""
+    result: RetryResult
+
+
+class AskForRetry(Question, frozen=True):
+    """Project one turn anew, from all that the log has of it."""
+
+    tenant: TenantId
+    response_id: ResponseId
+
+
+class RetryOutcome(Struct, frozen=True, tag=True):
+    """What came of it."""
+
+    result: RetryResult
+    reason: str = ""
+    """What is wrong with a turn that is still `unprojectable`."""
+
+
+STORE_RETRY: Query[AskForRetry, RetryOutcome | Refusal] = Query(
+    subjects.STORE_RETRY, subjects.STORE_QUEUE, AskForRetry, RetryOutcome | Refusal
+)

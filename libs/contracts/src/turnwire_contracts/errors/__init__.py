@@ -1,0 +1,1 @@
+"""The catalogue of errors: every code that a client can be told, and what is known of it."""

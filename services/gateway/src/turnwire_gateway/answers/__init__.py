@@ -1,1 +1,0 @@
-"""From frames, answers and errors to bytes on the wire."""

@@ -1,0 +1,58 @@
+"""The API keys in memory: whose a key is costs one look-up and one hash. Pure."""
+
+import hmac
+from typing import Final
+
+from turnwire_chassis.api_keys.bucket import KeyEntry
+from turnwire_chassis.api_keys.key_text import KeyId, id_of_key
+from turnwire_chassis.api_keys.record import KeyRecord, Role, digest_of, name_of_pepper
+from turnwire_gateway.auth.caller import ADMIN, USER, Caller
+
+_ROLES: Final[dict[Role, frozenset[str]]] = {
+    "user": frozenset({USER}),
+    "admin": frozenset({USER, ADMIN}),
+}
+_NO_DIGEST: Final = "0" * 64
+
+
+class KeyRing:
+    """The keys that the bucket had when it was last read."""
+
+    def __init__(self, pepper: bytes) -> None:
+        """`pepper`: what keys are hashed with; without one no key is ever valid."""
+        self._pepper = pepper
+        self._records: dict[KeyId, KeyRecord] = {}
+        self._callers: dict[KeyId, Caller] = {}
+        self.ever_made = False
+        """Whether there has ever been a key: from then on every caller needs one."""
+
+    def learn(self, entry: KeyEntry) -> None:
+        """Take one entry of the bucket: a key, or that it was revoked or removed."""
+        self.ever_made = True
+        record = entry.record
+        if record is None or record.id != entry.key_id or record.revoked_ms is not None:
+            self._records.pop(entry.key_id, None)
+            self._callers.pop(entry.key_id, None)
+            return
+        holder = record.holder
+        roles = _ROLES[holder.role]
+        self._records[record.id] = record
+        self._callers[record.id] = Caller(holder.tenant, holder.user, roles, record.id)
+
+    def caller_of(self, key: str) -> Caller | None:
+        """Give whose key it is; `None` for one that is not valid, for whatever reason.
+
+        The comparison takes the same time for known and unknown keys.
+        """
+        key_id = id_of_key(key)
+        if key_id is None or not self._pepper:
+            return None
+        record = self._records.get(key_id)
+        digest = _NO_DIGEST if record is None else record.digest
+        matches = hmac.compare_digest(digest_of(key, self._pepper), digest)
+        return self._callers.get(key_id) if matches else None
+
+    def of_another_pepper(self) -> int:
+        """Count the keys that were hashed with another pepper: they are refused here."""
+        ours = name_of_pepper(self._pepper) if self._pepper else ""
+        return sum(record.pepper != ours for record in self._records.values())

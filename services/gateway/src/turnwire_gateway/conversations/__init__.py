@@ -1,1 +1,0 @@
-"""Conversations: what they are called, where their next turn belongs, and the items in them."""

@@ -1,1 +1,0 @@
-"""Tokens of an OIDC issuer: JWTs, judged by the keys that it publishes."""

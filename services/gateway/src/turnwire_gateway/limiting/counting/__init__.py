@@ -1,1 +1,0 @@
-"""What is used of the limits of one tenant, at all gateways together."""

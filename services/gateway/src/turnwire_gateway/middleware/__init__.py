@@ -1,1 +1,0 @@
-"""What stands between the HTTP server and the routes; pure ASGI."""

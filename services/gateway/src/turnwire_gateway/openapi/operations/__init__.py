@@ -1,1 +1,0 @@
-"""What one can ask of the API: every route, with what it takes and what it answers."""

@@ -1,1 +1,0 @@
-"""A prompt in the words of chat completions. Pure."""

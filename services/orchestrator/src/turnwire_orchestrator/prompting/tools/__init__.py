@@ -1,1 +1,0 @@
-"""Tools of the client: what a backend is offered, and what the client calls the same."""

@@ -1,1 +1,0 @@
-"""The log as the store reads it: everything in its order, and where it ends."""

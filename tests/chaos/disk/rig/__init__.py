@@ -1,0 +1,1 @@
+"""Disks that get full, and calls of the system that fail."""

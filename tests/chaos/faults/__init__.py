@@ -1,0 +1,1 @@
+"""Faults other than kills: partitions, stalls, forged answers, doubled messages, wrong clocks."""

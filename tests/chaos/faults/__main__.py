@@ -1,0 +1,89 @@
+"""The long form of the faults: `python -m chaos.faults run`, `… soak --minutes 10`, `… list`.
+
+`run` plays every scenario, or those whose names have one of the given texts in them.
+"""
+
+import argparse
+import asyncio
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+import structlog
+import uvloop
+
+from chaos.faults.scenarios import SCENARIOS
+from chaos.faults.soak import soaked
+from chaos.faults.system import SERVICES, System, running_system
+from chaos.faults.trial import tried
+
+
+def main() -> int:
+    """Do what was asked for; 1 when something was wrong."""
+    told = _parser().parse_args()
+    if told.what == "list":
+        _say(*_chosen(told.names))
+        return 0
+    # The rig's own connection to a broker that is killed is no news.
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) if told.keep is None else told.keep
+        folder.mkdir(parents=True, exist_ok=True)
+        return asyncio.run(_done(folder, told))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="chaos.faults", description=__doc__)
+    parser.add_argument("what", choices=("run", "soak", "list"), nargs="?", default="run")
+    parser.add_argument("--names", nargs="+", default=[], help="scenarios with one of these texts")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--seconds", type=float, help="how long each fault lasts")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the soak")
+    parser.add_argument("--clients", type=int, default=6, help="of the soak")
+    parser.add_argument("--older", default="HEAD^", help="the revision that is upgraded from")
+    parser.add_argument("--keep", type=Path, help="a new folder in which data and logs are kept")
+    return parser
+
+
+async def _done(folder: Path, told: argparse.Namespace) -> int:
+    services = (*SERVICES, "orchestrator", "gateway")
+    async with running_system(folder, services, with_replicas=True) as system:
+        system.older = told.older
+        if told.what == "soak":
+            result = await soaked(
+                system, minutes=told.minutes, clients=told.clients, seed=told.seeds[0]
+            )
+            _say(result)
+            return 0 if result.is_good else 1
+        return 0 if await _all_tried(system, told) else 1
+
+
+async def _all_tried(system: System, told: argparse.Namespace) -> bool:
+    good = True
+    for seed in told.seeds:
+        for name in _chosen(told.names):
+            scenario = SCENARIOS[name]
+            if reason := scenario.cannot_run(system):
+                _say(f"not run: {name}: {reason}")
+                continue
+            seconds = told.seconds or scenario.long_s
+            verdict = await tried(system, name, scenario, seconds=seconds, seed=seed)
+            _say(verdict)
+            good = verdict.is_good and good
+    return good
+
+
+def _chosen(texts: list[str]) -> list[str]:
+    return [name for name in SCENARIOS if not texts or any(text in name for text in texts)]
+
+
+def _say(*lines: object) -> None:
+    for line in lines:
+        print(line, flush=True)  # noqa: T201 -- progress, and the figures
+
+
+if __name__ == "__main__":
+    uvloop.install()
+    sys.exit(main())

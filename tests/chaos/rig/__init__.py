@@ -1,0 +1,1 @@
+"""What starts the stack, lets clients work on it, hurts it, and gathers what was seen."""

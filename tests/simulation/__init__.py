@@ -1,0 +1,1 @@
+"""Deterministic simulation: the product's code on a simulated broker, clock and network."""

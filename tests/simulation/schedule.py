@@ -1,0 +1,142 @@
+"""Schedules: what is asked and what goes wrong, drawn from a token that says it all again."""
+
+import re
+from random import Random
+from typing import Final, Literal
+
+from msgspec import Struct
+
+_TOKEN: Final = re.compile(r"([rc])([1-9])t([1-9])f([0-9])s([0-9]+)((?:x[0-9])*)")
+
+FaultKind = Literal[
+    "kill",
+    "kill_before",
+    "kill_after",
+    "stop",
+    "pause",
+    "cut_off",
+    "broken",
+    "drop",
+    "broker",
+    "elect_turns",
+    "elect_output",
+    "elect_limits",
+    "forget",
+]
+"""What can go wrong; `faults.py` says how."""
+
+_OF_ONE_NODE: Final[tuple[FaultKind, ...]] = ("broker", "broker", "broken", "drop")
+_OF_THREE_NODES: Final[tuple[FaultKind, ...]] = (
+    "elect_turns",
+    "elect_output",
+    "elect_output",
+    "elect_limits",
+    "forget",
+    "broken",
+    "drop",
+)
+_OF_PROCESSES: Final[tuple[FaultKind, ...]] = (
+    "kill",
+    "kill_before",
+    "kill_before",
+    "kill_after",
+    "kill_after",
+    "stop",
+    "pause",
+    "pause",
+    "cut_off",
+)
+
+SLOTS: Final = (
+    "orchestrator-1",
+    "orchestrator-2",
+    "gateway-1",
+    "gateway-2",
+    "store-1",
+    "tools-1",
+    "guard-1",
+)
+_TARGETS: Final = (
+    *("orchestrator-1", "orchestrator-2") * 4,
+    *("gateway-1", "gateway-2", "store-1") * 2,
+    "tools-1",
+    "guard-1",
+)
+_FAULTS_END_S: Final = 7.0
+
+
+class Fault(Struct, frozen=True):
+    """One thing that goes wrong."""
+
+    kind: FaultKind
+    at_s: float
+    """Seconds after the beginning; of `kill_before` and `kill_after`, when the count begins."""
+    slot: str
+    steps: int
+    seconds: float
+    """How long it takes, where it takes time."""
+    either: bool
+    """Which of two ways it goes, where there are two."""
+
+
+class Schedule(Struct, frozen=True):
+    """Everything that is not the product's own doing."""
+
+    seed: int
+    clustered: bool = False
+    chats: int = 2
+    most_faults: int = 3
+    without: tuple[int, ...] = ()
+    """The numbers of faults that are left out, to find those that matter."""
+
+    @property
+    def token(self) -> str:
+        """The words that give this schedule again."""
+        kind = "c3" if self.clustered else "r1"
+        left_out = "".join(f"x{number}" for number in self.without)
+        return f"{kind}t{self.chats}f{self.most_faults}s{self.seed}{left_out}"
+
+    def random(self, of: str) -> Random:
+        """Give the randomness of one part: parts do not disturb one another."""
+        return Random(f"{of} {self.seed} {self.clustered} {self.chats} {self.most_faults}")  # noqa: S311 -- it must be foreseeable
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What goes wrong, in the order in which it was drawn."""
+        random = self.random("faults")
+        drawn = [_fault(random, clustered=self.clustered) for _ in range(self.most_faults)]
+        return [fault for number, fault in enumerate(drawn) if number not in self.without]
+
+
+def drawn(seed: int) -> Schedule:
+    """Give the schedule of a seed."""
+    random = Random(f"schedule {seed}")  # noqa: S311 -- it must be foreseeable
+    return Schedule(
+        seed,
+        clustered=random.random() < 0.4,
+        chats=random.choice((1, 1, 2)),
+        most_faults=random.choice((0, 1, 1, 2, 2, 3, 4)),
+    )
+
+
+def parse(token: str) -> Schedule:
+    """Read a token; raises `ValueError`."""
+    found = _TOKEN.fullmatch(token)
+    if found is None:
+        raise ValueError(f"no token of a schedule: {token!r}. One looks like 'r1t2f3s4711'.")
+    kind, _, chats, faults, seed, left_out = found.groups()
+    without = tuple(int(each) for each in left_out.split("x") if each)
+    return Schedule(int(seed), kind == "c", int(chats), int(faults), without)
+
+
+def _fault(random: Random, *, clustered: bool) -> Fault:
+    of_broker = _OF_THREE_NODES if clustered else _OF_ONE_NODE
+    kinds = of_broker if random.random() < 0.35 else _OF_PROCESSES
+    return Fault(
+        random.choice(kinds),
+        0.3 + random.random() ** 2 * _FAULTS_END_S,
+        random.choice(_TARGETS),
+        random.randint(1, 60),
+        random.choice((0.3, 2.0, 9.0)) * random.random(),
+        random.random() < 0.5,
+    )
