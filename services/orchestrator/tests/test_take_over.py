@@ -11,6 +11,7 @@ from turnwire_contracts.wire.frames import payload, split
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.handlers import MOST_OWNERS
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, closed, user
+from turnwire_testing.held_streams import held_stream
 from turnwire_testing.memory_output_log import MemoryOutputLog
 from turnwire_testing.orchestration import Hold, Step, World
 from turnwire_testing.samples import events_of
@@ -261,50 +262,38 @@ async def shown(world: World) -> list[bytes]:
 async def test_an_owner_without_a_connection_shows_nothing_until_it_knows_that_it_is_one(
     world: World,
 ) -> None:
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     async with asyncio.timeout(WITHIN_S):
-        await first.reached.wait()
+        held = await held_stream(world)
         seen = await shown(world)
-        handlers.connection_lost()
-        first.release()
-        await then.reached.wait()
+        held.handlers.connection_lost()
+        held.first.release()
+        await held.then.reached.wait()
         assert await shown(world) == seen
-        await handlers.connection_found()
+        await held.handlers.connection_found()
         assert len(await shown(world)) == len(seen) + 1
-        then.release()
-        await driving
-    assert await shown(world) == stream_of(await world.closed(request))
+        held.then.release()
+        await held.driving
+    assert await shown(world) == stream_of(await world.closed(held.request))
 
 
 async def test_an_owner_that_lost_its_turn_while_it_had_no_connection_shows_nothing_more(
     world: World,
 ) -> None:
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     async with asyncio.timeout(WITHIN_S):
-        await first.reached.wait()
-        handlers.connection_lost()
-        first.release()
-        await then.reached.wait()
+        held = await held_stream(world)
+        held.handlers.connection_lost()
+        held.first.release()
+        await held.then.reached.wait()
         world.backend.plays(*events_of(says("Good day.")))
-        await world.run(request, attempt=2, claim="second")
+        await world.run(held.request, attempt=2, claim="second")
         published = await world.output.read(TURN)
-        await handlers.connection_found()
+        await held.handlers.connection_found()
         assert await world.output.read(TURN) == published
-        then.release()
+        held.then.release()
         with pytest.raises(OwnershipLostError):
-            await driving
+            await held.driving
     assert await world.output.read(TURN) == published
-    assert await world.frames(request) == stream_of(await world.closed(request))
+    assert await world.frames(held.request) == stream_of(await world.closed(held.request))
 
 
 async def test_a_turn_that_begins_without_a_connection_is_shown_when_there_is_one(
@@ -329,25 +318,19 @@ async def test_a_turn_that_begins_without_a_connection_is_shown_when_there_is_on
 
 async def test_an_election_makes_no_owner_that_was_lost_show_anything(world: World) -> None:
     """The advisory may come before the owner could look whether it still is one."""
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     async with asyncio.timeout(WITHIN_S):
-        await first.reached.wait()
-        handlers.connection_lost()
+        held = await held_stream(world)
+        held.handlers.connection_lost()
         world.backend.plays(*events_of(says("Good day.")))
-        await world.run(request, attempt=2, claim="second")
+        await world.run(held.request, attempt=2, claim="second")
         published = await world.output.read(TURN)
-        await handlers.say_again()
-        first.release()
-        await then.reached.wait()
+        await held.handlers.say_again()
+        held.first.release()
+        await held.then.reached.wait()
         assert await world.output.read(TURN) == published
-        then.release()
+        held.then.release()
         with pytest.raises(OwnershipLostError):
-            await driving
+            await held.driving
 
 
 async def test_an_election_makes_an_owner_that_has_a_connection_say_all_again(
