@@ -18,9 +18,9 @@ REASONS = {
     "chassis/concurrency.py: BoundedTasks.finish: await asyncio.wait(self._running)": _DRAIN,
     "chassis/concurrency.py: ConcurrencyLimit.enter: await self._free.acquire()": "all who hold a "
     "place do work with a deadline, and the number of those that wait is bounded, too",
-    "chassis/http_server.py: TaskServer.finish: await self._ended.wait()": _DRAIN,
-    "chassis/http_server.py: TaskServer.run_until_cancelled: await asyncio.shield(serving)": _ENDS,
-    "chassis/http_server.py: TaskServer.run_until_cancelled: await serving": _OWN_DEADLINE
+    "chassis/server.py: TaskServer.finish: await self._ended.wait()": _DRAIN,
+    "chassis/server.py: TaskServer.run_until_cancelled: await asyncio.shield(serving)": _ENDS,
+    "chassis/server.py: TaskServer.run_until_cancelled: await serving": _OWN_DEADLINE
     + "uvicorn's timeout_graceful_shutdown",
     "chassis/inbox.py: Inbox.finish: await asyncio.wait(self._owned.values())": _DRAIN,
     "chassis/inbox.py: Inbox.finish: await pull.drain()": _DRAIN,

@@ -154,6 +154,8 @@ class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What the model was told, where the client did not say it in this very request."""
     runs: list[Run] = []
     """In which order items of `output` were told that were not told one after another."""
+    server: str | None = None
+    """Which inference server said it, by the operator's name for it."""
 
 
 class ToolCalled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -212,6 +214,9 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What the backend decided about echoed fields (`service_tier`)."""
     runs: list[Run] = []
     """In which order items of `output` were told that were not told one after another."""
+    server: str | None = None
+    """Which inference server gave the last sample, by the operator's name for it; `None`: none was
+    asked, or none accepted."""
 
 
 class Deleted(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):

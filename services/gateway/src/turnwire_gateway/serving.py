@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect, disconnect
-from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.http.server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing

@@ -36,8 +36,8 @@ from turnwire_orchestrator.clients.usage_publisher import Gateways
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.inference.pool.backends import Backends
 from turnwire_orchestrator.observing.queues import measure, queue_state
 from turnwire_orchestrator.ports import TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.questions import BackendQuestions

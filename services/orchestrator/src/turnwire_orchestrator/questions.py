@@ -6,7 +6,7 @@ from turnwire_contracts.events import Requested
 from turnwire_contracts.queries import InputTokenCount, Models, Refusal
 from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
 from turnwire_orchestrator.failures import TurnFailedError
-from turnwire_orchestrator.inference.backends import Backends
+from turnwire_orchestrator.inference.pool.backends import Backends
 from turnwire_orchestrator.ports import TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import remembered
 from turnwire_orchestrator.prompting.prompt import prompt_for

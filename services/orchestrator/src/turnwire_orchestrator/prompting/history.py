@@ -66,6 +66,8 @@ class HistoryTurn(msgspec.Struct, frozen=True):
     """Its client may have lost the connection, and send the same again."""
     oldest: int | None = None
     """When the first turn among them was made whose time ends, in Unix milliseconds."""
+    server: str | None = None
+    """Which inference server answered it: that one may still hold the prompt in its cache."""
 
     def lineage(self) -> Iterator["HistoryTurn"]:
         """Walk from this turn to the first."""
@@ -117,6 +119,7 @@ def past_of(turn: ClosedTurn, parent: HistoryTurn | None) -> HistoryTurn:
         any(map(is_in_namespace, items)),
         turn.closed.status == "cancelled",
         _oldest(turn.request, parent),
+        turn.closed.server,
     )
 
 

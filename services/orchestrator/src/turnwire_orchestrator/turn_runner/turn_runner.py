@@ -217,6 +217,7 @@ class TurnRunner:
         said = () if box is None else so_far.said
         offered = request if box is None else offering(request, box, so_far.said)
         sampler = ModelSampler(self._ports, offered, self.channel, said, assembler)
+        sampler.prefer(turn.server if isinstance(turn, Sampling) else None)
         if guard is not None:
             unseen = self.channel.assembler(len(so_far.items), box, shown=False)
             sampler.hold_back(guard.buffer(assembler, unseen, past))

@@ -9,7 +9,7 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from turnwire_chassis.http_framing import close_delimited, closing_unless_continued
+from turnwire_chassis.http.framing import close_delimited, closing_unless_continued
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.wire.response import error_envelope
 
