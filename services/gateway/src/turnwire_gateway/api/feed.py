@@ -22,6 +22,7 @@ from turnwire_gateway.api.stream_parts import (
     early_failure,
     refused_late,
     replayed,
+    told_otherwise,
 )
 from turnwire_gateway.errors import gateway_stopping, unfinished
 
@@ -177,7 +178,7 @@ class FrameFeed:
                 if bodies:
                     break
                 if message.kind == "F" or not await self._is_end_of_known_owner():
-                    return self._contradicted()
+                    return told_otherwise(self._next)
             if message.epoch < self._epoch or message.end <= self._next:
                 self._drop_first()
                 continue
@@ -201,12 +202,9 @@ class FrameFeed:
             return EarlyResponse(message.first, message.body, message.count)
         if 0 < self._epoch < message.epoch and not await self._is_end_of_known_owner():
             # Who refuses a turn knows of no frames of it.
-            return self._contradicted()
+            return told_otherwise(self._next)
         # Once bytes are out it is too late for an HTTP error: the log tells it as frames.
         return await self._from_log() or refused_late(self._next, message.body)
-
-    def _contradicted(self) -> Chunk:
-        return broken_off(self._next, "another owner of the response told it otherwise")
 
     def _contradicts(self, message: FrameMessage) -> bool:
         """Tell whether a new owner repeats numbers that this reader has seen from the old one."""
