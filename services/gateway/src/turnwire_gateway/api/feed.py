@@ -283,10 +283,9 @@ class FrameFeed:
         owner told before its successor announced itself counts, if that announcement is kept.
         """
         following: list[FrameMessage] = []
-        reached = self._next
-        epoch = newest = self._epoch
-        if all(message.epoch < self._newest_epoch for message in kept):
-            newest = self._newest_epoch
+        reached, epoch = self._next, self._epoch
+        is_known = any(message.epoch >= self._newest_epoch for message in kept)
+        newest = epoch if is_known else self._newest_epoch
         for message in kept:
             newest = max(newest, message.epoch)
             if message.kind == "A" or message.announces_owner or message.epoch < newest:
