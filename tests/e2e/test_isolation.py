@@ -143,7 +143,12 @@ async def test_every_route_that_takes_an_id_is_tried(
 ) -> None:
     async with session.get(stack.url.removesuffix("/v1") + "/openapi.json") as answer:
         described: JSON = await answer.json()
-    parameters = {"response_id": "{resp}", "conversation_id": "{conv}", "item_id": "{item}"}
+    parameters = {
+        "response_id": "{resp}",
+        "conversation_id": "{conv}",
+        "item_id": "{item}",
+        "approval_id": "{asked}",
+    }
     taken = {
         (method.upper(), named(path.removeprefix("/v1"), parameters))
         for path, operations in described["paths"].items()

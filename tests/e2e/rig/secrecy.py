@@ -47,6 +47,8 @@ SPEAKS: list[Route] = [
     ("POST", "/responses/{resp}/cancel", None),
     *(("POST", "/responses/{resp}/fork", {"input": "Hello?", **way}) for way in WAYS),
     *(("POST", "/responses/{resp}/rerun", way) for way in WAYS),
+    ("POST", "/approvals/{asked}", {"approve": True}),
+    ("POST", "/approvals/{asked}", {"approve": False, "background": True}),
     ("DELETE", "/responses/{resp}", None),
     *(
         _create(**{**continues, **way})

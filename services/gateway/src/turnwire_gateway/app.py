@@ -19,6 +19,7 @@ from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.admin_acts import AdminActs
+from turnwire_gateway.api.branching.approvals import ApprovalHandlers
 from turnwire_gateway.api.branching.branches import BranchHandlers
 from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
@@ -161,6 +162,7 @@ def _bind_turns(app: FastAPI, ports: ResponsePorts, world: GatewayDependencies) 
     _bind_counting(app, TokenCountingHandlers(ports, world.client))
     _bind_responses(app, ResponseHandlers(ports, starter))
     _bind_branches(app, BranchHandlers(ports, world.logs.events, starter))
+    _bind_approvals(app, ApprovalHandlers(ports, world.logs.events, starter))
     events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
     _bind(app, (responses.list_response_events, events.events))
 
@@ -183,6 +185,14 @@ def _bind_branches(app: FastAPI, handlers: BranchHandlers) -> None:
         (branches.fork_response, handlers.fork),
         (branches.rerun_response, handlers.rerun),
         (branches.diff_responses, handlers.diff),
+    )
+
+
+def _bind_approvals(app: FastAPI, handlers: ApprovalHandlers) -> None:
+    _bind(
+        app,
+        (branches.list_approvals, handlers.list_open),
+        (branches.decide_approval, handlers.decide),
     )
 
 

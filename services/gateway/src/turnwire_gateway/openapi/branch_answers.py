@@ -6,11 +6,36 @@ from pydantic import BaseModel, Field
 
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi.response import (
+    ConversationRef,
     IncompleteDetails,
     ResponseError,
     Status,
     Usage,
 )
+
+
+class Approval(BaseModel):
+    """A call of an MCP tool that waits for a person."""
+
+    id: str
+    object: Literal["approval"]
+    created_at: Annotated[int, Field(description="Since when it waits: Unix seconds.")]
+    response_id: Annotated[str, Field(description="The response that asks.")]
+    conversation: ConversationRef | None
+    model: str
+    server_label: str
+    name: str
+    arguments: str
+
+
+class ApprovalList(BaseModel):
+    """A page of what waits for a person, the newest first."""
+
+    object: Literal["list"]
+    data: list[Approval]
+    first_id: str | None
+    last_id: Annotated[str | None, Field(description="What the next page comes `after`.")]
+    has_more: bool
 
 
 class FieldDifference(BaseModel):

@@ -3,7 +3,11 @@
 from typing import Final
 
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.api.requests.branch_requests import ForkRequest, RerunRequest
+from turnwire_gateway.api.requests.branch_requests import (
+    DecisionRequest,
+    ForkRequest,
+    RerunRequest,
+)
 from turnwire_gateway.api.requests.input_shapes import ABSENT
 from turnwire_gateway.openapi import branch_answers as answers
 from turnwire_gateway.openapi import parameters as given
@@ -77,4 +81,36 @@ def diff_responses(response_id: given.ResponseId, other: given.DiffWith) -> None
     An extension of the Responses API: fields of the request, instructions, items and text, usage,
     times and ends of the response in the path (`before`) and of that in `with` (`after`). Items are
     the same if they say the same, whatever their ids.
+    """
+
+
+@operation("GET /v1/approvals", answers.ApprovalList, "invalid_value", *errors.STORE, *errors.LOG)
+def list_approvals(limit: given.Limit = given.DEFAULT_LIMIT, after: given.After = ABSENT) -> None:
+    """List the calls that wait for the caller's approval.
+
+    An extension of the Responses API: each `mcp_approval_request` of a response that has ended, as
+    long as no turn has answered it. A page may be shorter than `limit`, and have more behind it.
+    """
+
+
+@operation(
+    "POST /v1/approvals/{approval_id}",
+    Response,
+    *("approval_not_found", "approval_decided", "conversation_locked", *_ERRORS),
+    answers={
+        200: "The response that goes on.",
+        202: "It runs: poll, stream or cancel it by its id.",
+    },
+)
+def decide_approval(
+    approval_id: given.ApprovalId,
+    body: DecisionRequest,
+    application: given.Application = ABSENT,
+) -> None:
+    """Decide whether a call may be made.
+
+    An extension of the Responses API. The response that asked is continued, as by a client that
+    sends an `mcp_approval_response`, with its own model, instructions and tools unless the body
+    says otherwise; both decisions go on. The same decision again gives the same response, another
+    one is 409. One whose turn failed can be made again.
     """

@@ -21,6 +21,10 @@ ConversationId = Annotated[
 ItemId = Annotated[str, Path(min_length=1, description="The id of an item.")]
 ModelId = Annotated[str, Path(min_length=1, description="The model's name.")]
 
+ApprovalId = Annotated[
+    str, Path(min_length=1, description="The id of a request for approval, as `mcpr_…`.")
+]
+
 IdempotencyKey = Annotated[
     str,
     Header(

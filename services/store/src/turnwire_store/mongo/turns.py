@@ -7,8 +7,15 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
+from turnwire_store.mongo.approvals import (
+    APPROVAL_INDEXES,
+    find_answered,
+    find_asking,
+    read_approvals,
+    with_approvals,
+)
 from turnwire_store.mongo.conversations import MongoConversationViews
 from turnwire_store.mongo.documents import (
     CHAIN_FIELDS,
@@ -33,6 +40,7 @@ from turnwire_store.mongo.documents import (
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
 from turnwire_store.sealing import TURN, Document, FieldSealing
 from turnwire_store.views import (
+    ApprovalRow,
     LineageRow,
     Revisable,
     Revision,
@@ -77,6 +85,7 @@ class MongoViews:
         indexes = [
             IndexModel(place, name="place", unique=True),
             IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
+            *APPROVAL_INDEXES,
         ]
         start = {"$setOnInsert": {"seq": 0, "sealed": True}}
         await create_missing(self._turns, indexes)
@@ -150,6 +159,18 @@ class MongoViews:
             ).to_list(None)
         return list(map(to_lineage_row, found))
 
+    async def asking(
+        self, window: Window, tenant: TenantId, owner: OwnerId, limit: int
+    ) -> list[ApprovalRow]:
+        """See `Views.asking`."""
+        with self._server.reading():
+            return await find_asking(self._turns, window, tenant, owner, limit)
+
+    async def answered(self, asks: Collection[ItemId]) -> frozenset[ItemId]:
+        """See `Views.answered`."""
+        with self._server.reading():
+            return await find_answered(self._turns, asks)
+
     async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:
         """See `Views.existing`."""
         with within(WRITE_TIMEOUT_S):
@@ -170,7 +191,7 @@ class MongoViews:
     async def every(self) -> AsyncIterator[View]:
         """See `Views.every`."""
         async for document in opened_all(self._turns, TURN, self._sealing):
-            yield to_view(document)
+            yield read_approvals(to_view(document), document)
 
     async def write(self, views: Sequence[View]) -> None:
         """See `Views.write`."""
@@ -238,7 +259,8 @@ class MongoViews:
         return {document["_id"] for document in found}
 
     async def _insert(self, views: Sequence[View]) -> None:
-        documents = await self._sealing.sealed(list(map(to_document, views)), TURN)
+        plain = [with_approvals(to_document(view), view) for view in views]
+        documents = await self._sealing.sealed(plain, TURN)
         await write_all(self._turns, documents, InsertOne)
 
 

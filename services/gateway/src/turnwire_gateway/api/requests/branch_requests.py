@@ -1,4 +1,4 @@
-"""The bodies of a fork and a rerun, and the requests that they lead to. No I/O.
+"""The bodies of a fork, a rerun and a decision, and the requests that they lead to. No I/O.
 
 Both say what is to be different from the response that they name; all else is as it was there.
 """
@@ -53,6 +53,29 @@ class _Rerun(RequestBody):
         **_CHANGEABLE,
         "input": FieldCoverage("takes the place of what was asked"),
     }
+
+
+class _Decision(RequestBody):
+    covered: ClassVar = {
+        **{name: each for name, each in _CHANGEABLE.items() if name not in ("input", "stream")},
+        "approve": FieldCoverage("whether the call may be made"),
+        "reason": FieldCoverage("why not, for the model; 1,000 characters"),
+    }
+
+    approve: bool
+    reason: Annotated[str, Field(max_length=1_000)] | None = None
+
+
+_DECIDED: Final = {name: each for name, each in _FIELDS.items() if name not in ("input", "stream")}
+
+
+class DecisionRequest(create_model("Deciding", __base__=_Decision, **_DECIDED)):
+    """`POST /v1/approvals/{approval_id}`: the decision, and what is to be different in the turn."""
+
+    @property
+    def told(self) -> JSON:
+        """What the turn behind it is told (OpenAI: `mcp_approval_response`)."""
+        return {"approve": self.approve} | ({"reason": self.reason} if self.reason else {})
 
 
 class ForkRequest(create_model("Forking", __base__=_Fork, **_FIELDS)):
