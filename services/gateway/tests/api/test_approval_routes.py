@@ -198,6 +198,7 @@ async def test_an_unknown_approval_is_not_there(api: Api, name: str) -> None:
         ("input", "Hi"),
         ("stream", True),
         ("previous_response_id", "resp_1"),
+        ("store", False),
     ],
 )
 async def test_a_wrong_decision_is_refused_by_name(api: Api, field: str, value: Any) -> None:

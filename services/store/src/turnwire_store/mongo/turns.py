@@ -9,19 +9,14 @@ from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
-from turnwire_store.mongo.approvals import (
-    APPROVAL_INDEXES,
-    find_answered,
-    find_asking,
-    read_approvals,
-    with_approvals,
-)
 from turnwire_store.mongo.conversations import MongoConversationViews
 from turnwire_store.mongo.documents import (
+    APPROVAL_FIELDS,
     CHAIN_FIELDS,
     LINEAGE_FIELDS,
     READ_FIELDS,
     REVISABLE_FIELDS,
+    asking_key,
     beside,
     branch,
     create_missing,
@@ -85,7 +80,8 @@ class MongoViews:
         indexes = [
             IndexModel(place, name="place", unique=True),
             IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
-            *APPROVAL_INDEXES,
+            IndexModel([("asking", ASCENDING)], name="asking", sparse=True),
+            IndexModel([("answers", ASCENDING)], name="answers", sparse=True),
         ]
         start = {"$setOnInsert": {"seq": 0, "sealed": True}}
         await create_missing(self._turns, indexes)
@@ -163,13 +159,20 @@ class MongoViews:
         self, window: Window, tenant: TenantId, owner: OwnerId, limit: int
     ) -> list[ApprovalRow]:
         """See `Views.asking`."""
+        first, last = (asking_key(tenant, owner, each) for each in (window.first, window.last))
+        order = [("asking", DESCENDING if window.newest_first else ASCENDING)]
         with self._server.reading():
-            return await find_asking(self._turns, window, tenant, owner, limit)
+            found = await self._turns.find(
+                {"asking": {"$gte": first, "$lte": last}}, APPROVAL_FIELDS, sort=order, limit=limit
+            ).to_list(None)
+        return [ApprovalRow(each["_id"], each["seq"], tuple(each["asks"])) for each in found]
 
     async def answered(self, asks: Collection[ItemId]) -> frozenset[ItemId]:
         """See `Views.answered`."""
+        answering = {"answers": {"$in": list(asks)}}
         with self._server.reading():
-            return await find_answered(self._turns, asks)
+            found = await self._turns.find(answering, {"answers": 1}).to_list(None)
+        return frozenset(each for document in found for each in document["answers"])
 
     async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:
         """See `Views.existing`."""
@@ -191,7 +194,7 @@ class MongoViews:
     async def every(self) -> AsyncIterator[View]:
         """See `Views.every`."""
         async for document in opened_all(self._turns, TURN, self._sealing):
-            yield read_approvals(to_view(document), document)
+            yield to_view(document)
 
     async def write(self, views: Sequence[View]) -> None:
         """See `Views.write`."""
@@ -259,8 +262,7 @@ class MongoViews:
         return {document["_id"] for document in found}
 
     async def _insert(self, views: Sequence[View]) -> None:
-        plain = [with_approvals(to_document(view), view) for view in views]
-        documents = await self._sealing.sealed(plain, TURN)
+        documents = await self._sealing.sealed(list(map(to_document, views)), TURN)
         await write_all(self._turns, documents, InsertOne)
 
 

@@ -66,7 +66,7 @@ async def _asking(
 
 
 async def _waiting(views: Views, row: ApprovalRow) -> list[OpenApproval]:
-    """Give what a turn asked and nobody has answered; of a turn that is gone, nothing."""
+    """Give what a turn asked and no other has answered; of a turn that is gone, nothing."""
     answered = await views.answered(row.asks)
     if answered.issuperset(row.asks):
         return []

@@ -41,6 +41,7 @@ _MOST_FAILED: Final = 100
 
 _NOT_TAKEN: Final = {
     "input": "A decision is all that its turn is told: say the rest in a turn behind it.",
+    "store": "A decision is kept: it could not be told again, and would be asked for for ever.",
     "stream": "A decision is answered whole: send `background`, and read the response's stream.",
 }
 _OF_DECISIONS: Final = ("approve", "reason")
@@ -82,9 +83,10 @@ class ApprovalHandlers:
         quota(request).precheck()
         given = await fields(request, self._ports.turns.limits.max_body_bytes)
         decision = read(DecisionRequest, given)
-        for name in ("input", "stream"):
-            if given.get(name):
-                raise not_supported(name, _NOT_TAKEN[name])
+        for name, message in _NOT_TAKEN.items():
+            unwanted = given.get(name) is False if name == "store" else given.get(name)
+            if unwanted:
+                raise not_supported(name, message)
         found, item = await self._found(request)
         changes = {name: value for name, value in given.items() if name not in _OF_DECISIONS}
         new = await self._continuation(request, found, item, decision, changes)
@@ -118,8 +120,8 @@ class ApprovalHandlers:
         changes: JSON,
     ) -> Requested:
         """Give the turn that tells a decision; raises `ApiError`."""
-        of, told = found.request, decision.told
-        fingerprint = blake2b(orjson.dumps(told), digest_size=16).hexdigest()
+        of, decided = found.request, decision.said
+        fingerprint = blake2b(orjson.dumps(decided), digest_size=16).hexdigest()
         name = await self._place_of(found, item, fingerprint)
         origin = origin_of(self._ports, request)
         origin = replace(
@@ -131,7 +133,7 @@ class ApprovalHandlers:
         new = requested(fields_again(of, found.instructions, changes), origin, self._ports.rules)
         if decision.approve:
             check_credentials(new, of)
-        answer = {"type": "mcp_approval_response", "approval_request_id": item["id"], **told}
+        answer = {"type": "mcp_approval_response", "approval_request_id": item["id"], **decided}
         # In a conversation it takes the next place; else it continues the response that asked.
         previous = None if of.conversation else of.response_id
         return replace(
@@ -144,21 +146,25 @@ class ApprovalHandlers:
         A turn that failed has decided nothing; the next one has another id. Raises `ApiError`
         (409) if it was decided in another way.
         """
+        tenant = found.request.tenant
+        name, turn = await self._decision(tenant, item["id"])
+        if isinstance(turn, NotRequested):
+            await self._check_open(found, item)
+            return name
+        if isinstance(turn, Erased) or turn.request.fingerprint != fingerprint:
+            raise _decided(item["id"])
+        return name
+
+    async def _decision(self, tenant: TenantId, approval_id: str) -> tuple[ResponseId, Turn]:
+        """Give the turn of a decision, or the name that it is to have; one that failed is none."""
         for attempt in range(_MOST_FAILED):
-            name = decision_id(found.request.tenant, item["id"], attempt)
-            match await self._turn(TurnKey(found.request.tenant, name)):
-                case NotRequested():
-                    await self._check_open(found, item)
-                    return name
+            name = decision_id(tenant, approval_id, attempt)
+            match turn := await self._turn(TurnKey(tenant, name)):
                 case ClosedTurn(closed=Closed(status="failed")) | Erased(Closed(status="failed")):
                     continue
-                case Erased():
-                    break
-                case turn if turn.request.fingerprint == fingerprint:
-                    return name
                 case _:
-                    break
-        raise _decided(item["id"])
+                    return name, turn
+        raise _decided(approval_id)
 
     async def _check_open(self, found: ClosedTurn, item: Item) -> None:
         """Refuse a decision where a client has answered by itself. Raises `ApiError` (409)."""
@@ -169,10 +175,9 @@ class ApprovalHandlers:
             raise _decided(item["id"])
 
     async def _is_decided(self, tenant: TenantId, approval: OpenApproval) -> bool:
-        """Tell whether a decision runs already: views know it from its end on."""
-        name = decision_id(tenant, approval.request["id"])
-        turn = await self._turn(TurnKey(tenant, name))
-        return not isinstance(turn, NotRequested | Erased | ClosedTurn)
+        """Tell whether a decision was made: views know it from its turn's end on, at the latest."""
+        _, turn = await self._decision(tenant, approval.request["id"])
+        return not isinstance(turn, NotRequested)
 
     async def _turn(self, turn: TurnKey) -> Turn:
         try:
@@ -199,17 +204,17 @@ def _asking(approval_id: str | None) -> ResponseId | None:
 
 
 def _object(approval: OpenApproval) -> JSON:
-    asked = approval.request
+    item = approval.request
     return {
-        "id": asked["id"],
+        "id": item["id"],
         "object": "approval",
         "created_at": approval.at // 1000,
         "response_id": approval.response_id,
         "conversation": {"id": approval.conversation} if approval.conversation else None,
         "model": approval.model,
-        "server_label": asked.get("server_label"),
-        "name": asked.get("name"),
-        "arguments": asked.get("arguments"),
+        "server_label": item.get("server_label"),
+        "name": item.get("name"),
+        "arguments": item.get("arguments"),
     }
 
 

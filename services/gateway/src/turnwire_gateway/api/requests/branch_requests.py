@@ -55,9 +55,13 @@ class _Rerun(RequestBody):
     }
 
 
+_NOT_DECIDED: Final = ("input", "store", "stream")
+"""What a decision does not take: it is all that its turn is told, kept, and answered whole."""
+
+
 class _Decision(RequestBody):
     covered: ClassVar = {
-        **{name: each for name, each in _CHANGEABLE.items() if name not in ("input", "stream")},
+        **{name: each for name, each in _CHANGEABLE.items() if name not in _NOT_DECIDED},
         "approve": FieldCoverage("whether the call may be made"),
         "reason": FieldCoverage("why not, for the model; 1,000 characters"),
     }
@@ -66,14 +70,14 @@ class _Decision(RequestBody):
     reason: Annotated[str, Field(max_length=1_000)] | None = None
 
 
-_DECIDED: Final = {name: each for name, each in _FIELDS.items() if name not in ("input", "stream")}
+_DECIDED: Final = {name: each for name, each in _FIELDS.items() if name not in _NOT_DECIDED}
 
 
 class DecisionRequest(create_model("Deciding", __base__=_Decision, **_DECIDED)):
     """`POST /v1/approvals/{approval_id}`: the decision, and what is to be different in the turn."""
 
     @property
-    def told(self) -> JSON:
+    def said(self) -> JSON:
         """What the turn behind it is told (OpenAI: `mcp_approval_response`)."""
         return {"approve": self.approve} | ({"reason": self.reason} if self.reason else {})
 
