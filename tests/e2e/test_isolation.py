@@ -143,7 +143,12 @@ async def test_every_route_that_takes_an_id_is_tried(
 ) -> None:
     async with session.get(stack.url.removesuffix("/v1") + "/openapi.json") as answer:
         described: JSON = await answer.json()
-    parameters = {"response_id": "{resp}", "conversation_id": "{conv}", "item_id": "{item}"}
+    parameters = {
+        "response_id": "{resp}",
+        "conversation_id": "{conv}",
+        "item_id": "{item}",
+        "approval_id": "{asked}",
+    }
     taken = {
         (method.upper(), named(path.removeprefix("/v1"), parameters))
         for path, operations in described["paths"].items()
@@ -196,7 +201,7 @@ async def test_nobody_answers_a_question_for_approval_that_another_was_asked(
     answers: list[Route] = [
         (method, path, {**body, "tools": tools})
         for method, path, body in SPEAKS
-        if body is not None and body.get("input") == ASKED
+        if body is not None and (body.get("input") == ASKED or "approve" in body)
     ]
     assert answers
     for caller in (*OUTSIDERS, ADMIN):
@@ -214,7 +219,11 @@ async def test_a_socket_continues_nothing_of_somebody_elses(
     backend: ScriptedBackend,
     kind: str,
 ) -> None:
-    creates = [body for _, _, body in SPEAKS if body is not None and set(body) <= SPOKEN]
+    creates = [
+        body
+        for _, path, body in SPEAKS
+        if path == "/responses" and body is not None and set(body) <= SPOKEN
+    ]
     creates.append(asks("Hello?", conversation="{conv}"))
     async with made(kind, callers, backend) as names:
         for caller in OUTSIDERS:

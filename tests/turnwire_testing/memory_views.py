@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 
 from msgspec.structs import replace
 
-from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus, parent_place
 from turnwire_store.recent_turns import stored
 from turnwire_store.views import (
+    ApprovalRow,
     ConversationView,
     LineageRow,
     Revisable,
@@ -103,6 +104,25 @@ class MemoryViews:
         ]
         found.sort(key=lambda row: row.sequence, reverse=window.newest_first)
         return found[:limit]
+
+    async def asking(
+        self, window: Window, tenant: TenantId, owner: OwnerId, limit: int
+    ) -> list[ApprovalRow]:
+        """See `Views.asking`."""
+        found = [
+            ApprovalRow(view.response_id, view.sequence, view.asks)
+            for view in self.written.values()
+            if view.asks
+            and (view.tenant, view.owner) == (tenant, owner)
+            and window.first <= view.sequence <= window.last
+        ]
+        found.sort(key=lambda row: row.sequence, reverse=window.newest_first)
+        return found[:limit]
+
+    async def answered(self, asks: Collection[ItemId]) -> frozenset[ItemId]:
+        """See `Views.answered`."""
+        answers = {each for view in self.written.values() for each in view.answers}
+        return frozenset(answers.intersection(asks))
 
     async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:
         """See `Views.existing`."""

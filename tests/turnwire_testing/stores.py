@@ -9,6 +9,14 @@ from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from turnwire_contracts.approvals import (
+    STORE_APPROVALS,
+    Approvals,
+    AskForApprovals,
+    answered_approvals,
+    approval_requests,
+    open_approval,
+)
 from turnwire_contracts.conversation import ConversationState, fold_conversation
 from turnwire_contracts.conversation_events import AnyConversationEvent, ConversationEvent
 from turnwire_contracts.events import Closed, ItemsAdded, Purged
@@ -48,6 +56,7 @@ _QUERIES: tuple[Query[Any, Any], ...] = (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
     STORE_TREE,
+    STORE_APPROVALS,
 )
 
 _PAGE = 2
@@ -133,6 +142,7 @@ class AnsweringStore:
             STORE_CONVERSATION.subject: self._conversation,
             STORE_CONVERSATIONS.subject: self._conversations,
             STORE_TREE.subject: self._tree,
+            STORE_APPROVALS.subject: self._approvals,
         }
 
     async def start(self, client: Client) -> None:
@@ -197,6 +207,23 @@ class AnsweringStore:
         ordered = found[::-1] if asked.newest_first else found
         rest = ordered[asked.offset :]
         return Conversations(rest[: asked.limit], has_more=len(rest) > asked.limit)
+
+    def _approvals(self, question: AskForApprovals) -> Approvals:
+        turns = self._log.ended(question.tenant)
+        answered = {each for turn in turns for each in answered_approvals(turn)}
+        own = [turn for turn in turns if turn.request.owner == question.owner][::-1]
+        names = [turn.request.response_id for turn in own]
+        if question.of is not None:
+            own = [turn for turn in own if turn.request.response_id == question.of]
+        if question.after is not None:
+            own = own[names.index(question.after) + 1 :] if question.after in names else []
+        found = [
+            open_approval(turn, item)
+            for turn in own
+            for item in approval_requests(turn)
+            if item["id"] not in answered
+        ]
+        return Approvals(found[: question.limit], has_more=len(found) > question.limit)
 
     def _tree(self, asked: AskForTree) -> Tree:
         turns = [

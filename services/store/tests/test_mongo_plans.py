@@ -8,6 +8,7 @@ from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandSucceededEvent
 
+from turnwire_contracts.ids import ItemId
 from turnwire_store.chain_position import ChainPosition
 from turnwire_store.mongo.server import MongoServer
 from turnwire_store.mongo.turns import MongoViews
@@ -61,6 +62,8 @@ async def test_every_question_is_answered_from_an_index(
     await views.lineage_rows([RESPONSE_ID])
     await views.lineage_rows_above(PLACE, 10)
     await views.lineage_rows_in(WINDOW, TENANT, CONVERSATION_ID, 10)
+    await views.asking(WINDOW, TENANT, OWNER, 10)
+    await views.answered([ItemId("mcpr_1"), ItemId("mcpr_2")])
     await views.revisable([RESPONSE_ID])
     await views.chain_statuses([RESPONSE_ID])
     await views.existing([RESPONSE_ID])
@@ -68,7 +71,7 @@ async def test_every_question_is_answered_from_an_index(
     await views.conversations.created_in(WINDOW, TENANT, None, 10)
     await views.conversations.created_in(WINDOW, TENANT, OWNER, 10)
 
-    assert len(finds.sent) == 11
+    assert len(finds.sent) == 13
     unbounded = [sent for sent in finds.sent if not await _is_bounded(database, sent)]
     assert unbounded == []
 

@@ -13,7 +13,8 @@ import turnwire_store.mongo
 from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId
 from turnwire_store.chain_position import ChainPosition
-from turnwire_store.mongo.documents import from_conversation, to_document
+from turnwire_store.mongo.conversations import from_conversation
+from turnwire_store.mongo.documents import to_document
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.sealing import Document
 from turnwire_store.views import ConversationView, Revision, View, Window

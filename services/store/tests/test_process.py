@@ -24,7 +24,8 @@ from turnwire_contracts.ids import ResponseId
 from turnwire_dev.components.mongo import running_mongo
 from turnwire_dev.components.nats import running_nats
 from turnwire_store.jetstream_view_keys import JetStreamViewKeys
-from turnwire_store.mongo.documents import from_conversation, to_document
+from turnwire_store.mongo.conversations import from_conversation
+from turnwire_store.mongo.documents import to_document
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import Projector
 from turnwire_store.recent_turns import RecentTurns

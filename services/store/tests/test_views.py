@@ -1,10 +1,15 @@
 """What every adapter of the port `Views` promises, in memory and in MongoDB."""
 
+from typing import Any
+
+import msgspec
+
+from turnwire_contracts.ids import ItemId, OwnerId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.recent_turns import stored
-from turnwire_store.views import Generations, Views
-from turnwire_testing.examples import OWNER
+from turnwire_store.views import ApprovalRow, Generations, View, Views, Window
+from turnwire_testing.examples import OWNER, TENANT
 from turnwire_testing.stored_turns import turn_id, view
 
 
@@ -160,4 +165,43 @@ async def test_what_can_be_no_document_has_no_view_and_the_others_have(
     assert await views.existing([turn_id(number) for number in range(4)]) == {
         turn_id(0),
         turn_id(3),
+    }
+
+
+def item_id(number: int) -> ItemId:
+    return ItemId(f"mcpr_{number:032x}o0")
+
+
+def asking(number: int, **changes: Any) -> View:
+    return msgspec.structs.replace(view(number), asks=(item_id(number),), **changes)
+
+
+async def test_who_asked_for_approvals_is_found_by_user_and_window(views: Views) -> None:
+    others = [asking(4, owner=OwnerId("bob")), asking(5, tenant=TenantId("else"))]
+    longer = asking(6, owner=OwnerId(f"{OWNER}:6"))
+    await views.write([view(0), asking(1), asking(2), asking(3), *others, longer])
+    everything = Window(1, 100, newest_first=True)
+
+    rows = await views.asking(everything, TENANT, OWNER, 10)
+    assert rows == [ApprovalRow(turn_id(each), each + 1, (item_id(each),)) for each in (3, 2, 1)]
+    first = await views.asking(Window(3, 4, newest_first=False), TENANT, OWNER, 1)
+    assert [row.response_id for row in first] == [turn_id(2)]
+
+
+async def test_an_answered_approval_is_known_by_its_id(views: Views) -> None:
+    answer = msgspec.structs.replace(view(3), answers=(item_id(1), item_id(7)))
+    await views.write([asking(1), asking(2), answer])
+
+    assert await views.answered([item_id(1), item_id(2)]) >= {item_id(1)}
+    assert item_id(2) not in await views.answered([item_id(1), item_id(2)])
+    assert await views.answered([item_id(9)]) == frozenset()
+
+
+async def test_what_is_kept_of_approvals_is_read_back(views: Views) -> None:
+    written = asking(1, answers=(item_id(0),))
+    await views.write([view(0), written])
+
+    assert {each.response_id: each async for each in views.every()} == {
+        turn_id(0): view(0),
+        turn_id(1): written,
     }

@@ -7,6 +7,7 @@ from msgspec import Struct
 from nats.aio.client import Client
 
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask, ask_patiently
+from turnwire_contracts.approvals import STORE_APPROVALS, Approvals, AskForApprovals
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
@@ -114,6 +115,10 @@ class StoreClient:
         """Give a page of the turns of a conversation."""
         return _page(await self._ask(STORE_TREE, question))
 
+    async def approvals(self, question: AskForApprovals) -> Approvals:
+        """Give a page of what waits for a person."""
+        return _page(await self._ask(STORE_APPROVALS, question))
+
     async def problem(self) -> str | None:
         """Give what is wrong with the store; `None` if nothing is. Never raises."""
         try:
@@ -131,7 +136,7 @@ class StoreClient:
             raise unavailable("store_unavailable") from error
 
 
-PageT = TypeVar("PageT", Conversations, Tree)
+PageT = TypeVar("PageT", Conversations, Tree, Approvals)
 
 
 def _page(answer: PageT | Refusal) -> PageT:

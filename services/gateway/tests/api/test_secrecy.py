@@ -15,7 +15,12 @@ from turnwire_testing.gateway import Api
 
 ADA = "local/ada"
 ADMIN = "local/root/admin"
-UNKNOWN = {"resp": "resp_" + "0" * 32, "conv": "conv_" + "0" * 32, "item": f"msg_{'0' * 32}o0"}
+UNKNOWN = {
+    "resp": "resp_" + "0" * 32,
+    "conv": "conv_" + "0" * 32,
+    "item": f"msg_{'0' * 32}o0",
+    "asked": f"mcpr_{'0' * 32}o1",
+}
 OWNERS = {
     "another user's": "local/bob",
     "an admin's": ADMIN,
@@ -36,12 +41,17 @@ READS: list[Route] = [
     ("GET", "/v1/responses/{resp}/input_items", None),
     ("GET", "/v1/responses/{resp}/events", None),
     ("GET", "/v1/responses/{resp}/events?stream=true", None),
+    ("GET", "/v1/responses/{resp}/diff?with={resp}", None),
 ]
 _REFERENCE = [{"type": "item_reference", "id": "{item}"}]
 OF_RESPONSES: list[Route] = [
     *READS,
     ("DELETE", "/v1/responses/{resp}", None),
     ("POST", "/v1/responses/{resp}/cancel", None),
+    ("POST", "/v1/responses/{resp}/fork", {}),
+    ("POST", "/v1/responses/{resp}/fork", {"at": 1, "background": True}),
+    ("POST", "/v1/responses/{resp}/rerun", {"input": "Hello?"}),
+    ("POST", "/v1/approvals/{asked}", {"approve": True}),
     _create(previous_response_id="{resp}", background=True),
     _create(previous_response_id="{resp}", background=True, stream=True),
     _create(input=_REFERENCE),
@@ -75,7 +85,12 @@ OF_ADMINS: list[Route] = [
     ("PATCH", "/v1/conversations/{conv}?recovery_from_delete=true", None),
 ]
 ROUTES = [*OF_RESPONSES, *OF_CONVERSATIONS, *OF_ADMINS]
-_PARAMETERS = {"resp": "{response_id}", "conv": "{conversation_id}", "item": "{item_id}"}
+_PARAMETERS = {
+    "resp": "{response_id}",
+    "conv": "{conversation_id}",
+    "item": "{item_id}",
+    "asked": "{approval_id}",
+}
 
 
 def named(value: Any, names: dict[str, str]) -> Any:
@@ -119,8 +134,9 @@ async def theirs(api: Api, owner: str, **fields: Any) -> dict[str, str]:
     conversation = begun.json["id"]
     body = {"model": "m", "input": "Hello?", "conversation": conversation, **fields}
     response = (await api.call("POST", "/v1/responses", body, authorization=owner)).json["id"]
-    item = f"msg_{response.removeprefix('resp_')}o0"
-    return {"resp": response, "conv": conversation, "item": item}
+    own = response.removeprefix("resp_")
+    names = {"item": f"msg_{own}o0", "asked": f"mcpr_{own}o1"}
+    return {"resp": response, "conv": conversation, **names}
 
 
 @pytest.mark.parametrize("whose", OWNERS)

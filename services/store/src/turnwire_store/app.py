@@ -18,6 +18,7 @@ from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
+from turnwire_contracts.approvals import STORE_APPROVALS
 from turnwire_contracts.dead_letters import STORE_RETRY
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.projection import STORE_PROJECTION
@@ -137,6 +138,7 @@ def bind(
     responder.respond_to(STORE_CONVERSATION, handlers.conversation)
     responder.respond_to(STORE_CONVERSATIONS, handlers.conversations)
     responder.respond_to(STORE_TREE, handlers.tree)
+    responder.respond_to(STORE_APPROVALS, handlers.approvals)
     responder.respond_to(STORE_ERASURE, ErasureHandlers(Erasure(context)).erasure)
     responder.respond_to(STORE_HEALTH, handlers.health)
     responder.respond_to(STORE_PROJECTION, handlers.projection)

@@ -9,6 +9,7 @@ from msgspec import Raw, Struct
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.storage_space import FOR_VIEWS
 from turnwire_chassis.telemetry.correlation import begin_answering
+from turnwire_contracts.approvals import STORE_APPROVALS
 from turnwire_contracts.dead_letters import STORE_RETRY
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.ids import ResponseId
@@ -31,6 +32,7 @@ from turnwire_store.feed import FeedLostError
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import ProjectionProgress
 from turnwire_store.projecting.retrying import retry
+from turnwire_store.queries.approvals import ViewsBehindError, list_approvals
 from turnwire_store.queries.conversations import find_conversation, list_conversations
 from turnwire_store.queries.freshness import Freshness
 from turnwire_store.queries.history import read_history
@@ -143,6 +145,18 @@ class QueryHandlers:
         except ViewsUnavailableError:
             return STORE_TREE.encode_answer(_UNAVAILABLE)
         return _tree(page)
+
+    async def approvals(self, body: bytes) -> bytes:
+        """Answer `STORE_APPROVALS`."""
+        request = begin_answering(STORE_APPROVALS, body)
+        try:
+            reach = await self.freshness.caught_up()
+            page = await list_approvals(await self._views(), request, reach.end)
+        except ViewsUnavailableError:
+            return STORE_APPROVALS.encode_answer(_UNAVAILABLE)
+        except ViewsBehindError:
+            return STORE_APPROVALS.encode_answer(_BEHIND)
+        return STORE_APPROVALS.encode_answer(page)
 
     async def health(self, body: bytes) -> bytes:
         """Answer `STORE_HEALTH`."""

@@ -16,7 +16,7 @@ from msgspec import Struct
 from turnwire_contracts.conversation import ConversationState, evolve_conversation
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import Status
-from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 
 
@@ -47,6 +47,10 @@ class View(Struct, frozen=True):
     deleted: bool = False
     revised: int | None = None
     """The place in the log of what last changed it, if anything has since it ended."""
+    asks: tuple[ItemId, ...] = ()
+    """Its requests for approval."""
+    answers: tuple[ItemId, ...] = ()
+    """The requests for approval that it answers."""
 
 
 class Revisable(Struct, frozen=True):
@@ -94,6 +98,14 @@ class LineageRow(Struct, frozen=True):
     parent_place: ChainPosition | None
     conversation: ConversationId | None
     is_response: bool
+
+
+class ApprovalRow(Struct, frozen=True):
+    """What is read of a turn that asked for approvals."""
+
+    response_id: ResponseId
+    sequence: int
+    asks: tuple[ItemId, ...]
 
 
 class ConversationView(Struct, frozen=True):
@@ -188,6 +200,16 @@ class Views(Protocol):
         self, window: Window, tenant: TenantId, conversation: ConversationId, limit: int
     ) -> list[LineageRow]:
         """Give the first `limit` turns of one conversation that ended in `window`."""
+        ...
+
+    async def asking(
+        self, window: Window, tenant: TenantId, owner: OwnerId, limit: int
+    ) -> list[ApprovalRow]:
+        """Give the first `limit` turns of a user that ended in `window` and asked for approvals."""
+        ...
+
+    async def answered(self, asks: Collection[ItemId]) -> frozenset[ItemId]:
+        """Tell which of these requests for approval a turn has answered."""
         ...
 
     async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
+from turnwire_contracts.approvals import STORE_APPROVALS
 from turnwire_contracts.dead_letters import STORE_RETRY
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
@@ -63,6 +64,7 @@ _STORE_QUESTIONS: Final = (
     queries.STORE_TREE,
     queries.STORE_HEALTH,
     STORE_PROJECTION,
+    STORE_APPROVALS,
 )
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
 _BACKEND_QUESTIONS: Final = (queries.BACKEND_MODELS, queries.BACKEND_INPUT_TOKENS)

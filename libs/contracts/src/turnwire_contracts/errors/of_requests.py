@@ -172,6 +172,23 @@ OF_REQUESTS: Final = (
         retryable=True,
     ),
     ErrorCode(
+        code="approval_not_found",
+        status=404,
+        type=_INVALID,
+        message="No request for approval with id '{approval_id}' found.",
+        what="no such request for approval, or none that the caller may see",
+        way_out="list what waits: `GET /v1/approvals`",
+    ),
+    ErrorCode(
+        code="approval_decided",
+        status=409,
+        type=_INVALID,
+        message="The request for approval '{approval_id}' was decided before, in another way. Fork "
+        "the response that asked to decide otherwise.",
+        what="the request for approval was decided before, in another way",
+        way_out="read the response that followed, or fork the one that asked",
+    ),
+    ErrorCode(
         code="idempotency_key_reused",
         status=409,
         type=_INVALID,

@@ -23,6 +23,7 @@ _BACKEND_REFUSED: Final = "backend_refused"
 _TAGS: Final = {
     "responses": "Responses",
     "conversations": "Conversations",
+    "approvals": "Responses",
     "check": "Guardrails",
     "models": "Models",
 }

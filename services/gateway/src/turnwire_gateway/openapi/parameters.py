@@ -21,6 +21,10 @@ ConversationId = Annotated[
 ItemId = Annotated[str, Path(min_length=1, description="The id of an item.")]
 ModelId = Annotated[str, Path(min_length=1, description="The model's name.")]
 
+ApprovalId = Annotated[
+    str, Path(min_length=1, description="The id of a request for approval, as `mcpr_…`.")
+]
+
 IdempotencyKey = Annotated[
     str,
     Header(
@@ -69,6 +73,9 @@ AfterSequence = Annotated[
         le=paging.LARGEST_NUMBER,
         description="Only events behind this `sequence`: that of the last one that the client has.",
     ),
+]
+DiffWith = Annotated[
+    str, Query(alias="with", min_length=1, description="The id of the response to compare with.")
 ]
 LiveEvents = Annotated[bool, Query(alias="stream", description="Answer with events as they come.")]
 

@@ -2,18 +2,20 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
+import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
+from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
 from turnwire_store.mongo.documents import (
+    SCHEMA,
     create_missing,
-    from_conversation,
+    date_of,
     opened_all,
     refused,
     seal_all,
-    to_conversation,
     write_all,
 )
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
@@ -96,3 +98,26 @@ class MongoConversationViews:
 def _unless_further(document: Document) -> ReplaceOne[Document]:
     former = {"_id": document["_id"], "seq": {"$lt": document["seq"]}}
     return ReplaceOne(former, document, upsert=True)
+
+
+def from_conversation(view: ConversationView) -> Document:
+    """Write a conversation as it is kept."""
+    conversation = view.conversation
+    return {
+        "_id": conversation.conversation_id,
+        "tenant": conversation.tenant,
+        "owner": conversation.owner,
+        "created": view.created,
+        "seq": view.sequence,
+        "schema": SCHEMA,
+        "created_at": date_of(conversation.created_at),
+        "updated_at": date_of(conversation.updated_at),
+        "deleted": conversation.deleted,
+        "conversation": msgspec.json.encode(conversation).decode(),
+    }
+
+
+def to_conversation(document: Document) -> ConversationView:
+    """Read a conversation."""
+    conversation = msgspec.json.decode(document["conversation"], type=ConversationState)
+    return ConversationView(document["created"], document["seq"], conversation)

@@ -16,13 +16,11 @@ from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from turnwire_contracts.conversation import ConversationState
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus, parent_place
 from turnwire_store.mongo.server import INDEX_TIMEOUT_S, WRITE_TIMEOUT_S, within
 from turnwire_store.sealing import Document, Field, FieldSealing
 from turnwire_store.views import (
-    ConversationView,
     LineageRow,
     Revisable,
     StoredTurn,
@@ -40,6 +38,7 @@ READ_FIELDS: Final = dict.fromkeys(
 LINEAGE_FIELDS: Final = dict.fromkeys(
     ("seq", "parent", "chain", "depth", "fork", "conversation", "model"), 1
 )
+APPROVAL_FIELDS: Final = {"seq": 1, "asks": 1}
 CHAIN_FIELDS: Final = dict.fromkeys(("seq", "chain", "depth", "conversation", "owner"), 1)
 REVISABLE_FIELDS: Final = dict.fromkeys(("tenant", "seq", "revised", "turn"), 1)
 
@@ -67,8 +66,8 @@ def to_document(view: View) -> Document:
         "schema": SCHEMA,
         "status": view.status,
         "model": view.model,
-        "created_at": _time(view.created_at),
-        "closed_at": _time(view.closed_at),
+        "created_at": date_of(view.created_at),
+        "closed_at": date_of(view.closed_at),
         "parent": view.parent,
         "chain": view.place.chain,
         "depth": view.place.depth,
@@ -78,6 +77,11 @@ def to_document(view: View) -> Document:
     if view.conversation is not None:
         document["conversation"] = view.conversation
         document["branch"] = branch(view.tenant, view.conversation, view.sequence)
+    if view.asks:
+        document["asks"] = list(view.asks)
+        document["asking"] = asking_key(view.tenant, view.owner, view.sequence)
+    if view.answers:
+        document["answers"] = list(view.answers)
     if view.revised is not None:
         document["revised"] = view.revised
     if view.deleted:
@@ -92,6 +96,11 @@ def branch(tenant: TenantId, conversation: ConversationId, sequence: int) -> str
     embedded server uses none for a question that names other fields as well.
     """
     return f"{tenant}:{conversation}:{sequence:0{_SEQUENCE_DIGITS}d}"
+
+
+def asking_key(tenant: TenantId, owner: OwnerId, sequence: int) -> str:
+    """Write the key that orders a user's turns which asked for approvals, one field as `branch`."""
+    return f"{tenant}:{len(owner)}:{owner}:{sequence:0{_SEQUENCE_DIGITS}d}"
 
 
 def to_stored(document: Document) -> StoredTurn:
@@ -126,6 +135,8 @@ def to_view(document: Document) -> View:
         conversation=document.get("conversation"),
         deleted=document.get("deleted", False),
         revised=document.get("revised"),
+        asks=tuple(document.get("asks", ())),
+        answers=tuple(document.get("answers", ())),
     )
 
 
@@ -169,35 +180,12 @@ def beside(view: View) -> View:
     return msgspec.structs.replace(view, place=ChainPosition(view.response_id, 0), fork=None)
 
 
-def from_conversation(view: ConversationView) -> Document:
-    """Write a conversation as it is kept."""
-    conversation = view.conversation
-    return {
-        "_id": conversation.conversation_id,
-        "tenant": conversation.tenant,
-        "owner": conversation.owner,
-        "created": view.created,
-        "seq": view.sequence,
-        "schema": SCHEMA,
-        "created_at": _time(conversation.created_at),
-        "updated_at": _time(conversation.updated_at),
-        "deleted": conversation.deleted,
-        "conversation": msgspec.json.encode(conversation).decode(),
-    }
-
-
-def to_conversation(document: Document) -> ConversationView:
-    """Read a conversation."""
-    conversation = msgspec.json.decode(document["conversation"], type=ConversationState)
-    return ConversationView(document["created"], document["seq"], conversation)
-
-
 def _parent_place(document: Document) -> ChainPosition | None:
     fork = document["fork"]
     return parent_place(place_in(document), None if fork is None else place_in(fork))
 
 
-def _time(milliseconds: int) -> DatetimeMS | int:
+def date_of(milliseconds: int) -> DatetimeMS | int:
     """Write a time as a date, or as the number that it is if a clock was far off.
 
     The embedded server knows the dates of Python only, which end with the year 9999.

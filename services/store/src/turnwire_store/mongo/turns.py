@@ -7,14 +7,16 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, InsertOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.mongo.conversations import MongoConversationViews
 from turnwire_store.mongo.documents import (
+    APPROVAL_FIELDS,
     CHAIN_FIELDS,
     LINEAGE_FIELDS,
     READ_FIELDS,
     REVISABLE_FIELDS,
+    asking_key,
     beside,
     branch,
     create_missing,
@@ -33,6 +35,7 @@ from turnwire_store.mongo.documents import (
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
 from turnwire_store.sealing import TURN, Document, FieldSealing
 from turnwire_store.views import (
+    ApprovalRow,
     LineageRow,
     Revisable,
     Revision,
@@ -77,6 +80,8 @@ class MongoViews:
         indexes = [
             IndexModel(place, name="place", unique=True),
             IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
+            IndexModel([("asking", ASCENDING)], name="asking", sparse=True),
+            IndexModel([("answers", ASCENDING)], name="answers", sparse=True),
         ]
         start = {"$setOnInsert": {"seq": 0, "sealed": True}}
         await create_missing(self._turns, indexes)
@@ -149,6 +154,25 @@ class MongoViews:
                 in_window, LINEAGE_FIELDS, sort=order, limit=limit
             ).to_list(None)
         return list(map(to_lineage_row, found))
+
+    async def asking(
+        self, window: Window, tenant: TenantId, owner: OwnerId, limit: int
+    ) -> list[ApprovalRow]:
+        """See `Views.asking`."""
+        first, last = (asking_key(tenant, owner, each) for each in (window.first, window.last))
+        order = [("asking", DESCENDING if window.newest_first else ASCENDING)]
+        with self._server.reading():
+            found = await self._turns.find(
+                {"asking": {"$gte": first, "$lte": last}}, APPROVAL_FIELDS, sort=order, limit=limit
+            ).to_list(None)
+        return [ApprovalRow(each["_id"], each["seq"], tuple(each["asks"])) for each in found]
+
+    async def answered(self, asks: Collection[ItemId]) -> frozenset[ItemId]:
+        """See `Views.answered`."""
+        answering = {"answers": {"$in": list(asks)}}
+        with self._server.reading():
+            found = await self._turns.find(answering, {"answers": 1}).to_list(None)
+        return frozenset(each for document in found for each in document["answers"])
 
     async def existing(self, ids: Collection[ResponseId]) -> Collection[ResponseId]:
         """See `Views.existing`."""

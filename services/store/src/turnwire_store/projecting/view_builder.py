@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts import codec
+from turnwire_contracts.approvals import answered_approvals, approval_requests
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import (
     AnyEvent,
@@ -247,6 +248,8 @@ class ViewBuilder:
             fork=placed.fork,
             turn=turn.decode(),
             conversation=placed.conversation,
+            asks=tuple(item["id"] for item in approval_requests(ended.turn)),
+            answers=answered_approvals(ended.turn),
         )
 
 

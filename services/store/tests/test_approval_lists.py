@@ -1,0 +1,147 @@
+"""What waits for a person: the same over every adapter of the views."""
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from turnwire_contracts.approvals import STORE_APPROVALS, Approvals, AskForApprovals
+from turnwire_contracts.events import AnyEvent, Item
+from turnwire_contracts.ids import ItemId, OwnerId, ResponseId, TenantId, output_item_id
+from turnwire_contracts.queries import Refusal
+from turnwire_store.handlers import QueryHandlers
+from turnwire_store.projecting.batches import ProjectorPorts
+from turnwire_store.projecting.projector import ProjectionProgress, Projector
+from turnwire_store.queries.freshness import Freshness
+from turnwire_store.queries.recall import Recall
+from turnwire_store.recent_turns import RecentTurns
+from turnwire_store.views import Generations
+from turnwire_testing import examples
+from turnwire_testing.examples import OWNER, TENANT
+from turnwire_testing.memory_feed import MemoryFeeds
+
+OTHER = OwnerId("bob")
+BUSY = 5000
+"""More entries than the narrowest window of the log has."""
+
+
+def turn_id(number: int) -> ResponseId:
+    return ResponseId(f"resp_{number:032x}")
+
+
+@dataclass(frozen=True)
+class AskedStore:
+    """A log, its views, and who answers from them."""
+
+    log: MemoryFeeds
+    generations: Generations
+    handlers: QueryHandlers
+
+    async def write(self, *events: AnyEvent) -> None:
+        """Append and project."""
+        await self.append(*events)
+        ports = ProjectorPorts(self.log, self.log, self.generations, RecentTurns(0))
+        async with aclosing(Projector(ports).follow(0)) as progress:
+            async for behind in progress:
+                if behind == 0:
+                    return
+
+    async def append(self, *events: AnyEvent) -> None:
+        """Append what is not projected."""
+        for event in events:
+            await self.log.append(event, None)
+
+    async def approvals(self, limit: int = 100, **wishes: Any) -> Approvals | Refusal:
+        """Ask what waits for a person."""
+        question = replace(AskForApprovals(TENANT, OWNER, limit), **wishes)
+        body = STORE_APPROVALS.encode_question(question)
+        return STORE_APPROVALS.decode_answer(await self.handlers.approvals(body))
+
+
+@pytest.fixture
+def store(all_views: Generations) -> AskedStore:
+    """A store without anything in it."""
+    log, recent = MemoryFeeds(), RecentTurns(1_000_000)
+    freshness = Freshness(log, all_views, recent, lambda: 0, patience_s=0)
+    recall = Recall(log, all_views, recent, freshness)
+    handlers = QueryHandlers(recall, log, all_views, freshness, ProjectionProgress())
+    return AskedStore(log, all_views, handlers)
+
+
+def approval(number: int, index: int = 0) -> ItemId:
+    return output_item_id(turn_id(number), index, "mcp_approval_request")
+
+
+def asking(number: int, count: int = 1, **changes: Any) -> list[AnyEvent]:
+    about = {"response_id": turn_id(number)}
+    items: list[Item] = [
+        {"type": "mcp_approval_request", "id": approval(number, each), "name": "pay"}
+        for each in range(count)
+    ]
+    request = examples.requested(**about, **changes)
+    return [request, examples.closed(**about, tenant=request.tenant, output=items)]
+
+
+def answering(number: int, *asks: ItemId, **end: Any) -> list[AnyEvent]:
+    about = {"response_id": turn_id(number)}
+    answers: list[Item] = [
+        {"type": "mcp_approval_response", "approval_request_id": each, "approve": True}
+        for each in asks
+    ]
+    return [examples.requested(**about, input=answers), examples.closed(**about, **end)]
+
+
+def waiting(page: Approvals | Refusal) -> list[str]:
+    assert isinstance(page, Approvals)
+    return [each.request["id"] for each in page.approvals]
+
+
+async def test_what_nobody_has_answered_waits(store: AskedStore) -> None:
+    await store.write(*asking(1, 2), *asking(2), *asking(3))
+    await store.write(*answering(4, approval(1, 0), approval(2)))
+    assert waiting(await store.approvals()) == [approval(3), approval(1, 1)]
+    assert waiting(await store.approvals(of=turn_id(1))) == [approval(1, 1)]
+    assert waiting(await store.approvals(of=turn_id(2))) == []
+
+
+async def test_an_answer_in_a_turn_that_failed_is_none(store: AskedStore) -> None:
+    await store.write(*asking(1), *answering(2, approval(1), status="failed"))
+    assert waiting(await store.approvals()) == [approval(1)]
+
+
+async def test_what_waits_for_another_user_or_tenant_is_not_told(store: AskedStore) -> None:
+    await store.write(*asking(1, owner=OTHER), *asking(2, tenant=TenantId("else")))
+    assert waiting(await store.approvals()) == []
+    assert waiting(await store.approvals(owner=OTHER)) == [approval(1)]
+
+
+async def test_what_waits_comes_in_pages_and_is_found_in_a_busy_log(store: AskedStore) -> None:
+    await store.write(*asking(1), *asking(2, 2))
+    store.log.skip(BUSY)
+    await store.write(*asking(3), *asking(4))
+    first = await store.approvals(limit=3)
+    assert waiting(first) == [approval(4), approval(3)]
+    assert isinstance(first, Approvals)
+    assert first.has_more
+    rest = await store.approvals(limit=3, after=turn_id(3))
+    assert waiting(rest) == [approval(2, 0), approval(2, 1), approval(1)]
+    assert waiting(await store.approvals(after=turn_id(1))) == []
+    assert waiting(await store.approvals(after=turn_id(9))) == []
+
+
+async def test_of_deleted_turns_and_removed_items_nothing_waits(store: AskedStore) -> None:
+    await store.write(*asking(1), *asking(2, 2))
+    await store.write(
+        examples.deleted(response_id=turn_id(1)),
+        examples.item_removed(response_id=turn_id(2), item_id=approval(2, 0)),
+    )
+    assert waiting(await store.approvals()) == [approval(2, 1)]
+    await store.write(examples.restored(response_id=turn_id(1)))
+    assert waiting(await store.approvals()) == [approval(2, 1), approval(1)]
+
+
+async def test_whether_one_waits_is_not_told_before_the_views_know_it(store: AskedStore) -> None:
+    await store.append(*asking(1))
+    assert isinstance(await store.approvals(of=turn_id(1)), Refusal)
