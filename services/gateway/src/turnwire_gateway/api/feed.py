@@ -258,7 +258,7 @@ class FrameFeed:
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
             frames = stream_of(turn)
-            if self._next > len(frames):
+            if self._next > max(len(frames), self._joined_at):
                 return broken_off(self._next, f"the response has {len(frames)} events")
             del frames[: self._next]
             self._fetched["log"] += len(frames)
