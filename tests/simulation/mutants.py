@@ -164,11 +164,11 @@ def _close_whoever_owns_it(_: Original) -> Original:
 def _forget_what_was_seen(_: Original) -> Original:
     """A new owner begins the stream again from its start."""
 
-    async def published(self: Any) -> list[bytes]:
+    async def take_over(self: Any) -> list[bytes]:
         del self
         return []
 
-    return published
+    return take_over
 
 
 def _show_lost_samples(_: Original) -> property:
@@ -265,7 +265,7 @@ MUTANTS: Final = (
     Mutant("lost OUTPUT is not republished", Channel, "say_again", _go_on_without_it),
     Mutant("repeat an unsafe call", tool_rounds, "_is_safe", _everything_is_safe),
     Mutant("close whoever owns it", TurnSession, "_is_foreign", _close_whoever_owns_it),
-    Mutant("retract after a takeover", Channel, "published", _forget_what_was_seen),
+    Mutant("retract after a takeover", Channel, "take_over", _forget_what_was_seen),
     Mutant("show lost samples to a model", OutputSoFar, "said", _show_lost_samples),
     Mutant("tell the end before it is durable", TurnRunner, "_do", _tell_before_it_is_durable),
     Mutant("lose the last delta", Channel, "_publish", _lose_the_last_delta),

@@ -3,11 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 
+import pytest
+
 from scripted_backend import says
 from turnwire_contracts.events import Requested
 from turnwire_orchestrator.handlers import TurnHandlers
-from turnwire_testing.orchestration import Hold, World
+from turnwire_testing.orchestration import Hold, Step, World
 from turnwire_testing.samples import events_of
+
+WITHIN_S = 30.0
 
 
 @dataclass
@@ -33,3 +37,15 @@ async def held_stream(world: World) -> HeldStream:
     driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     await first.reached.wait()
     return HeldStream(request, handlers, driving, first, then)
+
+
+async def lose_owner(world: World, request: Requested, *told: Step) -> None:
+    """Let a first orchestrator play these steps and then vanish."""
+    hold = Hold()
+    world.backend.plays(*told, hold)
+    driving = asyncio.create_task(world.run(request))
+    async with asyncio.timeout(WITHIN_S):
+        await hold.reached.wait()
+        driving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await driving

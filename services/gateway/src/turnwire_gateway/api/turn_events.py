@@ -51,6 +51,7 @@ SHOWN: Final = frozenset(
         *("store", "screen", "screened", "application", "background", "conversation", "continues"),
         *("compact", "obfuscate", "traceparent", "queue_level", "violations", "output", "items"),
         *("cuts", "usage", "runs", "item_ids", "item_id", "error", "abandoned", "reason", "status"),
+        "server",
         *("incomplete_reason", "failure", "stored", "withheld", "fields", "with_conversation"),
         *("forked_from", "rerun_of"),
     }

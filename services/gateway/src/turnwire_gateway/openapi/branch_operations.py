@@ -16,13 +16,14 @@ from turnwire_gateway.openapi.operation import operation
 from turnwire_gateway.openapi.response import Response
 
 _STREAM: Final[JSON] = {
+    "requestBody": {"required": False},
     "responses": {
         "200": {
             "content": {
                 "text/event-stream": {"schema": {"$ref": "#/components/schemas/StreamEvent"}}
             }
         }
-    }
+    },
 }
 _ANSWERS: Final = {
     200: "The new response, or its stream.",

@@ -76,7 +76,7 @@ class Channel:
         """Announce a new owner to readers; give the frames that they may have of former ones.
 
         Those may go on without knowing that they are lost. What they publish behind the
-        announcement nobody listens to, so what is kept when that is kept is all there is.
+        announcement no reader listens to, so what is kept when that is kept is all there is.
         """
         frames = await self.published()
         if not self._request.watched:
@@ -89,7 +89,7 @@ class Channel:
             if announcement in kept:
                 return _told(kept)
             await asyncio.sleep(wait_s)
-        # The stream of frames has no leader: it keeps nothing that anybody says now.
+        # The stream of frames has no leader: it keeps no message now.
         return await self.published()
 
     def end_calls(self, so_far: OutputSoFar) -> None:
@@ -208,7 +208,7 @@ class Channel:
 def _told(kept: Iterable[FrameMessage]) -> list[bytes]:
     """Give the frames that readers have, as far as they follow one another.
 
-    They listen to nobody older than the newest owner that they have heard. One that did not know of
+    They listen to no owner older than the newest that they have heard. One that did not know of
     a former one's frames has told others in their place.
     """
     frames: list[bytes] = []
