@@ -22,11 +22,12 @@ FOR_VIEWS: Final = 1 / 4
 FOR_ANY_EVENT: Final = 1 / 16
 """The share for an event of what runs already, and of what makes room."""
 
-_LOOK_EVERY_S: Final = 0.1
+_LOOK_EVERY_S: Final = 0.01
+"""A look costs microseconds; a large append that meets a disk which just became full waits 2 s."""
 
 
 class StorageSpace:
-    """Looks at the disk at most ten times a second, so that it can be asked before each append."""
+    """Looks at the disk at most a hundred times a second, to be asked before each append."""
 
     def __init__(self, folder: Path | None, reserve: int = DEFAULT_RESERVE_BYTES) -> None:
         """`folder` is on that disk; `None`: it is not on this machine, and always has room."""
