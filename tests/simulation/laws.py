@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from simulation.approvals import Approvals
 from simulation.reader_laws import ReaderLaws
 from simulation.streams import Stream
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import Closed, Item, ToolCalled
+from turnwire_contracts.events import Closed, Item, Requested, ToolCalled
 from turnwire_contracts.ids import ResponseId, TenantId, place_of_item
 from turnwire_contracts.tools import AskForCall
 from turnwire_contracts.turn import ImpossibleEventError, evolve
@@ -54,7 +55,9 @@ class Laws:
         self.unsafe_calls: dict[str, int] = defaultdict(int)
         self.checks = 0
         self.first: BrokenLawError | None = None
+        self.approvals = Approvals(self)
         self._pasts: dict[ResponseId, HistoryTurn] = {}
+        self._conversations: dict[str, list[ResponseId]] = defaultdict(list)
         self.readers = ReaderLaws(self)
 
     def broken(self, law: str, detail: str) -> BrokenLawError:
@@ -70,7 +73,11 @@ class Laws:
         if stream.name != subjects.TURNS_STREAM:
             return
         kept = stream.kept[sequence]
+        if codec.is_of_conversation(kept.subject):
+            return
         event = codec.read_turn_event(kept.subject, kept.data)
+        if isinstance(event, Requested) and event.conversation is not None and event.store:
+            self._takes_place(event)
         followed = self.turns.setdefault(event.response_id, Followed(event.tenant))
         followed.kinds.append(kept.subject.split(".")[3])
         try:
@@ -87,6 +94,29 @@ class Laws:
             if event.stored and followed.turn.request.watched and not event.withheld:
                 followed.frames = stream_of(followed.turn)
                 self.readers.ended(event.response_id)
+
+    def _takes_place(self, event: Requested) -> None:
+        """A conversation is linear: a turn in it goes on where the last one ended."""
+        about = self._conversations[f"{event.tenant} {event.conversation}"]
+        turns = {each: self.turns[each].turn for each in about}
+        if unended := [each for each in about if not self.has_ended(each)]:
+            detail = f"{event.response_id} is requested while {unended} runs"
+            raise self.broken("a conversation is linear", detail)
+        counting = [each for each, turn in turns.items() if _counts(turn)]
+        if event.previous_response_id != (counting[-1] if counting else None):
+            detail = f"{event.response_id} follows {event.previous_response_id}, not {counting}"
+            raise self.broken("a conversation is linear", detail)
+        about.append(event.response_id)
+
+    def unerased(self, log: Stream) -> list[str]:
+        """Name what the log still has of turns that have ended and were not to be stored."""
+        return [
+            kept.subject
+            for kept in log.kept.values()
+            if not codec.is_of_conversation(kept.subject)
+            and not kept.subject.endswith(".closed")
+            and self.is_unstored(ResponseId(kept.subject.split(".")[2]))
+        ]
 
     def has_ended(self, response_id: ResponseId) -> bool:
         """Tell whether a turn has its end in the log."""
@@ -154,6 +184,7 @@ class Laws:
         self.checks += 1
         if question.call_id not in self.turns[question.response_id].called:
             raise self.broken("no call before it is announced", question.call_id)
+        self.approvals.called(question)
         if question.name == "pay":
             self.unsafe_calls[question.call_id] += 1
             if self.unsafe_calls[question.call_id] > 1:
@@ -177,6 +208,13 @@ class Laws:
             for response_id, followed in self.turns.items()
             if not isinstance(followed.turn, ClosedTurn | Erased)
         ]
+
+
+def _counts(turn: Turn) -> bool:
+    """Tell whether the next turn of a conversation goes on with what this one said."""
+    if not isinstance(turn, ClosedTurn):
+        return False
+    return turn.closed.stored and turn.closed.status != "failed"
 
 
 def _is_output(item: Item) -> bool:

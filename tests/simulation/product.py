@@ -15,9 +15,7 @@ from simulation import stand_ins
 from simulation.stand_ins import world
 from turnwire_chassis.jetstream import broker_clock, inbox_watch, topology
 from turnwire_contracts import queues
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, TurnKey
 from turnwire_gateway import serving as gateway
-from turnwire_gateway.auth.caller import Caller
 from turnwire_gateway.limits.allowances import Allowance, Allowances
 from turnwire_gateway.settings import GatewaySettings
 from turnwire_orchestrator import app as orchestrator
@@ -119,13 +117,3 @@ async def project(life: "Life") -> None:
 async def serve_clients(life: "Life") -> None:
     """Run a gateway."""
     await gateway.serve(_GATEWAY, life.lifecycle)
-
-
-def caller(tenant: str, owner: str) -> Caller:
-    """Give who calls."""
-    return Caller(TenantId(tenant), OwnerId(owner))
-
-
-def key(tenant: str, response_id: str) -> TurnKey:
-    """Give the key of a turn."""
-    return TurnKey(TenantId(tenant), ResponseId(response_id))
