@@ -12,7 +12,7 @@ from simulation.attending import StreamReader, served
 from simulation.laws import BrokenLawError, Laws
 from simulation.processes import GoneError
 from simulation.requests import GatewayRequest
-from simulation.wishes import Approval, Wish, requested
+from simulation.wishes import CROWD, Approval, Wish, requested
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ConversationId, ResponseId
 from turnwire_contracts.queries import Running
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 400
 _AGAIN_S: Final = 0.3
+_WITHIN_S: Final = 2.0
+_CROWD_WITHIN_S: Final = 0.5
 _MOST_APPROVALS: Final = 2
 """How many turns in a row a client makes only to answer requests for approval."""
 
@@ -47,7 +49,8 @@ class Chat:
 
     async def run(self) -> None:
         """Ask for turn after turn, and answer what they ask for."""
-        await asyncio.sleep(self._random.random() * 2)
+        within_s = _CROWD_WITHIN_S if self._tenant == CROWD else _WITHIN_S
+        await asyncio.sleep(self._random.random() * within_s)
         if self._wishes[0].conversation is not None:
             await self._begin_conversation(self._wishes[0].conversation)
         for wish in self._wishes:
@@ -199,7 +202,9 @@ class Chat:
         lives = [life for life in self.world.supervisor.lives.values() if life.deps is not None]
         if not lives:
             raise GoneError
-        life = lives[int(self._random.random() * len(lives))]
+        # What a gateway has on its way for a tenant says on which level it waits.
+        number = 0 if self._tenant == CROWD else int(self._random.random() * len(lives))
+        life = lives[number]
         answered = asyncio.get_running_loop().create_future()
         life.waiting.append(answered)
         self.world.loop.spawn(life.process, served(life, request, answered))

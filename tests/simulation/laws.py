@@ -5,6 +5,7 @@ compared with what that says.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -42,6 +43,10 @@ class Followed:
     turn: Turn = field(default_factory=NotRequested)
     kinds: list[str] = field(default_factory=list[str])
     called: set[str] = field(default_factory=set[str])
+    requested_at: float = 0.0
+    """By the clock of the simulation."""
+    was_begun: bool = False
+    """Whether a model was asked."""
     ended_at: int = 0
     frames: list[bytes] | None = None
     """Of a turn that has ended and is stored."""
@@ -50,7 +55,9 @@ class Followed:
 class Laws:
     """Follows the log, readers, prompts and tools; raises `BrokenLawError`."""
 
-    def __init__(self) -> None:
+    def __init__(self, least_s: Mapping[str, float]) -> None:
+        """`least_s`: for codes of failures, the seconds within which no turn may end so."""
+        self.least_s = least_s
         self.turns: dict[ResponseId, Followed] = {}
         self.unsafe_calls: dict[str, int] = defaultdict(int)
         self.checks = 0
@@ -78,7 +85,9 @@ class Laws:
         event = codec.read_turn_event(kept.subject, kept.data)
         if isinstance(event, Requested) and event.conversation is not None and event.store:
             self._takes_place(event)
-        followed = self.turns.setdefault(event.response_id, Followed(event.tenant))
+        followed = self.turns.setdefault(
+            event.response_id, Followed(event.tenant, requested_at=kept.at)
+        )
         followed.kinds.append(kept.subject.split(".")[3])
         try:
             followed.turn = evolve(followed.turn, event)
@@ -88,12 +97,25 @@ class Laws:
         if isinstance(event, ToolCalled):
             followed.called |= {*event.item_ids}
         self.checks += 1
+        if isinstance(event, Closed):
+            self._check_time(event, kept.at)
         if isinstance(followed.turn, ClosedTurn) and isinstance(event, Closed):
             followed.ended_at = sequence
             # What was shown and then blocked by the guard is taken back: that is its purpose.
             if event.stored and followed.turn.request.watched and not event.withheld:
                 followed.frames = stream_of(followed.turn)
                 self.readers.ended(event.response_id)
+
+    def _check_time(self, event: Closed, now: float) -> None:
+        """A turn ends for want of time only when it had its time, and none that has begun so."""
+        code = event.failure.code if event.failure is not None else ""
+        if code not in self.least_s:
+            return
+        followed = self.turns[event.response_id]
+        took = now - followed.requested_at
+        if took < self.least_s[code] or (code == "overloaded" and followed.was_begun):
+            detail = f"{event.response_id} {followed.kinds} ended as {code} after {took:.1f} s"
+            raise self.broken("no turn is refused that had a place, or time", detail)
 
     def _takes_place(self, event: Requested) -> None:
         """A conversation is linear: a turn in it goes on where the last one ended."""
@@ -151,6 +173,7 @@ class Laws:
         """Take what the model is shown: the turns that came before, whole and in their order."""
         self.checks += 1
         request = prompt.request
+        self.turns[request.response_id].was_begun = True
         past = prompt.past
         expected = self.past(request.previous_response_id)
         while past is not None or expected is not None:

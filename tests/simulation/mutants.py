@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from nats.errors import Error as NatsError
 
 from turnwire_chassis.jetstream import event_log
+from turnwire_chassis.jetstream.broker_clock import BrokerClock
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_contracts.events import Closed
@@ -300,6 +301,30 @@ def _without_a_fence(original: Original) -> Original:
     return try_append
 
 
+def _first_level_only(original: Original) -> Original:
+    def init(self: Any, client: Any, jetstream: Any, consumers: Any, *others: Any) -> None:
+        original(self, client, jetstream, consumers[:1], *others)
+
+    return init
+
+
+def _without_a_clock(_: Original) -> Original:
+    def is_overdue(self: Any, held: Any) -> bool:
+        may_refuse: bool = self._may_refuse(held.delivery)
+        return may_refuse
+
+    return is_overdue
+
+
+def _deaf(_: Original) -> Original:
+    """What the broker says of the time is not heard."""
+
+    def hear(self: Any, timestamp: str) -> None:
+        del self, timestamp
+
+    return hear
+
+
 MUTANTS: Final = (
     Mutant("drop the fence", JetStreamEventLog, "_publish", _drop_the_fence),
     Mutant(
@@ -342,5 +367,8 @@ MUTANTS: Final = (
         _without_a_fence,
         extras="c",
     ),
+    Mutant("pull the first level only", Inbox, "__init__", _first_level_only, faults=0, extras="q"),
+    Mutant("refuse what has time", Inbox, "_is_overdue", _without_a_clock, faults=0, extras="q"),
+    Mutant("believe the wall clock", BrokerClock, "hear", _deaf, faults=0, extras="jq"),
     Mutant("checkpoint before the views", ProjectionBatches, "take", _advance_first, first=290),
 )
