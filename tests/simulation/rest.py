@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from simulation import stand_ins
+from simulation.loop import EPOCH_S
 from turnwire_contracts import subjects
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.limits.limit_state import Clock, LimitState, current
@@ -53,7 +53,7 @@ def check_at_rest(world: "World") -> None:
 def _limit_states(world: "World") -> list[LimitState]:
     """Give what the broker has of each tenant's limits, as it counts now."""
     kept = world.broker.streams[subjects.LIMITS_STREAM].kept.values()
-    now = Clock(stand_ins.now_ms(), SPAN_MS)
+    now = Clock(int((EPOCH_S + world.loop.now) * 1000), SPAN_MS)
     return [current(_LIMITS.decode(each.data), now) for each in kept]
 
 
