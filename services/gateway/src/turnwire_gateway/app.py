@@ -19,6 +19,7 @@ from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.admin_acts import AdminActs
+from turnwire_gateway.api.content_access import ContentAccessMiddleware
 from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.api.cors import ApiCorsMiddleware
@@ -123,6 +124,8 @@ def build(world: GatewayDependencies) -> FastAPI:
 def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     """Bind what requests pass before the routes; what is added later is passed first."""
     background_ms = round(world.background_timeout_s * 1000)
+    # Behind the limits: an operator who reads in a tenant uses up nothing of that tenant's.
+    app.add_middleware(ContentAccessMiddleware, audit=world.audit, now_ms=world.now_ms)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)

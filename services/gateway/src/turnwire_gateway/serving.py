@@ -52,7 +52,7 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         reconnected.set()
 
     client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
-    identities = Identities(client, settings.host, settings.pepper, settings.oidc)
+    identities = Identities(client, settings.host, settings.pepper, settings.oidc, _now_ms)
     world = await _world(settings, client, identities)
     await _answer_viewer_questions(client, world.turns)
     await _subscribe_to_ends(client, world.limiter)
