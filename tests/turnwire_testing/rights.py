@@ -85,9 +85,9 @@ dead.unprojectable.resp_1                      S   -
 dead.retried.resp_1                            SP  -
 audit.t.key_made                               GP  -
 ended.t                                        O   G/gateway
-$KV.API_KEYS.k                                 P   G
+$KV.API_KEYS.k                                 SP  G
 $JS.API.STREAM.INFO.KV_API_KEYS                GP  -
-$JS.API.DIRECT.GET.KV_API_KEYS                 GP  -
+$JS.API.DIRECT.GET.KV_API_KEYS                 GSP -
 $JS.API.STREAM.CREATE.KV_API_KEYS              GOSP -
 $JS.API.STREAM.UPDATE.KV_API_KEYS              OS  -
 $KV.LIMITS.t                                   G   -
@@ -99,7 +99,7 @@ $JS.API.DIRECT.GET.KV_VIEW_KEYS                SP  -
 $JS.API.STREAM.MSG.DELETE.KV_VIEW_KEYS         S   -
 $JS.API.STREAM.CREATE.KV_VIEW_KEYS             GOSP -
 $JS.API.STREAM.UPDATE.KV_VIEW_KEYS             OS  -
-$JS.API.DIRECT.GET.AUDIT                       P   -
+$JS.API.DIRECT.GET.AUDIT                       SP  -
 $JS.API.STREAM.CREATE.AUDIT                    GOSP -
 $JS.API.STREAM.UPDATE.AUDIT                    OS  -
 guard.check                                    GO  U/guard
@@ -116,6 +116,8 @@ store.conversations                            G   S/store
 store.tree                                     G   S/store
 store.health                                   G   S/store
 store.projection                               G   S/store
+store.api_key                                  G   S/store
+store.acts                                     G   S/store
 store.erasure                                  P   S/store
 store.retry                                    P   S/store
 guard.>                                        -   -
@@ -153,9 +155,9 @@ $JS.API.DIRECT.GET.TURNS.turn.t.resp_1.closed  -   -
 $JS.API.STREAM.MSG.GET.TURNS                   GOSP -
 $JS.API.STREAM.MSG.GET.OUTPUT                  GO  -
 $JS.API.STREAM.MSG.GET.KV_LIMITS               G   -
-$JS.API.STREAM.MSG.GET.KV_API_KEYS             GP  -
+$JS.API.STREAM.MSG.GET.KV_API_KEYS             GSP -
 $JS.API.STREAM.MSG.GET.KV_VIEW_KEYS            SP  -
-$JS.API.STREAM.MSG.GET.AUDIT                   P   -
+$JS.API.STREAM.MSG.GET.AUDIT                   SP  -
 $JS.API.STREAM.MSG.GET.DEAD                    P   -
 $JS.API.DIRECT.GET.DEAD                        P   -
 $JS.API.STREAM.INFO.DEAD                       P   -
@@ -196,7 +198,7 @@ $JS.SNAPSHOT.ACK.KV_VIEW_KEYS.x                P   -
 $JS.SNAPSHOT.RESTORE.KV_VIEW_KEYS.x            P   -
 $JS.SNAPSHOT.RESTORE.TURNS.x                   P   -
 $JS.SNAPSHOT.RESTORE.OUTPUT.x                  -   -
-$JS.API.STREAM.INFO.AUDIT                      P   -
+$JS.API.STREAM.INFO.AUDIT                      SP  -
 $JS.API.STREAM.INFO.KV_VIEW_KEYS               P   -
 $JS.API.CONSUMER.LIST.TURNS                    -   -
 $JS.API.CONSUMER.NAMES.TURNS                   -   -

@@ -124,6 +124,8 @@ async def _world(
         limiter=Limiter(settings.allowances, BucketLimitStates(client), _name(), _now_ms),
         background_timeout_s=settings.background_timeout_s,
         space=space,
+        pepper=settings.pepper,
+        take_up_keys=identities.keys.take_up,
     )
 
 

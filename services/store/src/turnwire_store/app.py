@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from nats.aio.client import Client
 
+from turnwire_chassis.api_keys.bucket import KeyBucket
 from turnwire_chassis.broker import connect
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
@@ -18,6 +19,7 @@ from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
+from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY
 from turnwire_contracts.dead_letters import STORE_RETRY
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.projection import STORE_PROJECTION
@@ -30,6 +32,8 @@ from turnwire_contracts.queries import (
     STORE_RESPONSE,
     STORE_TREE,
 )
+from turnwire_store.admin_handlers import AdminHandlers
+from turnwire_store.administration.audit_pages import AuditPages
 from turnwire_store.handlers import ErasureHandlers, QueryHandlers, RetryHandlers
 from turnwire_store.jetstream_feed import JetStreamFeeds
 from turnwire_store.jetstream_view_keys import JetStreamViewKeys
@@ -76,6 +80,7 @@ async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
         handlers = bind(responder, to, recent, retention, progress)
         ports = projector_ports(to, recent, space)
         responder.respond_to(STORE_RETRY, RetryHandlers(ports).retry)
+        bind_administration(responder, to.client)
         purge = Purge(to.event_log, to.output_log, now_ms, CAUSE)
         expiry = Expiry(JetStreamRequestLog(to.client), purge, retention)
         projector = Projector(ports, progress)
@@ -141,6 +146,13 @@ def bind(
     responder.respond_to(STORE_HEALTH, handlers.health)
     responder.respond_to(STORE_PROJECTION, handlers.projection)
     return handlers
+
+
+def bind_administration(responder: Responder, client: Client) -> None:
+    """Say what is answered for admins and operators."""
+    handlers = AdminHandlers(KeyBucket(client), AuditPages(client))
+    responder.respond_to(STORE_API_KEY, handlers.api_key)
+    responder.respond_to(STORE_ACTS, handlers.acts)
 
 
 @asynccontextmanager

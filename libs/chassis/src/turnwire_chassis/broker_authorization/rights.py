@@ -12,6 +12,7 @@ from typing import Any, Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
+from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY
 from turnwire_contracts.dead_letters import STORE_RETRY
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
@@ -64,6 +65,8 @@ _STORE_QUESTIONS: Final = (
     queries.STORE_HEALTH,
     STORE_PROJECTION,
 )
+_ADMIN_QUESTIONS: Final = (STORE_API_KEY, STORE_ACTS)
+"""What gateways ask the store for admins and operators."""
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
 _BACKEND_QUESTIONS: Final = (queries.BACKEND_MODELS, queries.BACKEND_INPUT_TOKENS)
 _TOOL_QUESTIONS: Final = (TOOLS_LIST, TOOLS_CALL)
@@ -135,6 +138,14 @@ def _project() -> tuple[str, ...]:
     return tuple(about(_TURNS, "*") for about in _ABOUT_CONSUMERS)
 
 
+def _administer() -> Iterable[str]:
+    """Keep API keys, and read what admins and operators did: for gateways, which may not."""
+    yield subjects.API_KEYS
+    yield from _read(subjects.API_KEYS_STREAM)
+    yield api.stream_info(subjects.AUDIT_STREAM)
+    yield from _read(subjects.AUDIT_STREAM)
+
+
 _ABOUT_CONSUMERS: Final = (
     api.create_consumer,
     api.delete_consumer,
@@ -146,6 +157,7 @@ _GATEWAY: Final = Rights(
     publish=(
         *subjects_written_by("gateway"),
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
+        *_ask(_ADMIN_QUESTIONS),
         subjects.VIEWERS,
         _ANY_AUDIT,
         _ANY_LIMITS,
@@ -212,8 +224,12 @@ _STORE: Final = Rights(
         *_read(_TURNS),
         api.erase_message(_TURNS),
         *_project(),
+        *_administer(),
     ),
-    subscribe=(*_answer((*_STORE_QUESTIONS, *_OPERATOR_QUESTIONS)), *TURN_CHANGES),
+    subscribe=(
+        *_answer((*_STORE_QUESTIONS, *_ADMIN_QUESTIONS, *_OPERATOR_QUESTIONS)),
+        *TURN_CHANGES,
+    ),
     answers_within_s=5 * _MINUTES,
     never_publish=tuple(
         about(_TURNS, consumer) for about in _ABOUT_CONSUMERS for consumer, _ in _TURN_CONSUMERS

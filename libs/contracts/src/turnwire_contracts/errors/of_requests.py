@@ -155,6 +155,14 @@ OF_REQUESTS: Final = (
         way_out="`GET /v1/models`",
     ),
     ErrorCode(
+        code="api_key_not_found",
+        status=404,
+        type=_NOT_FOUND,
+        message="There is no API key '{key_id}'. Those that there are: GET /v1/admin/keys.",
+        what="no such API key, or another tenant's",
+        way_out="`GET /v1/admin/keys`",
+    ),
+    ErrorCode(
         code="response_not_found",
         status=404,
         type=_NOT_FOUND,

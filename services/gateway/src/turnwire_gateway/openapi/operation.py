@@ -30,6 +30,7 @@ _TAGS: Final = {
     "conversations": "Conversations",
     "check": "Guardrails",
     "models": "Models",
+    "admin": "Administration",
 }
 """By the first part of a path; all other routes are for those who run it."""
 
