@@ -152,3 +152,58 @@ async def test_the_audit_log_is_read_in_pages_by_what_it_says(operator: Api) -> 
     for wrong in ("type=anything", "order=up", "limit=0", "after=x", "since=-1"):
         status, refused = await operator.get(f"/admin/audit?{wrong}")
         assert (status, refused["error"]["param"]) == (400, wrong.partition("=")[0])
+
+
+OF_OPERATORS = [
+    ("GET", "/admin/system", None),
+    ("GET", "/admin/system/dead", None),
+    ("POST", "/admin/system/dead/1/retry", None),
+    ("GET", "/admin/guard", None),
+    ("POST", "/admin/guard/test", {"check_type": "input", "input": "Hello?"}),
+    ("GET", "/admin/tool_servers", None),
+    ("GET", "/admin/backends", None),
+]
+
+
+async def test_what_concerns_the_deployment_is_for_operators(api: Api, operator: Api) -> None:
+    everybody = await callers(api, operator)
+    for name in ("admin", "user", "other admin"):
+        for method, path, body in OF_OPERATORS:
+            status, refused = await everybody[name].call(method, path, body)
+            assert (status, refused["error"]["code"]) == (403, "operator_required"), (name, path)
+
+
+async def test_the_system_is_told_with_all_its_parts(operator: Api) -> None:
+    status, system = await operator.get("/admin/system")
+    assert (status, system["problems"]) == (200, {})
+    services = {each["service"] for each in system["members"]}
+    assert services == {"gateway", "orchestrator", "store", "guard", "tool-runner"}
+    assert {each["status"] for each in system["members"]} == {"ok"}, system["members"]
+    assert {each["name"] for each in system["streams"]} >= {"TURNS", "OUTPUT", "DEAD", "AUDIT"}
+    assert "orchestrator" in {each["name"] for each in system["queues"]}
+    assert system["projection"]["checkpoint"] <= system["projection"]["log_end"]
+    assert system["dead_letters"] == {"total": 0}
+    assert (await operator.get("/admin/system/dead"))[1]["data"] == []
+    for number in ("1", "x"):
+        status, refused = await operator.call("POST", f"/admin/system/dead/{number}/retry")
+        assert (status, refused["error"]["code"]) == (404, "dead_letter_not_found")
+
+
+@pytest.mark.usefixtures("backend")
+async def test_guard_servers_and_backends_are_told(operator: Api) -> None:
+    _, policy = await operator.get("/admin/guard")
+    assert (policy["version"], policy["applications"], policy["problem"]) == ("none", [], None)
+    text = {"check_type": "input", "input": "Hello?"}
+    status, verdict = await operator.call("POST", "/admin/guard/test", text)
+    assert (status, verdict) == (200, {"safe": True, "violations": []})
+    status, refused = await operator.call("POST", "/admin/guard/test", {"input": "Hello?"})
+    assert (status, refused["error"]["param"]) == (400, "check_type")
+    assert (await operator.get("/admin/tool_servers"))[1] == {
+        "object": "list",
+        "data": [],
+        "problem": None,
+    }
+    _, listed = await operator.get("/admin/backends")
+    (found,) = listed["data"]
+    assert (found["name"], found["status"], found["api"]) == ("backend", "ok", "responses")
+    assert found["models"]

@@ -5,23 +5,18 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI
 from msgspec import Struct, field
 from nats.aio.client import Client
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from turnwire_chassis.administration.key_acts import KeyActPorts
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
+from turnwire_gateway.admin_routes import AdminDependencies, Handler, admin_routes
 from turnwire_gateway.admission.admission import Admission
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
-from turnwire_gateway.api.admin.audit import AuditHandlers
-from turnwire_gateway.api.admin.keys import KeyHandlers, KeyPorts
-from turnwire_gateway.api.admin.limits import LimitHandlers, LimitPorts
 from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.content_access import ContentAccessMiddleware
 from turnwire_gateway.api.conversation_contents import ConversationContents
@@ -50,19 +45,14 @@ from turnwire_gateway.api.web_access import WebAccess
 from turnwire_gateway.api.websocket.connection import SocketHandlers
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
-from turnwire_gateway.auth.key_records import StoreKeyRecords
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
-from turnwire_gateway.openapi import admin_operations as administration
 from turnwire_gateway.openapi import conversation_operations as conversations
 from turnwire_gateway.openapi import deployment_operations as deployment
 from turnwire_gateway.openapi import response_operations as responses
 from turnwire_gateway.openapi.documents import DocumentHandlers
 from turnwire_gateway.openapi.operation import Operation
 from turnwire_gateway.store_client import StoreClient
-
-Handler = Callable[[Request], Awaitable[Response]]
-"""Serves the requests to one route."""
 
 
 async def _nothing_to_take_up() -> None:
@@ -130,7 +120,7 @@ def build(world: GatewayDependencies) -> FastAPI:
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
     _bind(app, (deployment.check, checks.check))
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
-    _bind_administration(app, world, acts)
+    _bind(app, *admin_routes(_administration(world), acts, checks))
     _bind_documents(app)
     _add_middleware(app, world)
     return app
@@ -152,6 +142,19 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(HeadMiddleware)
     paths = [route.path for route in app.routes if isinstance(route, Route)]
     app.add_middleware(PathMiddleware, paths=paths)
+
+
+def _administration(world: GatewayDependencies) -> AdminDependencies:
+    limit = world.turns.limits.max_body_bytes
+    return AdminDependencies(
+        world.client,
+        world.audit,
+        world.limiter,
+        world.now_ms,
+        world.pepper,
+        world.take_up_keys,
+        limit,
+    )
 
 
 def _socket_ports(world: GatewayDependencies, ports: ResponsePorts) -> SocketPorts:
@@ -218,29 +221,6 @@ def _bind_operations(app: FastAPI, handlers: OperationHandlers) -> None:
         (deployment.retrieve_model, handlers.model),
         (deployment.health, handlers.health),
         (deployment.about, handlers.root),
-    )
-
-
-def _bind_administration(app: FastAPI, world: GatewayDependencies, acts: AdminActs) -> None:
-    records = StoreKeyRecords(world.client)
-    keys = KeyHandlers(
-        KeyPorts(
-            KeyActPorts(records, world.audit),
-            acts,
-            world.pepper,
-            world.take_up_keys,
-            world.turns.limits.max_body_bytes,
-            world.now_ms,
-        )
-    )
-    limits = LimitHandlers(LimitPorts(world.limiter, records, world.now_ms))
-    _bind(
-        app,
-        (administration.list_api_keys, keys.list_keys),
-        (administration.create_api_key, keys.create),
-        (administration.revoke_api_key, keys.revoke),
-        (administration.list_limits, limits.list_limits),
-        (administration.list_audit_events, AuditHandlers(world.client, acts).list_acts),
     )
 
 

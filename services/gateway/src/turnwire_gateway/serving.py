@@ -19,6 +19,7 @@ from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
@@ -58,6 +59,7 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
     await _subscribe_to_ends(client, world.limiter)
     await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
+    await Membership("gateway", lifecycle).join(client)
     lifecycle.watch_broker(client, beside={"http": server.listening}, space=settings.storage_space)
     lifecycle.on_drain(server.finish)
 

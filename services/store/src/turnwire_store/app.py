@@ -15,12 +15,14 @@ from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle, log_check
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
 from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY
-from turnwire_contracts.dead_letters import STORE_RETRY
+from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
+from turnwire_contracts.deployment import STORE_STREAMS
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import (
@@ -81,6 +83,7 @@ async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
         ports = projector_ports(to, recent, space)
         responder.respond_to(STORE_RETRY, RetryHandlers(ports).retry)
         bind_administration(responder, to.client)
+        responder.respond_beside_others(subjects.MEMBERS, Membership("store", lifecycle).answer)
         purge = Purge(to.event_log, to.output_log, now_ms, CAUSE)
         expiry = Expiry(JetStreamRequestLog(to.client), purge, retention)
         projector = Projector(ports, progress)
@@ -150,9 +153,11 @@ def bind(
 
 def bind_administration(responder: Responder, client: Client) -> None:
     """Say what is answered for admins and operators."""
-    handlers = AdminHandlers(KeyBucket(client), AuditPages(client))
+    handlers = AdminHandlers(client, KeyBucket(client), AuditPages(client))
     responder.respond_to(STORE_API_KEY, handlers.api_key)
     responder.respond_to(STORE_ACTS, handlers.acts)
+    responder.respond_to(STORE_STREAMS, handlers.streams)
+    responder.respond_to(STORE_DEAD_LETTERS, handlers.dead_letters)
 
 
 @asynccontextmanager

@@ -13,7 +13,14 @@ from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
 from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY
-from turnwire_contracts.dead_letters import STORE_RETRY
+from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
+from turnwire_contracts.deployment import (
+    BACKEND_STATUS,
+    GUARD_POLICY,
+    STORE_STREAMS,
+    TOOL_SERVERS,
+    TURN_QUEUES,
+)
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.projection import STORE_PROJECTION
@@ -65,10 +72,15 @@ _STORE_QUESTIONS: Final = (
     queries.STORE_HEALTH,
     STORE_PROJECTION,
 )
-_ADMIN_QUESTIONS: Final = (STORE_API_KEY, STORE_ACTS)
+_ADMIN_QUESTIONS: Final = (STORE_API_KEY, STORE_ACTS, STORE_STREAMS, STORE_DEAD_LETTERS)
 """What gateways ask the store for admins and operators."""
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
-_BACKEND_QUESTIONS: Final = (queries.BACKEND_MODELS, queries.BACKEND_INPUT_TOKENS)
+_BACKEND_QUESTIONS: Final = (
+    queries.BACKEND_MODELS,
+    queries.BACKEND_INPUT_TOKENS,
+    BACKEND_STATUS,
+    TURN_QUEUES,
+)
 _TOOL_QUESTIONS: Final = (TOOLS_LIST, TOOLS_CALL)
 _TURN_CONSUMERS: Final = tuple((queue.consumer, queue.subject) for queue in QUEUES)
 
@@ -139,11 +151,12 @@ def _project() -> tuple[str, ...]:
 
 
 def _administer() -> Iterable[str]:
-    """Keep API keys, and read what admins and operators did: for gateways, which may not."""
+    """Keep API keys, read acts and dead letters, look at streams: for gateways, which may not."""
     yield subjects.API_KEYS
-    yield from _read(subjects.API_KEYS_STREAM)
-    yield api.stream_info(subjects.AUDIT_STREAM)
-    yield from _read(subjects.AUDIT_STREAM)
+    for stream in (subjects.API_KEYS_STREAM, subjects.AUDIT_STREAM, subjects.DEAD_STREAM):
+        yield from _read(stream)
+    for stream in streams(1):
+        yield api.stream_info(stream.name or "")
 
 
 _ABOUT_CONSUMERS: Final = (
@@ -157,7 +170,10 @@ _GATEWAY: Final = Rights(
     publish=(
         *subjects_written_by("gateway"),
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
-        *_ask(_ADMIN_QUESTIONS),
+        *_ask((*_ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
+        subjects.MEMBERS,
+        subjects.retried(_ANY_RESPONSE),
+        subjects.OWNERS,
         subjects.VIEWERS,
         _ANY_AUDIT,
         _ANY_LIMITS,
@@ -172,6 +188,7 @@ _GATEWAY: Final = Rights(
         api.purge(_OUTPUT),
     ),
     subscribe=(
+        subjects.MEMBERS,
         subjects.OUTPUT,
         subjects.answer(TenantId("*"), _ANY_RESPONSE),
         subjects.VIEWERS,
@@ -201,6 +218,7 @@ _ORCHESTRATOR: Final = Rights(
         *_work_on_turns(),
     ),
     subscribe=(
+        subjects.MEMBERS,
         *_answer(_BACKEND_QUESTIONS),
         subjects.tool_progress("*"),
         subjects.OWNERS,
@@ -227,6 +245,7 @@ _STORE: Final = Rights(
         *_administer(),
     ),
     subscribe=(
+        subjects.MEMBERS,
         *_answer((*_STORE_QUESTIONS, *_ADMIN_QUESTIONS, *_OPERATOR_QUESTIONS)),
         *TURN_CHANGES,
     ),
@@ -241,10 +260,17 @@ RIGHTS: Final[Mapping[User, Rights]] = {
     User.ORCHESTRATOR: _ORCHESTRATOR,
     User.TOOL_RUNNER: Rights(
         publish=(subjects.tool_progress("*"),),
-        subscribe=(*_answer(_TOOL_QUESTIONS), subjects.tool_cancel("*")),
+        subscribe=(
+            subjects.MEMBERS,
+            *_answer((*_TOOL_QUESTIONS, TOOL_SERVERS)),
+            subjects.tool_cancel("*"),
+        ),
         answers_within_s=_LONGEST_CALL_S,
     ),
-    User.GUARD: Rights(subscribe=_answer((queries.GUARD_CHECK,)), answers_within_s=5 * _MINUTES),
+    User.GUARD: Rights(
+        subscribe=(subjects.MEMBERS, *_answer((queries.GUARD_CHECK, GUARD_POLICY))),
+        answers_within_s=5 * _MINUTES,
+    ),
     User.STORE: _STORE,
     User.OPERATOR: Rights(
         publish=(

@@ -163,6 +163,15 @@ OF_REQUESTS: Final = (
         way_out="`GET /v1/admin/keys`",
     ),
     ErrorCode(
+        code="dead_letter_not_found",
+        status=404,
+        type=_NOT_FOUND,
+        message="There is no dead letter {number}. Those that there are: GET "
+        "/v1/admin/system/dead.",
+        what="no such dead letter",
+        way_out="`GET /v1/admin/system/dead`",
+    ),
+    ErrorCode(
         code="response_not_found",
         status=404,
         type=_NOT_FOUND,

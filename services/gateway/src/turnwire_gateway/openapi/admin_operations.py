@@ -4,10 +4,13 @@ from typing import Final
 
 from turnwire_gateway.api.requests.admin_requests import KeyCreate
 from turnwire_gateway.api.requests.input_shapes import ABSENT
+from turnwire_gateway.api.requests.other_requests import CheckRequest
 from turnwire_gateway.openapi import admin_answers as answers
 from turnwire_gateway.openapi import admin_parameters as of_admins
 from turnwire_gateway.openapi import parameters as given
 from turnwire_gateway.openapi import route_errors as errors
+from turnwire_gateway.openapi import system_answers as of_system
+from turnwire_gateway.openapi.answers import CheckResult
 from turnwire_gateway.openapi.operation import operation
 
 _KEYS: Final = "/v1/admin/keys"
@@ -80,3 +83,67 @@ def list_audit_events(  # noqa: PLR0913 -- each is a parameter of the route
 
     That it was read is noted in it. One page looks at 20,000 acts at most.
     """
+
+
+_SYSTEM: Final = "/v1/admin/system"
+_OPERATORS: Final = ("operator_required", "invalid_value")
+
+
+@operation(f"GET {_SYSTEM}", of_system.System, "operator_required")
+def read_system() -> None:
+    """Read how the system is: its processes, streams, queues, projection and dead letters.
+
+    For operators. A part that does not answer is named in `problems`; the others are told.
+    """
+
+
+@operation(f"GET {_SYSTEM}/dead", of_system.DeadLetterList, *_OPERATORS, *errors.STORE)
+def list_dead_letters(
+    *, limit: given.Limit = given.DEFAULT_LIMIT, after: of_admins.AfterLetter = 0
+) -> None:
+    """List dead letters: entries of the log without effect on the views. For operators."""
+
+
+@operation(
+    f"POST {_SYSTEM}/dead/{{number}}/retry",
+    of_system.RetriedDeadLetter,
+    *("operator_required", "dead_letter_not_found", *_NOTED, *errors.STORE, *errors.LOG),
+)
+def retry_dead_letter(number: of_admins.LetterNumber) -> None:
+    """Have an entry projected and, where it is a request, delivered again. For operators.
+
+    Doing it twice is the same as once.
+    """
+
+
+@operation("GET /v1/admin/guard", of_system.GuardPolicy, "operator_required", "guard_unavailable")
+def read_guard_policy() -> None:
+    """Read which policy the guard judges by, without the settings of its stages. For operators."""
+
+
+@operation(
+    "POST /v1/admin/guard/test",
+    CheckResult,
+    *("operator_required", *_NOTED, *errors.BODY, *errors.LIMITS, "guard_unavailable"),
+)
+def test_guard_policy(body: CheckRequest) -> None:
+    """Try a text against the policy in force. For operators.
+
+    The verdict is that of `POST /v1/check`. That it was tried is noted, not what.
+    """
+
+
+@operation(
+    "GET /v1/admin/tool_servers",
+    of_system.ToolServerList,
+    *("operator_required", "tool_runner_unavailable"),
+)
+def list_tool_servers() -> None:
+    """List the MCP servers of TURNWIRE_MCP_SERVERS, asked for their tools now. For operators."""
+
+
+@operation(
+    "GET /v1/admin/backends", of_system.BackendList, "operator_required", "orchestrator_unavailable"
+)
+def list_backends() -> None:
+    """List the inference servers, looked at now: models, API, health. For operators."""

@@ -33,3 +33,7 @@ AfterAct = Annotated[
     int,
     Query(ge=1, le=LARGEST_NUMBER, description="The `last_sequence` of the page before."),
 ]
+AfterLetter = Annotated[
+    int, Query(ge=0, le=LARGEST_NUMBER, description="The `last_sequence` of the page before.")
+]
+LetterNumber = Annotated[int, Path(ge=1, description="The number of a dead letter.")]

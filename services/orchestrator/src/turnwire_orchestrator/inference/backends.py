@@ -8,6 +8,7 @@ from typing import TypeVar
 import orjson
 
 from turnwire_chassis.telemetry import labels
+from turnwire_contracts.deployment import BackendStatus
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.failures import TurnFailedError
@@ -78,6 +79,14 @@ class Backends:
         if not alive and isinstance(failed := answers[0], TurnFailedError):
             raise failed
         return orjson.dumps({"object": "list", "data": merged(alive)})
+
+    async def status(self) -> list[BackendStatus]:
+        """Tell how each server is, asked now."""
+        looked = await _all(backend.look() for backend in self._backends)
+        return [
+            backend.status(answer.failure.message if isinstance(answer, TurnFailedError) else None)
+            for backend, answer in zip(self._backends, looked, strict=True)
+        ]
 
     async def _backend_for(self, model: str) -> HttpBackend:
         """Raises `TurnFailedError` when no server has the model."""
