@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from openai import AsyncOpenAI, AuthenticationError
 
+from e2e.rig.conversation import asks
 from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api
+from scripted_backend import ScriptedBackend, says
 
 NOBODYS = "key_" + "0" * 12
 CALLERS = {
@@ -207,3 +209,70 @@ async def test_guard_servers_and_backends_are_told(operator: Api) -> None:
     (found,) = listed["data"]
     assert (found["name"], found["status"], found["api"]) == ("backend", "ok", "responses")
     assert found["models"]
+
+
+async def test_a_tenant_is_counted_and_then_erased_for_ever(
+    api: Api, operator: Api, backend: ScriptedBackend
+) -> None:
+    backend.always(says("Hello."))
+    ada, bob = [
+        api.of({"Authorization": f"Bearer {(await key_of(operator, **who))['key']}"})
+        for who in ({"tenant": "leaving"}, {"tenant": "leaving", "user": "bob"})
+    ]
+    conversation = (await ada.call("POST", "/conversations", {}))[1]["id"]
+    said = [
+        (await each.post(body))[1]["id"]
+        for each, body in (
+            (ada, asks("Hello?", conversation=conversation)),
+            (ada, asks("Hello?")),
+            (bob, asks("Hello?")),
+        )
+    ]
+    asked = {"tenant": "leaving", "user": "ada", "dry_run": True}
+    status, would = await operator.call("POST", "/admin/erasures", asked)
+    assert (status, would) == (
+        200,
+        {
+            "object": "admin.erasure.preview",
+            "tenant": "leaving",
+            "user": "ada",
+            "turns": 2,
+            "conversations": 1,
+            "active_keys": 1,
+            "complete": True,
+        },
+    )
+    assert (await ada.get(f"/responses/{said[1]}"))[0] == 200
+
+    status, begun = await operator.call("POST", "/admin/erasures", {**asked, "dry_run": False})
+    assert (status, begun["status"], begun["requested_by"]) == (202, "running", "olga")
+    one = f"/admin/erasures/{begun['id']}"
+    ended = await operator.until(one, lambda found: found["status"] == "finished", 30)
+    assert (ended["turns"], ended["conversations"]) == (2, 1)
+    for gone in said[:2]:
+        assert (await ada.get(f"/responses/{gone}"))[0] == 404
+    assert (await bob.get(f"/responses/{said[2]}"))[0] == 200
+    _, left = await operator.call("POST", "/admin/erasures", asked)
+    assert (left["turns"], left["conversations"]) == (0, 0)
+    _, listed = await operator.get("/admin/erasures?tenant=leaving")
+    assert listed["data"] == [ended]
+
+
+async def test_an_erasure_names_its_tenant_and_is_nobody_elses(api: Api, operator: Api) -> None:
+    everybody = await callers(api, operator)
+    for body, param in (
+        ({}, "tenant"),
+        ({"tenant": "a.b"}, "tenant"),
+        ({"tenant": "acme", "user": ""}, "user"),
+        ({"tenant": "acme", "dryrun": True}, "dryrun"),
+    ):
+        status, refused = await operator.call("POST", "/admin/erasures", body)
+        assert (status, refused["error"]["param"]) == (400, param), refused
+    theirs = {"tenant": "globex", "dry_run": True}
+    status, refused = await everybody["admin"].call("POST", "/admin/erasures", theirs)
+    assert (status, refused["error"]["code"]) == (403, "operator_required")
+    status, refused = await everybody["user"].call("POST", "/admin/erasures", theirs)
+    assert (status, refused["error"]["code"]) == (403, "admin_required")
+    _, begun = await operator.call("POST", "/admin/erasures", {"tenant": "globex", "user": "x"})
+    for caller, code in (("other admin", 200), ("admin", 404), ("user", 403)):
+        assert (await everybody[caller].get(f"/admin/erasures/{begun['id']}"))[0] == code, caller

@@ -85,6 +85,7 @@ dead.unprojectable.resp_1                      S   -
 dead.retried.resp_1                            GSP -
 members                                        G   GOTUS
 audit.t.key_made                               GP  -
+audit.t.erasure_finished                       GSP -
 ended.t                                        O   G/gateway
 $KV.API_KEYS.k                                 SP  G
 $JS.API.STREAM.INFO.KV_API_KEYS                GSP -
@@ -119,6 +120,7 @@ store.health                                   G   S/store
 store.projection                               G   S/store
 store.api_key                                  G   S/store
 store.acts                                     G   S/store
+store.erasure_preview                          G   S/store
 store.erasure                                  P   S/store
 store.retry                                    GP  S/store
 store.streams                                  G   S/store

@@ -1,13 +1,15 @@
-"""What gateways ask of the store for admins and operators: API keys, the audit log.
+"""What gateways ask of the store for admins and operators: API keys, the audit log, erasures.
 
 The gateway faces the outside. It reads API keys and adds to the audit log by itself; what changes
 keys or reads acts goes through the store, which keeps to what these questions can say.
 """
 
+from typing import Literal
+
 from msgspec import Raw, Struct
 
 from turnwire_contracts import subjects
-from turnwire_contracts.ids import TenantId
+from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_contracts.queries import Query, Question, Refusal
 
 
@@ -60,6 +62,31 @@ class AuditPage(Struct, frozen=True, tag=True):
     """What the next page comes after; `None`: this was the last."""
 
 
+class AskForErasurePreview(Question, frozen=True):
+    """How much an erasure would erase; nothing is done."""
+
+    tenant: TenantId
+    owner: OwnerId | None = None
+    """`None`: of all users."""
+    of: Literal["turns", "conversations"] = "turns"
+    after: int = 0
+    """Up to where in the log it was counted before; 0: begin."""
+
+
+class ErasurePreview(Struct, frozen=True, tag=True):
+    """How many were counted."""
+
+    after: int | None
+    """From where to go on; `None`: the log was read to its end."""
+    found: int
+
+
+STORE_ERASURE_PREVIEW: Query[AskForErasurePreview, ErasurePreview | Refusal] = Query(
+    subjects.STORE_ERASURE_PREVIEW,
+    subjects.STORE_QUEUE,
+    AskForErasurePreview,
+    ErasurePreview | Refusal,
+)
 STORE_API_KEY: Query[PutApiKey, ApiKeyKept | Refusal] = Query(
     subjects.STORE_API_KEY, subjects.STORE_QUEUE, PutApiKey, ApiKeyKept | Refusal
 )

@@ -11,6 +11,7 @@ from turnwire_chassis.administration.dead_letter_acts import LetterActPorts
 from turnwire_chassis.administration.key_acts import KeyActPorts
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_gateway.api.admin.audit import AuditHandlers
+from turnwire_gateway.api.admin.erasures import ErasureHandlers, ErasurePorts
 from turnwire_gateway.api.admin.keys import KeyHandlers, KeyPorts
 from turnwire_gateway.api.admin.limits import LimitHandlers, LimitPorts
 from turnwire_gateway.api.admin.parts import PartHandlers
@@ -49,6 +50,9 @@ def admin_routes(
     )
     limits = LimitHandlers(LimitPorts(world.limiter, records, world.now_ms))
     letters = LetterActPorts(world.client, world.audit, world.now_ms)
+    erasures = ErasureHandlers(
+        ErasurePorts(world.client, world.audit, acts, records, world.largest_body, world.now_ms)
+    )
     system = SystemHandlers(world.client, letters)
     parts = PartHandlers(world.client, acts, checks)
     return (
@@ -57,6 +61,9 @@ def admin_routes(
         (administration.revoke_api_key, keys.revoke),
         (administration.list_limits, limits.list_limits),
         (administration.list_audit_events, AuditHandlers(world.client, acts).list_acts),
+        (administration.list_erasures, erasures.list_all),
+        (administration.create_erasure, erasures.create),
+        (administration.retrieve_erasure, erasures.retrieve),
         (administration.read_system, system.system),
         (administration.list_dead_letters, system.dead_letters),
         (administration.retry_dead_letter, system.retry),

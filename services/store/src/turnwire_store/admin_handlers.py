@@ -8,7 +8,12 @@ from nats.aio.client import Client
 from turnwire_chassis.administration.dead_letters import read_letters
 from turnwire_chassis.administration.key_acts import KeyRecords
 from turnwire_chassis.telemetry.correlation import begin_answering
-from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY, ApiKeyKept
+from turnwire_contracts.administration import (
+    STORE_ACTS,
+    STORE_API_KEY,
+    STORE_ERASURE_PREVIEW,
+    ApiKeyKept,
+)
 from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, LettersTold
 from turnwire_contracts.deployment import STORE_STREAMS, StreamsTold
 from turnwire_contracts.errors.catalogue import failure
@@ -16,6 +21,8 @@ from turnwire_contracts.queries import Refusal
 from turnwire_store.administration.audit_pages import AuditPages
 from turnwire_store.administration.key_changes import KeyChangeRefusedError, keep_key
 from turnwire_store.administration.streams import stream_statuses
+from turnwire_store.removing.erasure import TenantLog
+from turnwire_store.removing.erasure_preview import preview
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class AdminHandlers:
     client: Client
     keys: KeyRecords
     acts_noted: AuditPages
+    tenants: TenantLog
 
     async def api_key(self, body: bytes) -> bytes:
         """Answer `STORE_API_KEY`; raises `LogUnavailableError`."""
@@ -39,6 +47,11 @@ class AdminHandlers:
         """Answer `STORE_ACTS`; raises `LogUnavailableError`."""
         question = begin_answering(STORE_ACTS, body)
         return STORE_ACTS.encode_answer(await self.acts_noted.page(question))
+
+    async def erasure_preview(self, body: bytes) -> bytes:
+        """Answer `STORE_ERASURE_PREVIEW`; raises `LogUnavailableError`."""
+        question = begin_answering(STORE_ERASURE_PREVIEW, body)
+        return STORE_ERASURE_PREVIEW.encode_answer(await preview(self.tenants, question))
 
     async def streams(self, body: bytes) -> bytes:
         """Answer `STORE_STREAMS`; raises `LogUnavailableError`."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
-from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY
+from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY, STORE_ERASURE_PREVIEW
 from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
 from turnwire_contracts.deployment import (
     BACKEND_STATUS,
@@ -72,7 +72,13 @@ _STORE_QUESTIONS: Final = (
     queries.STORE_HEALTH,
     STORE_PROJECTION,
 )
-_ADMIN_QUESTIONS: Final = (STORE_API_KEY, STORE_ACTS, STORE_STREAMS, STORE_DEAD_LETTERS)
+_ADMIN_QUESTIONS: Final = (
+    STORE_API_KEY,
+    STORE_ACTS,
+    STORE_ERASURE_PREVIEW,
+    STORE_STREAMS,
+    STORE_DEAD_LETTERS,
+)
 """What gateways ask the store for admins and operators."""
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
 _BACKEND_QUESTIONS: Final = (
@@ -153,6 +159,7 @@ def _project() -> tuple[str, ...]:
 def _administer() -> Iterable[str]:
     """Keep API keys, read acts and dead letters, look at streams: for gateways, which may not."""
     yield subjects.API_KEYS
+    yield subjects.audit_event(TenantId("*"), "erasure_finished")
     for stream in (subjects.API_KEYS_STREAM, subjects.AUDIT_STREAM, subjects.DEAD_STREAM):
         yield from _read(stream)
     for stream in streams(1):

@@ -83,6 +83,8 @@ class ErasureBegun(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
 
     user: str | None = None
     """`None`: all users of the tenant."""
+    erasure_id: str | None = None
+    """Of one that the store does; `None`: the command does it."""
 
 
 class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,6 +93,7 @@ class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True)
     user: str | None = None
     turns: int
     conversations: int
+    erasure_id: str | None = None
 
 
 class DeadLetterRetried(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):

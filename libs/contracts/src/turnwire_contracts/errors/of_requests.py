@@ -172,6 +172,14 @@ OF_REQUESTS: Final = (
         way_out="`GET /v1/admin/system/dead`",
     ),
     ErrorCode(
+        code="erasure_not_found",
+        status=404,
+        type=_NOT_FOUND,
+        message="There is no erasure '{erasure_id}'. Those that there are: GET /v1/admin/erasures.",
+        what="no such erasure, or another tenant's",
+        way_out="`GET /v1/admin/erasures`",
+    ),
+    ErrorCode(
         code="response_not_found",
         status=404,
         type=_NOT_FOUND,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from turnwire_chassis.api_keys.record import Role, Scope
 
@@ -114,3 +114,51 @@ class LimitList(BaseModel):
 
     object: Literal["list"]
     data: list[Limits]
+
+
+class Erasure(BaseModel):
+    """An erasure, begun and perhaps finished."""
+
+    id: str
+    object: Literal["admin.erasure"]
+    tenant: str
+    user: Annotated[str | None, Field(description="null: all users of the tenant.")]
+    status: Annotated[
+        Literal["running", "finished", "unfinished"],
+        Field(description="`unfinished`: of a command that still runs, or was stopped."),
+    ]
+    requested_by: str
+    begun_at: Annotated[int, Field(description="Unix seconds.")]
+    finished_at: Seconds
+    turns: Annotated[int | None, Field(description="How many were erased; null: not known yet.")]
+    conversations: int | None
+
+
+class ErasureCount(BaseModel):
+    """What an erasure would erase."""
+
+    object: Literal["admin.erasure.preview"]
+    tenant: str
+    user: str | None
+    turns: int
+    conversations: int
+    active_keys: Annotated[
+        int, Field(description="API keys that are still good: revoke them first.")
+    ]
+    complete: Annotated[
+        bool, Field(description="Whether all was counted; false: there is more than that.")
+    ]
+
+
+class ErasureAnswer(RootModel[Erasure | ErasureCount]):
+    """The erasure that was begun, or with `dry_run` what it would erase."""
+
+
+class ErasureList(BaseModel):
+    """A page of erasures."""
+
+    object: Literal["list"]
+    data: list[Erasure]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from turnwire_gateway.api.requests.admin_requests import KeyCreate
+from turnwire_gateway.api.requests.admin_requests import ErasureCreate, KeyCreate
 from turnwire_gateway.api.requests.input_shapes import ABSENT
 from turnwire_gateway.api.requests.other_requests import CheckRequest
 from turnwire_gateway.openapi import admin_answers as answers
@@ -83,6 +83,43 @@ def list_audit_events(  # noqa: PLR0913 -- each is a parameter of the route
 
     That it was read is noted in it. One page looks at 20,000 acts at most.
     """
+
+
+_ERASURES: Final = "/v1/admin/erasures"
+
+
+@operation(f"GET {_ERASURES}", answers.ErasureList, *_SEEN, *_NOTED, *errors.STORE)
+def list_erasures(
+    *,
+    tenant: of_admins.Tenant = ABSENT,
+    limit: given.Limit = given.DEFAULT_LIMIT,
+    order: given.Order = "desc",
+    after: given.After = ABSENT,
+) -> None:
+    """List erasures, also those that were made by command. That it was read is noted."""
+
+
+@operation(
+    f"POST {_ERASURES}",
+    answers.ErasureAnswer,
+    *(*_SEEN, *_NOTED, *errors.BODY, *errors.STORE),
+    answers={202: "The erasure, which has begun.", 200: "With `dry_run`: what there is to erase."},
+)
+def create_erasure(body: ErasureCreate) -> None:
+    """Erase all that a tenant, or one of its users, has, for ever; or say what that would be.
+
+    It goes on in the background, whoever dies meanwhile, until nothing is left. Turns that run are
+    cancelled.
+    """
+
+
+@operation(
+    f"GET {_ERASURES}/{{erasure_id}}",
+    answers.Erasure,
+    *(*_SEEN, *_NOTED, *errors.STORE, "erasure_not_found"),
+)
+def retrieve_erasure(erasure_id: of_admins.ErasureId, tenant: of_admins.Tenant = ABSENT) -> None:
+    """Read what became of an erasure. That it was read is noted."""
 
 
 _SYSTEM: Final = "/v1/admin/system"

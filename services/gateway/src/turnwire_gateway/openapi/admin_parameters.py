@@ -37,3 +37,4 @@ AfterLetter = Annotated[
     int, Query(ge=0, le=LARGEST_NUMBER, description="The `last_sequence` of the page before.")
 ]
 LetterNumber = Annotated[int, Path(ge=1, description="The number of a dead letter.")]
+ErasureId = Annotated[str, Path(min_length=1, description="The id of an erasure.")]

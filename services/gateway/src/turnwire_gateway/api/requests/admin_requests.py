@@ -38,3 +38,17 @@ class KeyCreate(AdminBody):
     label: str = ""
     scopes: list[Scope] | None = None
     expires_at: Annotated[int, Field(ge=0, le=_LATEST)] | None = None
+
+
+class ErasureCreate(AdminBody):
+    """`POST /v1/admin/erasures`."""
+
+    covered: ClassVar = {
+        "dry_run": FieldCoverage("only say what would be erased"),
+        "tenant": FieldCoverage("whose data; it must be named, also by its own admin"),
+        "user": FieldCoverage("only what this user made; left out: all of the tenant"),
+    }
+
+    tenant: str
+    user: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    dry_run: bool = False
