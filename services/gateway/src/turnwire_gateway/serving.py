@@ -33,6 +33,7 @@ from turnwire_gateway.app import GatewayDependencies, build
 from turnwire_gateway.auth.identities import Identities
 from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
 from turnwire_gateway.limits.limiter import Limiter
+from turnwire_gateway.operator_files import OperatorFiles
 from turnwire_gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -60,7 +61,13 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
     await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
     await Membership("gateway", lifecycle).join(client)
-    lifecycle.watch_broker(client, beside={"http": server.listening}, space=settings.storage_space)
+    files = OperatorFiles(settings, world.limiter, world.rules)
+    lifecycle.watch_broker(
+        client,
+        beside={"http": server.listening},
+        space=settings.storage_space,
+        details=files.details,
+    )
     lifecycle.on_drain(server.finish)
 
     async def restore() -> None:
@@ -71,7 +78,7 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
             world.limiter.forget()
             identities.keys.read_again()
 
-    running = (restore(), world.limiter.keep(), identities.keep())
+    running = (restore(), world.limiter.keep(), identities.keep(), *files.watching())
     background = [asyncio.create_task(each) for each in running]
     try:
         await server.run_until_cancelled()
@@ -140,7 +147,7 @@ def _rules(settings: GatewaySettings) -> Rules:
     return Rules(
         screen=settings.guard_policy is not None,
         prompts=settings.templates,
-        servers=settings.tool_servers,
+        servers={**settings.tool_servers},
         sealing=sealing,
         retention=retention_of(settings.retention_days, _now_ms),
     )

@@ -5,6 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 from nats.aio.client import Client
@@ -13,6 +14,7 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import SILENCE_S, connect, disconnect, on_loss
 from turnwire_chassis.concurrency import BoundedTasks
+from turnwire_chassis.followed_file import FollowedFile
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_chassis.jetstream.inbox_watch import QueueLength, Report
@@ -44,6 +46,8 @@ from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.observing.queues import measure, queue_state
 from turnwire_orchestrator.ports import TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.questions import BackendQuestions
+from turnwire_orchestrator.servers import FILE as BACKENDS
+from turnwire_orchestrator.servers import Server
 from turnwire_orchestrator.settings import OrchestratorSettings
 
 log = structlog.get_logger()
@@ -62,11 +66,13 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     client = await connect(settings.nats_url, "orchestrator", on_reconnect, settings.broker_access)
     jetstream = await _declared(client, settings)
     backends = _backends(settings)
+    file = FollowedFile(BACKENDS, settings.backends, _taking(settings, backends))
     ports = _ports(settings, client, jetstream, backends)
     handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
     inbox, background = _inboxes(settings, client, jetstream, ports.claim)
-    lifecycle.watch_broker(client, space=settings.storage_space)
+    details = {"backends": lambda: file.detail}
+    lifecycle.watch_broker(client, space=settings.storage_space, details=details)
     lifecycle.on_drain(inbox.finish)
     lifecycle.on_drain(background.finish)
 
@@ -82,13 +88,14 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
 
     try:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
-        await _answer(client, BackendQuestions(backends, ports), jetstream)
+        await _answer(client, BackendQuestions(backends, ports, file), jetstream)
         await Membership("orchestrator", lifecycle).join(client)
         async with asyncio.TaskGroup() as group:
             work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
             group.create_task(_run_foreground(inbox, handlers, settings))
             group.create_task(background.run(work, settings.max_background_turns, every_s))
             group.create_task(backends.keep_looking())
+            group.create_task(file.watch())
             group.create_task(restore())
     finally:
         await backends.close()
@@ -246,8 +253,21 @@ async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> N
 
 
 def _backends(settings: OrchestratorSettings) -> Backends:
+    return Backends([_backend(settings, server) for server in settings.servers])
+
+
+def _backend(settings: OrchestratorSettings, server: Server) -> HttpBackend:
     timeouts = Timeouts(settings.backend_connect_timeout_s, settings.backend_idle_timeout_s)
-    return Backends([HttpBackend(server, timeouts) for server in settings.servers])
+    return HttpBackend(server, timeouts)
+
+
+def _taking(
+    settings: OrchestratorSettings, backends: Backends
+) -> Callable[[Sequence[Server]], Awaitable[None]]:
+    async def take(servers: Sequence[Server]) -> None:
+        await backends.take(servers, partial(_backend, settings))
+
+    return take
 
 
 def _policy(settings: OrchestratorSettings) -> TurnPolicy:

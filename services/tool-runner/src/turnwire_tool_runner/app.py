@@ -4,9 +4,11 @@ import asyncio
 
 import structlog
 
+from turnwire_chassis.followed_file import FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
+from turnwire_chassis.tool_servers.registry import FILE
 from turnwire_contracts import subjects
 from turnwire_contracts.deployment import TOOL_SERVERS
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
@@ -38,19 +40,26 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
         servers, settings.targets, responder.publish, lambda: responder.largest_answer
     )
     handlers = ToolHandlers(ports, CallLimiter(settings.call_limits), settings.tool_call_limit_s)
-    status = ServerStatusHandlers(servers, settings.targets, lambda: None)
+    file = FollowedFile(FILE, settings.mcp_servers, settings.targets.take)
+    status = ServerStatusHandlers(servers, settings.targets, lambda: file.problem)
     responder.respond_to(TOOLS_LIST, handlers.list_tools)
     responder.respond_to(TOOLS_CALL, handlers.call_tool)
     responder.respond_to(TOOL_SERVERS, status.tell_servers)
     responder.respond_beside_others(subjects.MEMBERS, Membership(SERVICE, lifecycle).answer)
     responder.listen(subjects.tool_cancel("*"), handlers.cancel)
     checks = {"broker": responder.reachable}
-    lifecycle.watch(checks, warnings={"broker_rights": responder.refused})
+    lifecycle.watch(
+        checks,
+        warnings={"broker_rights": responder.refused},
+        details={"mcp_servers": lambda: file.detail},
+    )
     lifecycle.on_drain(responder.finish)
     try:
         await responder.start()
         log.info("tool-runner answers")
-        await asyncio.Event().wait()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(file.watch())
+            await asyncio.Event().wait()
     finally:
         await responder.stop()
         await servers.aclose()

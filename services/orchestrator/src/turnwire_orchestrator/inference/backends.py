@@ -1,7 +1,8 @@
 """All inference servers as one: each request goes to the one that serves its model."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from turnwire_orchestrator.inference.routing import Served, choose, merged
 from turnwire_orchestrator.observing.inference import Inference
 from turnwire_orchestrator.ports import BackendStream
 from turnwire_orchestrator.prompting.prompt import Prompt
+from turnwire_orchestrator.servers import Server
 
 AnswerT = TypeVar("AnswerT")
 
@@ -32,7 +34,11 @@ class Backends:
 
     def __init__(self, backends: Sequence[HttpBackend]) -> None:
         """Where several serve a model, the first of `backends` gets the request."""
-        self._backends = backends
+        self._backends = [*backends]
+        self._group: asyncio.TaskGroup | None = None
+        self._following: dict[HttpBackend, asyncio.Task[None]] = {}
+        self._in_use: Counter[HttpBackend] = Counter()
+        self._retired: set[HttpBackend] = set()
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
 
@@ -40,14 +46,28 @@ class Backends:
         """End all connections."""
         if self._looking is not None:
             self._looking.cancel()
-        for backend in self._backends:
+        for backend in (*self._backends, *self._retired):
             await backend.close()
 
     async def keep_looking(self) -> None:
         """Find out what the servers are and serve, for ever."""
-        async with asyncio.TaskGroup() as group:
-            for backend in self._backends:
-                group.create_task(backend.keep_looking())
+        async with asyncio.TaskGroup() as self._group:
+            self._follow()
+            await asyncio.Event().wait()
+
+    async def take(self, servers: Sequence[Server], make: Callable[[Server], HttpBackend]) -> None:
+        """Have these servers from now on; one that stays as it was keeps what is known of it.
+
+        Turns that one which is gone answers go on there until their end.
+        """
+        here = {backend.server: backend for backend in self._backends}
+        self._backends = [here.pop(server, None) or make(server) for server in servers]
+        self._follow()
+        for backend in here.values():
+            if (following := self._following.pop(backend, None)) is not None:
+                following.cancel()
+            self._retired.add(backend)
+            await self._close_unused(backend)
 
     @asynccontextmanager
     async def sample(self, prompt: Prompt) -> AsyncGenerator[BackendStream]:
@@ -55,13 +75,14 @@ class Backends:
         backend = await self._backend_for(prompt.request.model)
         model = labels.listed(prompt.request.model, backend.served.names)
         with Inference(prompt.request, model, backend.name) as inference:
-            async with backend.sample(prompt) as answering:
+            async with self._using(backend), backend.sample(prompt) as answering:
                 yield inference.measured(answering)
 
     async def input_tokens(self, prompt: Prompt) -> InputTokenCount:
         """Count what the model would read. Raises `TurnFailedError`."""
         backend = await self._backend_for(prompt.request.model)
-        return await backend.input_tokens(prompt)
+        async with self._using(backend):
+            return await backend.input_tokens(prompt)
 
     async def models(self) -> bytes:
         """Give all models as one list, as JSON; that of a single server is its own.
@@ -87,6 +108,29 @@ class Backends:
             backend.status(answer.failure.message if isinstance(answer, TurnFailedError) else None)
             for backend, answer in zip(self._backends, looked, strict=True)
         ]
+
+    @asynccontextmanager
+    async def _using(self, backend: HttpBackend) -> AsyncGenerator[None]:
+        """Keep a server's connections until the last who use them are done."""
+        self._in_use[backend] += 1
+        try:
+            yield
+        finally:
+            self._in_use[backend] -= 1
+            await self._close_unused(backend)
+
+    async def _close_unused(self, backend: HttpBackend) -> None:
+        if backend in self._retired and not self._in_use[backend]:
+            self._retired.discard(backend)
+            del self._in_use[backend]
+            await backend.close()
+
+    def _follow(self) -> None:
+        """Look at each server again and again, once that has begun."""
+        for backend in self._backends:
+            if self._group is not None and backend not in self._following:
+                task = self._group.create_task(backend.keep_looking())
+                self._following[backend] = task
 
     async def _backend_for(self, model: str) -> HttpBackend:
         """Raises `TurnFailedError` when no server has the model."""

@@ -1,0 +1,41 @@
+"""The files of the operator that a gateway follows while it runs: limits and MCP servers."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from turnwire_chassis.followed_file import FileKind, FollowedFile
+from turnwire_chassis.tool_servers.registry import FILE as MCP_SERVERS
+from turnwire_chassis.tool_servers.registry import Registry
+from turnwire_gateway.api.requests.validation import Rules
+from turnwire_gateway.limits.allowances import SETTING, parse_allowances
+from turnwire_gateway.limits.limiter import Limiter
+from turnwire_gateway.settings import GatewaySettings
+
+_LIMITS: Final = FileKind("limits", SETTING, parse_allowances)
+
+
+class OperatorFiles:
+    """Both files, each taken as soon as it has changed and is valid."""
+
+    def __init__(self, settings: GatewaySettings, limiter: Limiter, rules: Rules) -> None:
+        """What they say goes to `limiter` and `rules`."""
+        self._rules = rules
+        self._limits = FollowedFile(_LIMITS, settings.limits, limiter.take)
+        self._servers = FollowedFile(MCP_SERVERS, settings.mcp_servers, self._take_servers)
+
+    @property
+    def details(self) -> Mapping[str, Callable[[], str]]:
+        """What health tells of them."""
+        return {
+            "limits": lambda: self._limits.detail,
+            "mcp_servers": lambda: self._servers.detail,
+        }
+
+    def watching(self) -> Sequence[Awaitable[None]]:
+        """Give what follows the files, to be run until it is cancelled."""
+        return self._limits.watch(), self._servers.watch()
+
+    async def _take_servers(self, registry: Registry) -> None:
+        # In one step: no request sees a part of it.
+        self._rules.servers.clear()
+        self._rules.servers.update(registry)
