@@ -127,7 +127,7 @@ async def test_servers_that_the_file_names_now_can_be_called_without_a_restart(
         async with asyncio.timeout(10):
             while (asked := await api.post(asks("?", tools=[annex])))[0] == 400:
                 # The gateway takes the file on its own.
-                assert asked[1]["error"]["param"] == "tools[0].server_label"
+                assert asked[1]["error"]["param"] == "tools[0].server_url"
         assert (asked[0], text_of(asked[1])) == (200, "2.")
         assert len(desk.asked("tools/call")) == 1
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from turnwire_chassis.followed_file import FileKind, FollowedFile, NotTakenError
+from turnwire_chassis.lifecycle.followed_file import FileKind, FollowedFile, NotTakenError
 from turnwire_chassis.yaml_place import read_yaml
 from turnwire_testing.waiting import eventually
 

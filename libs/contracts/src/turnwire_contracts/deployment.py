@@ -124,7 +124,7 @@ class AskForToolServers(Question, frozen=True):
     """Whose sessions are used."""
 
 
-class OfferedTool(Struct, frozen=True):
+class ListedTool(Struct, frozen=True):
     """One tool, without its schema."""
 
     name: str
@@ -137,7 +137,7 @@ class ToolServerStatus(Struct, frozen=True):
 
     label: str
     url: str
-    tools: list[OfferedTool]
+    tools: list[ListedTool]
     problem: str | None = None
     """Why it could not be asked; `None`: it answers."""
 

@@ -11,7 +11,7 @@ from turnwire_chassis.administration.dead_letter_acts import LetterActPorts
 from turnwire_chassis.administration.key_acts import KeyActPorts
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_gateway.api.admin.audit import AuditHandlers
-from turnwire_gateway.api.admin.erasures import ErasureHandlers, ErasurePorts
+from turnwire_gateway.api.admin.erasures import ErasurePorts, ErasureRoutes
 from turnwire_gateway.api.admin.keys import KeyHandlers, KeyPorts
 from turnwire_gateway.api.admin.limits import LimitHandlers, LimitPorts
 from turnwire_gateway.api.admin.parts import PartHandlers
@@ -50,7 +50,7 @@ def admin_routes(
     )
     limits = LimitHandlers(LimitPorts(world.limiter, records, world.now_ms))
     letters = LetterActPorts(world.client, world.audit, world.now_ms)
-    erasures = ErasureHandlers(
+    erasures = ErasureRoutes(
         ErasurePorts(world.client, world.audit, acts, records, world.largest_body, world.now_ms)
     )
     system = SystemHandlers(world.client, letters)

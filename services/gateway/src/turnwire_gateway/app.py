@@ -18,7 +18,6 @@ from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.admin_acts import AdminActs
-from turnwire_gateway.api.content_access import ContentAccessMiddleware
 from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.api.cors import ApiCorsMiddleware
@@ -30,6 +29,7 @@ from turnwire_gateway.api.middleware import (
     IdentityMiddleware,
     LimitMiddleware,
     LocalRequestsMiddleware,
+    OpenedTenantMiddleware,
     PathMiddleware,
     RequestIdMiddleware,
 )
@@ -45,6 +45,7 @@ from turnwire_gateway.api.web_access import WebAccess
 from turnwire_gateway.api.websocket.connection import SocketHandlers
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
+from turnwire_gateway.auth.content_access import ContentAccess
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.openapi import conversation_operations as conversations
@@ -118,9 +119,8 @@ def build(world: GatewayDependencies) -> FastAPI:
     )
     _bind_conversations(app, ConversationHandlers(conversation_ports))
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
-    _bind(app, (deployment.check, checks.check))
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
-    _bind(app, *admin_routes(_administration(world), acts, checks))
+    _bind(app, (deployment.check, checks.check), *_administration(world, acts, checks))
     _bind_documents(app)
     _add_middleware(app, world)
     return app
@@ -130,7 +130,8 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     """Bind what requests pass before the routes; what is added later is passed first."""
     background_ms = round(world.background_timeout_s * 1000)
     # Behind the limits: an operator who reads in a tenant uses up nothing of that tenant's.
-    app.add_middleware(ContentAccessMiddleware, audit=world.audit, now_ms=world.now_ms)
+    access = ContentAccess(world.audit, world.now_ms)
+    app.add_middleware(OpenedTenantMiddleware, access=access)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
@@ -144,17 +145,19 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(PathMiddleware, paths=paths)
 
 
-def _administration(world: GatewayDependencies) -> AdminDependencies:
-    limit = world.turns.limits.max_body_bytes
-    return AdminDependencies(
-        world.client,
-        world.audit,
-        world.limiter,
-        world.now_ms,
-        world.pepper,
-        world.take_up_keys,
-        limit,
+def _administration(
+    world: GatewayDependencies, acts: AdminActs, checks: CheckHandlers
+) -> tuple[tuple[Operation, Handler], ...]:
+    dependencies = AdminDependencies(
+        client=world.client,
+        audit=world.audit,
+        limiter=world.limiter,
+        now_ms=world.now_ms,
+        pepper=world.pepper,
+        take_up_keys=world.take_up_keys,
+        largest_body=world.turns.limits.max_body_bytes,
     )
+    return admin_routes(dependencies, acts, checks)
 
 
 def _socket_ports(world: GatewayDependencies, ports: ResponsePorts) -> SocketPorts:

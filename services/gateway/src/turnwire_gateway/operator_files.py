@@ -3,15 +3,16 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from turnwire_chassis.followed_file import FileKind, FollowedFile
-from turnwire_chassis.tool_servers.registry import FILE as MCP_SERVERS
-from turnwire_chassis.tool_servers.registry import Registry
+from turnwire_chassis.lifecycle.followed_file import FileKind, FollowedFile
+from turnwire_chassis.tool_servers.registry import SETTING as SERVERS_SETTING
+from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
 from turnwire_gateway.api.requests.validation import Rules
 from turnwire_gateway.limits.allowances import SETTING, parse_allowances
 from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.settings import GatewaySettings
 
 _LIMITS: Final = FileKind("limits", SETTING, parse_allowances)
+_SERVERS: Final = FileKind("MCP servers", SERVERS_SETTING, parse_tool_servers)
 
 
 class OperatorFiles:
@@ -21,7 +22,7 @@ class OperatorFiles:
         """What they say goes to `limiter` and `rules`."""
         self._rules = rules
         self._limits = FollowedFile(_LIMITS, settings.limits, limiter.take)
-        self._servers = FollowedFile(MCP_SERVERS, settings.mcp_servers, self._take_servers)
+        self._servers = FollowedFile(_SERVERS, settings.mcp_servers, self._take_servers)
 
     @property
     def details(self) -> Mapping[str, Callable[[], str]]:

@@ -21,6 +21,7 @@ from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
+from turnwire_chassis.storage_space import StorageSpace
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.queue_state import QueueState
@@ -60,15 +61,8 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
     await _subscribe_to_ends(client, world.limiter)
     await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
-    await Membership("gateway", lifecycle).join(client)
     files = OperatorFiles(settings, world.limiter, world.rules)
-    lifecycle.watch_broker(
-        client,
-        beside={"http": server.listening},
-        space=settings.storage_space,
-        details=files.details,
-    )
-    lifecycle.on_drain(server.finish)
+    await _report(lifecycle, client, server, files, settings.storage_space)
 
     async def restore() -> None:
         while True:
@@ -91,6 +85,20 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         await asyncio.gather(*background, return_exceptions=True)
         await world.limiter.leave()
         await disconnect(client)
+
+
+async def _report(
+    lifecycle: Lifecycle,
+    client: Client,
+    server: TaskServer,
+    files: OperatorFiles,
+    space: StorageSpace,
+) -> None:
+    """Say what readiness depends on, and what is told of this process."""
+    beside = {"http": server.listening}
+    lifecycle.watch_broker(client, beside=beside, space=space, details=files.details)
+    lifecycle.on_drain(server.finish)
+    await Membership("gateway", lifecycle).answer_on(client)
 
 
 async def _missing_created(client: Client, settings: GatewaySettings) -> JetStreamContext:

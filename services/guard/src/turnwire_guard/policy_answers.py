@@ -31,8 +31,8 @@ class PolicyHandlers:
             applications = [
                 await _told(name, each) for name, each in sorted(policy.applications.items())
             ]
-        told = PolicyTold(policy.version, applications, self.policies.problem)
-        return GUARD_POLICY.encode_answer(told)
+        answer = PolicyTold(policy.version, applications, self.policies.problem)
+        return GUARD_POLICY.encode_answer(answer)
 
 
 async def _told(name: str, application: Application) -> ApplicationPolicy:

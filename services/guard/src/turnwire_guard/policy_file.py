@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from turnwire_chassis.followed_file import POLL_S, FileKind, FollowedFile, NotTakenError
+from turnwire_chassis.lifecycle.followed_file import POLL_S, FileKind, FollowedFile, NotTakenError
 from turnwire_guard.pipeline import ProviderError, Stage
 from turnwire_guard.policy import GuardPolicy, parse_policy
 

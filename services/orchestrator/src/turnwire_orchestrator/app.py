@@ -14,7 +14,6 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.broker import SILENCE_S, connect, disconnect, on_loss
 from turnwire_chassis.concurrency import BoundedTasks
-from turnwire_chassis.followed_file import FollowedFile
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_chassis.jetstream.inbox_watch import QueueLength, Report
@@ -25,6 +24,7 @@ from turnwire_chassis.jetstream.topology import (
     last_sequence,
     turn_consumer,
 )
+from turnwire_chassis.lifecycle.followed_file import FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
@@ -73,8 +73,7 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     inbox, background = _inboxes(settings, client, jetstream, ports.claim)
     details = {"backends": lambda: file.detail}
     lifecycle.watch_broker(client, space=settings.storage_space, details=details)
-    lifecycle.on_drain(inbox.finish)
-    lifecycle.on_drain(background.finish)
+    await _report(client, lifecycle, (inbox, background))
 
     async def restore() -> None:
         while True:
@@ -89,17 +88,21 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     try:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
         await _answer(client, BackendQuestions(backends, ports, file), jetstream)
-        await Membership("orchestrator", lifecycle).join(client)
         async with asyncio.TaskGroup() as group:
-            work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
             group.create_task(_run_foreground(inbox, handlers, settings))
-            group.create_task(background.run(work, settings.max_background_turns, every_s))
-            group.create_task(backends.keep_looking())
-            group.create_task(file.watch())
-            group.create_task(restore())
+            group.create_task(_run_background(background, handlers, settings))
+            for each in (backends.keep_looking(), file.watch(), restore()):
+                group.create_task(each)
     finally:
         await backends.close()
         await disconnect(client)
+
+
+async def _report(client: Client, lifecycle: Lifecycle, inboxes: Sequence[Inbox]) -> None:
+    """Tell of this process, and have what it has taken finished when it drains."""
+    for inbox in inboxes:
+        lifecycle.on_drain(inbox.finish)
+    await Membership("orchestrator", lifecycle).answer_on(client)
 
 
 def _silence_s(lease_s: float) -> float:
@@ -144,6 +147,14 @@ async def _run_foreground(
         settings.max_queue_s,
         handlers.is_first,
     )
+
+
+async def _run_background(
+    inbox: Inbox, handlers: TurnHandlers, settings: OrchestratorSettings
+) -> None:
+    """Hand out background turns, which wait as long as it takes."""
+    every_s = heartbeat_s(settings.turn_lease_s)
+    await inbox.run(handlers.requested, settings.max_background_turns, every_s)
 
 
 async def _declared(client: Client, settings: OrchestratorSettings) -> JetStreamContext:

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from turnwire_chassis.followed_file import FollowedFile
+from turnwire_chassis.lifecycle.followed_file import FollowedFile
 from turnwire_contracts.deployment import BackendsTold
 from turnwire_contracts.events import Requested
 from turnwire_contracts.queries import InputTokenCount, Models, Refusal

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from turnwire_chassis.followed_file import FileKind
+from turnwire_chassis.lifecycle.followed_file import FileKind
 from turnwire_chassis.yaml_place import YamlPlace, read_yaml
 from turnwire_orchestrator.prompting.dialect import Api
 

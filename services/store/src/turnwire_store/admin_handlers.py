@@ -62,10 +62,10 @@ class AdminHandlers:
         """Answer `STORE_DEAD_LETTERS`; raises `LogUnavailableError`."""
         question = begin_answering(STORE_DEAD_LETTERS, body)
         letters = await read_letters(self.client)
-        wanted = [
+        chosen = [
             each
             for each in letters
             if each.number > question.after and question.number in (None, each.number)
         ]
-        told = LettersTold(wanted[: question.limit], len(letters))
-        return STORE_DEAD_LETTERS.encode_answer(told)
+        answer = LettersTold(chosen[: question.limit], len(letters))
+        return STORE_DEAD_LETTERS.encode_answer(answer)

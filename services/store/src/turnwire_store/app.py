@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
@@ -15,7 +15,7 @@ from turnwire_chassis.broker import connect
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.lifecycle.lifecycle import Lifecycle, log_check
+from turnwire_chassis.lifecycle.lifecycle import Check, Lifecycle, log_check
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
@@ -96,17 +96,8 @@ async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
             is_active=lambda: progress.is_active,
             now_ms=now_ms,
         )
-        checks = {"broker": responder.reachable, "mongodb": handlers.check_database}
-        lifecycle.watch(
-            checks,
-            warnings={
-                "broker_rights": responder.refused,
-                "event_log": log_check(to.client, space),
-                "projection": progress.check,
-            },
-            details={"projection": handlers.tell_position},
-        )
-        lifecycle.on_drain(responder.finish)
+        warnings = {"event_log": log_check(to.client, space), "projection": progress.check}
+        watch(lifecycle, responder, handlers, warnings)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(projector.run())
@@ -115,6 +106,21 @@ async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
                 await responder.start()
         finally:
             await responder.stop()
+
+
+def watch(
+    lifecycle: Lifecycle,
+    responder: Responder,
+    handlers: QueryHandlers,
+    warnings: Mapping[str, Check],
+) -> None:
+    """Say what readiness depends on, what health tells beside it, and how the process drains."""
+    lifecycle.watch(
+        {"broker": responder.reachable, "mongodb": handlers.check_database},
+        warnings={"broker_rights": responder.refused, **warnings},
+        details={"projection": handlers.tell_position},
+    )
+    lifecycle.on_drain(responder.finish)
 
 
 def now_ms() -> int:

@@ -4,11 +4,11 @@ import asyncio
 
 import structlog
 
-from turnwire_chassis.followed_file import FollowedFile
+from turnwire_chassis.lifecycle.followed_file import FileKind, FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
-from turnwire_chassis.tool_servers.registry import FILE
+from turnwire_chassis.tool_servers.registry import SETTING, parse_tool_servers
 from turnwire_contracts import subjects
 from turnwire_contracts.deployment import TOOL_SERVERS
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
@@ -25,6 +25,7 @@ SERVICE = "tool-runner"
 log = structlog.get_logger()
 
 _CLOSE_WITHIN_S = 0.2
+_SERVERS = FileKind("MCP servers", SETTING, parse_tool_servers)
 
 
 async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
@@ -40,7 +41,7 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
         servers, settings.targets, responder.publish, lambda: responder.largest_answer
     )
     handlers = ToolHandlers(ports, CallLimiter(settings.call_limits), settings.tool_call_limit_s)
-    file = FollowedFile(FILE, settings.mcp_servers, settings.targets.take)
+    file = FollowedFile(_SERVERS, settings.mcp_servers, settings.targets.take)
     status = ServerStatusHandlers(servers, settings.targets, lambda: file.problem)
     responder.respond_to(TOOLS_LIST, handlers.list_tools)
     responder.respond_to(TOOLS_CALL, handlers.call_tool)

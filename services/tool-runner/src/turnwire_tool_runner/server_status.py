@@ -8,7 +8,7 @@ from typing import Final
 from turnwire_chassis.telemetry.correlation import begin_answering
 from turnwire_contracts.deployment import (
     TOOL_SERVERS,
-    OfferedTool,
+    ListedTool,
     ToolServerStatus,
     ToolServersTold,
 )
@@ -37,8 +37,10 @@ class ServerStatusHandlers:
     async def tell_servers(self, body: bytes) -> bytes:
         """Ask every server of the operator for its tools, side by side."""
         tenant = begin_answering(TOOL_SERVERS, body).tenant
-        told = await asyncio.gather(*(self._status(tenant, each) for each in self.targets.labels))
-        return TOOL_SERVERS.encode_answer(ToolServersTold([*told], self.problem()))
+        statuses = await asyncio.gather(
+            *(self._status(tenant, each) for each in self.targets.labels)
+        )
+        return TOOL_SERVERS.encode_answer(ToolServersTold([*statuses], self.problem()))
 
     async def _status(self, tenant: TenantId, label: str) -> ToolServerStatus:
         target = self.targets.find(AskForTools(tenant, ToolServer(label)))
@@ -61,11 +63,11 @@ def _shown(target: Target) -> str:
     return target.url.partition("?")[0]
 
 
-def _offered(tools: Iterable[Tool], target: Target) -> list[OfferedTool]:
+def _offered(tools: Iterable[Tool], target: Target) -> list[ListedTool]:
     allowed = target.allowed
     seen = [each for each in tools if allowed is None or each.name in allowed]
     return [
-        OfferedTool(
+        ListedTool(
             each.name,
             each.description and each.description[:_LONGEST_DESCRIPTION],
             each.is_read_only,

@@ -73,11 +73,8 @@ _STORE_QUESTIONS: Final = (
     STORE_PROJECTION,
 )
 _ADMIN_QUESTIONS: Final = (
-    STORE_API_KEY,
-    STORE_ACTS,
-    STORE_ERASURE_PREVIEW,
-    STORE_STREAMS,
-    STORE_DEAD_LETTERS,
+    *(STORE_API_KEY, STORE_ACTS, STORE_ERASURE_PREVIEW),
+    *(STORE_STREAMS, STORE_DEAD_LETTERS),
 )
 """What gateways ask the store for admins and operators."""
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
@@ -179,9 +176,7 @@ _GATEWAY: Final = Rights(
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
         *_ask((*_ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
         subjects.MEMBERS,
-        subjects.retried(_ANY_RESPONSE),
-        subjects.OWNERS,
-        subjects.VIEWERS,
+        *(subjects.retried(_ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
         _ANY_AUDIT,
         _ANY_LIMITS,
         api.direct_get_last(subjects.LIMITS_STREAM, _ANY_LIMITS),

@@ -46,7 +46,7 @@ class Membership:
             )
         )
 
-    async def join(self, client: Client) -> None:
+    async def answer_on(self, client: Client) -> None:
         """Answer on this connection from now on."""
 
         async def on_question(message: Msg) -> None:

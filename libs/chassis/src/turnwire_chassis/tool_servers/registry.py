@@ -16,12 +16,11 @@ URLs are the operator's own: they may be http and lead anywhere. Read from text,
 
 import re
 from collections.abc import Mapping
-from typing import Final, Literal, cast
+from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from turnwire_chassis.followed_file import FileKind
 from turnwire_chassis.settings import SettingsError
 from turnwire_chassis.yaml_place import YamlPlace, read_yaml
 
@@ -86,9 +85,6 @@ def parse_tool_servers(text: str, file: str) -> Registry:
     """Parse the operator's file; `file` names it in errors. Raises `PlaceError`."""
     top = read_yaml(text, file).fields(known=("servers",), required=("servers",))
     return {label: _server(label, each) for label, each in top["servers"].entries().items()}
-
-
-FILE: Final = FileKind("MCP servers", SETTING, parse_tool_servers)
 
 
 def credentials(server: RegisteredServer, environ: Mapping[str, str]) -> dict[str, str]:

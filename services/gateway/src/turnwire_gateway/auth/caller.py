@@ -15,8 +15,6 @@ ADMIN = "admin"
 OPERATOR = "operator"
 
 ADMIN_SCOPE: Final[Scope] = "admin"
-_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_ADMIN_PATHS: Final = "/v1/admin/"
 
 
 class Caller(Struct, frozen=True):
@@ -69,16 +67,3 @@ def require_operator(caller: Caller, what: str) -> None:
     """Raise `ApiError` (403) unless the caller is an operator; `what`: what only operators may."""
     if not caller.is_operator:
         raise ApiError(failure("operator_required", what=what))
-
-
-def require_scopes(caller: Caller, method: str, path: str) -> None:
-    """Raise `ApiError` (403) unless the caller's key may be used for this; `path` begins in `/v1`.
-
-    What only reads needs `read`, all else `write`; paths of administration need `admin` as well. A
-    WebSocket asks for responses, so its `method` is `POST`.
-    """
-    needed: Scope = "read" if method in _READING else "write"
-    if needed not in caller.scopes:
-        raise insufficient_scope(needed, caller.scopes)
-    if path.startswith(_ADMIN_PATHS) and ADMIN_SCOPE not in caller.scopes:
-        raise insufficient_scope(ADMIN_SCOPE, caller.scopes)

@@ -116,7 +116,7 @@ class LimitList(BaseModel):
     data: list[Limits]
 
 
-class Erasure(BaseModel):
+class ErasureEntry(BaseModel):
     """An erasure, begun and perhaps finished."""
 
     id: str
@@ -150,7 +150,7 @@ class ErasureCount(BaseModel):
     ]
 
 
-class ErasureAnswer(RootModel[Erasure | ErasureCount]):
+class ErasureAnswer(RootModel[ErasureEntry | ErasureCount]):
     """The erasure that was begun, or with `dry_run` what it would erase."""
 
 
@@ -158,7 +158,7 @@ class ErasureList(BaseModel):
     """A page of erasures."""
 
     object: Literal["list"]
-    data: list[Erasure]
+    data: list[ErasureEntry]
     first_id: str | None
     last_id: str | None
     has_more: bool

@@ -108,14 +108,14 @@ def list_erasures(
 def create_erasure(body: ErasureCreate) -> None:
     """Erase all that a tenant, or one of its users, has, for ever; or say what that would be.
 
-    It goes on in the background, whoever dies meanwhile, until nothing is left. Turns that run are
+    It goes on in the background, whatever dies meanwhile, until nothing is left. Turns that run are
     cancelled.
     """
 
 
 @operation(
     f"GET {_ERASURES}/{{erasure_id}}",
-    answers.Erasure,
+    answers.ErasureEntry,
     *(*_SEEN, *_NOTED, *errors.STORE, "erasure_not_found"),
 )
 def retrieve_erasure(erasure_id: of_admins.ErasureId, tenant: of_admins.Tenant = ABSENT) -> None:
@@ -153,7 +153,7 @@ def retry_dead_letter(number: of_admins.LetterNumber) -> None:
     """
 
 
-@operation("GET /v1/admin/guard", of_system.GuardPolicy, "operator_required", "guard_unavailable")
+@operation("GET /v1/admin/guard", of_system.PolicyInForce, "operator_required", "guard_unavailable")
 def read_guard_policy() -> None:
     """Read which policy the guard judges by, without the settings of its stages. For operators."""
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from turnwire_gateway.openapi.admin_answers import Seconds
 
 
-class Member(BaseModel):
+class SystemMember(BaseModel):
     """One process of a service."""
 
     service: str
@@ -19,7 +19,7 @@ class Member(BaseModel):
     details: Annotated[dict[str, str], Field(description="What it says of itself besides.")]
 
 
-class Replica(BaseModel):
+class BrokerStreamReplica(BaseModel):
     """A node that keeps a stream and does not lead it."""
 
     node: str
@@ -27,7 +27,7 @@ class Replica(BaseModel):
     behind: Annotated[int, Field(description="How many messages it lacks.")]
 
 
-class Stream(BaseModel):
+class BrokerStream(BaseModel):
     """One stream of the broker."""
 
     name: str
@@ -39,7 +39,7 @@ class Stream(BaseModel):
     leader: Annotated[
         str | None, Field(description="null: the broker is alone, or elects one now.")
     ]
-    replicas: list[Replica]
+    replicas: list[BrokerStreamReplica]
 
 
 class TurnQueue(BaseModel):
@@ -52,7 +52,7 @@ class TurnQueue(BaseModel):
     delivered_sequence: int
 
 
-class Projection(BaseModel):
+class SystemProjection(BaseModel):
     """How far the views are behind the log."""
 
     generation: int
@@ -71,10 +71,10 @@ class System(BaseModel):
     """The system, as far as its parts answer."""
 
     object: Literal["admin.system"]
-    members: list[Member]
-    streams: list[Stream]
+    members: list[SystemMember]
+    streams: list[BrokerStream]
     queues: list[TurnQueue]
-    projection: Projection | None
+    projection: SystemProjection | None
     dead_letters: DeadLetterCount
     problems: Annotated[
         dict[str, str], Field(description="What could not be told, and why, by its name.")
@@ -138,7 +138,7 @@ class GuardApplication(BaseModel):
     ]
 
 
-class GuardPolicy(BaseModel):
+class PolicyInForce(BaseModel):
     """The policy in force."""
 
     object: Literal["admin.guard_policy"]
@@ -147,7 +147,7 @@ class GuardPolicy(BaseModel):
     problem: Annotated[str | None, Field(description="Why the file is ignored, if it is.")]
 
 
-class OfferedTool(BaseModel):
+class ToolServerTool(BaseModel):
     """One tool of an MCP server."""
 
     name: str
@@ -155,25 +155,25 @@ class OfferedTool(BaseModel):
     read_only: bool
 
 
-class ToolServer(BaseModel):
+class ListedToolServer(BaseModel):
     """One MCP server of the operator."""
 
     label: str
     url: str
     status: Literal["ok", "error"]
     problem: str | None
-    tools: list[OfferedTool]
+    tools: list[ToolServerTool]
 
 
 class ToolServerList(BaseModel):
     """The operator's MCP servers."""
 
     object: Literal["list"]
-    data: list[ToolServer]
+    data: list[ListedToolServer]
     problem: Annotated[str | None, Field(description="Why the file is ignored, if it is.")]
 
 
-class Backend(BaseModel):
+class ListedBackend(BaseModel):
     """One inference server."""
 
     name: str
@@ -189,5 +189,5 @@ class BackendList(BaseModel):
     """The inference servers, as one orchestrator sees them."""
 
     object: Literal["list"]
-    data: list[Backend]
+    data: list[ListedBackend]
     problem: Annotated[str | None, Field(description="Why the file is ignored, if it is.")]

@@ -24,11 +24,11 @@ async def turn_queues(jetstream: JetStreamContext) -> QueuesTold | Refusal:
 
 
 async def _status(jetstream: JetStreamContext, name: str) -> TurnQueueStatus:
-    told = await jetstream.consumer_info(subjects.TURNS_STREAM, name)
+    info = await jetstream.consumer_info(subjects.TURNS_STREAM, name)
     return TurnQueueStatus(
         name=name,
-        waiting=told.num_pending or 0,
-        running=told.num_ack_pending or 0,
-        redelivered=told.num_redelivered or 0,
-        delivered_sequence=(told.delivered.stream_seq or 0) if told.delivered else 0,
+        waiting=info.num_pending or 0,
+        running=info.num_ack_pending or 0,
+        redelivered=info.num_redelivered or 0,
+        delivered_sequence=(info.delivered.stream_seq or 0) if info.delivered else 0,
     )

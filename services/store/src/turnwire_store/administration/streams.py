@@ -24,14 +24,14 @@ async def stream_statuses(client: Client) -> list[StreamStatus]:
         raise LogUnavailableError(str(error) or type(error).__name__) from error
 
 
-def _status(told: StreamInfo) -> StreamStatus:
-    most, cluster = told.config.max_bytes, told.cluster
+def _status(info: StreamInfo) -> StreamStatus:
+    most, cluster = info.config.max_bytes, info.cluster
     return StreamStatus(
-        name=told.config.name or "",
-        messages=told.state.messages,
-        bytes=told.state.bytes,
-        first_sequence=told.state.first_seq,
-        last_sequence=told.state.last_seq,
+        name=info.config.name or "",
+        messages=info.state.messages,
+        bytes=info.state.bytes,
+        first_sequence=info.state.first_seq,
+        last_sequence=info.state.last_seq,
         max_bytes=most if most is not None and most > 0 else None,
         leader=(cluster.leader or None) if cluster else None,
         replicas=[

@@ -1,4 +1,4 @@
-"""Erasures that were begun by HTTP are finished here, whoever dies in between.
+"""Erasures that were begun by HTTP are finished here, whatever dies in between.
 
 The audit log says which were begun and which are finished; the store that projects does the rest.
 A command does its own erasures, and gives them no id.

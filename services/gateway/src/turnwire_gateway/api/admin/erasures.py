@@ -1,6 +1,6 @@
 """`/v1/admin/erasures`: what would be erased, erasing it, and what became of that.
 
-What is begun is noted in the audit log, and finished by the store that projects, whoever dies in
+What is begun is noted in the audit log, and finished by the store that projects, whatever dies in
 between; so this route has no state of its own.
 """
 
@@ -63,7 +63,7 @@ class ErasurePorts(Struct, frozen=True):
     now_ms: Callable[[], int]
 
 
-class ErasureHandlers:
+class ErasureRoutes:
     """The routes of erasures."""
 
     def __init__(self, ports: ErasurePorts) -> None:
@@ -100,12 +100,12 @@ class ErasureHandlers:
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/admin/erasures/{erasure_id}`."""
         tenant = tenants_seen(request, "see erasures")
-        wanted: str = request.path_params["erasure_id"]
+        erasure_id: str = request.path_params["erasure_id"]
         await self._note_reading(request, tenant)
         for each in await self._erasures(tenant):
-            if each["id"] == wanted:
+            if each["id"] == erasure_id:
                 return answered(each)
-        raise ApiError(failure("erasure_not_found", erasure_id=wanted[:64]))
+        raise ApiError(failure("erasure_not_found", erasure_id=erasure_id[:64]))
 
     async def _note_reading(self, request: Request, tenant: TenantId | None) -> None:
         where = tenant or caller(request).tenant
@@ -131,17 +131,17 @@ class ErasureHandlers:
         found = 0
         while asyncio.get_running_loop().time() < until:
             try:
-                told = await ask_patiently(
+                counted = await ask_patiently(
                     self._ports.client, STORE_ERASURE_PREVIEW, question, _TIMEOUT_S
                 )
             except UnansweredQueryError as error:
                 raise unavailable("store_unavailable") from error
-            if not isinstance(told, ErasurePreview):
-                raise ApiError(told.failure)
-            found += told.found
-            if told.after is None:
+            if not isinstance(counted, ErasurePreview):
+                raise ApiError(counted.failure)
+            found += counted.found
+            if counted.after is None:
                 return found, True
-            question = msgspec.structs.replace(question, after=told.after)
+            question = msgspec.structs.replace(question, after=counted.after)
         return found, False
 
     async def _active_keys(self, tenant: TenantId, owner: OwnerId | None) -> int:

@@ -45,8 +45,8 @@ class PartHandlers:
     async def guard(self, request: Request) -> Response:
         """`GET /v1/admin/guard`: the policy in force, without the settings of its stages."""
         require_operator(caller(request), "see the guard's policy")
-        told = await self._told(GUARD_POLICY, AskForPolicy(), "guard_unavailable")
-        return answered({"object": "admin.guard_policy", **msgspec.to_builtins(told)})
+        answer = await self._told(GUARD_POLICY, AskForPolicy(), "guard_unavailable")
+        return answered({"object": "admin.guard_policy", **msgspec.to_builtins(answer)})
 
     async def try_guard(self, request: Request) -> Response:
         """`POST /v1/admin/guard/test`: the verdict on a text, as in `POST /v1/check`."""
@@ -60,26 +60,30 @@ class PartHandlers:
         who = caller(request)
         require_operator(who, "see the MCP servers")
         question = AskForToolServers(who.tenant)
-        told = await self._told(TOOL_SERVERS, question, "tool_runner_unavailable")
-        return answered({"object": "list", "data": _rows(told.servers), "problem": told.problem})
+        answer = await self._told(TOOL_SERVERS, question, "tool_runner_unavailable")
+        return answered(
+            {"object": "list", "data": _rows(answer.servers), "problem": answer.problem}
+        )
 
     async def backends(self, request: Request) -> Response:
         """`GET /v1/admin/backends`: each is looked at now, by one orchestrator."""
         require_operator(caller(request), "see the backends")
-        told = await self._told(BACKEND_STATUS, AskForBackends(), "orchestrator_unavailable")
-        return answered({"object": "list", "data": _rows(told.backends), "problem": told.problem})
+        answer = await self._told(BACKEND_STATUS, AskForBackends(), "orchestrator_unavailable")
+        return answered(
+            {"object": "list", "data": _rows(answer.backends), "problem": answer.problem}
+        )
 
     async def _told(
         self, query: Query[QuestionT, AnswerT | Refusal], question: QuestionT, code: str
     ) -> AnswerT:
         """Ask; raises `ApiError` (503, with `code`)."""
         try:
-            told = await ask_patiently(self._client, query, question, _TIMEOUT_S)
+            answer = await ask_patiently(self._client, query, question, _TIMEOUT_S)
         except UnansweredQueryError as error:
             raise unavailable(code) from error
-        if isinstance(told, Refusal):
-            raise ApiError(told.failure)
-        return told
+        if isinstance(answer, Refusal):
+            raise ApiError(answer.failure)
+        return answer
 
 
 def _rows(rows: Sequence[BackendStatus | ToolServerStatus]) -> list[JSON]:

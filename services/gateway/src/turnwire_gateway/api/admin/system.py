@@ -46,7 +46,7 @@ _MOST_DIGITS: Final = 15
 class SystemPart(Struct, frozen=True):
     """What a service told of a part of the system, or why it did not."""
 
-    told: JSON
+    said: JSON
     problem: str | None
 
 
@@ -75,10 +75,10 @@ class SystemHandlers:
             {
                 "object": "admin.system",
                 "members": [_member(each) for each in found],
-                "streams": streams.told.get("streams", []),
-                "queues": queues.told.get("queues", []),
-                "projection": _projection(projection.told),
-                "dead_letters": {"total": letters.told.get("total")},
+                "streams": streams.said.get("streams", []),
+                "queues": queues.said.get("queues", []),
+                "projection": _projection(projection.said),
+                "dead_letters": {"total": letters.said.get("total")},
                 "problems": problems,
             }
         )
@@ -89,14 +89,14 @@ class SystemHandlers:
         query = request.query_params
         after = whole_number(query, "after", 0, (0, LARGEST_NUMBER))
         limit = whole_number(query, "limit", _SHOWN_LETTERS, (1, MOST))
-        told = await self._letters_told(AskForLetters(after=after, limit=limit + 1))
-        page = told.letters[:limit]
+        answer = await self._letters_told(AskForLetters(after=after, limit=limit + 1))
+        page = answer.letters[:limit]
         return answered(
             {
                 "object": "list",
                 "data": [_letter(each) for each in page],
                 "last_sequence": page[-1].number if page else after,
-                "has_more": len(told.letters) > limit,
+                "has_more": len(answer.letters) > limit,
             }
         )
 
@@ -126,28 +126,28 @@ class SystemHandlers:
     async def _chosen(self, given: str) -> Letter:
         plain = given.isascii() and given.isdecimal() and len(given) <= _MOST_DIGITS
         number = int(given) if plain else 0
-        told = await self._letters_told(AskForLetters(number=number))
-        if not told.letters:
+        answer = await self._letters_told(AskForLetters(number=number))
+        if not answer.letters:
             raise ApiError(failure("dead_letter_not_found", number=given[:32]))
-        return told.letters[0]
+        return answer.letters[0]
 
     async def _letters_told(self, question: AskForLetters) -> LettersTold:
         try:
-            told = await ask_patiently(self._client, STORE_DEAD_LETTERS, question, _TIMEOUT_S)
+            answer = await ask_patiently(self._client, STORE_DEAD_LETTERS, question, _TIMEOUT_S)
         except UnansweredQueryError as error:
             raise unavailable("store_unavailable") from error
-        if not isinstance(told, LettersTold):
-            raise ApiError(told.failure)
-        return told
+        if not isinstance(answer, LettersTold):
+            raise ApiError(answer.failure)
+        return answer
 
     async def _part(self, query: Query[Struct, Struct], question: Struct) -> SystemPart:
         try:
-            told = await ask_patiently(self._client, query, question, _TIMEOUT_S)
+            answer = await ask_patiently(self._client, query, question, _TIMEOUT_S)
         except UnansweredQueryError:
             return SystemPart({}, f"no answer to {query.subject}")
-        if isinstance(told, Refusal):
-            return SystemPart({}, told.failure.message)
-        return SystemPart(msgspec.to_builtins(told), None)
+        if isinstance(answer, Refusal):
+            return SystemPart({}, answer.failure.message)
+        return SystemPart(msgspec.to_builtins(answer), None)
 
 
 def _member(member: MemberStatus) -> JSON:
@@ -162,11 +162,11 @@ def _member(member: MemberStatus) -> JSON:
     }
 
 
-def _projection(told: JSON) -> JSON | None:
-    if not told:
+def _projection(status: JSON) -> JSON | None:
+    if not status:
         return None
-    lag = max(0, told["log_end"] - told["checkpoint"])
-    about = {name: told[name] for name in ("generation", "checkpoint", "log_end")}
+    lag = max(0, status["log_end"] - status["checkpoint"])
+    about = {name: status[name] for name in ("generation", "checkpoint", "log_end")}
     return {**about, "lag": lag}
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from turnwire_chassis.auditing.audit_log import AuditLog, AuditUnavailableError
 from turnwire_contracts.audit.acts import Actor, ContentOpened
@@ -20,7 +20,6 @@ from turnwire_contracts.ids import (
     is_response_id,
     is_tenant_id,
 )
-from turnwire_gateway.api.error_responses import refuse
 from turnwire_gateway.auth.caller import ADMIN, USER, Caller, require_operator
 from turnwire_gateway.errors import ApiError, invalid, not_kept
 
@@ -29,35 +28,24 @@ REASON_HEADER: Final = "x-turnwire-reason"
 
 _OF_ADMINISTRATION: Final = "/v1/admin/"
 _SHORTEST, _LONGEST = 3, 256
+_OF_A_COLLECTION: Final = 2
+"""Words of `/v1/responses`."""
 
 
-class ContentAccessMiddleware:
+class ContentAccess:
     """Lets operators read in the tenant that they name, once that is noted in its audit log."""
 
-    def __init__(self, app: ASGIApp, audit: AuditLog, now_ms: Callable[[], int]) -> None:
-        self._app = app
+    def __init__(self, audit: AuditLog, now_ms: Callable[[], int]) -> None:
         self._audit = audit
         self._now_ms = now_ms
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request (ASGI)."""
-        caller: Caller | None = scope.get("state", {}).get("caller")
-        if caller is None or scope["path"].startswith(_OF_ADMINISTRATION):
-            await self._app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        try:
-            if (tenant := headers.get(TENANT_HEADER, caller.tenant)) != caller.tenant:
-                scope["state"]["caller"] = await self._admitted(scope, caller, tenant, headers)
-        except ApiError as error:
-            await refuse(error, scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+    async def admit(self, scope: Scope, caller: Caller, tenant: str) -> Caller:
+        """Note it, and give the caller as an admin of `tenant`; raises `ApiError`.
 
-    async def _admitted(
-        self, scope: Scope, caller: Caller, tenant: str, headers: Headers
-    ) -> Caller:
-        """Note it, and give the caller as an admin of `tenant`; raises `ApiError`."""
+        For their own tenant, and for routes of administration, the caller stays who they are.
+        """
+        if tenant == caller.tenant or scope["path"].startswith(_OF_ADMINISTRATION):
+            return caller
         require_operator(caller, "read what was said in another tenant")
         if not is_tenant_id(tenant):
             raise invalid(
@@ -72,7 +60,7 @@ class ContentAccessMiddleware:
             at=self._now_ms(),
             by=Actor(caller.owner, caller.key, scope["state"].get("request_id")),
             about=_about(scope["path"]),
-            reason=_reason(headers),
+            reason=_reason(Headers(scope=scope)),
         )
         try:
             await self._audit.note(event)
@@ -104,7 +92,3 @@ def _about(path: str) -> str:
     words = path.strip("/").split("/")
     ids = [word for word in words if is_response_id(word) or is_conversation_id(word)]
     return ids[0] if ids else words[1] if len(words) == _OF_A_COLLECTION else "unknown"
-
-
-_OF_A_COLLECTION: Final = 2
-"""Words of `/v1/responses`."""

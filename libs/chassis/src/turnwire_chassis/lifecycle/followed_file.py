@@ -27,7 +27,7 @@ class NotTakenError(Exception):
 
 
 class FileKind(Struct, Generic[ReadT], frozen=True):
-    """What a file is, for whoever follows it."""
+    """What a file is, for what follows it."""
 
     name: str
     """What the log calls it, as `policy`."""
