@@ -246,7 +246,7 @@ async def test_backends_that_the_file_names_now_serve_without_a_restart(
             two.new_key, "--user", "olga", "--role", "operator", tenant="ops"
         )
         operator = both_api.of({"Authorization": f"Bearer {key}"})
-        told = await operator.until("/admin/backends", lambda found: found.get("problem"))
+        told = await operator.until("/admin/backends", lambda found: bool(found.get("problem")))
         assert "backends.yaml:" in told["problem"]
         shown = {each["name"]: (each["api"], each["models"]) for each in told["data"]}
         assert shown == {

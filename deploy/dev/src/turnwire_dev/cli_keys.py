@@ -50,11 +50,11 @@ def create(  # noqa: PLR0913 -- each is an option of the command
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key, and print it on the last line: it is shown only once."""
-    from turnwire_chassis.api_keys.record import KeyOwner  # noqa: PLC0415 -- as for replay
+    from turnwire_chassis.api_keys.record import KeyOwner, Scope  # noqa: PLC0415 -- as for replay
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
 
     owner = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
-    scopes = [each.value for each in scope or ()]
+    scopes: list[Scope] = [each.value for each in scope or ()]
     of_keys.create(owner, scopes, expires, screen_of(output))
 
 

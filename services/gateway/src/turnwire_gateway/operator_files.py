@@ -1,12 +1,15 @@
 """The files of the operator that a gateway follows while it runs: limits and MCP servers."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final
 
 from turnwire_chassis.lifecycle.followed_file import FileKind, FollowedFile
 from turnwire_chassis.tool_servers.registry import SETTING as SERVERS_SETTING
-from turnwire_chassis.tool_servers.registry import Registry, parse_tool_servers
-from turnwire_gateway.api.requests.validation import Rules
+from turnwire_chassis.tool_servers.registry import (
+    RegisteredServer,
+    Registry,
+    parse_tool_servers,
+)
 from turnwire_gateway.limits.allowances import SETTING, parse_allowances
 from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.settings import GatewaySettings
@@ -18,9 +21,11 @@ _SERVERS: Final = FileKind("MCP servers", SERVERS_SETTING, parse_tool_servers)
 class OperatorFiles:
     """Both files, each taken as soon as it has changed and is valid."""
 
-    def __init__(self, settings: GatewaySettings, limiter: Limiter, rules: Rules) -> None:
-        """What they say goes to `limiter` and `rules`."""
-        self._rules = rules
+    def __init__(
+        self, settings: GatewaySettings, limiter: Limiter, servers: dict[str, RegisteredServer]
+    ) -> None:
+        """What they say goes to `limiter`, and into `servers`, which the rules of requests have."""
+        self._registry = servers
         self._limits = FollowedFile(_LIMITS, settings.limits, limiter.take)
         self._servers = FollowedFile(_SERVERS, settings.mcp_servers, self._take_servers)
 
@@ -32,11 +37,11 @@ class OperatorFiles:
             "mcp_servers": lambda: self._servers.detail,
         }
 
-    def watching(self) -> Sequence[Awaitable[None]]:
+    def watching(self) -> Sequence[Coroutine[Any, Any, None]]:
         """Give what follows the files, to be run until it is cancelled."""
         return self._limits.watch(), self._servers.watch()
 
     async def _take_servers(self, registry: Registry) -> None:
         # In one step: no request sees a part of it.
-        self._rules.servers.clear()
-        self._rules.servers.update(registry)
+        self._registry.clear()
+        self._registry.update(registry)

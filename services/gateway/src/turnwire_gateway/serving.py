@@ -22,6 +22,7 @@ from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
 from turnwire_chassis.storage_space import StorageSpace
+from turnwire_chassis.tool_servers.registry import Registry
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.queue_state import QueueState
@@ -56,12 +57,13 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
 
     client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
     identities = Identities(client, settings.host, settings.pepper, settings.oidc, _now_ms)
-    world = await _world(settings, client, identities)
+    servers = {**settings.tool_servers}
+    world = await _world(settings, client, identities, servers)
     await _answer_viewer_questions(client, world.turns)
     await _subscribe_to_ends(client, world.limiter)
     await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
-    files = OperatorFiles(settings, world.limiter, world.rules)
+    files = OperatorFiles(settings, world.limiter, servers)
     await _report(lifecycle, client, server, files, settings.storage_space)
 
     async def restore() -> None:
@@ -120,7 +122,7 @@ def _http_server(settings: GatewaySettings, world: GatewayDependencies) -> TaskS
 
 
 async def _world(
-    settings: GatewaySettings, client: Client, identities: Identities
+    settings: GatewaySettings, client: Client, identities: Identities, servers: Registry
 ) -> GatewayDependencies:
     jetstream = await _missing_created(client, settings)
     await identities.begin()
@@ -130,7 +132,7 @@ async def _world(
         client,
         logs,
         Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
-        _rules(settings),
+        _rules(settings, servers),
         JetStreamAuditLog(client, space),
         _now_ms,
         settings.guard_timeout_s,
@@ -146,7 +148,7 @@ async def _world(
     )
 
 
-def _rules(settings: GatewaySettings) -> Rules:
+def _rules(settings: GatewaySettings, servers: Registry) -> Rules:
     sealing = settings.sealer and SecretSealing(
         settings.sealer,
         turn_ms=round(_TAKEOVERS * settings.turn_timeout_s * 1000) + _SLACK_MS,
@@ -155,7 +157,7 @@ def _rules(settings: GatewaySettings) -> Rules:
     return Rules(
         screen=settings.guard_policy is not None,
         prompts=settings.templates,
-        servers={**settings.tool_servers},
+        servers=servers,
         sealing=sealing,
         retention=retention_of(settings.retention_days, _now_ms),
     )

@@ -20,11 +20,10 @@ class StoreKeyRecords:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._bucket = KeyBucket(client)
 
     async def read(self, after: int = 0) -> list[KeyEntry]:
         """See `KeyRecords.read`."""
-        return await self._bucket.read(after)
+        return await KeyBucket(self._client).read(after)
 
     async def put(self, record: KeyRecord, expected: int) -> None:
         """See `KeyRecords.put`."""

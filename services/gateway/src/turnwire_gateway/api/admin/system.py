@@ -1,7 +1,7 @@
 """`/v1/admin/system`: members, streams, queues, the projection, and dead letters."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -41,6 +41,9 @@ from turnwire_gateway.errors import ApiError, not_kept, unavailable
 _TIMEOUT_S: Final = 5.0
 _SHOWN_LETTERS: Final = 20
 _MOST_DIGITS: Final = 15
+
+
+QuestionT = TypeVar("QuestionT", bound=Struct)
 
 
 class SystemPart(Struct, frozen=True):
@@ -140,7 +143,7 @@ class SystemHandlers:
             raise ApiError(answer.failure)
         return answer
 
-    async def _part(self, query: Query[Struct, Struct], question: Struct) -> SystemPart:
+    async def _part(self, query: Query[QuestionT, Any], question: QuestionT) -> SystemPart:
         try:
             answer = await ask_patiently(self._client, query, question, _TIMEOUT_S)
         except UnansweredQueryError:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pydantic import BaseModel, ValidationError
 
 from turnwire_chassis.retention import KEEPS_ALL, Retention
-from turnwire_chassis.tool_servers.registry import RegisteredServer, Registry
+from turnwire_chassis.tool_servers.registry import Registry
 from turnwire_chassis.tool_servers.secret_envelope import Purpose, Sealer
 from turnwire_contracts.event_kinds import VERSIONS
 from turnwire_contracts.events import Item, Requested
@@ -66,7 +66,7 @@ class Rules(Struct, frozen=True):
     screen: bool
     """The guard must pass every input."""
     prompts: Prompts
-    servers: dict[str, RegisteredServer] = {}
+    servers: Registry = {}
     """The MCP servers that requests may name by their label alone."""
     sealing: SecretSealing | None = None
     """Without it, requests cannot bring secrets of MCP servers."""
