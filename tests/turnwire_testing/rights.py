@@ -118,7 +118,7 @@ store.conversations                            G   S/store
 store.tree                                     G   S/store
 store.health                                   G   S/store
 store.projection                               G   S/store
-store.api_key                                  G   S/store
+store.keys                                     G   S/store
 store.acts                                     G   S/store
 store.erasure_preview                          G   S/store
 store.erasure                                  P   S/store

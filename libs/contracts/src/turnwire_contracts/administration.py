@@ -87,8 +87,8 @@ STORE_ERASURE_PREVIEW: Query[AskForErasurePreview, ErasurePreview | Refusal] = Q
     AskForErasurePreview,
     ErasurePreview | Refusal,
 )
-STORE_API_KEY: Query[PutApiKey, ApiKeyKept | Refusal] = Query(
-    subjects.STORE_API_KEY, subjects.STORE_QUEUE, PutApiKey, ApiKeyKept | Refusal
+STORE_KEYS: Query[PutApiKey, ApiKeyKept | Refusal] = Query(
+    subjects.STORE_KEYS, subjects.STORE_QUEUE, PutApiKey, ApiKeyKept | Refusal
 )
 STORE_ACTS: Query[AskForActs, AuditPage | Refusal] = Query(
     subjects.STORE_ACTS, subjects.STORE_QUEUE, AskForActs, AuditPage | Refusal

@@ -10,8 +10,8 @@ from turnwire_chassis.administration.key_acts import KeyRecords
 from turnwire_chassis.telemetry.correlation import begin_answering
 from turnwire_contracts.administration import (
     STORE_ACTS,
-    STORE_API_KEY,
     STORE_ERASURE_PREVIEW,
+    STORE_KEYS,
     ApiKeyKept,
 )
 from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, LettersTold
@@ -35,13 +35,13 @@ class AdminHandlers:
     tenants: TenantLog
 
     async def api_key(self, body: bytes) -> bytes:
-        """Answer `STORE_API_KEY`; raises `LogUnavailableError`."""
-        change = begin_answering(STORE_API_KEY, body)
+        """Answer `STORE_KEYS`; raises `LogUnavailableError`."""
+        change = begin_answering(STORE_KEYS, body)
         try:
             await keep_key(self.keys, change)
         except (KeyChangeRefusedError, msgspec.ValidationError) as error:
-            return STORE_API_KEY.encode_answer(Refusal(failure("invalid_question", str(error))))
-        return STORE_API_KEY.encode_answer(ApiKeyKept())
+            return STORE_KEYS.encode_answer(Refusal(failure("invalid_question", str(error))))
+        return STORE_KEYS.encode_answer(ApiKeyKept())
 
     async def acts(self, body: bytes) -> bytes:
         """Answer `STORE_ACTS`; raises `LogUnavailableError`."""

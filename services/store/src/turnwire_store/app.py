@@ -21,7 +21,7 @@ from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
-from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY, STORE_ERASURE_PREVIEW
+from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
 from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
 from turnwire_contracts.deployment import STORE_STREAMS
 from turnwire_contracts.event_kinds import TURN_CHANGES
@@ -175,7 +175,7 @@ def bind_administration(responder: Responder, client: Client) -> None:
     handlers = AdminHandlers(
         client, KeyBucket(client), AuditPages(client), JetStreamTenantLog(client)
     )
-    responder.respond_to(STORE_API_KEY, handlers.api_key)
+    responder.respond_to(STORE_KEYS, handlers.api_key)
     responder.respond_to(STORE_ACTS, handlers.acts)
     responder.respond_to(STORE_ERASURE_PREVIEW, handlers.erasure_preview)
     responder.respond_to(STORE_STREAMS, handlers.streams)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
-from turnwire_contracts.administration import STORE_ACTS, STORE_API_KEY, STORE_ERASURE_PREVIEW
+from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
 from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
 from turnwire_contracts.deployment import (
     BACKEND_STATUS,
@@ -73,7 +73,7 @@ _STORE_QUESTIONS: Final = (
     STORE_PROJECTION,
 )
 _ADMIN_QUESTIONS: Final = (
-    *(STORE_API_KEY, STORE_ACTS, STORE_ERASURE_PREVIEW),
+    *(STORE_KEYS, STORE_ACTS, STORE_ERASURE_PREVIEW),
     *(STORE_STREAMS, STORE_DEAD_LETTERS),
 )
 """What gateways ask the store for admins and operators."""

@@ -10,7 +10,7 @@ from turnwire_chassis.api_keys.bucket import KeyBucket, KeyEntry
 from turnwire_chassis.api_keys.record import KeyRecord
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask
-from turnwire_contracts.administration import STORE_API_KEY, ApiKeyKept, PutApiKey
+from turnwire_contracts.administration import STORE_KEYS, ApiKeyKept, PutApiKey
 
 _TIMEOUT_S: Final = 10.0
 
@@ -29,7 +29,7 @@ class StoreKeyRecords:
         """See `KeyRecords.put`."""
         change = PutApiKey(Raw(msgspec.json.encode(record)), expected)
         try:
-            answer = await ask(self._client, STORE_API_KEY, change, _TIMEOUT_S)
+            answer = await ask(self._client, STORE_KEYS, change, _TIMEOUT_S)
         except UnansweredQueryError as error:
             raise LogUnavailableError("the store does not answer") from error
         if not isinstance(answer, ApiKeyKept):
