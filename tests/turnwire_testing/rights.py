@@ -114,6 +114,7 @@ store.history                                  GO  S/store
 store.conversation                             G   S/store
 store.conversations                            G   S/store
 store.tree                                     G   S/store
+store.responses                                G   S/store
 store.health                                   G   S/store
 store.projection                               G   S/store
 store.erasure                                  P   S/store

@@ -21,14 +21,13 @@ from turnwire_contracts.queries import (
 )
 from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import ProjectionProgress, Projector
-from turnwire_store.queries.freshness import Freshness
-from turnwire_store.queries.recall import Recall
+from turnwire_store.projecting.projector import Projector
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import Generations
 from turnwire_testing import examples
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT
 from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.query_handlers import query_handlers
 
 OTHER = OwnerId("bob")
 BUSY = 5000
@@ -115,14 +114,7 @@ def lines(tree: Tree) -> dict[int, list[int]]:
 def store(all_views: Generations) -> Store:
     """A store without anything in it."""
     log, recent = MemoryFeeds(), RecentTurns(1_000_000)
-    freshness = Freshness(log, all_views, recent, lambda: 0, patience_s=0)
-    recall = Recall(log, all_views, recent, freshness)
-    return Store(
-        log,
-        all_views,
-        recent,
-        QueryHandlers(recall, log, all_views, freshness, ProjectionProgress()),
-    )
+    return Store(log, all_views, recent, query_handlers(log, all_views, recent))
 
 
 async def test_a_tree_tells_each_response_with_what_it_descends_from(store: Store) -> None:

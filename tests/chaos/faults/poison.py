@@ -27,6 +27,7 @@ QUESTIONS = (
     subjects.STORE_CONVERSATION,
     subjects.STORE_CONVERSATIONS,
     subjects.STORE_TREE,
+    subjects.STORE_RESPONSES,
     subjects.STORE_HEALTH,
     subjects.STORE_ERASURE,
     subjects.BACKEND_MODELS,

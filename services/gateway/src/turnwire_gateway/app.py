@@ -25,6 +25,7 @@ from turnwire_gateway.api.cors import ApiCorsMiddleware
 from turnwire_gateway.api.error_responses import add_exception_handlers
 from turnwire_gateway.api.feed import Logs
 from turnwire_gateway.api.guard_check import CheckHandlers
+from turnwire_gateway.api.inspecting.response_list import ResponseListHandlers
 from turnwire_gateway.api.middleware import (
     HeadMiddleware,
     IdentityMiddleware,
@@ -49,6 +50,7 @@ from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.openapi import conversation_operations as conversations
 from turnwire_gateway.openapi import deployment_operations as deployment
+from turnwire_gateway.openapi import log_operations as inspecting
 from turnwire_gateway.openapi import response_operations as responses
 from turnwire_gateway.openapi.documents import DocumentHandlers
 from turnwire_gateway.openapi.operation import Operation
@@ -103,8 +105,7 @@ def build(world: GatewayDependencies) -> FastAPI:
     )
     _bind_counting(app, TokenCountingHandlers(ports, world.client))
     _bind_responses(app, ResponseHandlers(ports))
-    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
-    _bind(app, (responses.list_response_events, events.events))
+    _bind_inspecting(app, world, ports)
     sockets = SocketHandlers(_socket_ports(world, ports))
     app.add_api_websocket_route(responses.create_response.path, sockets.connect)
     contents = ConversationContents(world.logs.events, store, repository, commands)
@@ -165,6 +166,15 @@ def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
         (responses.recover_response, handlers.update),
         (responses.cancel_response, handlers.cancel),
         (responses.list_input_items, handlers.input_items),
+    )
+
+
+def _bind_inspecting(app: FastAPI, world: GatewayDependencies, ports: ResponsePorts) -> None:
+    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
+    _bind(
+        app,
+        (inspecting.list_responses, ResponseListHandlers(ports.store, ports.acts).list_all),
+        (responses.list_response_events, events.events),
     )
 
 

@@ -18,6 +18,7 @@ from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import Query
 from turnwire_contracts.queues import QUEUES
+from turnwire_contracts.response_list import STORE_RESPONSES
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 
 
@@ -61,6 +62,7 @@ _STORE_QUESTIONS: Final = (
     queries.STORE_CONVERSATION,
     queries.STORE_CONVERSATIONS,
     queries.STORE_TREE,
+    STORE_RESPONSES,
     queries.STORE_HEALTH,
     STORE_PROJECTION,
 )

@@ -14,6 +14,7 @@ from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi import (
     conversation_operations,
     deployment_operations,
+    log_operations,
     response_operations,
 )
 from turnwire_gateway.openapi.answers import ErrorEnvelope
@@ -23,7 +24,12 @@ from turnwire_gateway.openapi.operation import Operation, described
 
 OPERATIONS: Final = tuple(
     each
-    for module in (response_operations, conversation_operations, deployment_operations)
+    for module in (
+        response_operations,
+        log_operations,
+        conversation_operations,
+        deployment_operations,
+    )
     for each in vars(module).values()
     if isinstance(each, Operation)
 )

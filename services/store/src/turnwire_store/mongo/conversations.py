@@ -7,18 +7,12 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
-from turnwire_store.mongo.documents import (
-    create_missing,
-    from_conversation,
-    opened_all,
-    refused,
-    seal_all,
-    to_conversation,
-    write_all,
-)
+from turnwire_store.listing import Window
+from turnwire_store.mongo.documents import from_conversation, to_conversation
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
+from turnwire_store.mongo.writing import create_missing, opened_all, refused, seal_all, write_all
 from turnwire_store.sealing import CONVERSATION, Document, FieldSealing
-from turnwire_store.views import ConversationView, Window
+from turnwire_store.views import ConversationView
 
 
 class MongoConversationViews:

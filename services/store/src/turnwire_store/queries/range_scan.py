@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
-from turnwire_store.views import Window
+from turnwire_store.listing import Window
 
 FoundT = TypeVar("FoundT")
 

@@ -1,0 +1,22 @@
+"""Operations that read what the log has of responses: extensions of the Responses API."""
+
+from turnwire_gateway.api.requests.input_shapes import ABSENT
+from turnwire_gateway.openapi import log_answers as answers
+from turnwire_gateway.openapi import parameters as given
+from turnwire_gateway.openapi import route_errors as errors
+from turnwire_gateway.openapi.operation import operation
+
+
+@operation("GET /v1/responses", answers.ResponseList, *errors.ADMIN, *errors.STORE, *errors.LOG)
+def list_responses(
+    *,
+    limit: given.Limit = given.DEFAULT_LIMIT,
+    order: given.Order = "desc",
+    after: given.After = ABSENT,
+    filters: given.Filters,
+) -> None:
+    """List responses, the newest first.
+
+    An extension of the Responses API. Users see their own, admins all of the tenant's. Filters
+    narrow each other. What is deleted, not stored, or was refused by the guard is not listed.
+    """
