@@ -41,6 +41,7 @@ READS: list[Route] = [
     ("GET", "/responses/{resp}?stream=true&starting_after=1", None),
     ("GET", "/responses/{resp}/input_items", None),
     ("GET", "/responses/{resp}/events", None),
+    ("GET", "/responses/{resp}/state", None),
 ]
 SPEAKS: list[Route] = [
     ("POST", "/responses/{resp}/cancel", None),

@@ -26,6 +26,9 @@ from turnwire_gateway.api.error_responses import add_exception_handlers
 from turnwire_gateway.api.feed import Logs
 from turnwire_gateway.api.guard_check import CheckHandlers
 from turnwire_gateway.api.inspecting.response_list import ResponseListHandlers
+from turnwire_gateway.api.inspecting.turn_events import TurnEventHandlers
+from turnwire_gateway.api.inspecting.turn_log import TurnLog
+from turnwire_gateway.api.inspecting.turn_state import TurnStateHandlers
 from turnwire_gateway.api.middleware import (
     HeadMiddleware,
     IdentityMiddleware,
@@ -40,7 +43,6 @@ from turnwire_gateway.api.responses import ResponseHandlers, ResponsePorts, orig
 from turnwire_gateway.api.telemetry import TelemetryMiddleware
 from turnwire_gateway.api.token_counting import TokenCountingHandlers
 from turnwire_gateway.api.turn_commands import TurnCommands
-from turnwire_gateway.api.turn_events import TurnEventHandlers
 from turnwire_gateway.api.turns import Turns
 from turnwire_gateway.api.web_access import WebAccess
 from turnwire_gateway.api.websocket.connection import SocketHandlers
@@ -171,10 +173,12 @@ def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
 
 def _bind_inspecting(app: FastAPI, world: GatewayDependencies, ports: ResponsePorts) -> None:
     events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
+    turn_log = TurnLog(ports, world.logs.events)
     _bind(
         app,
         (inspecting.list_responses, ResponseListHandlers(ports.store, ports.acts).list_all),
         (responses.list_response_events, events.events),
+        (inspecting.retrieve_response_state, TurnStateHandlers(turn_log).state),
     )
 
 

@@ -1,6 +1,6 @@
 """What routes answer that read the log."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -59,3 +59,20 @@ class ResponseList(ListPage):
         ListScan,
         Field(description="With `search`, and where filters were compared for too many."),
     ] = ABSENT
+
+
+class ResponseState(BaseModel):
+    """The state that the events of a response add up to."""
+
+    object: Literal["response.state"]
+    response_id: str
+    sequence: Annotated[int, Field(description="The last event that counts; 0 before the first.")]
+    events: Annotated[int, Field(description="How many events count.")]
+    state: Literal["not_requested", "screening", "sampling", "refused_by_guard", "closed", "erased"]
+    summary: Annotated[str, Field(description="The same for people.")]
+    next: Annotated[
+        str | None, Field(description="What would be done next, as `sample`; null: nothing.")
+    ]
+    data: Annotated[
+        dict[str, Any], Field(description="What the state knows, without what is secret.")
+    ]

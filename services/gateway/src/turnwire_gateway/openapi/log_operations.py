@@ -1,10 +1,14 @@
 """Operations that read what the log has of responses: extensions of the Responses API."""
 
+from typing import Final
+
 from turnwire_gateway.api.requests.input_shapes import ABSENT
 from turnwire_gateway.openapi import log_answers as answers
 from turnwire_gateway.openapi import parameters as given
 from turnwire_gateway.openapi import route_errors as errors
 from turnwire_gateway.openapi.operation import operation
+
+_ONE: Final = "/v1/responses/{response_id}"
 
 
 @operation("GET /v1/responses", answers.ResponseList, *errors.ADMIN, *errors.STORE, *errors.LOG)
@@ -19,4 +23,22 @@ def list_responses(
 
     An extension of the Responses API. Users see their own, admins all of the tenant's. Filters
     narrow each other. What is deleted, not stored, or was refused by the guard is not listed.
+    """
+
+
+@operation(
+    f"GET {_ONE}/state",
+    answers.ResponseState,
+    *(*errors.ADMIN, *errors.STORED, *errors.LOG),
+)
+def retrieve_response_state(
+    response_id: given.ResponseId,
+    *,
+    at: given.AtSequence = ABSENT,
+    include_deleted: given.IncludeDeleted = False,
+) -> None:
+    """Fold the events of a response up to a place in the log.
+
+    An extension of the Responses API, for debugging: the state that its owner had, or that another
+    owner would begin with.
     """

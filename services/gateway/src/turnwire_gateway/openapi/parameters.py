@@ -70,6 +70,14 @@ AfterSequence = Annotated[
         description="Only events behind this `sequence`: that of the last one that the client has.",
     ),
 ]
+AtSequence = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=paging.LARGEST_NUMBER,
+        description="Only events up to this `sequence` count; without it, all.",
+    ),
+]
 LiveEvents = Annotated[bool, Query(alias="stream", description="Answer with events as they come.")]
 
 

@@ -6,13 +6,13 @@ from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import ItemId
 from turnwire_contracts.queries import Refusal
+from turnwire_contracts.react import CallTools
 from turnwire_contracts.tool_rounds.tool_calls import protocol_error
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, ToolServer
 from turnwire_contracts.turn_state import Sampling
 from turnwire_contracts.wire.replay import write_item
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Prepare, Return, StartCalls
-from turnwire_orchestrator.deciding.react import CallTools
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession
 from turnwire_orchestrator.ports import TurnRunnerPorts

@@ -11,6 +11,19 @@ from typing import TypeVar, assert_never
 from msgspec.structs import replace
 
 from turnwire_contracts.events import Failure, Requested, Status
+from turnwire_contracts.react import (
+    CallTools,
+    CloseCancelled,
+    Dequeue,
+    Erase,
+    ListTools,
+    Refuse,
+    ReturnToClient,
+    Sample,
+    ScreenInput,
+    Step,
+    react,
+)
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn_state import ClosedTurn, Sampling
@@ -24,19 +37,6 @@ from turnwire_orchestrator.deciding.commands import (
     Finish,
     Start,
     TakeOver,
-)
-from turnwire_orchestrator.deciding.react import (
-    CallTools,
-    CloseCancelled,
-    Dequeue,
-    Erase,
-    ListTools,
-    Refuse,
-    ReturnToClient,
-    Sample,
-    ScreenInput,
-    Step,
-    react,
 )
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession

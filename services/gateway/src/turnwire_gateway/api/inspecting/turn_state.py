@@ -1,0 +1,81 @@
+"""`/v1/responses/{response_id}/state`: what a turn's events add up to, at any of them."""
+
+import re
+from functools import reduce
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from turnwire_chassis.event_log import Recorded
+from turnwire_contracts.json_values import JSON
+from turnwire_contracts.react import react
+from turnwire_contracts.turn import ImpossibleEventError, evolve
+from turnwire_contracts.turn_state import ClosedTurn, NotRequested, Turn
+from turnwire_contracts.turn_summary import summary
+from turnwire_gateway.api.inspecting.turn_log import TurnLog, shown
+from turnwire_gateway.api.request_context import answered
+from turnwire_gateway.api.requests.paging import LARGEST_NUMBER, whole_number
+from turnwire_gateway.errors import internal_error
+
+log = structlog.get_logger()
+
+_EVENTS = ("request", "closed", "cancel", "verdict", "last")
+"""The fields of states that are whole events."""
+
+
+class TurnStateHandlers:
+    """The route of a turn's state."""
+
+    def __init__(self, turn_log: TurnLog) -> None:
+        self._turn_log = turn_log
+
+    async def state(self, request: Request) -> Response:
+        """`GET /v1/responses/{response_id}/state`."""
+        at = whole_number(request.query_params, "at", LARGEST_NUMBER, (0, LARGEST_NUMBER))
+        turn, recorded = await self._turn_log.read(request)
+        until = [each for each in recorded if each.sequence <= at]
+        try:
+            state = _folded(until)
+        except ImpossibleEventError as error:
+            log.exception("turn cannot be folded", response_id=turn.response_id)
+            raise internal_error() from error
+        return answered(
+            {"object": "response.state", "response_id": turn.response_id}
+            | state_object(state, until)
+        )
+
+
+def state_object(state: Turn, recorded: list[Recorded]) -> JSON:
+    """Write the state that events add up to."""
+    step = None if isinstance(state, NotRequested) else react(state)
+    return {
+        "sequence": recorded[-1].sequence if recorded else 0,
+        "events": len(recorded),
+        "state": _name_of(state),
+        "summary": summary(state),
+        "next": None if step is None else _snake_case(type(step).__name__),
+        "data": _data(state),
+    }
+
+
+def _folded(recorded: list[Recorded]) -> Turn:
+    first: Turn = NotRequested()
+    return reduce(lambda state, each: evolve(state, each.event), recorded, first)
+
+
+def _name_of(state: Turn) -> str:
+    return "closed" if isinstance(state, ClosedTurn) else _snake_case(type(state).__name__)
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _data(state: Turn) -> JSON:
+    fields: JSON = msgspec.json.decode(msgspec.json.encode(state))
+    return {
+        name: shown(value) if name in _EVENTS and value is not None else value
+        for name, value in fields.items()
+    }
