@@ -42,6 +42,7 @@ READS: list[Route] = [
     ("GET", "/responses/{resp}/input_items", None),
     ("GET", "/responses/{resp}/events", None),
     ("GET", "/responses/{resp}/state", None),
+    ("GET", "/responses/{resp}/timeline", None),
 ]
 SPEAKS: list[Route] = [
     ("POST", "/responses/{resp}/cancel", None),

@@ -173,12 +173,13 @@ def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
 
 def _bind_inspecting(app: FastAPI, world: GatewayDependencies, ports: ResponsePorts) -> None:
     events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
-    turn_log = TurnLog(ports, world.logs.events)
+    states = TurnStateHandlers(TurnLog(ports, world.logs.events))
     _bind(
         app,
         (inspecting.list_responses, ResponseListHandlers(ports.store, ports.acts).list_all),
         (responses.list_response_events, events.events),
-        (inspecting.retrieve_response_state, TurnStateHandlers(turn_log).state),
+        (inspecting.retrieve_response_state, states.state),
+        (inspecting.retrieve_response_timeline, states.timeline),
     )
 
 

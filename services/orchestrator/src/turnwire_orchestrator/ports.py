@@ -60,6 +60,14 @@ def _ignore_read(events: int) -> None:
     del events
 
 
+class SentPrompt(Struct, frozen=True):
+    """What a backend was sent."""
+
+    api: str
+    dialect: str
+    body: bytes
+
+
 class BackendStream(Struct, frozen=True):
     """A backend in the middle of its answer."""
 
@@ -69,6 +77,7 @@ class BackendStream(Struct, frozen=True):
     """Makes what understands them, and tells an assembler."""
     on_read: Callable[[int], None] = _ignore_read
     """Is told of each read, how many events it completed."""
+    sent: SentPrompt | None = None
 
 
 class Backend(Protocol):

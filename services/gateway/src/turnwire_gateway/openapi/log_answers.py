@@ -76,3 +76,69 @@ class ResponseState(BaseModel):
     data: Annotated[
         dict[str, Any], Field(description="What the state knows, without what is secret.")
     ]
+
+
+_Ms = Annotated[int | None, Field(description="Milliseconds; null: no event tells.")]
+_At = Annotated[float | None, Field(description="Unix seconds, with milliseconds.")]
+
+
+class TimelineDurations(BaseModel):
+    """How long each kind of work took."""
+
+    queued_ms: Annotated[_Ms, Field(description="From the request to its first owner.")]
+    guard_ms: Annotated[_Ms, Field(description="The check of the input, read beside the history.")]
+    history_ms: Annotated[_Ms, Field(description="Reading what the response continues.")]
+    first_token_ms: Annotated[
+        _Ms, Field(description="From asking the backend first to its first event.")
+    ]
+    tokens_ms: Annotated[_Ms, Field(description="From the first event of each sample to its end.")]
+    tools_ms: Annotated[_Ms, Field(description="While at least one MCP tool was called.")]
+    append_ms: Annotated[_Ms, Field(description="Null: events do not know when they are kept.")]
+    delivery_ms: Annotated[_Ms, Field(description="Null: events do not know who has read the end.")]
+
+
+class TimelineOwner(BaseModel):
+    """An orchestrator that drove the response."""
+
+    epoch: Annotated[int, Field(description="Counts them, from 1.")]
+    claim: Annotated[str | None, Field(description="Its name in the log; the first one has none.")]
+    since: Annotated[_At, Field(alias="from")]
+    until: _At
+
+
+class TimelineSpan(BaseModel):
+    """A part of the time: `queue`, `guard`, `list_tools`, `sample` or `tool`, and about which."""
+
+    kind: Literal["queue", "guard", "list_tools", "sample", "tool"]
+    sequence: Annotated[int, Field(description="The event that tells of it.")]
+    started_at: _At
+    ended_at: _At
+    duration_ms: _Ms
+    outcome: Annotated[Literal["passed", "blocked"], Field(description="Of `guard`.")] = ABSENT
+    servers: Annotated[list[str], Field(description="Of `list_tools`.")] = ABSENT
+    sample: Annotated[int, Field(description="Of `sample`: which one, from 1.")] = ABSENT
+    first_token_at: Annotated[_At, Field(description="Of `sample`.")] = ABSENT
+    version: Annotated[str | None, Field(description="Of the orchestrator that asked.")] = ABSENT
+    item_id: Annotated[str, Field(description="Of `tool`: its item.")] = ABSENT
+    name: Annotated[str | None, Field(description="Of `tool`.")] = ABSENT
+    server_label: Annotated[str | None, Field(description="Of `tool`.")] = ABSENT
+    failed: Annotated[bool, Field(description="Of `tool`: whether it ended with an error.")] = (
+        ABSENT
+    )
+
+
+class ResponseTimeline(BaseModel):
+    """Where the time of a response went."""
+
+    object: Literal["response.timeline"]
+    response_id: str
+    status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+    started_at: float
+    ended_at: _At
+    total_ms: _Ms
+    durations: TimelineDurations
+    owners: list[TimelineOwner]
+    takeovers: int
+    retries: Annotated[int, Field(description="Calls made again, and requests delivered again.")]
+    spans: Annotated[list[TimelineSpan], Field(description="All parts, in the order of the log.")]
+    tools: Annotated[list[TimelineSpan], Field(description="Those of `spans` that are calls.")]

@@ -42,3 +42,18 @@ def retrieve_response_state(
     An extension of the Responses API, for debugging: the state that its owner had, or that another
     owner would begin with.
     """
+
+
+@operation(
+    f"GET {_ONE}/timeline",
+    answers.ResponseTimeline,
+    *(*errors.ADMIN, *errors.STORED, *errors.LOG),
+)
+def retrieve_response_timeline(
+    response_id: given.ResponseId, *, include_deleted: given.IncludeDeleted = False
+) -> None:
+    """Tell where the time of a response went, who drove it, and what was done again.
+
+    An extension of the Responses API, made of events alone. What none of them tells is null, as of
+    turns that an earlier version ran: nothing is guessed.
+    """

@@ -4,7 +4,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Failure, Item, OutputCheck, Run, Status, TurnUsage
+from turnwire_contracts.events import (
+    Failure,
+    Item,
+    OutputCheck,
+    Run,
+    SampleRecord,
+    Status,
+    TurnUsage,
+)
 from turnwire_contracts.ids import ItemId
 
 
@@ -63,6 +71,8 @@ class Finish(Struct, frozen=True):
     """Whether `items` were shown and then blocked: they come without their text."""
     fields: dict[str, Any] = {}
     runs: list[Run] = []
+    sample: SampleRecord | None = None
+    """How the model was asked."""
 
 
 class Fail(Struct, frozen=True):

@@ -141,6 +141,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
             usage=command.usage,
             instructions=instructions,
             runs=command.runs,
+            sample=command.sample,
         )
     return Closed(
         **_about(turn, Closed, command.at),
@@ -156,6 +157,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
         stored=_may_be_kept(turn),
         fields=command.fields,
         runs=command.runs,
+        sample=command.sample,
     )
 
 

@@ -21,7 +21,7 @@ from turnwire_orchestrator.inference.http_client import HttpClient, Timeouts
 from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route, in_words
 from turnwire_orchestrator.inference.reading import Reader
 from turnwire_orchestrator.inference.routing import served
-from turnwire_orchestrator.ports import BackendStream
+from turnwire_orchestrator.ports import BackendStream, SentPrompt
 from turnwire_orchestrator.prompting.chat_body import chat_body
 from turnwire_orchestrator.prompting.chat_content import UnsayableError
 from turnwire_orchestrator.prompting.client_tools import client_tools
@@ -86,7 +86,8 @@ class HttpBackend:
             limit = prompt.request.params.get("max_output_tokens")
             reader = partial(Reader, max_output_tokens=limit, tools=tools)
         async with self._http.stream(f"{self._http.url}{path}", body) as reads:
-            yield BackendStream(reads, reader)
+            sent = SentPrompt((self.api or Api.RESPONSES).value, self.dialect.value, body)
+            yield BackendStream(reads, reader, sent=sent)
 
     async def models(self) -> bytes:
         """Give the server's own list of models, as JSON. Raises `TurnFailedError`."""

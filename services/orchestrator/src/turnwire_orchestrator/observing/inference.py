@@ -65,7 +65,7 @@ class Inference:
             self._reader = answering.reader(assembler)
             return self._reader
 
-        return BackendStream(answering.reads, reader, self._heard)
+        return BackendStream(answering.reads, reader, self._heard, answering.sent)
 
     def _heard(self, events: int) -> None:
         self._last = perf_counter()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from turnwire_chassis.crash_points import reached
-from turnwire_contracts.events import Failure, Item, Requested, Status
+from turnwire_contracts.events import Failure, Item, Requested, SampleRecord, Status
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.refusals import item_not_found
 from turnwire_orchestrator import failures
@@ -27,6 +27,7 @@ from turnwire_orchestrator.prompting.history import (
 from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
 from turnwire_orchestrator.prompting.shortening import shortened
 from turnwire_orchestrator.turn_runner.channel import Channel
+from turnwire_orchestrator.turn_runner.sample_record import recorded_sample
 
 OPEN_AFTER_S = 1.0
 """A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that
@@ -77,6 +78,7 @@ class ModelSampler:
         self._assembler = channel.assembler(0) if assembler is None else assembler
         self._buffer: OutputBuffer | None = None
         self._reader: StreamReader | None = None
+        self._record: SampleRecord | None = None
 
     def hold_back(self, buffer: OutputBuffer | None) -> None:
         """Show only what has passed `buffer`, if there is one."""
@@ -122,13 +124,18 @@ class ModelSampler:
 
     async def _sample(self, prompt: Prompt) -> SampleOutcome:
         reached("backend.before")
+        asked_at, first_at = self._ports.now_ms(), None
         async with self._ports.backend.sample(prompt) as answering:
+            self._record = record = recorded_sample(answering.sent, asked_at)
             buffer = self._buffer
             sink = self._assembler if buffer is None else buffer.held
             self._reader = reader = answering.reader(sink)
             await self._channel.open(self._instructions)
             async for events in answering.reads:
                 answering.on_read(len(events))
+                if first_at is None and events and record is not None:
+                    first_at = self._ports.now_ms()
+                    self._record = replace(record, first_at=first_at)
                 for data in events:
                     reader.take(data)
                 if buffer is not None:
@@ -162,4 +169,5 @@ class ModelSampler:
             incomplete_reason=outcome.incomplete_reason,
             failure=outcome.failure,
             fields=outcome.fields,
+            sample=self._record,
         )

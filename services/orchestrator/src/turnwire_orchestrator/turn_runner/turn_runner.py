@@ -69,6 +69,8 @@ class TurnRunner:
         self._request = request
         self._first_owner = first_owner
         self._context: PromptContext | None = None
+        self._taken_at = ports.now_ms()
+        self._history_ms: int | None = None
         self._working: asyncio.Task[object] | None = None
         self._cancelled = False
 
@@ -164,6 +166,9 @@ class TurnRunner:
         guard = self._output_guard()
         sampler = self._sampler(context, guard)
         finish = await self._stoppable(sampler.run(context), sampler.stopped)
+        if (record := finish.sample) is not None:
+            times = {"taken_at": self._taken_at, "history_ms": self._history_ms}
+            finish = replace(finish, sample=replace(record, **times))
         if guard is not None:
             finish = await guard.finish(finish, context.history)
         return compacted(finish, self._request) if self._request.compact else finish
@@ -242,7 +247,9 @@ class TurnRunner:
     async def _read_context(self) -> PromptContext:
         """Give the history and the instructions, which are read once."""
         if self._context is None:
+            began = self._ports.now_ms()
             self._context = await context_of(self._request, self._ports)
+            self._history_ms = self._ports.now_ms() - began
         return self._context
 
     async def _take_over(self) -> None:

@@ -1,4 +1,4 @@
-"""`/v1/responses/{response_id}/state`: what a turn's events add up to, at any of them."""
+"""What a turn's events add up to: its state at any of them, and its timeline."""
 
 import re
 from functools import reduce
@@ -12,8 +12,9 @@ from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.react import react
 from turnwire_contracts.turn import ImpossibleEventError, evolve
-from turnwire_contracts.turn_state import ClosedTurn, NotRequested, Turn
+from turnwire_contracts.turn_state import ClosedTurn, NotRequested, Sampling, Screening, Turn
 from turnwire_contracts.turn_summary import summary
+from turnwire_gateway.api.inspecting.timeline import timeline
 from turnwire_gateway.api.inspecting.turn_log import TurnLog, shown
 from turnwire_gateway.api.request_context import answered
 from turnwire_gateway.api.requests.paging import LARGEST_NUMBER, whole_number
@@ -26,7 +27,7 @@ _EVENTS = ("request", "closed", "cancel", "verdict", "last")
 
 
 class TurnStateHandlers:
-    """The route of a turn's state."""
+    """The routes of a turn's state and timeline."""
 
     def __init__(self, turn_log: TurnLog) -> None:
         self._turn_log = turn_log
@@ -36,15 +37,16 @@ class TurnStateHandlers:
         at = whole_number(request.query_params, "at", LARGEST_NUMBER, (0, LARGEST_NUMBER))
         turn, recorded = await self._turn_log.read(request)
         until = [each for each in recorded if each.sequence <= at]
-        try:
-            state = _folded(until)
-        except ImpossibleEventError as error:
-            log.exception("turn cannot be folded", response_id=turn.response_id)
-            raise internal_error() from error
+        state = _folded(until)
         return answered(
             {"object": "response.state", "response_id": turn.response_id}
             | state_object(state, until)
         )
+
+    async def timeline(self, request: Request) -> Response:
+        """`GET /v1/responses/{response_id}/timeline`."""
+        _, recorded = await self._turn_log.read(request)
+        return answered(timeline(recorded, _status(_folded(recorded))))
 
 
 def state_object(state: Turn, recorded: list[Recorded]) -> JSON:
@@ -62,7 +64,21 @@ def state_object(state: Turn, recorded: list[Recorded]) -> JSON:
 
 def _folded(recorded: list[Recorded]) -> Turn:
     first: Turn = NotRequested()
-    return reduce(lambda state, each: evolve(state, each.event), recorded, first)
+    try:
+        return reduce(lambda state, each: evolve(state, each.event), recorded, first)
+    except ImpossibleEventError as error:
+        log.exception("turn cannot be folded", response_id=recorded[0].event.response_id)
+        raise internal_error() from error
+
+
+def _status(state: Turn) -> str:
+    match state:
+        case ClosedTurn():
+            return state.closed.status
+        case Screening() | Sampling() if state.request.background and not state.started:
+            return "queued"
+        case _:
+            return "in_progress"
 
 
 def _name_of(state: Turn) -> str:
