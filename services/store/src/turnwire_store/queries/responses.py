@@ -49,6 +49,8 @@ MOST_SEARCHED: Final = 200
 """So many turns are opened to search their text for one page."""
 
 _MOST_RUNNING: Final = 1000
+_NARROW: Final = 512
+"""Sequences of the first window: a turn has two events at least, and often few more."""
 _CLOCKS_MS: Final = 60_000
 """How far the clocks of gateways and broker may be apart: times only say where to look."""
 
@@ -186,16 +188,12 @@ async def _turns(
     """Give the turns that may be asked for, in their order, each once."""
     running: list[ListedTurn] = []
     # First what runs: a turn that ends meanwhile is in both, and not in neither.
-    unsettled = replace(request.filters, status=None)
     if request.filters.status in (None, "queued", "in_progress"):
-        async for turn in _swept(views.running, window, request, key_for(request.owner, unsettled)):
-            running.append(turn)
-            if len(running) == _MOST_RUNNING:
-                break
+        key = key_for(request.owner, replace(request.filters, status=None))
+        running = await views.running.within(window, request.tenant, key, _MOST_RUNNING)
     running.reverse()
-    async for turn in _swept(
-        views.listed, window, request, key_for(request.owner, request.filters)
-    ):
+    read = partial(_within, views.listed, request.tenant, key_for(request.owner, request.filters))
+    async for turn in sweep(window, read, lambda turn: turn.began, _NARROW):
         while running and _comes_first(running[-1], turn, newest_first=request.newest_first):
             yield running.pop()
         if running and running[-1].began == turn.began:
@@ -203,13 +201,6 @@ async def _turns(
         yield turn
     while running:
         yield running.pop()
-
-
-def _swept(
-    kept: ListedTurns, window: Window, request: AskForResponses, key: str
-) -> AsyncIterator[ListedTurn]:
-    read = partial(_within, kept, request.tenant, key)
-    return sweep(window, read, lambda turn: turn.began)
 
 
 async def _within(
