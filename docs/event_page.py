@@ -17,6 +17,7 @@ from turnwire_contracts import (
     projection,
     queries,
     response_list,
+    sent_prompts,
     subjects,
     tools,
     turn_state,
@@ -33,7 +34,7 @@ life."""
 
 _INNER_SHAPES = ("Failure", "TurnUsage")
 _INNER_ANSWERS = {"GuardViolation", "Tool", "ToolServer", "CallError", "CallProgress", "Node"}
-_OF_QUERIES = (queries, response_list, projection, tools, dead_letters)
+_OF_QUERIES = (queries, response_list, sent_prompts, projection, tools, dead_letters)
 _QUERY = "Query["
 _MIB = 1024 * 1024
 _HOUR_S = 3600

@@ -32,6 +32,7 @@ QUESTIONS = (
     subjects.STORE_ERASURE,
     subjects.BACKEND_MODELS,
     subjects.BACKEND_INPUT_TOKENS,
+    subjects.BACKEND_PROMPT,
 )
 
 

@@ -43,6 +43,7 @@ READS: list[Route] = [
     ("GET", "/responses/{resp}/events", None),
     ("GET", "/responses/{resp}/state", None),
     ("GET", "/responses/{resp}/timeline", None),
+    ("GET", "/responses/{resp}/prompt", None),
 ]
 SPEAKS: list[Route] = [
     ("POST", "/responses/{resp}/cancel", None),

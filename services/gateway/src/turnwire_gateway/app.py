@@ -26,6 +26,7 @@ from turnwire_gateway.api.error_responses import add_exception_handlers
 from turnwire_gateway.api.feed import Logs
 from turnwire_gateway.api.guard_check import CheckHandlers
 from turnwire_gateway.api.inspecting.response_list import ResponseListHandlers
+from turnwire_gateway.api.inspecting.sent_prompt import SentPromptHandlers
 from turnwire_gateway.api.inspecting.turn_events import TurnEventHandlers
 from turnwire_gateway.api.inspecting.turn_log import TurnLog
 from turnwire_gateway.api.inspecting.turn_state import TurnStateHandlers
@@ -173,13 +174,15 @@ def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
 
 def _bind_inspecting(app: FastAPI, world: GatewayDependencies, ports: ResponsePorts) -> None:
     events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
-    states = TurnStateHandlers(TurnLog(ports, world.logs.events))
+    turn_log = TurnLog(ports, world.logs.events)
+    states = TurnStateHandlers(turn_log)
     _bind(
         app,
         (inspecting.list_responses, ResponseListHandlers(ports.store, ports.acts).list_all),
         (responses.list_response_events, events.events),
         (inspecting.retrieve_response_state, states.state),
         (inspecting.retrieve_response_timeline, states.timeline),
+        (inspecting.retrieve_response_prompt, SentPromptHandlers(turn_log, world.client).prompt),
     )
 
 

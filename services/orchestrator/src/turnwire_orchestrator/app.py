@@ -29,6 +29,7 @@ from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import queues, subjects
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
+from turnwire_contracts.sent_prompts import BACKEND_PROMPT
 from turnwire_orchestrator.clients.guard_client import GuardService
 from turnwire_orchestrator.clients.owners import Orchestrators
 from turnwire_orchestrator.clients.tools_client import ToolRunners
@@ -213,6 +214,10 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
         request = BACKEND_INPUT_TOKENS.decode_question(body)
         return BACKEND_INPUT_TOKENS.encode_answer(await questions.input_tokens(request))
 
+    async def prompt(body: bytes) -> bytes:
+        question = BACKEND_PROMPT.decode_question(body)
+        return BACKEND_PROMPT.encode_answer(await questions.prompt(question))
+
     def on(answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
         async def take(message: Msg) -> None:
             # A backend that takes its time keeps no other question waiting.
@@ -223,6 +228,7 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
     queue = subjects.ORCHESTRATOR_QUEUE
     await client.subscribe(BACKEND_MODELS.subject, queue, cb=on(models))
     await client.subscribe(BACKEND_INPUT_TOKENS.subject, queue, cb=on(input_tokens))
+    await client.subscribe(BACKEND_PROMPT.subject, queue, cb=on(prompt))
 
 
 async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> None:

@@ -19,6 +19,7 @@ from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import Query
 from turnwire_contracts.queues import QUEUES
 from turnwire_contracts.response_list import STORE_RESPONSES
+from turnwire_contracts.sent_prompts import BACKEND_PROMPT
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 
 
@@ -67,7 +68,11 @@ _STORE_QUESTIONS: Final = (
     STORE_PROJECTION,
 )
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
-_BACKEND_QUESTIONS: Final = (queries.BACKEND_MODELS, queries.BACKEND_INPUT_TOKENS)
+_BACKEND_QUESTIONS: Final = (
+    queries.BACKEND_MODELS,
+    queries.BACKEND_INPUT_TOKENS,
+    BACKEND_PROMPT,
+)
 _TOOL_QUESTIONS: Final = (TOOLS_LIST, TOOLS_CALL)
 _TURN_CONSUMERS: Final = tuple((queue.consumer, queue.subject) for queue in QUEUES)
 

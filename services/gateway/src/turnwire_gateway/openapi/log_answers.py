@@ -142,3 +142,27 @@ class ResponseTimeline(BaseModel):
     retries: Annotated[int, Field(description="Calls made again, and requests delivered again.")]
     spans: Annotated[list[TimelineSpan], Field(description="All parts, in the order of the log.")]
     tools: Annotated[list[TimelineSpan], Field(description="Those of `spans` that are calls.")]
+
+
+class ResponsePrompt(BaseModel):
+    """What the model was sent for one sample of a response."""
+
+    object: Literal["response.prompt"]
+    response_id: str
+    sample: Annotated[int, Field(description="Which sample, from 1.")]
+    samples: Annotated[int, Field(description="How often the model was asked.")]
+    api: Annotated[
+        Literal["responses", "chat"], Field(description="In the words of which API it is.")
+    ]
+    sent_by: Annotated[
+        str | None, Field(description="The version that sent it; null: the log does not say.")
+    ]
+    rebuilt_by: Annotated[str, Field(description="The version that has written `body` now.")]
+    exact: Annotated[
+        bool | None,
+        Field(
+            description="Whether `body` is what was sent, byte for byte; null: no digest was kept."
+        ),
+    ]
+    bytes: Annotated[int, Field(description="The size of the body.")]
+    body: Annotated[dict[str, Any] | None, Field(description="Null if it has more than 700 KiB.")]

@@ -57,3 +57,23 @@ def retrieve_response_timeline(
     An extension of the Responses API, made of events alone. What none of them tells is null, as of
     turns that an earlier version ran: nothing is guessed.
     """
+
+
+@operation(
+    f"GET {_ONE}/prompt",
+    answers.ResponsePrompt,
+    *(*errors.ADMIN, *errors.STORED, *errors.LOG, "orchestrator_unavailable"),
+    *("previous_response_not_found", "model_not_found", "unsupported_content"),
+)
+def retrieve_response_prompt(
+    response_id: given.ResponseId,
+    *,
+    sample: given.SampleNumber = ABSENT,
+    include_deleted: given.IncludeDeleted = False,
+) -> None:
+    """Show what the model was sent.
+
+    An extension of the Responses API, for debugging. An orchestrator writes the body of the request
+    to the backend once more, from the log and the history as they are now; `exact` says by a digest
+    whether it is what was sent.
+    """

@@ -78,6 +78,9 @@ AtSequence = Annotated[
         description="Only events up to this `sequence` count; without it, all.",
     ),
 ]
+SampleNumber = Annotated[
+    int, Query(alias="sample", ge=1, le=1000, description="Which sample; without it, the last.")
+]
 LiveEvents = Annotated[bool, Query(alias="stream", description="Answer with events as they come.")]
 
 

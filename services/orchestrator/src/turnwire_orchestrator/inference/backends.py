@@ -15,6 +15,7 @@ from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.routing import Served, choose, merged
 from turnwire_orchestrator.observing.inference import Inference
 from turnwire_orchestrator.ports import BackendStream
+from turnwire_orchestrator.prompting.dialect import Api, Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 
 AnswerT = TypeVar("AnswerT")
@@ -61,6 +62,10 @@ class Backends:
         """Count what the model would read. Raises `TurnFailedError`."""
         backend = await self._backend_for(prompt.request.model)
         return await backend.input_tokens(prompt)
+
+    async def spoken(self, model: str) -> tuple[Api, Dialect]:
+        """Tell how the server of a model would be asked now. Raises `TurnFailedError`."""
+        return await (await self._backend_for(model)).spoken()
 
     async def models(self) -> bytes:
         """Give all models as one list, as JSON; that of a single server is its own.

@@ -17,6 +17,7 @@ from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession
 from turnwire_orchestrator.ports import TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import HistoryTurn, PromptContext, remembered
+from turnwire_orchestrator.prompting.sampled import listings_for
 from turnwire_orchestrator.prompting.toolbox import (
     OfferedTool,
     Toolbox,
@@ -49,12 +50,11 @@ class ToolRounds:
         own_items = (
             self._session.turn.so_far.items if isinstance(self._session.turn, Sampling) else ()
         )
-        own = [item for item in reversed(own_items) if item["type"] == "mcp_list_tools"]
-        if len(own) not in self._boxes:
+        listings = listings_for(own_items, past)
+        if len(listings) not in self._boxes:
             # A turn's listings only grow, and nothing else of this changes while it runs.
-            listings = [*own, *remembered(past, "mcp_list_tools")]
-            self._boxes[len(own)] = toolbox(request, listings)
-        return self._boxes[len(own)]
+            self._boxes[len(listings)] = toolbox(request, listings)
+        return self._boxes[len(listings)]
 
     async def prepare(self, request: Requested, context: PromptContext) -> Prepare:
         """Ask servers that the history does not know, and find the calls that were approved.

@@ -42,9 +42,9 @@ from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession
 from turnwire_orchestrator.guarding.output_guard import OutputGuard
 from turnwire_orchestrator.ports import TurnRunnerPorts
-from turnwire_orchestrator.prompting.compacting import asking_for_summary, compacted
+from turnwire_orchestrator.prompting.compacting import compacted
 from turnwire_orchestrator.prompting.history import PromptContext
-from turnwire_orchestrator.prompting.toolbox import offering
+from turnwire_orchestrator.prompting.sampled import sampled
 from turnwire_orchestrator.turn_runner.channel import Channel
 from turnwire_orchestrator.turn_runner.recovery import seen_items
 from turnwire_orchestrator.turn_runner.sampling import ModelSampler, context_of
@@ -215,12 +215,9 @@ class TurnRunner:
     def _sampler(self, context: PromptContext, guard: OutputGuard | None) -> ModelSampler:
         turn, request, past = self._session.turn, self._request, context.history
         so_far = turn.so_far if isinstance(turn, Sampling) else OutputSoFar()
-        if request.compact:
-            request = asking_for_summary(request)
         box = self._rounds.box(request, past) if uses_mcp(request) else None
         assembler = self.channel.assembler(len(so_far.items), box)
-        said = () if box is None else so_far.said
-        offered = request if box is None else offering(request, box, so_far.said)
+        offered, said = sampled(request, so_far, box)
         sampler = ModelSampler(self._ports, offered, self.channel, said, assembler)
         if guard is not None:
             unseen = self.channel.assembler(len(so_far.items), box, shown=False)
