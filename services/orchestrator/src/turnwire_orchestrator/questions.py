@@ -19,13 +19,8 @@ from turnwire_orchestrator.prompting.history import remembered
 from turnwire_orchestrator.prompting.prompt import prompt_for
 from turnwire_orchestrator.prompting.sampled import prompt_again
 from turnwire_orchestrator.prompting.toolbox import offering, toolbox
-from turnwire_orchestrator.turn_runner.sample_record import (
-    VERSION,
-    SampleOfTurn,
-    digest,
-    samples_of,
-)
-from turnwire_orchestrator.turn_runner.sampling import context_of
+from turnwire_orchestrator.turn_runner.past_samples import SampleOfTurn, samples_of
+from turnwire_orchestrator.turn_runner.sampling import VERSION, context_of, digest
 
 _MOST_BYTES: Final = 700 * 1024
 """A prompt must fit in one message of the broker, beside what is told of it."""

@@ -6,7 +6,7 @@ from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.react import react
 from turnwire_contracts.turn import evolve
 from turnwire_contracts.turn_state import NotRequested, Turn
-from turnwire_contracts.turn_summary import summary
+from turnwire_contracts.wire.turn_summary import summary
 from turnwire_dev.replaying.event_view import EventView, facts_of
 
 

@@ -5,6 +5,9 @@ What a sample stands on is read once a turn: the history before it, and the inst
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -16,7 +19,7 @@ from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.failures import PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.guarding.output_buffer import OutputBlockedError, OutputBuffer
-from turnwire_orchestrator.ports import SampleOutcome, StreamReader, TurnRunnerPorts
+from turnwire_orchestrator.ports import SampleOutcome, SentPrompt, StreamReader, TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import (
     HistoryTurn,
     PromptContext,
@@ -27,7 +30,10 @@ from turnwire_orchestrator.prompting.history import (
 from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
 from turnwire_orchestrator.prompting.shortening import shortened
 from turnwire_orchestrator.turn_runner.channel import Channel
-from turnwire_orchestrator.turn_runner.sample_record import recorded_sample
+
+VERSION: Final = version("turnwire-orchestrator")
+
+_DIGEST_BYTES: Final = 16
 
 OPEN_AFTER_S = 1.0
 """A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that
@@ -56,6 +62,18 @@ async def context_of(request: Requested, ports: TurnRunnerPorts) -> PromptContex
     policy = ports.policy
     default, inherit = policy.default_instructions, policy.inherit_instructions
     return PromptContext(past, instructions_for(request, past, default, inherit=inherit))
+
+
+def recorded_sample(sent: SentPrompt | None, asked_at: int) -> SampleRecord | None:
+    """Say how a model was asked; `asked_at`: Unix time in milliseconds."""
+    if sent is None:
+        return None
+    return SampleRecord(VERSION, sent.api, sent.dialect, digest(sent.body), asked_at)
+
+
+def digest(body: bytes) -> str:
+    """Give the digest of a request's body."""
+    return blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 class ModelSampler:

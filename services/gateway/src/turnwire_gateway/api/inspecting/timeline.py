@@ -27,7 +27,7 @@ _UNTOLD: Final = ("append_ms", "delivery_ms")
 """When the broker confirmed an event, and when a client had the end: no event knows."""
 
 
-class Span(Struct, frozen=True):
+class TimedPart(Struct, frozen=True):
     """A part of a turn's time, in Unix milliseconds; `None`: it is not told."""
 
     kind: str
@@ -102,18 +102,18 @@ def _taken_at(recorded: Sequence[Recorded]) -> int | None:
     return None
 
 
-def _queue(recorded: Sequence[Recorded]) -> Span | None:
+def _queue(recorded: Sequence[Recorded]) -> TimedPart | None:
     request = recorded[0].event
     for each in recorded:
         if isinstance(each.event, Started):
-            return Span("queue", each.sequence, request.at, each.event.at)
+            return TimedPart("queue", each.sequence, request.at, each.event.at)
     taken_at = _taken_at(recorded)
     if taken_at is None:
         return None
-    return Span("queue", recorded[0].sequence, request.at, taken_at)
+    return TimedPart("queue", recorded[0].sequence, request.at, taken_at)
 
 
-def _guard(recorded: Sequence[Recorded]) -> Span | None:
+def _guard(recorded: Sequence[Recorded]) -> TimedPart | None:
     """Give the check of the input; that of a background turn's came before it was requested."""
     began = _taken_at(recorded)
     for each in recorded:
@@ -122,23 +122,23 @@ def _guard(recorded: Sequence[Recorded]) -> Span | None:
                 began = at
             case Screened(at=at, violations=violations):
                 outcome = "blocked" if violations else "passed"
-                return Span("guard", each.sequence, began, at, {"outcome": outcome})
+                return TimedPart("guard", each.sequence, began, at, {"outcome": outcome})
             case _:
                 pass
     return None
 
 
-def _listings(recorded: Sequence[Recorded]) -> Iterator[Span]:
+def _listings(recorded: Sequence[Recorded]) -> Iterator[TimedPart]:
     for each in recorded:
         match each.event:
             case ToolsListed(items=items, at=at):
                 servers = [item["server_label"] for item in items if "server_label" in item]
-                yield Span("list_tools", each.sequence, None, at, {"servers": servers})
+                yield TimedPart("list_tools", each.sequence, None, at, {"servers": servers})
             case _:
                 pass
 
 
-def _samples(recorded: Sequence[Recorded]) -> Iterator[Span]:
+def _samples(recorded: Sequence[Recorded]) -> Iterator[TimedPart]:
     number = 0
     for each in recorded:
         event = each.event
@@ -153,10 +153,12 @@ def _samples(recorded: Sequence[Recorded]) -> Iterator[Span]:
             "first_token_at": _seconds(record.first_at if record else None),
             "version": record.version if record else None,
         }
-        yield Span("sample", each.sequence, record.asked_at if record else None, event.at, detail)
+        yield TimedPart(
+            "sample", each.sequence, record.asked_at if record else None, event.at, detail
+        )
 
 
-def _calls(recorded: Sequence[Recorded]) -> Iterator[Span]:
+def _calls(recorded: Sequence[Recorded]) -> Iterator[TimedPart]:
     """Give each call of an MCP tool; one that was made again began when it first left."""
     items: dict[str, Item] = {}
     left: dict[str, int] = {}
@@ -175,7 +177,7 @@ def _calls(recorded: Sequence[Recorded]) -> Iterator[Span]:
                     "server_label": item.get("server_label"),
                     "failed": error is not None,
                 }
-                yield Span("tool", each.sequence, left.get(item_id), at, detail)
+                yield TimedPart("tool", each.sequence, left.get(item_id), at, detail)
             case _:
                 pass
 
@@ -213,7 +215,7 @@ def _history_ms(recorded: Sequence[Recorded]) -> int | None:
     return None
 
 
-def _first_token_ms(samples: Sequence[Span]) -> int | None:
+def _first_token_ms(samples: Sequence[TimedPart]) -> int | None:
     """Tell how long the first sample waited for its first event."""
     if not samples:
         return None
@@ -223,7 +225,7 @@ def _first_token_ms(samples: Sequence[Span]) -> int | None:
     return max(0, round(1000 * first) - began)
 
 
-def _tokens_ms(samples: Sequence[Span]) -> int | None:
+def _tokens_ms(samples: Sequence[TimedPart]) -> int | None:
     """Add up the times from the first event of each sample to its end."""
     total = 0
     for span in samples:
@@ -234,7 +236,7 @@ def _tokens_ms(samples: Sequence[Span]) -> int | None:
     return total if samples else None
 
 
-def _covered_ms(spans: Sequence[Span]) -> int | None:
+def _covered_ms(spans: Sequence[TimedPart]) -> int | None:
     """Tell how long at least one span lasted: calls run side by side."""
     total, reached = 0, 0
     for span in sorted(spans, key=lambda span: span.began or 0):
@@ -245,7 +247,7 @@ def _covered_ms(spans: Sequence[Span]) -> int | None:
     return total if spans else None
 
 
-def _some(span: Span | None) -> list[Span]:
+def _some(span: TimedPart | None) -> list[TimedPart]:
     return [] if span is None else [span]
 
 

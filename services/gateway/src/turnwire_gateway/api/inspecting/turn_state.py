@@ -13,7 +13,7 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.react import react
 from turnwire_contracts.turn import ImpossibleEventError, evolve
 from turnwire_contracts.turn_state import ClosedTurn, NotRequested, Sampling, Screening, Turn
-from turnwire_contracts.turn_summary import summary
+from turnwire_contracts.wire.turn_summary import summary
 from turnwire_gateway.api.inspecting.timeline import timeline
 from turnwire_gateway.api.inspecting.turn_log import TurnLog, shown
 from turnwire_gateway.api.request_context import answered

@@ -1,9 +1,7 @@
-"""What is kept of a prompt that was sent, and a turn's samples found again in its log. Pure."""
+"""The samples of a turn, found again in its log. Pure."""
 
 from collections.abc import Iterable, Iterator
-from hashlib import blake2b
-from importlib.metadata import version
-from typing import Final, TypeGuard
+from typing import TypeGuard
 
 from msgspec import Struct
 
@@ -13,23 +11,6 @@ from turnwire_contracts.react import Sample, react
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.turn import evolve
 from turnwire_contracts.turn_state import NotRequested, Sampling, Turn
-from turnwire_orchestrator.ports import SentPrompt
-
-VERSION: Final = version("turnwire-orchestrator")
-
-_DIGEST_BYTES: Final = 16
-
-
-def recorded_sample(sent: SentPrompt | None, asked_at: int) -> SampleRecord | None:
-    """Say how a model was asked; `asked_at`: Unix time in milliseconds."""
-    if sent is None:
-        return None
-    return SampleRecord(VERSION, sent.api, sent.dialect, digest(sent.body), asked_at)
-
-
-def digest(body: bytes) -> str:
-    """Give the digest of a request's body."""
-    return blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 class SampleOfTurn(Struct, frozen=True):
