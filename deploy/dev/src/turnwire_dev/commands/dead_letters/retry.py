@@ -17,6 +17,7 @@ from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.publishing import publish_when_led
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
+from turnwire_cli.exit_codes import FAILED
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.audit.acts import OPERATOR, Actor, DeadLetterDropped, DeadLetterRetried
 from turnwire_contracts.codec import UnreadableEventError
@@ -37,7 +38,7 @@ from turnwire_dev.commands.dead_letters.letters import (
     read_entry,
 )
 from turnwire_dev.commands.operator import NoBrokerError, connected
-from turnwire_dev.output import FAILED, failing
+from turnwire_dev.output import failing
 from turnwire_dev.screen import Screen
 
 _WITHIN_S: Final = 60.0
