@@ -99,7 +99,7 @@ def declared(
     `options`: those that it shares with others; `Call.options` has their values. `asks`: whether it
     asks a server, and so has the options that name one.
     """
-    shared = {each.name for each in options}
+    shared = [each.name for each in options]
     common = (*_SERVER, *_OUTPUT) if asks else _OUTPUT
 
     def declare(run: Callable[..., None]) -> Callable[..., None]:

@@ -1,7 +1,9 @@
 """Objects of the API as people read them: lines, tables and what a model says."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from turnwire_cli.errors import CommandFailedError
@@ -10,6 +12,8 @@ from turnwire_cli.printing import JSON, Column, Printer
 from turnwire_cli.times import lasted
 
 _LONGEST = 200
+_AGO = re.compile(r"(\d+)([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def facts(found: Any, path: str = "") -> Iterator[str]:
@@ -106,6 +110,42 @@ def changed_fields(given: Iterable[str] | None) -> JSON:
         except ValueError:
             fields[name] = value
     return fields
+
+
+def difference_lines(diff: JSON) -> Iterator[str]:
+    """Give what differs between two responses, in lines; nothing of their times and tokens."""
+    for each in diff["request"]:
+        yield f"{each['field']}: {each['before']} → {each['after']}"
+    for part in ("input", "output"):
+        for each in diff[part]:
+            if each["change"] != "same":
+                yield f"{part} {each['change']}: {_pair(each)}"
+    for part in ("instructions", "text"):
+        if not diff[part]["equal"]:
+            yield from (diff[part]["unified"] or f"{part}: too long to compare").splitlines()
+    if not diff["end"]["equal"]:
+        yield f"end: {diff['end']['before']['status']} → {diff['end']['after']['status']}"
+
+
+def seconds_of(text: str, now: float) -> float:
+    """Read a moment as Unix seconds: `30m`, `12h` or `7d` ago, such seconds, or an ISO time."""
+    if (since := _AGO.fullmatch(text)) is not None:
+        return now - int(since[1]) * _SECONDS[since[2]]
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        message = f"{text} is no time: write 30m, 12h or 7d ago, 2026-11-27T08:00, or Unix seconds"
+        raise CommandFailedError(message, BAD_INPUT) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _pair(difference: JSON) -> str:
+    sides = (difference["before"], difference["after"])
+    return " → ".join(item_line(side) for side in sides if side)
 
 
 def _took(found: JSON) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from turnwire_client.objects import JSON, ListPage, present
-from turnwire_client.responses import pages
+from turnwire_client.responses import new_key, pages
 from turnwire_client.transport import Sending, Transport
 
 
@@ -21,7 +21,15 @@ class ApprovalRoutes:
         """Give calls that wait page by page, `most` of them at most."""
         return pages(self.list, most, params)
 
-    def decide(self, approval_id: str, *, approve: bool, reason: str = "") -> JSON:
-        """Approve or deny a call; the turn goes on either way. `reason`: what the model is told."""
-        body = {"approve": approve, **({"reason": reason} if reason else {})}
-        return self._transport.call(Sending("POST", f"/approvals/{approval_id}", body=body))
+    def decide(
+        self, approval_id: str, *, approve: bool, reason: str = "", changes: JSON | None = None
+    ) -> JSON:
+        """Approve or deny a call; gives the response that goes on, either way.
+
+        `reason`: what the model is told; `changes`: fields of it, `background` for one, and `tools`
+        where servers need credentials again (docs/branching.md).
+        """
+        body = {**(changes or {}), "approve": approve, **({"reason": reason} if reason else {})}
+        path = f"/approvals/{approval_id}"
+        sending = Sending("POST", path, body=body, idempotency_key=new_key())
+        return self._transport.call(sending)

@@ -32,8 +32,7 @@ class ResponseRoutes:
         The key makes a repeated request join the same turn; one is made where none is given, so
         that a connection which breaks never runs a turn twice.
         """
-        key = idempotency_key or _new_key()
-        return self._transport.call(Sending("POST", "/responses", body=body, idempotency_key=key))
+        return self._created("/responses", body, idempotency_key)
 
     def stream(
         self, body: JSON, *, idempotency_key: str | None = None, patience_s: float = RESUME_S
@@ -42,15 +41,7 @@ class ResponseRoutes:
 
         `patience_s`: for how long a broken stream is taken up again without any progress.
         """
-        key = idempotency_key or _new_key()
-
-        def opening(stream: ResumedStream) -> Sending:
-            if stream.response_id:
-                return _joining(stream.response_id, stream.last_number)
-            body_of_stream = {**body, "stream": True}
-            return Sending("POST", "/responses", body=body_of_stream, idempotency_key=key)
-
-        return ResumedStream(self._transport, opening, _FRAMES, patience_s)
+        return self._begun("/responses", body, idempotency_key, patience_s)
 
     def resume(
         self, response_id: str, *, after: int | None = None, patience_s: float = RESUME_S
@@ -156,19 +147,55 @@ class ResponseRoutes:
         """Give what the model was really sent."""
         return self._get(response_id, "/prompt", params)
 
-    def fork(self, response_id: str, changes: JSON) -> JSON:
-        """Begin a new response at an event of another; `changes`: `at`, and what is different."""
-        return self._transport.call(Sending("POST", f"/responses/{response_id}/fork", body=changes))
+    def fork(self, response_id: str, changes: JSON, *, idempotency_key: str | None = None) -> JSON:
+        """Begin a new response at an event of another one, and give it as `create` does.
 
-    def rerun(self, response_id: str, changes: JSON | None = None) -> JSON:
+        `changes`: `at`, the `sequence` of the event, else the newest; and what is to be different
+        (docs/branching.md).
+        """
+        return self._created(f"/responses/{response_id}/fork", changes, idempotency_key)
+
+    def stream_fork(
+        self, response_id: str, changes: JSON, *, patience_s: float = RESUME_S
+    ) -> ResumedStream:
+        """Fork as `fork` does, and give the events of the new response until its end."""
+        return self._begun(f"/responses/{response_id}/fork", changes, None, patience_s)
+
+    def rerun(
+        self,
+        response_id: str,
+        changes: JSON | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> JSON:
         """Ask the same again, with `changes` if any; gives the new response."""
-        return self._transport.call(
-            Sending("POST", f"/responses/{response_id}/rerun", body=changes or {})
-        )
+        return self._created(f"/responses/{response_id}/rerun", changes or {}, idempotency_key)
+
+    def stream_rerun(
+        self, response_id: str, changes: JSON | None = None, *, patience_s: float = RESUME_S
+    ) -> ResumedStream:
+        """Rerun as `rerun` does, and give the events of the new response until its end."""
+        return self._begun(f"/responses/{response_id}/rerun", changes or {}, None, patience_s)
 
     def diff(self, response_id: str, other: str) -> JSON:
         """Compare a response with another."""
         return self._get(response_id, "/diff", {"with": other})
+
+    def _created(self, path: str, body: JSON, idempotency_key: str | None) -> JSON:
+        key = idempotency_key or new_key()
+        return self._transport.call(Sending("POST", path, body=body, idempotency_key=key))
+
+    def _begun(
+        self, path: str, body: JSON, idempotency_key: str | None, patience_s: float
+    ) -> ResumedStream:
+        key = idempotency_key or new_key()
+
+        def opening(stream: ResumedStream) -> Sending:
+            if stream.response_id:
+                return _joining(stream.response_id, stream.last_number)
+            return Sending("POST", path, body={**body, "stream": True}, idempotency_key=key)
+
+        return ResumedStream(self._transport, opening, _FRAMES, patience_s)
 
     def _get(self, response_id: str, part: str, params: Mapping[str, object]) -> JSON:
         path = f"/responses/{response_id}{part}"
@@ -188,7 +215,8 @@ def pages(
         left = None if left is None else left - len(page.data)
         # A search stops after so many responses, also where none of them fits.
         scan: JSON = page.answer.get("scan") or {}
-        after = scan.get("last_scanned_id") or page.answer.get("last_id")
+        ends = (scan.get("last_scanned_id"), page.answer.get("last_id"))
+        after = next((end for end in ends if end), page.answer.get("last_sequence"))
         if not page.has_more or after is None:
             return
 
@@ -198,5 +226,6 @@ def _joining(response_id: str, after: int | None) -> Sending:
     return Sending("GET", f"/responses/{response_id}", params)
 
 
-def _new_key() -> str:
+def new_key() -> str:
+    """Make an `Idempotency-Key` that no other request has."""
     return f"turnwire-client-{uuid.uuid4()}"

@@ -1,24 +1,30 @@
 """`turnwire admin …`: what admins of a tenant and operators may do, by HTTP."""
 
+import time
 from typing import Annotated, Any, Final, TypeAlias
 
 import typer
 
-from turnwire_cli.calling import Call, declared
+from turnwire_cli.calling import Call, declared, option
 from turnwire_cli.commands.ids import DEFAULT_MOST, EachAnew, Most
-from turnwire_cli.objects import changed_fields, facts, moments, plain
+from turnwire_cli.exit_codes import FAILED
+from turnwire_cli.objects import changed_fields, facts, moments, plain, seconds_of
 from turnwire_cli.panels import ACT
 from turnwire_cli.printing import JSON
 
 _Key: TypeAlias = Annotated[
     str, typer.Argument(metavar="KEY", help="key_…, as the list has it.", show_default=False)
 ]
+_TENANT: Final = option(
+    "tenant", str | None, None, help_="Only this tenant; an admin's own if not said."
+)
+_USER: Final = option("user", str | None, None, help_="Only this user.")
+_SINCE: Final = option("since", str | None, None, help_="Not older: 30m, 12h, 7d ago, or a time.")
 _PAGES: Final = {
-    "system": "Members, versions, streams, lag, checkpoint, dead letters.",
-    "limits": "The limits that hold, and what is used of them now.",
-    "guard": "The guard's policy in force.",
-    "tool_servers": "MCP servers: reachable, tools, breaker.",
-    "backends": "Backends: their models, and how they are.",
+    "system": "Members, versions, streams, queues, projection, dead letters; for operators.",
+    "guard": "The guard's policy in force; for operators.",
+    "tool_servers": "MCP servers: reachable, tools, breaker; for operators.",
+    "backends": "Inference servers: models, API, health; for operators.",
 }
 """Parts of `/v1/admin` that are read as they are, and what they tell."""
 
@@ -31,14 +37,20 @@ def declare(app: typer.Typer) -> None:
     app.add_typer(group, rich_help_panel=ACT)
     for part, what in _PAGES.items():
         _declare_page(group, part, what)
-    declared(group, "audit")(audit)
-    declared(group, "erasures")(erasures)
-    declared(group, "erase")(erase)
+    declared(group, "limits", options=(_TENANT,))(limits)
+    declared(group, "audit", options=(_TENANT, _USER, _SINCE))(audit)
+    declared(group, "erasures", options=(_TENANT,))(erasures)
+    declared(group, "erase", options=(_TENANT, _USER))(erase)
+    declared(group, "guard-test")(try_guard)
     keys = typer.Typer(name="keys", no_args_is_help=True, help="Make, list, revoke API keys.")
     group.add_typer(keys)
-    declared(keys, "ls")(list_keys)
-    declared(keys, "create")(create_key)
+    declared(keys, "ls", options=(_TENANT, _USER))(list_keys)
+    declared(keys, "create", options=(_TENANT,))(create_key)
     declared(keys, "rm")(remove_key)
+    dead = typer.Typer(name="dead", no_args_is_help=True, help="Dead letters; for operators.")
+    group.add_typer(dead)
+    declared(dead, "ls")(list_dead)
+    declared(dead, "retry")(retry_dead)
 
 
 def _declare_page(group: typer.Typer, part: str, what: str) -> None:
@@ -50,58 +62,103 @@ def _declare_page(group: typer.Typer, part: str, what: str) -> None:
     declared(group, part.replace("_", "-"))(page)
 
 
-def audit(call: Call, *, most: Most = DEFAULT_MOST) -> None:
-    """List who did what only admins and operators may."""
-    _list(call, "audit", most)
+def limits(call: Call) -> None:
+    """Print the limits that hold, and what is used of them now."""
+    found = call.client.admin.get("limits", **call.options)
+    call.printer.one(found, lambda: facts(found["data"]))
+
+
+def audit(
+    call: Call,
+    *,
+    kind: Annotated[
+        str | None, typer.Option("--type", help="Only acts of this type.", show_default=False)
+    ] = None,
+    most: Most = DEFAULT_MOST,
+) -> None:
+    """List who did what only admins and operators may, the newest first."""
+    options = dict(call.options)
+    if "since" in options:
+        options["since"] = int(seconds_of(options["since"], time.time()))
+
+    def line(found: JSON) -> str:
+        when, actor = call.printer.moment(found["created_at"]), found["actor"]
+        what = " ".join(f"{name}={value}" for name, value in found["data"].items())
+        return f"{when}  {found['tenant']}  {found['type']}  {what}  by {actor['user']}"
+
+    call.printer.each(call.client.admin.iterate("audit", most, type=kind, **options), line)
 
 
 def erasures(call: Call, *, most: Most = DEFAULT_MOST) -> None:
-    """List erasures: whose data, when, how far."""
-    _list(call, "erasures", most)
+    """List erasures: whose data, when, what became of them."""
+    columns = (
+        *plain("id", "tenant", "user", "status", "turns", "conversations"),
+        moments(call.printer, "begun_at", "begun"),
+        moments(call.printer, "finished_at", "finished"),
+    )
+    call.printer.many(call.client.admin.iterate("erasures", most, **call.options), columns)
 
 
 def erase(
     call: Call,
     *,
-    user: Annotated[
-        str | None, typer.Option(help="Only what this user made.", show_default=False)
-    ] = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
 ) -> None:
-    """Erase what a user or the whole tenant has, for ever."""
-    about: JSON = {} if user is None else {"user": user}
-    if not preview and not yes:
-        whose = f"of {user}" if user else "of the whole tenant"
-        typer.confirm(f"Erase all turns and conversations {whose} for ever?", abort=True)
-    found = call.client.admin.post("erasures", {**about, **({"preview": True} if preview else {})})
+    """Erase all that a tenant, or with --user one of its users, has, for ever."""
+    about: JSON = dict(call.options)
+    if not dry_run and not yes:
+        whose = about.get("user") or "all users"
+        where = about.get("tenant") or "your tenant"
+        typer.confirm(f"Erase all turns and conversations of {whose} in {where}?", abort=True)
+    found = call.client.admin.post("erasures", {**about, **({"dry_run": True} if dry_run else {})})
     call.printer.one(found, lambda: facts(found))
 
 
-def list_keys(call: Call, *, most: Most = DEFAULT_MOST) -> None:
+def try_guard(
+    call: Call, text: Annotated[str, typer.Argument(show_default=False)], *, fields: EachAnew = None
+) -> None:
+    """Try a text against the guard's policy in force; exit code 1 if it is refused."""
+    body: JSON = {"check_type": "input", "input": text, **changed_fields(fields)}
+    found = call.client.admin.post("guard/test", body)
+    call.printer.one(found, lambda: facts(found))
+    if not found["safe"]:
+        raise typer.Exit(FAILED)
+
+
+def list_keys(
+    call: Call,
+    *,
+    status: Annotated[
+        str | None, typer.Option(help="active, expired or revoked.", show_default=False)
+    ] = None,
+    most: Most = DEFAULT_MOST,
+) -> None:
     """List keys, without their secrets."""
     columns = (
-        *plain("id", "user", "role", "scopes", "label"),
+        *plain("id", "tenant", "user", "role", "scopes", "status", "label"),
         moments(call.printer, "created_at", "created"),
         moments(call.printer, "expires_at", "expires"),
-        moments(call.printer, "revoked_at", "revoked"),
     )
-    call.printer.many(call.client.admin.iterate("keys", most), columns)
+    found = call.client.admin.iterate("keys", most, status=status, **call.options)
+    call.printer.many(found, columns)
 
 
 def create_key(
     call: Call,
     *,
     user: Annotated[str, typer.Option(help="Who it speaks for.", show_default=False)],
-    role: Annotated[str, typer.Option(help="user, or admin.")] = "user",
+    role: Annotated[str, typer.Option(help="user, admin or operator.")] = "user",
     label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
     fields: EachAnew = None,
 ) -> None:
-    """Make a key, and print it on the last line: it is shown only once."""
-    body: dict[str, Any] = {"user": user, "role": role, **changed_fields(fields)}
+    """Make a key, and print it on the last line: it is shown only once.
+
+    --set 'scopes=["read"]' and --set expires_at=1798761600 say what it is good for, and until when.
+    """
+    body: dict[str, Any] = {"user": user, "role": role, **call.options, **changed_fields(fields)}
     found = call.client.admin.post("keys", {**body, **({"label": label} if label else {})})
-    secret = found.get("key") or found.get("secret") or ""
-    call.printer.one(found, lambda: [f"{found.get('id')}  {user}  {role}", str(secret)])
+    call.printer.one(found, lambda: [f"{found['id']}  {user}  {role}", found["key"]])
 
 
 def remove_key(call: Call, key: _Key) -> None:
@@ -110,8 +167,15 @@ def remove_key(call: Call, key: _Key) -> None:
     call.printer.one(found, lambda: [f"{key}  revoked"])
 
 
-def _list(call: Call, part: str, most: int) -> None:
-    def line(found: JSON) -> str:
-        return "  ".join(facts(found))
+def list_dead(call: Call, *, most: Most = DEFAULT_MOST) -> None:
+    """List dead letters: entries of the log without effect on the views."""
+    found = call.client.admin.iterate("system/dead", most)
+    call.printer.each(found, lambda one: "  ".join(facts(one)))
 
-    call.printer.each(call.client.admin.iterate(part, most), line)
+
+def retry_dead(
+    call: Call, number: Annotated[int, typer.Argument(help="As the list has it.")]
+) -> None:
+    """Have the entry of a dead letter projected and delivered again."""
+    found = call.client.admin.post(f"system/dead/{number}/retry", {})
+    call.printer.one(found, lambda: facts(found))

@@ -5,9 +5,10 @@ from typing import Annotated, TypeAlias
 import typer
 
 from turnwire_cli.calling import Call, declared
-from turnwire_cli.commands.ids import DEFAULT_MOST, Most
-from turnwire_cli.objects import moments, plain, response_lines
+from turnwire_cli.commands.ids import DEFAULT_MOST, EachAnew, Most
+from turnwire_cli.objects import changed_fields, moments, plain, response_lines
 from turnwire_cli.panels import ACT
+from turnwire_cli.printing import JSON
 
 _Approval: TypeAlias = Annotated[
     str, typer.Argument(metavar="APPROVAL", help="As the list has it.", show_default=False)
@@ -36,24 +37,18 @@ def list_approvals(call: Call, *, most: Most = DEFAULT_MOST) -> None:
     call.printer.many(call.client.approvals.iterate(most), columns)
 
 
-def approve(call: Call, approval: _Approval, *, reason: _Reason = "") -> None:
-    """Let a call be made; the turn goes on."""
-    _decide(call, approval, reason, approves=True)
+def approve(call: Call, approval: _Approval, *, fields: EachAnew = None) -> None:
+    """Let a call be made, and print the response that goes on."""
+    changes = changed_fields(fields)
+    _show(call, call.client.approvals.decide(approval, approve=True, changes=changes))
 
 
-def deny(call: Call, approval: _Approval, *, reason: _Reason = "") -> None:
-    """Refuse a call; the turn goes on, and the model is told."""
-    _decide(call, approval, reason, approves=False)
+def deny(call: Call, approval: _Approval, *, reason: _Reason = "", fields: EachAnew = None) -> None:
+    """Refuse a call, and print the response that goes on; the model is told."""
+    changes = changed_fields(fields)
+    decide = call.client.approvals.decide
+    _show(call, decide(approval, approve=False, reason=reason, changes=changes))
 
 
-def _decide(call: Call, approval: str, reason: str, *, approves: bool) -> None:
-    found = call.client.approvals.decide(approval, approve=approves, reason=reason)
-    word = "approved" if approves else "denied"
-    goes_on = found if found.get("object") == "response" else None
-    call.printer.one(
-        found,
-        lambda: [
-            f"{approval}  {word}",
-            *(response_lines(call.printer, goes_on) if goes_on else ()),
-        ],
-    )
+def _show(call: Call, response: JSON) -> None:
+    call.printer.one(response, lambda: response_lines(call.printer, response))

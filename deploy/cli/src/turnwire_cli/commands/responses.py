@@ -1,6 +1,7 @@
 """`turnwire responses …`."""
 
-from typing import Annotated, Any, Final
+import time
+from typing import Annotated, Final
 
 import typer
 
@@ -14,7 +15,14 @@ from turnwire_cli.commands.ids import (
     ResponsesArgument,
 )
 from turnwire_cli.exit_codes import FAILED
-from turnwire_cli.objects import changed_fields, facts, response_columns, response_lines
+from turnwire_cli.objects import (
+    changed_fields,
+    difference_lines,
+    facts,
+    response_columns,
+    response_lines,
+    seconds_of,
+)
 from turnwire_cli.panels import LOOK
 from turnwire_cli.printing import JSON
 
@@ -32,14 +40,15 @@ FILTERS: Final = (
     option("guard", str | None, None, help_="What the guard said: none, passed, blocked."),
     option("error_code", str | None, None, "--code", help_="That failed with this code."),
     option(
-        "created_from", float | None, None, "--from", help_="Made then or later, in Unix seconds."
+        "created_from", str | None, None, "--from", help_="Made then or later: 30m, 12h, 7d ago."
     ),
-    option("created_to", float | None, None, "--to", help_="Made then or before, in Unix seconds."),
+    option("created_to", str | None, None, "--to", help_="Made then or before: 2026-11-27T08:00."),
     option("background", bool | None, None, help_="Only background responses, or none of them."),
     option("owner", str | None, None, help_="Of this user; admins only."),
     option("search", str | None, None, help_="Whose text has these words; slow, it reads content."),
     option("order", str | None, None, help_="desc: the newest first; asc."),
 )
+_MOMENTS: Final = {"created_from", "created_to"}
 _CHANGES: Final = (
     option("model", str | None, None, help_="Another model."),
     option("instructions", str | None, None, help_="Other instructions."),
@@ -69,7 +78,10 @@ def declare(app: typer.Typer) -> None:
 
 def list_responses(call: Call, *, most: Most = DEFAULT_MOST) -> None:
     """List responses, the newest first: summaries without content."""
-    found = call.client.responses.iterate(most, **call.options)
+    now, options = time.time(), dict(call.options)
+    for name in _MOMENTS & options.keys():
+        options[name] = seconds_of(options[name], now)
+    found = call.client.responses.iterate(most, **options)
     call.printer.many(found, response_columns(call.printer))
 
 
@@ -137,13 +149,14 @@ def fork(
     fields: EachAnew = None,
 ) -> None:
     """Begin a new response at an event of another one, with what is to be different."""
-    begun = call.client.responses.fork(response, _changes(call, fields, at))
-    _begun(call, begun)
+    changes = {**_changes(call, fields), **({} if at is None else {"at": at})}
+    end(call, streamed(call, call.client.responses.stream_fork(response, changes)))
 
 
 def rerun(call: Call, response: ResponseArgument, *, fields: EachAnew = None) -> None:
     """Ask the same once more, with what is to be different."""
-    _begun(call, call.client.responses.rerun(response, _changes(call, fields, None)))
+    changes = _changes(call, fields)
+    end(call, streamed(call, call.client.responses.stream_rerun(response, changes)))
 
 
 def diff(
@@ -151,11 +164,11 @@ def diff(
     response: ResponseArgument,
     other: Annotated[str, typer.Argument(metavar="OTHER", help="resp_…")],
 ) -> None:
-    """Compare two responses; exit code 1 if anything is different."""
+    """Compare two responses; exit code 1 if they say or ask anything different."""
     found: JSON = call.client.responses.diff(response, other)
-    differs: list[JSON] = found.get("differences") or found.get("changes") or []
-    call.printer.one(found, lambda: [*facts(differs)] or ["no difference"])
-    if differs:
+    differences = [*difference_lines(found)]
+    call.printer.one(found, lambda: differences or ["both say the same"])
+    if differences:
         raise typer.Exit(FAILED)
 
 
@@ -192,10 +205,5 @@ def _facts(call: Call, found: JSON) -> None:
     call.printer.one(found, lambda: facts(found))
 
 
-def _changes(call: Call, fields: list[str] | None, at: int | None) -> JSON:
-    changes: dict[str, Any] = {**call.options, **changed_fields(fields)}
-    return changes if at is None else {**changes, "at": at}
-
-
-def _begun(call: Call, begun: JSON) -> None:
-    call.printer.one(begun, lambda: response_lines(call.printer, begun))
+def _changes(call: Call, fields: list[str] | None) -> JSON:
+    return {**call.options, **changed_fields(fields)}
