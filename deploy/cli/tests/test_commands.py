@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from inline_snapshot import snapshot
@@ -53,16 +53,15 @@ class AnsweringServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: AnsweringServer
-
     def do_GET(self) -> None:
+        server = cast("AnsweringServer", self.server)
         length = int(self.headers.get("content-length", 0))
         body = json.loads(self.rfile.read(length)) if length else None
-        self.server.asked_for.append((f"{self.command} {self.path}", body))
-        self.server.keys.append(self.headers.get("authorization"))
+        server.asked_for.append((f"{self.command} {self.path}", body))
+        server.keys.append(self.headers.get("authorization"))
         path = self.path.removeprefix("/v1").partition("?")[0]
         error = {"error": {"code": "unknown_url", "message": "There is no such route."}}
-        found = self.server.answers.get(path)
+        found = server.answers.get(path)
         said = json.dumps(error if found is None else found).encode()
         self.send_response(404 if found is None else 200)
         self.send_header("content-type", "application/json")
@@ -168,7 +167,7 @@ def test_differences_are_told_in_lines() -> None:
 
 
 def test_a_call_that_waits_is_denied_with_a_reason(server: AnsweringServer) -> None:
-    response = {"id": "resp_2", "status": "completed", "model": "m", "output": []}
+    response: dict[str, Any] = {"id": "resp_2", "status": "completed", "model": "m", "output": []}
     server.answers = {"/approvals/mcpr_1": response}
     ran = CliRunner().invoke(APP, ["approvals", "deny", "mcpr_1", "--reason", "too dear"])
     assert "resp_2  completed" in ran.stdout
