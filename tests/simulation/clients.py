@@ -145,13 +145,13 @@ class Chat:
         raise self.laws.broken("every client has its answer", f"{request.response_id}: plain")
 
     async def _stream(self, wish: Wish, request: Requested) -> Seen:
-        reading = self.laws.opened(request.response_id, 0)
-        reader = StreamReader(self.laws, reading, wish.leaves_after)
+        reading = self.laws.readers.opened(request.response_id, 0)
+        reader = StreamReader(self.laws.readers, reading, wish.leaves_after)
         for _ in range(_TRIES):
             try:
                 if reader.next_number:
-                    reading = self.laws.opened(request.response_id, reader.next_number)
-                    reader = StreamReader(self.laws, reading, wish.leaves_after)
+                    reading = self.laws.readers.opened(request.response_id, reader.next_number)
+                    reader = StreamReader(self.laws.readers, reading, wish.leaves_after)
                     await self._at_gateway(_joining(request, reader))
                 else:
                     await self._at_gateway(partial(requests.begin, request=request, client=reader))
@@ -177,15 +177,15 @@ class Chat:
                 if requests.is_final(error) or not wish.keyed:
                     return "nothing"
                 await asyncio.sleep(_AGAIN_S)
-        reading = self.laws.opened(request.response_id, 0)
+        reading = self.laws.readers.opened(request.response_id, 0)
         for _ in range(_TRIES):
-            reader = StreamReader(self.laws, reading, -1)
+            reader = StreamReader(self.laws.readers, reading, -1)
             with suppress(GoneError, ApiError):
                 await self._at_gateway(_joining(request, reader))
             if reading.done or reading.interrupted:
                 return "part" if reading.interrupted else "end"
             await asyncio.sleep(_AGAIN_S)
-            reading = self.laws.opened(request.response_id, reader.next_number)
+            reading = self.laws.readers.opened(request.response_id, reader.next_number)
         raise self.laws.broken("every client has its answer", f"{request.response_id}: background")
 
     async def _is_known(self, response_id: ResponseId) -> bool:

@@ -67,7 +67,7 @@ class World:
 
     def _begin(self) -> None:
         self.broker.observers.append(self.laws.appended)
-        self.broker.on_frames = self.laws.published
+        self.broker.on_frames = self.laws.readers.published
         if self._tell is not None:
             self._narrate(self._tell)
         if self.schedule.clustered and self.schedule.faults:

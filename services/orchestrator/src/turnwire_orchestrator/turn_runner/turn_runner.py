@@ -248,7 +248,7 @@ class TurnRunner:
 
     async def _take_over(self) -> None:
         """Claim the turn, keep what was seen of the lost sample, and finish its open item."""
-        frames = await self.channel.published()
+        frames = await self.channel.take_over()
         turn = self._session.turn
         durable = 0
         if isinstance(turn, Sampling) and frames:
