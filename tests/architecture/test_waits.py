@@ -12,6 +12,7 @@ _CLIENT = "a client may be silent as long as it is connected; what it waits for 
 
 REASONS = {
     "chassis/broker.py: BrokerConnection.drain: await super().drain()": "nats-py: drain_timeout",
+    "chassis/client.py: DirectClient._request_new_style: await answered": "a timer ends it",
     "chassis/asking.py: ask_patiently: await (asking[0] if len(asking) == 1 else "
     "_first_answer(asking))": _OWN_DEADLINE + "the question's timeout",
     "chassis/asking.py: _first_answer: await answered": _OWN_DEADLINE + "the question's timeout",

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -63,10 +64,12 @@ class FrameFeed:
         self._watch: FrameSubscription | None = None
         self._gap_since = self._over_since = 0.0
         self._begun = self._idle = joins_at is not None
+        self._forward: Callable[[bytes], bool] | None = None
+        self._forward_now = self._forward
         self._ticker: asyncio.TimerHandle | None = None
         self._limit_s = self._ends_at = math.inf
         self._joined_at = self._next
-        self._replays = False
+        self._replays = self._has_heard = False
         self._fetched = {"kept": 0, "log": 0}
         self.left = False
         """Whether the reader has gone."""
@@ -91,6 +94,10 @@ class FrameFeed:
             self._ticker.cancel()
         if self._watch is not None:
             await self._watch.stop()
+
+    def forward_by(self, forward: Callable[[bytes], bool]) -> None:
+        """While `read` waits, give what follows to `forward`, which tells whether it took it."""
+        self._forward = forward
 
     def look(self) -> None:
         """Look at once for what was written before: the turn is not new."""
@@ -125,7 +132,9 @@ class FrameFeed:
                     return self._told(chunk)
             if not self._queue:
                 self._news.clear()
+                self._forward_now = self._forward
                 await self._news.wait()
+                self._forward_now = None
                 continue
             chunk = await self._from_queue()
             if chunk is not None:
@@ -146,7 +155,8 @@ class FrameFeed:
         return Chunk(KEEP_ALIVE) if self._begun else None
 
     def _tick(self) -> None:
-        self._idle = not self._queue
+        self._idle = not (self._queue or self._has_heard)
+        self._has_heard = False
         if self._idle:
             self._news.set()
         self._tick_later()
@@ -159,6 +169,12 @@ class FrameFeed:
             return
         self._newest_epoch = message.epoch
         if message.announces_owner:
+            return
+        self._has_heard = True
+        follows = message.first == self._next and message.epoch == self._epoch and not self._queue
+        forward = self._forward_now if follows and message.kind == "F" else None
+        if forward is not None and forward(message.body):
+            self._next, self._gap_since = message.end, 0.0
             return
         self._queued_bytes += len(message.body)
         if self._queued_bytes > _MOST_QUEUED_BYTES:
