@@ -10,7 +10,6 @@ import typer
 
 from turnwire_chassis.settings import SettingsError
 from turnwire_contracts.ids import OwnerId, TenantId
-from turnwire_dev.commands.doctor import doctor
 from turnwire_dev.commands.up import up
 from turnwire_dev.output import BAD_INPUT, Output, OutputOption, screen_of
 from turnwire_dev.screen import Screen
@@ -30,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(up)
-app.command()(doctor)
 
 
 def _print_version(*, requested: bool) -> None:
@@ -50,6 +48,15 @@ def turnwire(
     ] = False,
 ) -> None:
     """Take what concerns no command."""
+
+
+@app.command()
+def doctor(*, output: OutputOption = Output.TEXT) -> None:
+    """Check the settings, the machine and a running Turnwire; exit code 1 if anything is wrong."""
+    # Loads the settings of every service, and with them MCP: a second that other commands need not.
+    from turnwire_dev.commands.doctor import doctor as run  # noqa: PLC0415 -- see above
+
+    run(screen_of(output))
 
 
 @app.command()
