@@ -19,6 +19,7 @@ from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.admin_acts import AdminActs
+from turnwire_gateway.api.branching.branches import BranchHandlers
 from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.api.cors import ApiCorsMiddleware
@@ -35,7 +36,7 @@ from turnwire_gateway.api.middleware import (
 )
 from turnwire_gateway.api.operations import OperationHandlers
 from turnwire_gateway.api.requests.validation import Rules, requested
-from turnwire_gateway.api.responses import ResponseHandlers, ResponsePorts, origin
+from turnwire_gateway.api.responses import ResponseHandlers, ResponsePorts, TurnStarter, origin
 from turnwire_gateway.api.telemetry import TelemetryMiddleware
 from turnwire_gateway.api.token_counting import TokenCountingHandlers
 from turnwire_gateway.api.turn_commands import TurnCommands
@@ -47,6 +48,7 @@ from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
+from turnwire_gateway.openapi import branch_operations as branches
 from turnwire_gateway.openapi import conversation_operations as conversations
 from turnwire_gateway.openapi import deployment_operations as deployment
 from turnwire_gateway.openapi import response_operations as responses
@@ -101,10 +103,7 @@ def build(world: GatewayDependencies) -> FastAPI:
         rules=world.rules,
         now_ms=world.now_ms,
     )
-    _bind_counting(app, TokenCountingHandlers(ports, world.client))
-    _bind_responses(app, ResponseHandlers(ports))
-    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
-    _bind(app, (responses.list_response_events, events.events))
+    _bind_turns(app, ports, world)
     sockets = SocketHandlers(_socket_ports(world, ports))
     app.add_api_websocket_route(responses.create_response.path, sockets.connect)
     contents = ConversationContents(world.logs.events, store, repository, commands)
@@ -156,6 +155,16 @@ def _bind(app: FastAPI, *served: tuple[Operation, Handler]) -> None:
         app.add_api_route(operation.path, handler, methods=[operation.method])
 
 
+def _bind_turns(app: FastAPI, ports: ResponsePorts, world: GatewayDependencies) -> None:
+    """Bind the routes of responses; what has an id in its path comes after what has none."""
+    starter = TurnStarter(ports)
+    _bind_counting(app, TokenCountingHandlers(ports, world.client))
+    _bind_responses(app, ResponseHandlers(ports, starter))
+    _bind_branches(app, BranchHandlers(ports, world.logs.events, starter))
+    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
+    _bind(app, (responses.list_response_events, events.events))
+
+
 def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
     _bind(
         app,
@@ -165,6 +174,15 @@ def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
         (responses.recover_response, handlers.update),
         (responses.cancel_response, handlers.cancel),
         (responses.list_input_items, handlers.input_items),
+    )
+
+
+def _bind_branches(app: FastAPI, handlers: BranchHandlers) -> None:
+    _bind(
+        app,
+        (branches.fork_response, handlers.fork),
+        (branches.rerun_response, handlers.rerun),
+        (branches.diff_responses, handlers.diff),
     )
 
 

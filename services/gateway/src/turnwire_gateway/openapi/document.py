@@ -12,6 +12,7 @@ from turnwire_contracts.errors.catalogue import CATALOGUE
 from turnwire_contracts.errors.error_code import ErrorCode
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi import (
+    branch_operations,
     conversation_operations,
     deployment_operations,
     response_operations,
@@ -23,7 +24,12 @@ from turnwire_gateway.openapi.operation import Operation, described
 
 OPERATIONS: Final = tuple(
     each
-    for module in (response_operations, conversation_operations, deployment_operations)
+    for module in (
+        response_operations,
+        branch_operations,
+        conversation_operations,
+        deployment_operations,
+    )
     for each in vars(module).values()
     if isinstance(each, Operation)
 )

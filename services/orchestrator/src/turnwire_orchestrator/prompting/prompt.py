@@ -6,14 +6,11 @@ import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.tool_rounds.pairing import paired
 from turnwire_orchestrator.prompting.history import (
     HistoryTurn,
-    answering_approvals,
-    earlier_of,
     encode_input,
     encode_items,
-    without_repeats,
+    told_input,
 )
 
 
@@ -53,7 +50,7 @@ def prompt_for(
     `rounds` is what the model said in this turn already, and what tools answered; `server` is who
     said it.
     """
-    input_items = answering_approvals(without_repeats(request.input, past), past)
-    new = paired(input_items, earlier_of(past), goes_on=True)
+    before = len(request.earlier_rounds)
+    new = told_input(request.input, before, past, goes_on=True)
     last = server or (past.server if past else None)
     return Prompt(request, past, [*new, *rounds], instructions, last)

@@ -215,7 +215,8 @@ class TurnRunner:
         box = self._rounds.box(request, past) if uses_mcp(request) else None
         assembler = self.channel.assembler(len(so_far.items), box)
         said = () if box is None else so_far.said
-        offered = request if box is None else offering(request, box, so_far.said)
+        said_here = [*request.earlier_rounds, *so_far.said]
+        offered = request if box is None else offering(request, box, said_here)
         sampler = ModelSampler(self._ports, offered, self.channel, said, assembler)
         sampler.prefer(turn.server if isinstance(turn, Sampling) else None)
         if guard is not None:
