@@ -20,6 +20,15 @@ class Role(Enum):
 
     USER = "user"
     ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+class KeyScope(Enum):
+    """What a key may be used for, within its role."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
 
 
 app = typer.Typer(
@@ -256,20 +265,33 @@ app.add_typer(keys)
 
 
 @keys.command()
-def create(
+def create(  # noqa: PLR0913 -- each is an option of the command
     *,
     tenant: Annotated[str, typer.Option(help="Whose data: nothing leaks from one to another.")],
     user: Annotated[str, typer.Option(help="Who it speaks for, inside of the tenant.")],
-    role: Annotated[Role, typer.Option(help="An admin sees and deletes all of the tenant.")],
+    role: Annotated[
+        Role,
+        typer.Option(
+            help="An admin sees and deletes all of the tenant; an operator runs the deployment, "
+            "and sees of all tenants what holds no content."
+        ),
+    ],
     label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
+    scope: Annotated[
+        list[KeyScope] | None, typer.Option(help="What it may be used for; unless said: all.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 2027-01-01T00:00, or 12h, 30d from now on.")
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key, and print it on the last line: it is shown only once."""
     from turnwire_chassis.api_keys.record import KeyOwner  # noqa: PLC0415 -- as for replay
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
 
-    holder = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
-    of_keys.create(holder, screen_of(output))
+    owner = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
+    scopes = [each.value for each in scope or ()]
+    of_keys.create(owner, scopes, expires, screen_of(output))
 
 
 @keys.command("list")

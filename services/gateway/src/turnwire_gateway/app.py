@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI
 from msgspec import Struct, field
 from nats.aio.client import Client
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
+from turnwire_gateway.admin_routes import AdminDependencies, Handler, admin_routes
 from turnwire_gateway.admission.admission import Admission
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.admission.idempotency import Idempotency
@@ -20,6 +19,7 @@ from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.branching.branches import BranchHandlers
+from turnwire_gateway.api.content_access import ContentAccessMiddleware
 from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.api.cors import ApiCorsMiddleware
@@ -56,8 +56,9 @@ from turnwire_gateway.openapi.documents import DocumentHandlers
 from turnwire_gateway.openapi.operation import Operation
 from turnwire_gateway.store_client import StoreClient
 
-Handler = Callable[[Request], Awaitable[Response]]
-"""Serves the requests to one route."""
+
+async def _nothing_to_take_up() -> None:
+    pass
 
 
 class GatewayDependencies(Struct, frozen=True):
@@ -78,6 +79,10 @@ class GatewayDependencies(Struct, frozen=True):
     limiter: Limiter = field(default_factory=unlimited)
     background_timeout_s: float = 3600.0
     space: StorageSpace = ANYWHERE
+    pepper: bytes = b""
+    """What API keys are hashed with; empty: none can be made."""
+    take_up_keys: Callable[[], Awaitable[None]] = _nothing_to_take_up
+    """Has this gateway know which API keys there are now."""
 
 
 def build(world: GatewayDependencies) -> FastAPI:
@@ -114,6 +119,7 @@ def build(world: GatewayDependencies) -> FastAPI:
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
     _bind(app, (deployment.check, checks.check))
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
+    _bind(app, *admin_routes(_administration(world), acts, checks))
     _bind_documents(app)
     _add_middleware(app, world)
     return app
@@ -122,6 +128,8 @@ def build(world: GatewayDependencies) -> FastAPI:
 def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     """Bind what requests pass before the routes; what is added later is passed first."""
     background_ms = round(world.background_timeout_s * 1000)
+    # Behind the limits: an operator who reads in a tenant uses up nothing of that tenant's.
+    app.add_middleware(ContentAccessMiddleware, audit=world.audit, now_ms=world.now_ms)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
@@ -133,6 +141,19 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(HeadMiddleware)
     paths = [route.path for route in app.routes if isinstance(route, Route)]
     app.add_middleware(PathMiddleware, paths=paths)
+
+
+def _administration(world: GatewayDependencies) -> AdminDependencies:
+    limit = world.turns.limits.max_body_bytes
+    return AdminDependencies(
+        world.client,
+        world.audit,
+        world.limiter,
+        world.now_ms,
+        world.pepper,
+        world.take_up_keys,
+        limit,
+    )
 
 
 def _socket_ports(world: GatewayDependencies, ports: ResponsePorts) -> SocketPorts:

@@ -11,6 +11,8 @@ from functools import partial
 import orjson
 import structlog
 
+from turnwire_chassis.redaction import redacted_text
+from turnwire_contracts.deployment import BackendStatus
 from turnwire_contracts.json_values import mapping, objects
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
@@ -123,6 +125,17 @@ class HttpBackend:
             # Who asked may have stopped waiting.
             self._looking.add_done_callback(_ignore_failure)
         await asyncio.shield(self._looking)
+
+    def status(self, problem: str | None) -> BackendStatus:
+        """Tell operators what is known of the server; `problem`: why it does not answer."""
+        return BackendStatus(
+            name=self.server.name,
+            url=redacted_text(self.server.url),
+            api=self.api.value if self.api else None,
+            why=self.why,
+            models=sorted({*self.served.names, *self.served.globs}),
+            problem=problem,
+        )
 
     async def _settle(self) -> None:
         """Let the first who ask wait for a look; what is not found out in time is guessed."""

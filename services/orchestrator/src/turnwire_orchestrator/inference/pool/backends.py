@@ -10,6 +10,7 @@ import structlog
 from msgspec.structs import replace
 
 from turnwire_chassis.telemetry import labels
+from turnwire_contracts.deployment import BackendStatus
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
@@ -96,6 +97,14 @@ class Backends:
         if not alive and isinstance(failed := answers[0], TurnFailedError):
             raise failed
         return orjson.dumps({"object": "list", "data": merged(alive)})
+
+    async def status(self) -> list[BackendStatus]:
+        """Tell how each server is, asked now."""
+        looked = await _all(backend.look() for backend in self._backends)
+        return [
+            backend.status(answer.failure.message if isinstance(answer, TurnFailedError) else None)
+            for backend, answer in zip(self._backends, looked, strict=True)
+        ]
 
     async def _at_one(self, prompt: Prompt, ask: _Ask[AnswerT]) -> AnswerT:
         """Ask one server after another until one answers.
