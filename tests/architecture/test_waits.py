@@ -12,15 +12,16 @@ _CLIENT = "a client may be silent as long as it is connected; what it waits for 
 
 REASONS = {
     "chassis/broker.py: BrokerConnection.drain: await super().drain()": "nats-py: drain_timeout",
+    "chassis/client.py: DirectClient._request_new_style: await answered": "a timer ends it",
     "chassis/asking.py: ask_patiently: await (asking[0] if len(asking) == 1 else "
     "_first_answer(asking))": _OWN_DEADLINE + "the question's timeout",
     "chassis/asking.py: _first_answer: await answered": _OWN_DEADLINE + "the question's timeout",
     "chassis/concurrency.py: BoundedTasks.finish: await asyncio.wait(self._running)": _DRAIN,
     "chassis/concurrency.py: ConcurrencyLimit.enter: await self._free.acquire()": "all who hold a "
     "place do work with a deadline, and the number of those that wait is bounded, too",
-    "chassis/http_server.py: TaskServer.finish: await self._ended.wait()": _DRAIN,
-    "chassis/http_server.py: TaskServer.run_until_cancelled: await asyncio.shield(serving)": _ENDS,
-    "chassis/http_server.py: TaskServer.run_until_cancelled: await serving": _OWN_DEADLINE
+    "chassis/server.py: TaskServer.finish: await self._ended.wait()": _DRAIN,
+    "chassis/server.py: TaskServer.run_until_cancelled: await asyncio.shield(serving)": _ENDS,
+    "chassis/server.py: TaskServer.run_until_cancelled: await serving": _OWN_DEADLINE
     + "uvicorn's timeout_graceful_shutdown",
     "chassis/inbox.py: Inbox.finish: await asyncio.wait(self._owned.values())": _DRAIN,
     "chassis/inbox.py: Inbox.finish: await pull.drain()": _DRAIN,

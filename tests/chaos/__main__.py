@@ -5,13 +5,10 @@ With one stack for everything, which heals between the cells. SIGTERM and ^C end
 
 import argparse
 import asyncio
-import logging
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
-import structlog
 import uvloop
 
 from chaos.cells import CELLS
@@ -19,6 +16,7 @@ from chaos.kills import survived
 from chaos.matrix import Outcome, chosen, played_all, table
 from chaos.oracle import Fault
 from chaos.rig.load import Load
+from chaos.rig.run import run_folder, say
 from chaos.rig.stage import Stage, running_stage
 
 
@@ -26,16 +24,11 @@ def main() -> int:
     """Play what was asked for; 1 when something was wrong."""
     told = _parser().parse_args()
     if told.list:
-        _say(*chosen(CELLS, told.cells))
+        say(*chosen(CELLS, told.cells))
         return 0
     # A run that is told to end takes its stack with it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # The rig's own connection to a broker that is killed is no news.
-    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=quiet)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) if told.keep is None else told.keep
-        folder.mkdir(parents=True, exist_ok=True)
+    with run_folder(told.keep) as folder:
         return asyncio.run(_played(folder, told))
 
 
@@ -65,36 +58,31 @@ async def _played(folder: Path, told: argparse.Namespace) -> int:
 
 async def _matrix(stage: Stage, told: argparse.Namespace) -> bool:
     work = [(cell, seed) for seed in told.seeds for cell in chosen(CELLS, told.cells)]
-    _say(f"{len(work)} cells, seeds {told.seeds}")
+    say(f"{len(work)} cells, seeds {told.seeds}")
     number = 0
 
     def tell(outcome: Outcome) -> None:
         nonlocal number
         number += 1
-        _say(f"[{number}/{len(work)}] {outcome} ({outcome.seconds:.1f} s)")
-        _say(*(f"      {problem}" for problem in outcome.problems))
+        say(f"[{number}/{len(work)}] {outcome} ({outcome.seconds:.1f} s)")
+        say(*(f"      {problem}" for problem in outcome.problems))
 
     outcomes = await played_all(stage, work, tell)
-    _say(table(outcomes), *(outcome.repeat for outcome in outcomes if not outcome.is_good))
+    say(table(outcomes), *(outcome.repeat for outcome in outcomes if not outcome.is_good))
     return all(outcome.is_good for outcome in outcomes)
 
 
 async def _kills(stage: Stage, told: argparse.Namespace) -> bool:
     def tell(fault: Fault, turns: int) -> None:
         away = fault.until - fault.at
-        _say(f"[{turns}/{told.turns}] {fault.process} was away for {away:.1f} s")
+        say(f"[{turns}/{told.turns}] {fault.process} was away for {away:.1f} s")
 
     seed = told.seeds[0]
     load = Load(seed, told.turns, told.clients, within_s=3600, pause_s=told.pause)
     toll = await survived(stage, load, tell)
     again = f'make chaos CHAOS="kills --seeds {seed} --turns {told.turns}"'
-    _say(toll, *toll.problems, *([] if toll.is_good else [f"again: {again}"]))
+    say(toll, *toll.problems, *([] if toll.is_good else [f"again: {again}"]))
     return toll.is_good
-
-
-def _say(*lines: object) -> None:
-    for line in lines:
-        print(line, flush=True)  # noqa: T201 -- progress, and the figures
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from simulation.laws import Laws, Reading
 from simulation.processes import GoneError
+from simulation.reader_laws import ReaderLaws, Reading
 from simulation.requests import GatewayRequest
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _tell(
 class StreamReader:
     """Where a gateway sends a stream to (ASGI's `send`)."""
 
-    def __init__(self, laws: Laws, reading: Reading, leaves_after: int) -> None:
+    def __init__(self, laws: ReaderLaws, reading: Reading, leaves_after: int) -> None:
         self._laws = laws
         self._reading = reading
         self._leaves_after = leaves_after

@@ -5,31 +5,25 @@ compared with what that says.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 import orjson
 
+from simulation.approvals import Approvals
+from simulation.reader_laws import ReaderLaws
 from simulation.streams import Stream
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import Closed, Item, ToolCalled
+from turnwire_contracts.events import Closed, Item, Requested, ToolCalled
 from turnwire_contracts.ids import ResponseId, TenantId, place_of_item
 from turnwire_contracts.tools import AskForCall
 from turnwire_contracts.turn import ImpossibleEventError, evolve
 from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested, Sampling, Turn
 from turnwire_contracts.wire.compaction import answer_object
-from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, split, unpack
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.prompting.history import HistoryTurn, past_of
 from turnwire_orchestrator.prompting.prompt import Prompt
-
-_TERMINAL = (
-    b"response.completed",
-    b"response.incomplete",
-    b"response.failed",
-    b"response.cancelled",
-)
 
 
 class BrokenLawError(Exception):
@@ -49,35 +43,29 @@ class Followed:
     turn: Turn = field(default_factory=NotRequested)
     kinds: list[str] = field(default_factory=list[str])
     called: set[str] = field(default_factory=set[str])
+    requested_at: float = 0.0
+    """By the clock of the simulation."""
+    was_begun: bool = False
+    """Whether a model was asked."""
     ended_at: int = 0
     frames: list[bytes] | None = None
     """Of a turn that has ended and is stored."""
 
 
-@dataclass(eq=False)
-class Reading:
-    """What one reader has seen of a stream."""
-
-    response_id: ResponseId
-    start: int
-    frames: list[bytes] = field(default_factory=list[bytes])
-    done: bool = False
-    interrupted: bool = False
-
-
 class Laws:
     """Follows the log, readers, prompts and tools; raises `BrokenLawError`."""
 
-    def __init__(self) -> None:
+    def __init__(self, least_s: Mapping[str, float]) -> None:
+        """`least_s`: for codes of failures, the seconds within which no turn may end so."""
+        self.least_s = least_s
         self.turns: dict[ResponseId, Followed] = {}
-        self.readings: list[Reading] = []
         self.unsafe_calls: dict[str, int] = defaultdict(int)
-        self.frames_lost: bool = False
-        """Whether the broker lost frames, so that a reader may know more than it."""
         self.checks = 0
         self.first: BrokenLawError | None = None
+        self.approvals = Approvals(self)
         self._pasts: dict[ResponseId, HistoryTurn] = {}
-        self._by_turn: dict[ResponseId, list[Reading]] = defaultdict(list)
+        self._conversations: dict[str, list[ResponseId]] = defaultdict(list)
+        self.readers = ReaderLaws(self)
 
     def broken(self, law: str, detail: str) -> BrokenLawError:
         """Note that a law is broken; gives what is to be raised."""
@@ -92,8 +80,14 @@ class Laws:
         if stream.name != subjects.TURNS_STREAM:
             return
         kept = stream.kept[sequence]
+        if codec.is_of_conversation(kept.subject):
+            return
         event = codec.read_turn_event(kept.subject, kept.data)
-        followed = self.turns.setdefault(event.response_id, Followed(event.tenant))
+        if isinstance(event, Requested) and event.conversation is not None and event.store:
+            self._takes_place(event)
+        followed = self.turns.setdefault(
+            event.response_id, Followed(event.tenant, requested_at=kept.at)
+        )
         followed.kinds.append(kept.subject.split(".")[3])
         try:
             followed.turn = evolve(followed.turn, event)
@@ -103,103 +97,59 @@ class Laws:
         if isinstance(event, ToolCalled):
             followed.called |= {*event.item_ids}
         self.checks += 1
+        if isinstance(event, Closed):
+            self._check_time(event, kept.at)
         if isinstance(followed.turn, ClosedTurn) and isinstance(event, Closed):
             followed.ended_at = sequence
             # What was shown and then blocked by the guard is taken back: that is its purpose.
             if event.stored and followed.turn.request.watched and not event.withheld:
                 followed.frames = stream_of(followed.turn)
-                for reading in self._by_turn[event.response_id]:
-                    self._compare(reading, 0)
+                self.readers.ended(event.response_id)
 
-    # Readers.
-
-    def published(self, subject: str, data: bytes) -> None:
-        """Take what an owner publishes: the last frame only once the end is in the log."""
-        response_id = ResponseId(subject.rpartition(".")[2])
-        if data.startswith(b"E ") and not self._has_ended(response_id):
-            raise self.broken("no end before it is durable", f"{response_id}: {data[:20]!r}")
-
-    def opened(self, response_id: ResponseId, start: int) -> Reading:
-        """Follow a reader that begins at a frame."""
-        reading = Reading(response_id, start)
-        self.readings.append(reading)
-        self._by_turn[response_id].append(reading)
-        return reading
-
-    def read(self, reading: Reading, chunk: bytes) -> None:
-        """Take what a reader was sent: frames in their order, nothing twice, nothing taken back."""
-        if chunk == KEEP_ALIVE:
+    def _check_time(self, event: Closed, now: float) -> None:
+        """A turn ends for want of time only when it had its time, and none that has begun so."""
+        code = event.failure.code if event.failure is not None else ""
+        if code not in self.least_s:
             return
-        body = chunk.removesuffix(DONE)
-        reading.done = reading.done or body != chunk
-        first = len(reading.frames)
-        for frame in split(body):
-            number = reading.start + len(reading.frames)
-            if frame.startswith(b"event: error"):
-                reading.interrupted = True
-                if b'"sequence_number":%d,' % number not in frame:
-                    self._broken(reading, "no gap in a stream", f"frame {number} is {frame!r}")
-                if not self.frames_lost and not self._is_unstored(reading.response_id):
-                    self._broken(reading, "no retraction", f"the stream was broken off: {frame!r}")
-                continue
-            if b'"sequence_number":%d,' % number not in frame:
-                self._broken(reading, "no gap in a stream", f"frame {number} is {frame[:120]!r}")
-            reading.frames.append(frame)
-            if frame[7:].startswith(_TERMINAL) and not self._has_ended(reading.response_id):
-                self._broken(reading, "no end before it is durable", f"{frame[:80]!r}")
-        self.checks += 1
-        self._compare(reading, first)
+        followed = self.turns[event.response_id]
+        took = now - followed.requested_at
+        if took < self.least_s[code] or (code == "overloaded" and followed.was_begun):
+            detail = f"{event.response_id} {followed.kinds} ended as {code} after {took:.1f} s"
+            raise self.broken("no turn is refused that had a place, or time", detail)
 
-    def _compare(self, reading: Reading, first: int) -> None:
-        """Frames = fold: what a reader saw is what the log rebuilds, from the first frame on."""
-        expected = self.turns[reading.response_id].frames
-        if expected is None:
-            if not self._has_ended(reading.response_id):
-                self._same_as_others(reading, first)
-            return
-        if reading.done:
-            # Also what it saw while nobody could say yet whether the broker had lost some of it.
-            first = 0
-        seen, at = reading.frames[first:], reading.start + first
-        told = expected[at : at + len(seen)]
-        if told != seen and not self._excused(reading):
-            pairs = enumerate(zip_longest(seen, told))
-            wrong = next(number for number, (one, other) in pairs if one != other)
-            detail = f"{seen[wrong]!r}, the log has {told[wrong : wrong + 1]!r}"
-            self._broken(reading, "frames = fold", f"frame {at + wrong}: {detail}")
-        is_whole = reading.done and not reading.interrupted
-        if is_whole and len(reading.frames) != len(expected) - reading.start:
-            self._broken(reading, "frames = fold", "the stream ended early")
+    def _takes_place(self, event: Requested) -> None:
+        """A conversation is linear: a turn in it goes on where the last one ended."""
+        about = self._conversations[f"{event.tenant} {event.conversation}"]
+        turns = {each: self.turns[each].turn for each in about}
+        if unended := [each for each in about if not self.has_ended(each)]:
+            detail = f"{event.response_id} is requested while {unended} runs"
+            raise self.broken("a conversation is linear", detail)
+        counting = [each for each, turn in turns.items() if _counts(turn)]
+        if event.previous_response_id != (counting[-1] if counting else None):
+            detail = f"{event.response_id} follows {event.previous_response_id}, not {counting}"
+            raise self.broken("a conversation is linear", detail)
+        about.append(event.response_id)
 
-    def _same_as_others(self, reading: Reading, first: int) -> None:
-        """All readers of a turn that runs see the same."""
-        if self.frames_lost:
-            return
-        for other in self._by_turn[reading.response_id]:
-            if other is reading:
-                continue
-            for number in range(first, len(reading.frames)):
-                at = reading.start + number - other.start
-                if 0 <= at < len(other.frames) and other.frames[at] != reading.frames[number]:
-                    self._broken(
-                        reading, "no retraction", f"frame {number} differs between readers"
-                    )
+    def unerased(self, log: Stream) -> list[str]:
+        """Name what the log still has of turns that have ended and were not to be stored."""
+        return [
+            kept.subject
+            for kept in log.kept.values()
+            if not codec.is_of_conversation(kept.subject)
+            and not kept.subject.endswith(".closed")
+            and self.is_unstored(ResponseId(kept.subject.split(".")[2]))
+        ]
 
-    def _excused(self, reading: Reading) -> bool:
-        """A reader may have seen what nobody else can know, if the broker lost it: it is told."""
-        return self.frames_lost and not (reading.done and not reading.interrupted)
-
-    def _has_ended(self, response_id: ResponseId) -> bool:
+    def has_ended(self, response_id: ResponseId) -> bool:
+        """Tell whether a turn has its end in the log."""
         return isinstance(self.turns[response_id].turn, ClosedTurn | Erased)
 
-    def _is_unstored(self, response_id: ResponseId) -> bool:
+    def is_unstored(self, response_id: ResponseId) -> bool:
         """Tell whether a turn has left nothing that a late reader could be told."""
         turn = self.turns[response_id].turn
         return isinstance(turn, Erased) or (isinstance(turn, ClosedTurn) and not turn.closed.stored)
 
-    def _broken(self, reading: Reading, law: str, detail: str) -> None:
-        kinds = self.turns[reading.response_id].kinds
-        raise self.broken(law, f"{reading.response_id} {kinds}: {detail}")
+    # Answers.
 
     def answered(self, response_id: ResponseId, status: int, body: bytes) -> None:
         """Take the answer that a client of a plain turn gets: it must be the log's."""
@@ -217,26 +167,13 @@ class Laws:
             )
             raise self.broken("answer = fold", detail)
 
-    def frames_are_kept(self, output: Stream) -> None:
-        """What readers have seen of a turn that runs is kept, for those who read or own it next."""
-        for response_id, readings in self._by_turn.items():
-            if response_id not in self.turns or self._has_ended(response_id):
-                continue
-            key = subjects.output(self.turns[response_id].tenant, response_id)
-            kept = 0
-            for message in (unpack(each.data) for each in output.read(key, 1)):
-                if message.kind != "A" and message.first <= kept:
-                    kept = max(kept, message.end)
-            for reading in readings:
-                if reading.start + len(reading.frames) > kept:
-                    self._broken(reading, "lost frames are published again", f"{kept} are kept")
-
     # Prompts and tools.
 
     def prompted(self, prompt: Prompt) -> None:
         """Take what the model is shown: the turns that came before, whole and in their order."""
         self.checks += 1
         request = prompt.request
+        self.turns[request.response_id].was_begun = True
         past = prompt.past
         expected = self.past(request.previous_response_id)
         while past is not None or expected is not None:
@@ -270,6 +207,7 @@ class Laws:
         self.checks += 1
         if question.call_id not in self.turns[question.response_id].called:
             raise self.broken("no call before it is announced", question.call_id)
+        self.approvals.called(question)
         if question.name == "pay":
             self.unsafe_calls[question.call_id] += 1
             if self.unsafe_calls[question.call_id] > 1:
@@ -293,6 +231,13 @@ class Laws:
             for response_id, followed in self.turns.items()
             if not isinstance(followed.turn, ClosedTurn | Erased)
         ]
+
+
+def _counts(turn: Turn) -> bool:
+    """Tell whether the next turn of a conversation goes on with what this one said."""
+    if not isinstance(turn, ClosedTurn):
+        return False
+    return turn.closed.stored and turn.closed.status != "failed"
 
 
 def _is_output(item: Item) -> bool:

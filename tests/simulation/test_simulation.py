@@ -17,6 +17,10 @@ FOUND = {
     "c3t2f2s121": "a request was appended again behind the end of its turn",
     "r1t2f4s227": "a claim was made that was decided on an old log",
     "r1t2f4s62": "a reader got frames of two owners that did not know of one another",
+    "r1t2f1s3349": "an owner that was frozen woke up and told frames before its successor did",
+    "r1t1f4s8084": "the same, after it had told some before",
+    "c3t2f3s4714": "frames of a lost owner lay in the network until its successor had the turn",
+    "c3t2f3s5881": "a stream whose new owner refused the turn ended without a terminal event",
 }
 """Schedules that found something in the product; each has a plain test beside its code."""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
-from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.http.server import TaskServer
 from turnwire_dev.instance.ports import LOOPBACK
 from turnwire_testing.waiting import eventually
 

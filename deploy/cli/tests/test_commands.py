@@ -204,7 +204,7 @@ def test_a_moment_can_be_written_in_many_ways(text: str, seconds: float) -> None
 
 
 def test_what_is_no_moment_says_how_one_is_written() -> None:
-    with pytest.raises(CommandFailedError, match="write 30m, 12h or 7d ago"):
+    with pytest.raises(CommandFailedError, match="30m, 12h, 7d ago, or Unix seconds"):
         seconds_of("yesterday", 0)
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scripted_backend import ScriptedBackend, running_backend
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
-from turnwire_orchestrator.inference.routing import choose, merged, served
+from turnwire_orchestrator.inference.pool.backends import Backends
+from turnwire_orchestrator.inference.pool.routing import merged, served, serving
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.prompts import prompt
 
@@ -28,29 +28,31 @@ def lists(*names: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("model", "index"),
+    ("model", "indices"),
     [
-        ("qwen3", 0),
-        ("qwen2", 1),
-        ("llama", 1),
-        ("gpt-5", 2),
-        ("gpt-5-mini", 3),
-        ("o9", None),
+        ("qwen3", [0, 1]),
+        ("qwen2", [1]),
+        ("llama", [1]),
+        ("gpt-5", [2]),
+        ("gpt-5-mini", [3]),
+        ("o9", []),
     ],
 )
-def test_a_model_goes_to_who_names_it_then_to_who_matches_it(model: str, index: int | None) -> None:
+def test_a_model_goes_to_those_that_name_it_or_else_to_those_that_match_it(
+    model: str, indices: list[int]
+) -> None:
     backends = [
         served(["qwen3"], []),
         served([], lists("qwen2", "llama", "qwen3")),
         served(["gpt-5"], []),
         served(["gpt-*", "qwen*"], []),
     ]
-    assert choose(model, backends) == index
+    assert serving(model, backends) == indices
 
 
 def test_a_backend_that_is_alone_gets_everything() -> None:
-    assert choose("anything", [served(["qwen3"], lists("llama"))]) == 0
-    assert choose("anything", []) is None
+    assert serving("anything", [served(["qwen3"], lists("llama"))]) == [0]
+    assert serving("anything", []) == []
 
 
 def test_the_operators_words_limit_what_a_backend_lists() -> None:
@@ -75,9 +77,9 @@ def test_every_model_in_the_list_has_a_backend_that_serves_it(
 ) -> None:
     told = [served(models, lists(*listed)) for models, listed in told_by]
     for entry in merged(told):
-        index = choose(entry["id"], told)
-        assert index is not None
-        assert entry["id"] in told[index].names
+        indices = serving(entry["id"], told)
+        assert indices
+        assert all(entry["id"] in told[index].names for index in indices)
 
 
 @asynccontextmanager
@@ -115,9 +117,9 @@ async def ids(backends: Backends) -> list[str]:
 
 async def test_each_model_is_sampled_where_it_is() -> None:
     async with two() as (first, second, backends):
-        for model in ("alpha", "beta", "shared"):
+        for model in ("alpha", "beta"):
             await ask(backends, model)
-    assert [request.body["model"] for request in first.requests] == ["alpha", "shared"]
+    assert [request.body["model"] for request in first.requests] == ["alpha"]
     assert [request.body["model"] for request in second.requests] == ["beta"]
 
 

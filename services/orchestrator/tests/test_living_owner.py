@@ -5,21 +5,19 @@ import asyncio
 import pytest
 from nats.errors import OutboundBufferLimitError
 
-from scripted_backend import says
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.delivery import OwnershipLostError
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import Requested
 from turnwire_orchestrator import handlers as orchestrator
 from turnwire_orchestrator.deciding.commands import Finish, TakeOver
-from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.turn_runner.channel import Channel
 from turnwire_orchestrator.turn_runner.turn_runner import TurnRunner
 from turnwire_orchestrator.turn_runner.turn_session import TurnSession
 from turnwire_testing.examples import AT, TURN, cancel_requested, tools_listed
+from turnwire_testing.held_streams import HeldStream, held_stream
 from turnwire_testing.memory_event_log import Event, MemoryEventLog
 from turnwire_testing.orchestration import Hold, World
-from turnwire_testing.samples import events_of
 
 WITHIN_S = 30.0
 
@@ -90,19 +88,13 @@ async def test_a_request_that_an_operator_retries_is_no_other_owners() -> None:
     assert await world.kinds(request) == ["requested", "requested", "closed"]
 
 
-async def driven_and_held(world: World) -> tuple[TurnHandlers, asyncio.Task[None], Hold]:
+async def stream_without_a_connection(world: World) -> HeldStream:
     """Let an orchestrator say the half of a stream, and lose its connection."""
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
-    await first.reached.wait()
-    handlers.connection_lost()
-    first.release()
-    await then.reached.wait()
-    return handlers, driving, then
+    held = await held_stream(world)
+    held.handlers.connection_lost()
+    held.first.release()
+    await held.then.reached.wait()
+    return held
 
 
 async def test_an_owner_that_takes_itself_for_lost_looks_again(
@@ -111,7 +103,7 @@ async def test_an_owner_that_takes_itself_for_lost_looks_again(
     monkeypatch.setattr(orchestrator, "_LOOK_AGAIN_AT_LOST_S", 0.01)
     world = World()
     async with asyncio.timeout(WITHIN_S):
-        handlers, driving, held = await driven_and_held(world)
+        held = await stream_without_a_connection(world)
         published = len(await world.output.read(TURN))
         looks = iter([False, False])
 
@@ -119,11 +111,11 @@ async def test_an_owner_that_takes_itself_for_lost_looks_again(
             return next(looks, True)
 
         monkeypatch.setattr(TurnRunner, "is_owner", is_owner)
-        await handlers.connection_found()
+        await held.handlers.connection_found()
         while len(await world.output.read(TURN)) == published:  # noqa: ASYNC110 -- frames set no event
             await asyncio.sleep(0.01)
-        held.release()
-        await driving
+        held.then.release()
+        await held.driving
 
 
 @pytest.mark.parametrize("error", [UnreadableEventError("newer"), LogUnavailableError("away")])
@@ -132,7 +124,7 @@ async def test_a_turn_that_cannot_be_read_keeps_no_other_from_being_taken_up(
 ) -> None:
     world = World()
     async with asyncio.timeout(WITHIN_S):
-        handlers, driving, held = await driven_and_held(world)
+        held = await stream_without_a_connection(world)
         errors = iter([error])
 
         async def is_owner(_: TurnRunner) -> bool:
@@ -141,9 +133,9 @@ async def test_a_turn_that_cannot_be_read_keeps_no_other_from_being_taken_up(
             return True
 
         monkeypatch.setattr(TurnRunner, "is_owner", is_owner)
-        await handlers.connection_found()
-        held.release()
-        await driving
+        await held.handlers.connection_found()
+        held.then.release()
+        await held.driving
 
 
 async def test_a_full_buffer_keeps_no_other_turn_from_being_taken_up(
@@ -151,7 +143,7 @@ async def test_a_full_buffer_keeps_no_other_turn_from_being_taken_up(
 ) -> None:
     world = World()
     async with asyncio.timeout(WITHIN_S):
-        handlers, driving, held = await driven_and_held(world)
+        held = await stream_without_a_connection(world)
         say_again, errors = Channel.say_again, iter([OutboundBufferLimitError()])
 
         async def say(channel: Channel) -> None:
@@ -160,9 +152,9 @@ async def test_a_full_buffer_keeps_no_other_turn_from_being_taken_up(
             await say_again(channel)
 
         monkeypatch.setattr(Channel, "say_again", say)
-        await handlers.connection_found()
-        held.release()
-        await driving
+        await held.handlers.connection_found()
+        held.then.release()
+        await held.driving
 
 
 async def test_without_a_connection_no_delivery_is_taken_for_the_first() -> None:

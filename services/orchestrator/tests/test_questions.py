@@ -8,8 +8,8 @@ import pytest
 from scripted_backend import ScriptedBackend, running_backend, says
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokenCount, Models, Refusal
 from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.inference.pool.backends import Backends
 from turnwire_orchestrator.questions import BackendQuestions
 from turnwire_orchestrator.servers import Server
 from turnwire_testing.examples import OTHER_ID, requested, user

@@ -22,13 +22,15 @@ backends:
     url: https://api.openai.com/v1
     api: chat
     api_key_env: OPENAI_API_KEY
+    weight: 0.5
+    backup: true
 """
 
 
 def test_a_file_names_backends_with_their_models_and_keys() -> None:
     assert parse_servers(FILE, "b.yaml", ENVIRON) == (
         Server("local", "http://127.0.0.1:8000/v1", models=("qwen3", "qwen*")),
-        Server("openai", "https://api.openai.com/v1", "sk-1", Api.CHAT),
+        Server("openai", "https://api.openai.com/v1", "sk-1", Api.CHAT, (), 0.5, backup=True),
     )
 
 
@@ -46,6 +48,14 @@ def test_a_file_names_backends_with_their_models_and_keys() -> None:
         (
             "backends:\n  - name: a\n    url: http://x\n    api: chats",
             "b.yaml:4: backends[0].api: 'chats' is not possible. Did you mean 'chat'?",
+        ),
+        (
+            "backends:\n  - name: a\n    url: http://x\n    weight: 0",
+            "b.yaml:4: backends[0].weight: must be a number above 0",
+        ),
+        (
+            "backends:\n  - name: a\n    url: http://x\n    backup: maybe",
+            "b.yaml:4: backends[0].backup: must be true or false",
         ),
         (
             "backends:\n  - name: a\n    url: http://x\n    models: qwen",

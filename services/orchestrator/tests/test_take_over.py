@@ -7,10 +7,13 @@ import pytest
 from scripted_backend import calls, says, thinks
 from turnwire_chassis.jetstream.delivery import OwnershipLostError
 from turnwire_contracts.events import Requested, TakenOver
-from turnwire_contracts.wire.frames import payload, split
+from turnwire_contracts.ids import TurnKey
+from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.handlers import MOST_OWNERS
+from turnwire_orchestrator.turn_runner.channel import Channel
 from turnwire_testing.examples import OTHER_ID, RESPONSE_ID, TURN, closed, user
+from turnwire_testing.held_streams import held_stream
 from turnwire_testing.memory_output_log import MemoryOutputLog
 from turnwire_testing.orchestration import Hold, Step, World
 from turnwire_testing.samples import events_of
@@ -85,6 +88,80 @@ async def test_a_turn_that_loses_two_owners_still_comes_to_its_end(world: World)
     turn = await world.closed(request)
     assert [item["content"][0]["text"] for item in turn.output] == ["one", "two", "three"]
     assert frames == stream_of(turn)
+
+
+class WakingOutput(MemoryOutputLog):
+    """An output on which a lost owner goes on, before and behind its successor's announcement."""
+
+    def __init__(self) -> None:
+        """Let nobody go on yet."""
+        super().__init__()
+        self.before: list[FrameMessage] = []
+        self.behind: list[FrameMessage] = []
+
+    async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
+        """See `OutputLog.publish`."""
+        before, behind = (self.before, self.behind) if message.announces_owner else ([], [])
+        for each in (*before, message, *behind):
+            await super().publish(turn, each)
+
+
+@pytest.mark.parametrize("woke", [0, 1, 2])
+async def test_what_a_lost_owner_tells_behind_the_announcement_of_the_next_is_not_counted(
+    world: World, woke: int
+) -> None:
+    """Found by the simulation (r1t1f4s8084): a frozen owner woke up and went on telling."""
+    told = events_of(says("Good ", "old ", "day."))
+    elsewhere = World()
+    elsewhere.backend.plays(*told)
+    await elsewhere.run(request := await elsewhere.request(stream=True))
+    world.output = output = WakingOutput()
+    await lose_owner(world, await world.request(stream=True), *told[:5])
+    known = len(await world.frames(request))
+    late = [
+        message
+        for message in await elsewhere.output.read(TURN)
+        if message.kind == "F" and message.first >= known
+    ]
+    output.before, output.behind = late[:woke], late[woke:]
+    world.backend.plays(*events_of(says("Good day.")))
+    await world.run(request, attempt=2, claim="second")
+    first, second = (await world.closed(request)).output
+    assert first["content"][0]["text"] == "".join(("Good ", "old ", "day.")[: woke + 1])
+    assert second["content"][0]["text"] == "Good day."
+    seen = await Channel(output, request, 3).published()
+    assert seen == stream_of(await world.closed(request))
+
+
+async def test_a_new_owner_that_finds_no_frames_has_none_before_its_own(world: World) -> None:
+    """The broker may have lost what the first one told: readers of that are told so."""
+    request = await world.request(stream=True)
+    for epoch, first, word in ((1, 0, b"a"), (1, 1, b"b"), (1, 2, b"c"), (2, 1, b"d")):
+        message = FrameMessage("F", epoch, first, 1, b"data: %b\n\n" % word)
+        await world.output.publish(TURN, message)
+    published = await Channel(world.output, request, 3).published()
+    assert published == [b"data: a\n\n", b"data: d\n\n"]
+
+
+async def test_an_announcement_that_is_not_kept_is_made_again(world: World) -> None:
+    """The stream of frames may be without a leader for a moment."""
+
+    class LeaderlessOutput(MemoryOutputLog):
+        lost = 2
+
+        async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
+            self.lost -= message.announces_owner
+            if not message.announces_owner or self.lost < 0:
+                await super().publish(turn, message)
+
+    world.output = LeaderlessOutput()
+    request = await world.request(stream=True)
+    await lose_owner(world, request, *events_of(says("Hel", "lo"))[:5])
+    world.backend.plays(*events_of(says("Good day.")))
+    await world.run(request, attempt=2, claim="second")
+    announced = [each.epoch for each in await world.output.read(TURN) if each.announces_owner]
+    assert announced == [2]
+    assert await world.frames(request) == stream_of(await world.closed(request))
 
 
 async def test_what_was_abandoned_is_not_part_of_later_histories(world: World) -> None:
@@ -261,50 +338,38 @@ async def shown(world: World) -> list[bytes]:
 async def test_an_owner_without_a_connection_shows_nothing_until_it_knows_that_it_is_one(
     world: World,
 ) -> None:
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     async with asyncio.timeout(WITHIN_S):
-        await first.reached.wait()
+        held = await held_stream(world)
         seen = await shown(world)
-        handlers.connection_lost()
-        first.release()
-        await then.reached.wait()
+        held.handlers.connection_lost()
+        held.first.release()
+        await held.then.reached.wait()
         assert await shown(world) == seen
-        await handlers.connection_found()
+        await held.handlers.connection_found()
         assert len(await shown(world)) == len(seen) + 1
-        then.release()
-        await driving
-    assert await shown(world) == stream_of(await world.closed(request))
+        held.then.release()
+        await held.driving
+    assert await shown(world) == stream_of(await world.closed(held.request))
 
 
 async def test_an_owner_that_lost_its_turn_while_it_had_no_connection_shows_nothing_more(
     world: World,
 ) -> None:
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     async with asyncio.timeout(WITHIN_S):
-        await first.reached.wait()
-        handlers.connection_lost()
-        first.release()
-        await then.reached.wait()
+        held = await held_stream(world)
+        held.handlers.connection_lost()
+        held.first.release()
+        await held.then.reached.wait()
         world.backend.plays(*events_of(says("Good day.")))
-        await world.run(request, attempt=2, claim="second")
+        await world.run(held.request, attempt=2, claim="second")
         published = await world.output.read(TURN)
-        await handlers.connection_found()
+        await held.handlers.connection_found()
         assert await world.output.read(TURN) == published
-        then.release()
+        held.then.release()
         with pytest.raises(OwnershipLostError):
-            await driving
+            await held.driving
     assert await world.output.read(TURN) == published
-    assert await world.frames(request) == stream_of(await world.closed(request))
+    assert await world.frames(held.request) == stream_of(await world.closed(held.request))
 
 
 async def test_a_turn_that_begins_without_a_connection_is_shown_when_there_is_one(
@@ -329,25 +394,19 @@ async def test_a_turn_that_begins_without_a_connection_is_shown_when_there_is_on
 
 async def test_an_election_makes_no_owner_that_was_lost_show_anything(world: World) -> None:
     """The advisory may come before the owner could look whether it still is one."""
-    first, then = Hold(), Hold()
-    told = events_of(says("Hel", "lo"))
-    world.backend.plays(*told[:4], first, told[4], then, *told[5:])
-    request = await world.request(stream=True)
-    handlers = world.orchestrator()
-    driving = asyncio.create_task(handlers.requested(await world.delivery(request)))
     async with asyncio.timeout(WITHIN_S):
-        await first.reached.wait()
-        handlers.connection_lost()
+        held = await held_stream(world)
+        held.handlers.connection_lost()
         world.backend.plays(*events_of(says("Good day.")))
-        await world.run(request, attempt=2, claim="second")
+        await world.run(held.request, attempt=2, claim="second")
         published = await world.output.read(TURN)
-        await handlers.say_again()
-        first.release()
-        await then.reached.wait()
+        await held.handlers.say_again()
+        held.first.release()
+        await held.then.reached.wait()
         assert await world.output.read(TURN) == published
-        then.release()
+        held.then.release()
         with pytest.raises(OwnershipLostError):
-            await driving
+            await held.driving
 
 
 async def test_an_election_makes_an_owner_that_has_a_connection_say_all_again(

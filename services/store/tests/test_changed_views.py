@@ -3,17 +3,14 @@
 import msgspec
 import pytest
 
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.ids import ConversationId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.recent_turns import stored
 from turnwire_store.views import LineageRow, Revisable, Revision, View, Views, Window
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT, fresh_conversation_id
+from turnwire_testing.stored_turns import turn_id
 
 ALL = Window(1, 1000, newest_first=False)
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
 
 
 def view(

@@ -36,15 +36,12 @@ from turnwire_testing.projections import (
     appended,
     project,
 )
+from turnwire_testing.stored_turns import turn_id
 
 TURNS = 6
 CONVERSATIONS = 2
 
 Event = AnyEvent | AnyConversationEvent
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
 
 
 def conversation_id(number: int) -> ConversationId:

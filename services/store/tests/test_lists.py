@@ -29,14 +29,11 @@ from turnwire_store.views import Generations
 from turnwire_testing import examples
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT
 from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.stored_turns import turn_id
 
 OTHER = OwnerId("bob")
 BUSY = 5000
 """More entries than the narrowest window of the log has."""
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
 
 
 def conversation_id(number: int) -> ConversationId:

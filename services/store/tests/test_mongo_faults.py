@@ -6,15 +6,13 @@ from collections.abc import AsyncGenerator
 import msgspec
 import pytest
 
-from turnwire_contracts.ids import ResponseId
-from turnwire_store.chain_position import ChainPosition
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.mongo.turns import MongoViews
 from turnwire_store.recent_turns import stored
-from turnwire_store.views import View, ViewsUnavailableError
-from turnwire_testing.examples import OWNER, TENANT
+from turnwire_store.views import ViewsUnavailableError
 from turnwire_testing.memory_view_keys import MemoryViewKeys
 from turnwire_testing.mongo_wire import Fault, MongoWire, error, mongo_wire, unconfirmed
+from turnwire_testing.stored_turns import turn_id, view
 
 RETRYABLE = "RetryableWriteError"
 STEPS_DOWN = error(10107, "NotWritablePrimary", RETRYABLE)
@@ -23,27 +21,6 @@ IS_SLOW = error(262, "ExceededTimeLimit", RETRYABLE)
 SHUTS_DOWN = error(91, "ShutdownInProgress", RETRYABLE)
 CURSOR_IS_GONE = error(43, "CursorNotFound")
 NOT_CONFIRMED = unconfirmed(64, "WriteConcernFailed")
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
-
-
-def view(number: int) -> View:
-    return View(
-        response_id=turn_id(number),
-        tenant=TENANT,
-        owner=OWNER,
-        sequence=number + 1,
-        status="completed",
-        model="m",
-        created_at=1_700_000_000_123,
-        closed_at=1_700_000_001_123,
-        parent=None,
-        place=ChainPosition(turn_id(number), 0),
-        fork=None,
-        turn='{"a":"ü"}',
-    )
 
 
 @pytest.fixture
@@ -129,11 +106,7 @@ async def test_what_cannot_be_repeated_fails_and_may_be_done_again(
 async def test_a_cursor_that_the_server_has_dropped_is_a_question_without_an_answer(
     wire: MongoWire, views: MongoViews
 ) -> None:
-    chain = [
-        msgspec.structs.replace(view(number), place=ChainPosition(turn_id(0), number))
-        for number in range(130)
-    ]
-    await views.write(chain)
+    await views.write([view(number) for number in range(130)])
     wire.faults.append(Fault("getMore", CURSOR_IS_GONE))
 
     with pytest.raises(ViewsUnavailableError, match="CursorNotFound"):

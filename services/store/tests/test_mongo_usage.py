@@ -11,7 +11,7 @@ from pymongo import AsyncMongoClient, monitoring
 
 import turnwire_store.mongo
 from turnwire_contracts.conversation import ConversationState
-from turnwire_contracts.ids import ConversationId, ResponseId
+from turnwire_contracts.ids import ConversationId
 from turnwire_store.chain_position import ChainPosition
 from turnwire_store.mongo.documents import from_conversation, to_document
 from turnwire_store.mongo.generations import MongoGenerations
@@ -20,6 +20,7 @@ from turnwire_store.views import ConversationView, Revision, View, Window
 from turnwire_testing.examples import AT, OWNER, TENANT
 from turnwire_testing.memory_view_keys import MemoryViewKeys
 from turnwire_testing.mongo_record import MongoRecord
+from turnwire_testing.stored_turns import turn_id, view
 
 PAGE = Path(__file__).parents[3] / "docs" / "mongodb.md"
 FAULTS = Path(__file__).with_name("test_mongo_faults.py")
@@ -33,26 +34,8 @@ RECORD = MongoRecord()
 monitoring.register(RECORD)
 
 
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
-
-
-def view(number: int) -> View:
-    return View(
-        response_id=turn_id(number),
-        tenant=TENANT,
-        owner=OWNER,
-        sequence=number + 1,
-        status="completed",
-        model="m",
-        created_at=AT,
-        closed_at=AT,
-        parent=turn_id(number - 1) if number else None,
-        place=ChainPosition(turn_id(0), number),
-        fork=None,
-        turn="{}",
-        conversation=CONVERSATION,
-    )
+def in_conversation(number: int) -> View:
+    return view(number, conversation=CONVERSATION)
 
 
 def conversation() -> ConversationView:
@@ -69,7 +52,9 @@ async def sent(database_url: str) -> MongoRecord:
     async with AsyncMongoClient[Document](database_url) as client:
         # What an earlier version wrote in the clear.
         database = client.get_default_database()
-        await database["responses"].insert_many([to_document(view(n)) for n in range(130)])
+        await database["responses"].insert_many(
+            [to_document(in_conversation(n)) for n in range(130)]
+        )
         await database["conversations"].insert_one(from_conversation(conversation()))
         await database["checkpoints"].insert_one({"_id": "responses", "seq": 1})
     generations = MongoGenerations(database_url, MemoryViewKeys())
@@ -92,7 +77,7 @@ async def use(generations: MongoGenerations) -> None:
     await views.lineage_rows_in(ALL, TENANT, CONVERSATION, 10)
     await views.existing([turn_id(1)])
     await views.chain_statuses([turn_id(1)])
-    await views.write([view(1), replace(view(500), place=place)])
+    await views.write([in_conversation(1), replace(in_conversation(500), place=place)])
     await views.revisable([turn_id(1)])
     for deleted, former, sequence in ((True, None, 900), (False, 900, 901)):
         revision = Revision(turn_id(1), TENANT, former, sequence, deleted=deleted, turn="{}")

@@ -17,10 +17,7 @@ from turnwire_testing import examples
 from turnwire_testing.examples import CONVERSATION_ID, TENANT
 from turnwire_testing.memory_feed import MemoryFeeds
 from turnwire_testing.projections import MANY, appended, project
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
+from turnwire_testing.stored_turns import turn_id
 
 
 def turn(number: int, previous: int | None = None) -> list[AnyEvent]:

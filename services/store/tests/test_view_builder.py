@@ -24,12 +24,9 @@ from turnwire_store.views import View
 from turnwire_testing.examples import TENANT, closed, message, requested, screened, taken_over
 from turnwire_testing.memory_feed import MemoryFeeds
 from turnwire_testing.projections import MANY, FailingGenerations, appended, project
+from turnwire_testing.stored_turns import turn_id
 
 Log = list[AnyEvent]
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
 
 
 @st.composite

@@ -1,34 +1,11 @@
 """What every adapter of the port `Views` promises, in memory and in MongoDB."""
 
-import msgspec
-
-from turnwire_contracts.ids import ResponseId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.recent_turns import stored
-from turnwire_store.views import Generations, View, Views
-from turnwire_testing.examples import OWNER, TENANT
-
-
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
-
-
-def view(number: int, place: ChainPosition | None = None, turn: str = '{"a":"ü"}') -> View:
-    return View(
-        response_id=turn_id(number),
-        tenant=TENANT,
-        owner=OWNER,
-        sequence=number + 1,
-        status="completed",
-        model="m",
-        created_at=1_700_000_000_123,
-        closed_at=1_700_000_001_123,
-        parent=turn_id(number - 1) if number else None,
-        place=place or ChainPosition(turn_id(0), number),
-        fork=None,
-        turn=turn,
-    )
+from turnwire_store.views import Generations, Views
+from turnwire_testing.examples import OWNER
+from turnwire_testing.stored_turns import turn_id, view
 
 
 async def test_what_was_written_is_found(views: Views) -> None:
@@ -40,7 +17,7 @@ async def test_what_was_written_is_found(views: Views) -> None:
 
 async def test_a_turn_beside_its_parents_chain_tells_where_its_parent_stands(views: Views) -> None:
     start = ChainPosition(turn_id(7), 0)
-    forked = msgspec.structs.replace(view(7), place=start, fork=ChainPosition(turn_id(0), 3))
+    forked = view(7, place=start, fork=ChainPosition(turn_id(0), 3))
 
     await views.write([forked])
 
@@ -160,9 +137,7 @@ async def test_times_are_kept_whatever_they_are(views: Views) -> None:
     # A clock may be wrong, and the standard library's dates end with the year 9999.
     times = [0, -1, 1_700_000_000_123, 2**53 + 1, 2**62]
     odd = [
-        msgspec.structs.replace(
-            view(number, place=ChainPosition(turn_id(number), 0)), created_at=at, closed_at=at
-        )
+        view(number, place=ChainPosition(turn_id(number), 0), created_at=at, closed_at=at)
         for number, at in enumerate(times)
     ]
 
@@ -177,8 +152,8 @@ async def test_what_can_be_no_document_has_no_view_and_the_others_have(
     generations: MongoGenerations,
 ) -> None:
     views = await generations.prepare(0)
-    endless = msgspec.structs.replace(view(1), model="x" * 17 * 1024 * 1024)
-    countless = msgspec.structs.replace(view(2), sequence=2**70)
+    endless = view(1, model="x" * 17 * 1024 * 1024)
+    countless = view(2, sequence=2**70)
 
     await views.write([view(0), endless, countless, view(3)])
 

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from starlette.types import ASGIApp
 
 from turnwire_chassis.broker import connect
-from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.http.server import TaskServer
 from turnwire_dev.instance.ports import LOOPBACK
 from turnwire_testing.service_processes import StartService, service_processes
 from turnwire_testing.waiting import eventually

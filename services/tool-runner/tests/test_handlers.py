@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from turnwire_chassis.circuit_breaker import BreakerRules
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TenantId
 from turnwire_contracts.queries import Refusal
@@ -23,7 +24,6 @@ from turnwire_contracts.tools import (
     ToolServer,
 )
 from turnwire_testing.waiting import eventually
-from turnwire_tool_runner.calling.breaker import BreakerRules
 from turnwire_tool_runner.calling.call_limiter import CallLimiter, CallLimits
 from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts
 from turnwire_tool_runner.tool_servers import (

@@ -5,32 +5,25 @@
 
 import argparse
 import asyncio
-import logging
 import sys
-import tempfile
 from pathlib import Path
 
-import structlog
 import uvloop
 
 from chaos.faults.scenarios import SCENARIOS
 from chaos.faults.soak import soaked
 from chaos.faults.system import SERVICES, System, running_system
 from chaos.faults.trial import tried
+from chaos.rig.run import run_folder, say
 
 
 def main() -> int:
     """Do what was asked for; 1 when something was wrong."""
     told = _parser().parse_args()
     if told.what == "list":
-        _say(*_chosen(told.names))
+        say(*_chosen(told.names))
         return 0
-    # The rig's own connection to a broker that is killed is no news.
-    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=quiet)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) if told.keep is None else told.keep
-        folder.mkdir(parents=True, exist_ok=True)
+    with run_folder(told.keep) as folder:
         return asyncio.run(_done(folder, told))
 
 
@@ -55,7 +48,7 @@ async def _done(folder: Path, told: argparse.Namespace) -> int:
             result = await soaked(
                 system, minutes=told.minutes, clients=told.clients, seed=told.seeds[0]
             )
-            _say(result)
+            say(result)
             return 0 if result.is_good else 1
         return 0 if await _all_tried(system, told) else 1
 
@@ -66,22 +59,17 @@ async def _all_tried(system: System, told: argparse.Namespace) -> bool:
         for name in _chosen(told.names):
             scenario = SCENARIOS[name]
             if reason := scenario.cannot_run(system):
-                _say(f"not run: {name}: {reason}")
+                say(f"not run: {name}: {reason}")
                 continue
             seconds = told.seconds or scenario.long_s
             verdict = await tried(system, name, scenario, seconds=seconds, seed=seed)
-            _say(verdict)
+            say(verdict)
             good = verdict.is_good and good
     return good
 
 
 def _chosen(texts: list[str]) -> list[str]:
     return [name for name in SCENARIOS if not texts or any(text in name for text in texts)]
-
-
-def _say(*lines: object) -> None:
-    for line in lines:
-        print(line, flush=True)  # noqa: T201 -- progress, and the figures
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import orjson
 from chaos.faults.replica_set import ReplicaSet, replica_set
 from chaos.faults.servers import DocumentServer, Server, broker
 from chaos.rig.answering import answer_to
-from chaos.rig.stage import HELD
+from chaos.rig.guard_policy import POLICY
 from e2e.rig.desk import Desk, running_desk
 from scripted_backend import ScriptedBackend, running_backend
 from turnwire_dev.components.mongo import mongodb_url
@@ -28,21 +28,6 @@ _READY_WITHIN_S = 90.0
 _STOP_WITHIN_S = 5.0
 
 SERVICES = ("gateway", "orchestrator", "store", "guard", "tool-runner")
-
-_STAGES = """
-      - stage: words
-        provider: regex
-        settings: { patterns: { secret: ['zz-[a-z]+'] } }
-"""
-_POLICY = f"""
-policies:
-  default:
-    input:{_STAGES}
-    tool_output:{_STAGES}
-  {HELD}:
-    input:{_STAGES}
-    output:{_STAGES}
-"""
 
 
 @dataclass
@@ -160,7 +145,7 @@ async def running_system(
     **settings: str,
 ) -> AsyncGenerator[System]:
     """Run all of it on fresh data in `folder`; `settings` are those of Turnwire in lower case."""
-    (folder / "policy.yaml").write_text(_POLICY)
+    (folder / "policy.yaml").write_text(POLICY)
     (folder / "desk").mkdir()
     async with AsyncExitStack() as running:
         backend = await running.enter_async_context(running_backend())

@@ -9,7 +9,8 @@ from chaos.oracle import Prompt, SeenTurn
 from chaos.oracle.prompts import JSON, Tool
 from chaos.oracle.records import Way
 from chaos.rig.clients import MODEL, Client
-from chaos.rig.stage import HELD, Stage
+from chaos.rig.guard_policy import HELD
+from chaos.rig.stage import Stage
 
 ENDS_WITHIN_S = 90.0
 """A turn may meet several kills in a row; how soon each must end, the matrix says."""

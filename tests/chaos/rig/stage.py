@@ -14,6 +14,7 @@ from chaos.oracle import BackendRequest, Fault, LoggedTurn, Run, ToolCall
 from chaos.rig.answering import answer_to
 from chaos.rig.clients import Client
 from chaos.rig.crash_orders import CrashOrders
+from chaos.rig.guard_policy import POLICY
 from chaos.rig.log import read_log
 from e2e.rig.desk import Desk, running_desk
 from e2e.rig.stack import Stack
@@ -31,23 +32,6 @@ SERVICES = ("gateway", "orchestrator", "guard", "tool-runner", "store")
 PROCESSES = (*SERVICES, BROKER, DATABASE)
 
 ENDED_WITHIN_S = 30.0
-HELD = "held"
-"""The `x-application-id` whose answers the guard judges before they are shown."""
-
-_STAGES = """
-      - stage: words
-        provider: regex
-        settings: { patterns: { secret: ['zz-[a-z]+'] } }
-"""
-_POLICY = f"""
-policies:
-  default:
-    input:{_STAGES}
-    tool_output:{_STAGES}
-  {HELD}:
-    input:{_STAGES}
-    output:{_STAGES}
-"""
 _SETTINGS = {
     "encrypt_log": "false",
     "turn_lease_s": "1.5",
@@ -149,7 +133,7 @@ class Stage:
 @asynccontextmanager
 async def running_stage(folder: Path, **settings: str) -> AsyncGenerator[Stage]:
     """Run a stack with short leases and pauses on fresh data, armed for crashes."""
-    (folder / "policy.yaml").write_text(_POLICY)
+    (folder / "policy.yaml").write_text(POLICY)
     for name in ("data", "desk"):
         (folder / name).mkdir()
     orders = CrashOrders(folder / "crash-order")

@@ -41,9 +41,12 @@ READS: list[Route] = [
     ("GET", "/responses/{resp}?stream=true&starting_after=1", None),
     ("GET", "/responses/{resp}/input_items", None),
     ("GET", "/responses/{resp}/events", None),
+    ("GET", "/responses/{resp}/diff?with={resp}", None),
 ]
 SPEAKS: list[Route] = [
     ("POST", "/responses/{resp}/cancel", None),
+    *(("POST", "/responses/{resp}/fork", {"input": "Hello?", **way}) for way in WAYS),
+    *(("POST", "/responses/{resp}/rerun", way) for way in WAYS),
     ("DELETE", "/responses/{resp}", None),
     *(
         _create(**{**continues, **way})

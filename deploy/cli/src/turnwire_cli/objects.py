@@ -1,19 +1,16 @@
 """Objects of the API as people read them: lines, tables and what a model says."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from turnwire_cli.errors import CommandFailedError
 from turnwire_cli.exit_codes import BAD_INPUT
+from turnwire_cli.moments import moment_ago
 from turnwire_cli.printing import JSON, Column, Printer
 from turnwire_cli.times import lasted
 
 _LONGEST = 200
-_AGO = re.compile(r"(\d+)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def facts(found: Any, path: str = "") -> Iterator[str]:
@@ -129,18 +126,14 @@ def difference_lines(diff: JSON) -> Iterator[str]:
 
 def seconds_of(text: str, now: float) -> float:
     """Read a moment as Unix seconds: `30m`, `12h` or `7d` ago, such seconds, or an ISO time."""
-    if (since := _AGO.fullmatch(text)) is not None:
-        return now - int(since[1]) * _SECONDS[since[2]]
     try:
         return float(text)
     except ValueError:
         pass
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        message = f"{text} is no time: write 30m, 12h or 7d ago, 2026-11-27T08:00, or Unix seconds"
-        raise CommandFailedError(message, BAD_INPUT) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return moment_ago(text, round(now * 1000)) / 1000
+    except ValueError as error:
+        raise CommandFailedError(f"{error}, or Unix seconds", BAD_INPUT) from error
 
 
 def _pair(difference: JSON) -> str:

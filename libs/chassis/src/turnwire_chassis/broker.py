@@ -7,14 +7,20 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cached_property
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.broker_access.server_urls import parse_server_urls
+from turnwire_chassis.broker_wire.client import DirectClient
+from turnwire_chassis.broker_wire.transport import Take
+from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
 
@@ -28,12 +34,17 @@ SILENCE_S = 3.0
 _MOST_UNANSWERED_PINGS = 2
 """What nats-py takes without being told."""
 
+MOST_READS_AT_ONCE = 8
+"""Reads of streams that a connection asks for at once. The broker answers one after the other and
+takes nothing else of that connection meanwhile, no ping either: with a hundred reads of some 40 ms
+each a connection that is well would be taken to be lost."""
+
 _RESET = struct.pack("ii", 1, 0)
 _PENDING_BYTES = 64 * 1024 * 1024
 
 
-class BrokerConnection(Client):
-    """A client of nats-py that notes what was refused, and whether this process closed it."""
+class BrokerConnection(DirectClient):
+    """A client that notes what was refused, and whether this process closed it."""
 
     def __init__(self, refusals: Refusals) -> None:
         """`refusals`: where to note what the broker refuses."""
@@ -41,6 +52,11 @@ class BrokerConnection(Client):
         self.refusals = refusals
         self.parting = False
         self.lost: Callable[[], None] = _ignore
+
+    @cached_property
+    def reads(self) -> ConcurrencyLimit:
+        """Lets reads of streams in, `MOST_READS_AT_ONCE` of them."""
+        return ConcurrencyLimit(MOST_READS_AT_ONCE)
 
     async def _attempt_reconnect(self) -> None:
         """Connect anew; what the old connection has not delivered must not arrive later.
@@ -148,6 +164,17 @@ async def connect(
     return client
 
 
+async def listen(client: Client, subject: str, take: Take) -> Subscription:
+    """Call `take` with each message on `subject`, its subject and its body; it must not block."""
+    if isinstance(client, DirectClient):
+        return await client.listen(subject, take)
+
+    async def on_message(message: Msg) -> None:
+        take(message.subject.encode(), message.data)
+
+    return await client.subscribe(subject, cb=on_message)
+
+
 def _abort(transport: object) -> None:
     """End a connection at once, and forget what its peer has not taken yet."""
     writer: object = getattr(transport, "_io_writer", None)
@@ -190,6 +217,13 @@ def denied(client: Client) -> str | None:
 def is_clustered(client: Client) -> bool:
     """Tell whether streams may have several nodes, of which one leads and others may be behind."""
     return isinstance(client, BrokerConnection) and client.is_clustered
+
+
+def reads_of(client: Client) -> ConcurrencyLimit:
+    """Give the limit that every read of a stream over this connection passes."""
+    if isinstance(client, BrokerConnection):
+        return client.reads
+    return ConcurrencyLimit(MOST_READS_AT_ONCE)
 
 
 def server_version(client: Client) -> tuple[int, int, int]:

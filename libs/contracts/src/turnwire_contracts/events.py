@@ -50,6 +50,17 @@ class TurnUsage(Struct, frozen=True, omit_defaults=True):
     reasoning_tokens: int = 0
 
 
+class ForkPoint(Struct, frozen=True, omit_defaults=True):
+    """Where a turn left the course of another one."""
+
+    response_id: ResponseId
+    at: int
+    """The sequence, in the log, of the last event of the other turn that it continues."""
+    rounds: int = 0
+    """How many items at the end of `input` are rounds of tools of the other turn that go on here:
+    their calls are not made again, and count as calls of this turn."""
+
+
 class TurnEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of every event of a turn."""
 
@@ -108,6 +119,26 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Whose limits must hear of the turn's end: `tenant`, and `key:<id>` of an API key."""
     queue_level: int = 0
     """The queue that it waits in, by how many of its tenant's turns were on their way."""
+    forked_from: ForkPoint | None = None
+    """Set if it continues another turn from one of that turn's events."""
+    rerun_of: ResponseId | None = None
+    """The response whose request it repeats."""
+
+    @property
+    def own_input(self) -> list[Item]:
+        """The items of `input` without the rounds of a turn that it was forked from."""
+        return self.input[: len(self.input) - len(self.earlier_rounds)]
+
+    @property
+    def earlier_rounds(self) -> list[Item]:
+        """The rounds of tools, at the end of `input`, of a turn that it was forked from."""
+        rounds = self.forked_from.rounds if self.forked_from else 0
+        return self.input[-rounds:] if rounds else []
+
+    @property
+    def from_log(self) -> list[Item]:
+        """Input items whose listings of MCP servers are true: the gateway read them in the log."""
+        return self.input if self.forked_from else []
 
     @property
     def watched(self) -> bool:
@@ -154,6 +185,8 @@ class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What the model was told, where the client did not say it in this very request."""
     runs: list[Run] = []
     """In which order items of `output` were told that were not told one after another."""
+    server: str | None = None
+    """Which inference server said it, by the operator's name for it."""
 
 
 class ToolCalled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -212,6 +245,9 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """What the backend decided about echoed fields (`service_tier`)."""
     runs: list[Run] = []
     """In which order items of `output` were told that were not told one after another."""
+    server: str | None = None
+    """Which inference server gave the last sample, by the operator's name for it; `None`: none was
+    asked, or none accepted."""
 
 
 class Deleted(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):

@@ -41,6 +41,8 @@ class RequestField(Struct, frozen=True):
     """Whether OpenAI's Responses API has it."""
     harmless: tuple[Any, ...] = ()
     """Values of a field that is refused by which a client asks for what it gets anyway."""
+    successor: str | None = None
+    """Of a word of chat completions: the field that is kept instead."""
 
     @property
     def is_echoed(self) -> bool:
@@ -76,7 +78,8 @@ def _extension(name: str, about: str) -> RequestField:
 
 def _older(name: str, successor: str, age: str = "") -> RequestField:
     about = f"chat completions' {age}word for `{successor}`"
-    return _supported(name, about, of_openai=False)
+    kept, _, _ = successor.replace(":", ".").partition(".")
+    return _supported(name, about, of_openai=False, successor=kept)
 
 
 _OF_TURNS: Final = (
@@ -245,8 +248,10 @@ TO_RESPONSES: Final = names(each for each in REQUEST_FIELDS if each.to_responses
 TO_CHAT: Final = names(each for each in REQUEST_FIELDS if each.to_chat)
 REFUSED: Final = tuple(each for each in REQUEST_FIELDS if each.treatment == "refused")
 COUNTED: Final = names(each for each in REQUEST_FIELDS if each.counts)
-OLDER: Final = frozenset(names(_OF_CHAT_COMPLETIONS))
-"""Fields that are kept by the names of their successors."""
+OLDER: Final = {each.name: each.successor for each in REQUEST_FIELDS if each.successor}
+"""Fields that are kept by the names of their successors, and those names."""
 
-NOT_PARAMS: Final = frozenset(names(each for each in REQUEST_FIELDS if each.has_column)) | OLDER
+NOT_PARAMS: Final = (
+    frozenset(names(each for each in REQUEST_FIELDS if each.has_column)) | OLDER.keys()
+)
 """Fields that are not kept by their names among `Requested.params`."""

@@ -150,6 +150,7 @@ def _with_tools(turn: Turn, event: ToolsListed | Sampled | ToolCalled | ToolRetu
                 samples=turn.samples + 1,
                 asks_client=any(map(asks_client, event.output)),
                 usage=summed(turn.usage, event.usage),
+                server=event.server,
             )
         case ToolCalled():
             return replace(turn, called=turn.called | {*event.item_ids})

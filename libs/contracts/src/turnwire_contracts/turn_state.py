@@ -52,6 +52,8 @@ class Sampling(Struct, frozen=True):
     usage: TurnUsage | None = None
     output_check: OutputCheck | None = None
     """How the output is to be checked; `None`: the input was not judged."""
+    server: str | None = None
+    """Which inference server gave the last of these samples."""
 
     @property
     def is_new(self) -> bool:

@@ -5,20 +5,21 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI
 from msgspec import Struct, field
 from nats.aio.client import Client
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
+from turnwire_gateway.admin_routes import AdminDependencies, Handler, admin_routes
 from turnwire_gateway.admission.admission import Admission
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.admin_acts import AdminActs
+from turnwire_gateway.api.branching.branches import BranchHandlers
+from turnwire_gateway.api.content_access import ContentAccessMiddleware
 from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.api.cors import ApiCorsMiddleware
@@ -35,7 +36,7 @@ from turnwire_gateway.api.middleware import (
 )
 from turnwire_gateway.api.operations import OperationHandlers
 from turnwire_gateway.api.requests.validation import Rules, requested
-from turnwire_gateway.api.responses import ResponseHandlers, ResponsePorts, origin
+from turnwire_gateway.api.responses import ResponseHandlers, ResponsePorts, TurnStarter, origin
 from turnwire_gateway.api.telemetry import TelemetryMiddleware
 from turnwire_gateway.api.token_counting import TokenCountingHandlers
 from turnwire_gateway.api.turn_commands import TurnCommands
@@ -47,6 +48,7 @@ from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
+from turnwire_gateway.openapi import branch_operations as branches
 from turnwire_gateway.openapi import conversation_operations as conversations
 from turnwire_gateway.openapi import deployment_operations as deployment
 from turnwire_gateway.openapi import response_operations as responses
@@ -54,8 +56,9 @@ from turnwire_gateway.openapi.documents import DocumentHandlers
 from turnwire_gateway.openapi.operation import Operation
 from turnwire_gateway.store_client import StoreClient
 
-Handler = Callable[[Request], Awaitable[Response]]
-"""Serves the requests to one route."""
+
+async def _nothing_to_take_up() -> None:
+    pass
 
 
 class GatewayDependencies(Struct, frozen=True):
@@ -76,6 +79,10 @@ class GatewayDependencies(Struct, frozen=True):
     limiter: Limiter = field(default_factory=unlimited)
     background_timeout_s: float = 3600.0
     space: StorageSpace = ANYWHERE
+    pepper: bytes = b""
+    """What API keys are hashed with; empty: none can be made."""
+    take_up_keys: Callable[[], Awaitable[None]] = _nothing_to_take_up
+    """Has this gateway know which API keys there are now."""
 
 
 def build(world: GatewayDependencies) -> FastAPI:
@@ -101,10 +108,7 @@ def build(world: GatewayDependencies) -> FastAPI:
         rules=world.rules,
         now_ms=world.now_ms,
     )
-    _bind_counting(app, TokenCountingHandlers(ports, world.client))
-    _bind_responses(app, ResponseHandlers(ports))
-    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
-    _bind(app, (responses.list_response_events, events.events))
+    _bind_turns(app, ports, world)
     sockets = SocketHandlers(_socket_ports(world, ports))
     app.add_api_websocket_route(responses.create_response.path, sockets.connect)
     contents = ConversationContents(world.logs.events, store, repository, commands)
@@ -115,6 +119,7 @@ def build(world: GatewayDependencies) -> FastAPI:
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
     _bind(app, (deployment.check, checks.check))
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
+    _bind(app, *admin_routes(_administration(world), acts, checks))
     _bind_documents(app)
     _add_middleware(app, world)
     return app
@@ -123,6 +128,8 @@ def build(world: GatewayDependencies) -> FastAPI:
 def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     """Bind what requests pass before the routes; what is added later is passed first."""
     background_ms = round(world.background_timeout_s * 1000)
+    # Behind the limits: an operator who reads in a tenant uses up nothing of that tenant's.
+    app.add_middleware(ContentAccessMiddleware, audit=world.audit, now_ms=world.now_ms)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
@@ -134,6 +141,19 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(HeadMiddleware)
     paths = [route.path for route in app.routes if isinstance(route, Route)]
     app.add_middleware(PathMiddleware, paths=paths)
+
+
+def _administration(world: GatewayDependencies) -> AdminDependencies:
+    limit = world.turns.limits.max_body_bytes
+    return AdminDependencies(
+        world.client,
+        world.audit,
+        world.limiter,
+        world.now_ms,
+        world.pepper,
+        world.take_up_keys,
+        limit,
+    )
 
 
 def _socket_ports(world: GatewayDependencies, ports: ResponsePorts) -> SocketPorts:
@@ -156,6 +176,16 @@ def _bind(app: FastAPI, *served: tuple[Operation, Handler]) -> None:
         app.add_api_route(operation.path, handler, methods=[operation.method])
 
 
+def _bind_turns(app: FastAPI, ports: ResponsePorts, world: GatewayDependencies) -> None:
+    """Bind the routes of responses; what has an id in its path comes after what has none."""
+    starter = TurnStarter(ports)
+    _bind_counting(app, TokenCountingHandlers(ports, world.client))
+    _bind_responses(app, ResponseHandlers(ports, starter))
+    _bind_branches(app, BranchHandlers(ports, world.logs.events, starter))
+    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
+    _bind(app, (responses.list_response_events, events.events))
+
+
 def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
     _bind(
         app,
@@ -165,6 +195,15 @@ def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
         (responses.recover_response, handlers.update),
         (responses.cancel_response, handlers.cancel),
         (responses.list_input_items, handlers.input_items),
+    )
+
+
+def _bind_branches(app: FastAPI, handlers: BranchHandlers) -> None:
+    _bind(
+        app,
+        (branches.fork_response, handlers.fork),
+        (branches.rerun_response, handlers.rerun),
+        (branches.diff_responses, handlers.diff),
     )
 
 

@@ -14,11 +14,12 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect, disconnect
-from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.http.server import TaskServer
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
@@ -52,12 +53,13 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         reconnected.set()
 
     client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
-    identities = Identities(client, settings.host, settings.pepper, settings.oidc)
+    identities = Identities(client, settings.host, settings.pepper, settings.oidc, _now_ms)
     world = await _world(settings, client, identities)
     await _answer_viewer_questions(client, world.turns)
     await _subscribe_to_ends(client, world.limiter)
     await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
+    await Membership("gateway", lifecycle).join(client)
     lifecycle.watch_broker(client, beside={"http": server.listening}, space=settings.storage_space)
     lifecycle.on_drain(server.finish)
 
@@ -124,6 +126,8 @@ async def _world(
         limiter=Limiter(settings.allowances, BucketLimitStates(client), _name(), _now_ms),
         background_timeout_s=settings.background_timeout_s,
         space=space,
+        pepper=settings.pepper,
+        take_up_keys=identities.keys.take_up,
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from turnwire_chassis.event_log import LogUnavailableError, Recorded
+from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.conversation_events import TurnAdded
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import FoundConversation
@@ -16,6 +16,7 @@ from turnwire_contracts.turn_state import NotRequested
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.auth.caller import ADMIN, Caller
 from turnwire_gateway.errors import ApiError
+from turnwire_testing.away_logs import AwayLog
 from turnwire_testing.examples import (
     AT,
     CONVERSATION_ID,
@@ -352,18 +353,7 @@ async def test_a_conversation_that_was_purged_is_nowhere() -> None:
 
 
 async def test_a_log_that_is_away_is_said_to_be() -> None:
-    class Away(ReadableLog):
-        async def append(self, event: Event, expected: int | None) -> int:
-            del event, expected
-            raise LogUnavailableError("away")
-
-        async def read(
-            self, tenant: TenantId, response_id: ResponseId, after: int = 0
-        ) -> list[Recorded]:
-            del tenant, response_id, after
-            raise LogUnavailableError("away")
-
-    setup = await RepositorySetup(Away()).happened(conversation_created())
+    setup = await RepositorySetup(AwayLog()).happened(conversation_created())
     away = (503, "event_log_unavailable", None)
     assert await failure_of(setup.add(NAMES[0])) == away
     found = await setup.found()

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from turnwire_chassis.event_log import LogUnavailableError, Recorded
 from turnwire_chassis.retention import KEEPS_ALL
 from turnwire_contracts.events import Failure, Requested
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, is_response_id
+from turnwire_contracts.ids import OwnerId, TenantId, is_response_id
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.admission.admission import Admission, Origin
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
@@ -19,6 +18,7 @@ from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.error_responses import error_response
 from turnwire_gateway.auth.caller import Caller
 from turnwire_gateway.errors import ApiError
+from turnwire_testing.away_logs import AwayLog
 from turnwire_testing.examples import (
     AT,
     CONVERSATION_ID,
@@ -154,15 +154,8 @@ async def test_a_failure_that_is_told_again_is_not_to_be_asked_for_once_more() -
 
 
 async def test_without_a_log_a_key_cannot_be_looked_up() -> None:
-    class Away(ReadableLog):
-        async def read(
-            self, tenant: TenantId, response_id: ResponseId, after: int = 0
-        ) -> list[Recorded]:
-            del tenant, response_id, after
-            raise LogUnavailableError("away")
-
     asked = with_key(requested(), "k", b"{}")
-    refused = await failure_of(idempotency(Away()).existing(asked))
+    refused = await failure_of(idempotency(AwayLog()).existing(asked))
     assert refused == (503, "event_log_unavailable", None)
 
 

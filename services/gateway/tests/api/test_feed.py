@@ -156,12 +156,23 @@ async def test_a_late_reader_gets_what_is_kept_and_then_what_comes(
     assert await rest(feed) == whole(turn, start)
 
 
-@pytest.mark.parametrize("start", [0, 1, 7, 1000])
+@pytest.mark.parametrize("start", [0, 1, 7, 11])
 async def test_a_turn_that_has_ended_is_told_again_from_the_log(turn: ToldTurn, start: int) -> None:
     await turn.end()
     feed = feed_of(turn, start)
     await feed.start()
     assert await rest(feed) == whole(turn, start)
+
+
+async def test_a_reader_that_knows_more_than_there_is_is_told_so(turn: ToldTurn) -> None:
+    await turn.end()
+    feed = feed_of(turn, turn.count + 1)
+    await feed.start()
+    part = await feed.read()
+    assert isinstance(part, Chunk)
+    assert b'"code":"stream_interrupted"' in part.body
+    assert f"the response has {turn.count} events".encode() in part.body
+    await feed.stop()
 
 
 async def test_a_reader_who_is_there_before_anything_gets_a_sign_of_life(turn: ToldTurn) -> None:
@@ -182,6 +193,98 @@ async def test_an_owner_that_lost_the_turn_is_not_listened_to(turn: ToldTurn) ->
     await turn.output.publish(turn.request.turn_key, stale)
     await turn.say(5, turn.count, epoch=2)
     assert await rest(feed) == whole(turn)
+
+
+async def announce(turn: ToldTurn, first: int, epoch: int) -> None:
+    """Let a new owner say that it has found so many frames."""
+    announcement = FrameMessage("F", epoch, first, 0, b"")
+    await turn.output.publish(turn.request.turn_key, announcement)
+
+
+async def say_late(turn: ToldTurn, first: int) -> None:
+    """Let the first owner go on though it was lost."""
+    late = FrameMessage("F", 1, first, 1, b'data: {"type":"late"}\n\n')
+    await turn.output.publish(turn.request.turn_key, late)
+
+
+@pytest.mark.parametrize("joins_at", [None, 0, 2])
+async def test_who_has_heard_of_a_new_owner_listens_to_no_older_one(
+    turn: ToldTurn, joins_at: int | None
+) -> None:
+    """Found by the simulation (r1t2f1s3349): a frozen owner woke up and went on telling."""
+    feed = feed_of(turn, joins_at)
+    await feed.start()
+    await turn.say(0, 4)
+    await announce(turn, 4, epoch=2)
+    await say_late(turn, 4)
+    assert await feed.read() == Chunk(b"".join(turn.frames[joins_at or 0 : 4]))
+    await turn.say(4, turn.count, epoch=2)
+    assert await rest(feed) == whole(turn, 4)
+
+
+@pytest.mark.parametrize("joins_at", [0, 4])
+async def test_kept_frames_of_an_owner_that_was_lost_count_up_to_the_next_ones_announcement(
+    turn: ToldTurn, joins_at: int
+) -> None:
+    await turn.say(0, 4)
+    await announce(turn, 4, epoch=2)
+    await say_late(turn, 4)
+    feed = feed_of(turn, joins_at)
+    await feed.start()
+    feed.look()
+    await turn.say(4, turn.count, epoch=2)
+    assert await rest(feed) == whole(turn, joins_at)
+
+
+async def test_who_has_heard_of_a_new_owner_still_fetches_what_older_ones_told_before(
+    turn: ToldTurn,
+) -> None:
+    feed = feed_of(turn)
+    await feed.start()
+    turn.output.unheard = {2}
+    await turn.say(0, 2)
+    await turn.say(2, 4)
+    await announce(turn, 4, epoch=2)
+    await say_late(turn, 4)
+    await turn.say(4, turn.count, epoch=2)
+    assert await rest(feed) == whole(turn)
+
+
+async def test_kept_frames_are_not_trusted_where_the_announcement_that_was_heard_is_lost(
+    turn: ToldTurn,
+) -> None:
+    feed = feed_of(turn)
+    await feed.start()
+    await turn.say(0, 4)
+    assert await feed.read() == Chunk(b"".join(turn.frames[:4]))
+    turn.output.unkept = {4}
+    await announce(turn, 4, epoch=2)
+    await say_late(turn, 4)
+    feed.look()
+    assert await feed.read() == Chunk(KEEP_ALIVE)
+    await turn.say(4, turn.count, epoch=2)
+    assert await rest(feed) == whole(turn, 4)
+
+
+async def test_a_refusal_by_an_owner_that_did_not_know_what_was_seen_ends_the_stream(
+    turn: ToldTurn,
+) -> None:
+    """Found by the simulation (c3t2f3s5881): `[DONE]` came where a terminal event was due."""
+    feed = feed_of(turn)
+    await feed.start()
+    await turn.say(0, 6, epoch=1)
+    await feed.read()
+    about = {"tenant": turn.request.tenant, "response_id": turn.request.response_id}
+    failed = closed(status="failed", failure=guard_unavailable(), output=[], **about)
+    await turn.log.append(turn.request, None)
+    await turn.log.append(taken_over(**about), None)
+    await turn.log.append(failed, None)
+    await turn.output.publish(turn.request.turn_key, FrameMessage("A", 2, 502, 0, b"{}"))
+    part = await feed.read()
+    assert isinstance(part, Chunk)
+    assert b'"code":"stream_interrupted"' in part.body
+    assert b'"sequence_number":6' in part.body
+    await feed.stop()
 
 
 async def test_a_new_owner_may_tell_the_end_again(turn: ToldTurn) -> None:

@@ -29,6 +29,7 @@ GETS = [
     "/v1/responses/{resp}",
     "/v1/responses/{resp}/input_items",
     "/v1/responses/{resp}/events",
+    "/v1/responses/{resp}/diff",
     "/v1/responses/resp_0",
     "/v1/responses",
     "/v1/check",

@@ -36,12 +36,16 @@ READS: list[Route] = [
     ("GET", "/v1/responses/{resp}/input_items", None),
     ("GET", "/v1/responses/{resp}/events", None),
     ("GET", "/v1/responses/{resp}/events?stream=true", None),
+    ("GET", "/v1/responses/{resp}/diff?with={resp}", None),
 ]
 _REFERENCE = [{"type": "item_reference", "id": "{item}"}]
 OF_RESPONSES: list[Route] = [
     *READS,
     ("DELETE", "/v1/responses/{resp}", None),
     ("POST", "/v1/responses/{resp}/cancel", None),
+    ("POST", "/v1/responses/{resp}/fork", {}),
+    ("POST", "/v1/responses/{resp}/fork", {"at": 1, "background": True}),
+    ("POST", "/v1/responses/{resp}/rerun", {"input": "Hello?"}),
     _create(previous_response_id="{resp}", background=True),
     _create(previous_response_id="{resp}", background=True, stream=True),
     _create(input=_REFERENCE),

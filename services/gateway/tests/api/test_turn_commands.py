@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turnwire_chassis.event_log import LogUnavailableError, Recorded
 from turnwire_contracts.event_kinds import kind_of
 from turnwire_contracts.events import AnyEvent, CancelRequested, Closed
-from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_gateway.api.feed import Logs
 from turnwire_gateway.api.turn_commands import TurnCommands
 from turnwire_gateway.errors import ApiError
+from turnwire_testing.away_logs import AwayLog, UnwritableLog
 from turnwire_testing.examples import AT, RESPONSE_ID, TENANT, closed, requested, started
 from turnwire_testing.memory_event_log import Event, MemoryEventLog
 from turnwire_testing.memory_output_log import MemoryOutputLog
+from turnwire_testing.stores import ReadableLog
 
 WAITING = requested(background=True)
 WITHIN_S = 30.0
@@ -188,21 +188,9 @@ async def test_nobody_listens_any_more_when_it_is_over() -> None:
     assert gateway.output._watchers[WAITING.turn_key] == []  # pyright: ignore[reportPrivateUsage]
 
 
-@pytest.mark.parametrize("away", ["read", "append"])
-async def test_a_log_that_is_away_is_said_to_be(away: str) -> None:
-    class Away(MemoryEventLog):
-        async def append(self, event: Event, expected: int | None) -> int:
-            del event, expected
-            raise LogUnavailableError("away")
-
-        async def read(
-            self, tenant: TenantId, response_id: ResponseId, after: int = 0
-        ) -> list[Recorded]:
-            if away == "read":
-                raise LogUnavailableError("away")
-            return await super().read(tenant, response_id, after)
-
-    gateway = await Gateway(Away()).happened(WAITING)
+@pytest.mark.parametrize("away", [AwayLog, UnwritableLog])
+async def test_a_log_that_is_away_is_said_to_be(away: type[ReadableLog]) -> None:
+    gateway = await Gateway(away()).happened(WAITING)
 
     async def refused(doing: Any) -> bool:
         with pytest.raises(ApiError) as raised:

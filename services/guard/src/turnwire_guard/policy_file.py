@@ -55,6 +55,11 @@ class PolicyFile:
         holds = f"version {self.policy.version}"
         return holds if self._problem is None else f"{holds}; the file is ignored: {self._problem}"
 
+    @property
+    def problem(self) -> str | None:
+        """Why the file is ignored; `None`: it is not."""
+        return self._problem
+
     @asynccontextmanager
     async def lease(self) -> AsyncGenerator[GuardPolicy]:
         """Use the policy; its providers stay until the last user is done."""

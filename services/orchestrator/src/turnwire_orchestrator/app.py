@@ -24,20 +24,23 @@ from turnwire_chassis.jetstream.topology import (
     turn_consumer,
 )
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import queues, subjects
+from turnwire_contracts.deployment import BACKEND_STATUS, TURN_QUEUES
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
 from turnwire_orchestrator.clients.guard_client import GuardService
 from turnwire_orchestrator.clients.owners import Orchestrators
 from turnwire_orchestrator.clients.tools_client import ToolRunners
+from turnwire_orchestrator.clients.turn_consumers import turn_queues
 from turnwire_orchestrator.clients.usage_publisher import Gateways
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
 from turnwire_orchestrator.inference.backend import HttpBackend
-from turnwire_orchestrator.inference.backends import Backends
 from turnwire_orchestrator.inference.http_client import Timeouts
+from turnwire_orchestrator.inference.pool.backends import Backends
 from turnwire_orchestrator.observing.queues import measure, queue_state
 from turnwire_orchestrator.ports import TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.questions import BackendQuestions
@@ -79,7 +82,8 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
 
     try:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
-        await _answer(client, BackendQuestions(backends, ports))
+        await _answer(client, BackendQuestions(backends, ports), jetstream)
+        await Membership("orchestrator", lifecycle).join(client)
         async with asyncio.TaskGroup() as group:
             work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
             group.create_task(_run_foreground(inbox, handlers, settings))
@@ -203,7 +207,7 @@ async def _listen(
         await client.subscribe(subject, cb=on_change)
 
 
-async def _answer(client: Client, questions: BackendQuestions) -> None:
+async def _answer(client: Client, questions: BackendQuestions, jetstream: JetStreamContext) -> None:
     running = BoundedTasks(_QUESTIONS_AT_ONCE)
 
     async def models(_: bytes) -> bytes:
@@ -212,6 +216,12 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
     async def input_tokens(body: bytes) -> bytes:
         request = BACKEND_INPUT_TOKENS.decode_question(body)
         return BACKEND_INPUT_TOKENS.encode_answer(await questions.input_tokens(request))
+
+    async def status(_: bytes) -> bytes:
+        return BACKEND_STATUS.encode_answer(await questions.status())
+
+    async def queue_status(_: bytes) -> bytes:
+        return TURN_QUEUES.encode_answer(await turn_queues(jetstream))
 
     def on(answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
         async def take(message: Msg) -> None:
@@ -223,6 +233,8 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
     queue = subjects.ORCHESTRATOR_QUEUE
     await client.subscribe(BACKEND_MODELS.subject, queue, cb=on(models))
     await client.subscribe(BACKEND_INPUT_TOKENS.subject, queue, cb=on(input_tokens))
+    await client.subscribe(BACKEND_STATUS.subject, queue, cb=on(status))
+    await client.subscribe(TURN_QUEUES.subject, queue, cb=on(queue_status))
 
 
 async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> None:

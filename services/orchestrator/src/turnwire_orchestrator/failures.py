@@ -37,6 +37,17 @@ class PromptTooLongError(TurnFailedError):
         self.overflow = overflow or Overflow()
 
 
+_OF_ONE_SERVER: Final = frozenset({404, 408, 425, 429})
+"""Statuses below 500 that speak of the server that was asked, and not of the request."""
+
+_SERVER_ERROR: Final = 500
+
+
+def is_worth_another_server(failure: Failure) -> bool:
+    """Tell whether another server may answer what one of them refused or failed at."""
+    return failure.http_status >= _SERVER_ERROR or failure.http_status in _OF_ONE_SERVER
+
+
 def store_unavailable() -> Failure:
     """The history could not be read."""
     return failure(
@@ -47,6 +58,13 @@ def store_unavailable() -> Failure:
 def backend_unreachable(url: str, detail: str) -> Failure:
     """No connection to the backend."""
     return failure("backend_unavailable", url=url, detail=detail)
+
+
+def no_backend_can_answer(model: str) -> Failure:
+    """Every server of the model was tried for this sample, or wants to be left alone."""
+    return failure(
+        "backend_error", f"No backend that serves '{model}' can be asked now. Try again."
+    )
 
 
 def backend_encoding(url: str, encoding: str) -> Failure:

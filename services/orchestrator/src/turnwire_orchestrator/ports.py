@@ -69,6 +69,10 @@ class BackendStream(Struct, frozen=True):
     """Makes what understands them, and tells an assembler."""
     on_read: Callable[[int], None] = _ignore_read
     """Is told of each read, how many events it completed."""
+    server: str | None = None
+    """Who answers, by the operator's name for it."""
+    has_others: bool = False
+    """Whether another server could be asked instead."""
 
 
 class Backend(Protocol):
@@ -77,6 +81,7 @@ class Backend(Protocol):
     def sample(self, prompt: Prompt) -> AbstractAsyncContextManager[BackendStream]:
         """Ask the model; entering waits until a backend has accepted.
 
+        One that does not accept is replaced by another that serves the model, where there is one.
         Leaving closes the connection, which stops the generation.
         Raises `TurnFailedError`, on entering and on every read.
         """

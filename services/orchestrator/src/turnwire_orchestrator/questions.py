@@ -2,11 +2,12 @@
 
 from msgspec import Raw
 
+from turnwire_contracts.deployment import BackendsTold
 from turnwire_contracts.events import Requested
 from turnwire_contracts.queries import InputTokenCount, Models, Refusal
 from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
 from turnwire_orchestrator.failures import TurnFailedError
-from turnwire_orchestrator.inference.backends import Backends
+from turnwire_orchestrator.inference.pool.backends import Backends
 from turnwire_orchestrator.ports import TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import remembered
 from turnwire_orchestrator.prompting.prompt import prompt_for
@@ -28,6 +29,10 @@ class BackendQuestions:
             return Models(Raw(await self._backends.models()))
         except TurnFailedError as error:
             return Refusal(error.failure)
+
+    async def status(self) -> BackendsTold:
+        """Tell how the backends are."""
+        return BackendsTold(await self._backends.status())
 
     async def input_tokens(self, request: Requested) -> InputTokenCount | Refusal:
         """Count what a model would read for a request that is not made."""

@@ -12,7 +12,7 @@ from turnwire_orchestrator.prompting.dialect import Api
 APIS: Final[Mapping[str, Api | None]] = {"auto": None, **{api.value: api for api in Api}}
 """How the API is told; `auto`: it is found out."""
 
-_KEYS = ("name", "url", "api_key_env", "api", "models")
+_KEYS = ("name", "url", "api_key_env", "api", "models", "weight", "backup")
 
 
 class Server(Struct, frozen=True):
@@ -26,6 +26,10 @@ class Server(Struct, frozen=True):
     """`None`: to be found out."""
     models: tuple[str, ...] = ()
     """Names and globs of what it serves; empty: whatever it lists."""
+    weight: float = 1.0
+    """Its share of the samples among servers of the same model."""
+    backup: bool = False
+    """Whether it is asked only when no other server of the model can be."""
 
 
 def read_servers(text: str, file: str) -> tuple[Server, ...]:
@@ -50,12 +54,15 @@ def parse_servers(text: str, file: str, environ: Mapping[str, str]) -> tuple[Ser
 def _server(place: YamlPlace, environ: Mapping[str, str]) -> Server:
     fields = place.fields(known=_KEYS, required=("name", "url"))
     api, key, models = fields.get("api"), fields.get("api_key_env"), fields.get("models")
+    weight, backup = fields.get("weight"), fields.get("backup")
     return Server(
         name=fields["name"].text(),
         url=_url(fields["url"]),
         api_key=_key(key, environ) if key else None,
         api=APIS[api.one_of(APIS)] if api else None,
         models=tuple(name.text() for name in models.items()) if models else (),
+        weight=weight.positive() if weight else 1.0,
+        backup=backup.flag() if backup else False,
     )
 
 

@@ -5,13 +5,16 @@ import asyncio
 import structlog
 
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
 from turnwire_contracts import subjects
+from turnwire_contracts.deployment import TOOL_SERVERS
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 from turnwire_tool_runner.calling.call_limiter import CallLimiter
 from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts
 from turnwire_tool_runner.mcp_client.client import McpToolServers
 from turnwire_tool_runner.outbound.connecting import SystemResolver
+from turnwire_tool_runner.server_status import ServerStatusHandlers
 from turnwire_tool_runner.settings import ToolRunnerSettings
 from turnwire_tool_runner.transports import OutboundTransports
 
@@ -35,8 +38,11 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
         servers, settings.targets, responder.publish, lambda: responder.largest_answer
     )
     handlers = ToolHandlers(ports, CallLimiter(settings.call_limits), settings.tool_call_limit_s)
+    status = ServerStatusHandlers(servers, settings.targets, lambda: None)
     responder.respond_to(TOOLS_LIST, handlers.list_tools)
     responder.respond_to(TOOLS_CALL, handlers.call_tool)
+    responder.respond_to(TOOL_SERVERS, status.tell_servers)
+    responder.respond_beside_others(subjects.MEMBERS, Membership(SERVICE, lifecycle).answer)
     responder.listen(subjects.tool_cancel("*"), handlers.cancel)
     checks = {"broker": responder.reachable}
     lifecycle.watch(checks, warnings={"broker_rights": responder.refused})

@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from turnwire_chassis.circuit_breaker import BreakerRules
 from turnwire_chassis.tool_servers.settings import ToolServerSettings
-from turnwire_tool_runner.calling.breaker import BreakerRules
 from turnwire_tool_runner.calling.call_limiter import CallLimits
 from turnwire_tool_runner.mcp_client.client import McpRules
 from turnwire_tool_runner.mcp_client.sessions import SessionRules

@@ -1,7 +1,7 @@
 """The address and credentials of servers: the operator's registry, and sealed secrets."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from turnwire_chassis.tool_servers.registry import RegisteredServer, Registry, credentials
 from turnwire_chassis.tool_servers.secret_envelope import (
@@ -45,6 +45,11 @@ class KnownTargets:
         }
         self._sealer = sealer
         self._now_ms = now_ms
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The servers of the operator, in the order of the file."""
+        return [*self._registered]
 
     def find(self, question: AskForTools | AskForCall) -> Target:
         """Give the URL and headers of a server.

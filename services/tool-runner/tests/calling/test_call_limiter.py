@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from turnwire_chassis.circuit_breaker import BreakerRules
 from turnwire_contracts.ids import TenantId
-from turnwire_tool_runner.calling.breaker import BreakerRules
 from turnwire_tool_runner.calling.call_limiter import CallLimiter, CallLimits
 from turnwire_tool_runner.tool_servers import Code, Target, TenantServer, ToolServerError
 

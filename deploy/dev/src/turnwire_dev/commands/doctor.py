@@ -38,7 +38,10 @@ def _now() -> datetime:
 
 
 def doctor(screen: Screen) -> None:
-    """Check the settings, the machine and a running Turnwire; exit code 1 if anything is wrong."""
+    """Print what was found in the settings, on the machine and in a running Turnwire.
+
+    Raises `typer.Exit` with code 1 if anything is wrong, else with 0.
+    """
     findings = asyncio.run(examine(checks.Patience(screen.remark)))
     for finding in findings:
         match finding:

@@ -14,6 +14,15 @@ class Role(Enum):
 
     USER = "user"
     ADMIN = "admin"
+    OPERATOR = "operator"
+
+
+class KeyScope(Enum):
+    """What a key may be used for, within its role."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
 
 
 def commands() -> typer.Typer:
@@ -25,12 +34,24 @@ def commands() -> typer.Typer:
     return group
 
 
-def create(
+def create(  # noqa: PLR0913 -- each is an option of the command
     *,
     tenant: Annotated[str, typer.Option(help="Whose data: nothing leaks from one to another.")],
     user: Annotated[str, typer.Option(help="Who it speaks for, inside of the tenant.")],
-    role: Annotated[Role, typer.Option(help="An admin sees and deletes all of the tenant.")],
+    role: Annotated[
+        Role,
+        typer.Option(
+            help="An admin sees and deletes all of the tenant; an operator runs the deployment, "
+            "and sees of all tenants what holds no content."
+        ),
+    ],
     label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
+    scope: Annotated[
+        list[KeyScope] | None, typer.Option(help="What it may be used for; unless said: all.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: 2027-01-01T00:00, or 12h, 30d from now on.")
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key, and print it on the last line: it is shown only once."""
@@ -38,8 +59,9 @@ def create(
     from turnwire_contracts.ids import OwnerId, TenantId  # noqa: PLC0415 -- as for `turnwire up`
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for `turnwire up`
 
-    holder = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
-    of_keys.create(holder, screen_of(output))
+    owner = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
+    scopes = [each.value for each in scope or ()]
+    of_keys.create(owner, scopes, expires, screen_of(output))
 
 
 def list_keys(

@@ -4,12 +4,12 @@ from contextlib import suppress
 
 import structlog
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import BadSubscriptionError, ConnectionClosedError, MaxPayloadError
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from turnwire_chassis.broker import listen
 from turnwire_chassis.crash_points import reached
 from turnwire_chassis.jetstream.reading import read_batch
 from turnwire_chassis.output_log import Watcher
@@ -71,10 +71,10 @@ class JetStreamOutputLog:
             log.warning("frame larger than the broker takes", subject=subject)
 
     async def _listen(self, subject: str, watcher: Watcher) -> "NatsFrameSubscription":
-        async def on_message(message: Msg) -> None:
-            watcher(unpack(message.data))
+        def take(_: bytes, body: bytes) -> None:
+            watcher(unpack(body))
 
-        return NatsFrameSubscription(await self._client.subscribe(subject, cb=on_message))
+        return NatsFrameSubscription(await listen(self._client, subject, take))
 
 
 class NatsFrameSubscription:

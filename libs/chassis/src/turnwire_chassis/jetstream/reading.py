@@ -4,6 +4,8 @@ Any node that keeps the stream answers a direct get, and one that is behind answ
 there is: of 6,400 events that were read as soon as their append was confirmed, 34 were not there
 yet, and a node that has just come back may be further behind. So in a cluster the stream's leader
 is asked, once a read has come to its end, whether anything follows.
+
+A connection has a few reads at the broker at once, and the rest wait their turn here.
 """
 
 import asyncio
@@ -16,12 +18,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from turnwire_chassis.broker import is_clustered
+from turnwire_chassis.broker import is_clustered, reads_of
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream import api
 
 READ_WITHIN_S = 8.0
-"""How long a read waits for nodes that keep the stream, and in a cluster for its leader."""
+"""How long a read waits for its turn, for nodes that keep the stream, and in a cluster for its
+leader."""
 
 _SILENCE_S = 2.0
 _AGAIN_S = 0.1
@@ -73,7 +76,7 @@ async def page(
             await _complete(client, stream, subject, after, messages)
         return messages
 
-    return await _patiently(read)
+    return await _patiently(client, read)
 
 
 async def last_of_each(
@@ -89,7 +92,7 @@ async def last_of_each(
     for start in range(0, len(patterns), _PATTERNS):
         request = {"multi_last": patterns[start : start + _PATTERNS], "batch": _BATCH}
         question = orjson.dumps(request)
-        for message in await _patiently(partial(_direct_get, client, stream, question)):
+        for message in await _patiently(client, partial(_direct_get, client, stream, question)):
             root, tenant, about, _ = subject_of_message(message).split(".", 3)
             found[f"{root}.{tenant}.{about}.>"].append(message)
     return found
@@ -105,19 +108,31 @@ def subject_of_message(message: Msg) -> str:
     return (message.headers or {})["Nats-Subject"]
 
 
-async def _patiently(read: Callable[[], Awaitable[list[Msg]]]) -> list[Msg]:
-    """Read, and again while no node can answer."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + READ_WITHIN_S
+async def _patiently(client: Client, read: Callable[[], Awaitable[list[Msg]]]) -> list[Msg]:
+    """Read when it is this one's turn, and again while no node can answer."""
+    until = asyncio.get_running_loop().time() + READ_WITHIN_S
+    limit = reads_of(client)
+    try:
+        async with asyncio.timeout_at(until):
+            await limit.enter()
+    except TimeoutError as error:
+        raise LogUnavailableError("reads before this one were not answered in time") from error
+    try:
+        return await _until_answered(read, until)
+    except NatsError as error:
+        raise LogUnavailableError(str(error)) from error
+    finally:
+        limit.leave()
+
+
+async def _until_answered(read: Callable[[], Awaitable[list[Msg]]], until: float) -> list[Msg]:
     while True:
         try:
             return await read()
         except _UnansweredError as error:
-            if loop.time() >= until:
+            if asyncio.get_running_loop().time() >= until:
                 raise LogUnavailableError(str(error)) from error
             await asyncio.sleep(_AGAIN_S)
-        except NatsError as error:
-            raise LogUnavailableError(str(error)) from error
 
 
 async def _direct_get(client: Client, stream: str, question: bytes) -> list[Msg]:

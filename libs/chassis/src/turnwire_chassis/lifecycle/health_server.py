@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from turnwire_chassis.http_server import TaskServer
+from turnwire_chassis.http.server import TaskServer
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.telemetry.metric import CONTENT_TYPE
 from turnwire_chassis.telemetry.process import exposition

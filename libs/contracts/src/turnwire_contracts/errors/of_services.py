@@ -151,6 +151,15 @@ OF_SERVICES: Final = (
         turn_exists=True,
     ),
     ErrorCode(
+        code="key_pepper_missing",
+        status=503,
+        type="server_error",
+        message="This gateway has no TURNWIRE_KEY_PEPPER, so it can neither make nor read API "
+        "keys. Give all gateways the same: openssl rand -hex 32",
+        what="the gateway does not know what API keys are hashed with",
+        way_out="set `TURNWIRE_KEY_PEPPER` for all gateways",
+    ),
+    ErrorCode(
         code="invalid_question",
         status=400,
         type="invalid_request_error",

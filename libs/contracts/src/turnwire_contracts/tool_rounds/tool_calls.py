@@ -33,9 +33,9 @@ def ended_call(item: Item, output: str | None, error: JSON | None) -> Item:
     return {**item, "output": output, "error": error, "status": status}
 
 
-def unmade_call(item: Item) -> Item:
+def unmade_call(item: Item, why: str = "The response ended before this call did.") -> Item:
     """Give a call that the turn ended without waiting for."""
-    return ended_call(item, None, protocol_error("The response ended before this call did."))
+    return ended_call(item, None, protocol_error(why))
 
 
 def protocol_error(message: str, code: int = -32000) -> dict[str, Any]:

@@ -6,7 +6,8 @@ Several frames that are there at once travel in one message. Its first line says
 
 `kind` is `F` (more follows), `E` (the last frame ends the response) or `A` (an answer instead of a
 stream: `first` is the HTTP status, `count` its `Retry-After` in seconds or 0, the rest its JSON
-body). `epoch` counts the owners of the turn.
+body). `epoch` counts the owners of the turn. A new owner announces itself by an `F` without frames,
+whose `first` says how many it has found: from then on nobody listens to older ones.
 """
 
 from typing import Final, Literal
@@ -39,6 +40,11 @@ class FrameMessage(Struct, frozen=True):
     def end(self) -> int:
         """The `sequence_number` after the last frame."""
         return self.first + self.count
+
+    @property
+    def announces_owner(self) -> bool:
+        """Whether this says only that the turn has a new owner."""
+        return self.kind == "F" and not self.count
 
 
 def pack(message: FrameMessage) -> bytes:

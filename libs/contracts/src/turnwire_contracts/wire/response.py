@@ -52,6 +52,7 @@ def response_object(request: Requested, progress: ResponseProgress) -> JSON:
         "tools": [_tool(tool) for tool in objects(params.get("tools"))],
         "usage": usage_object(closed.usage) if closed and closed.usage else None,
         **echoed,
+        **_branch(request),
         **(closed.fields if closed else {}),
     }
 
@@ -98,6 +99,16 @@ def error_envelope(failure: Failure) -> JSON:
 def _named_previous(request: Requested) -> str | None:
     """Give the previous response that the client named; that of a conversation it did not name."""
     return None if request.conversation else request.previous_response_id or request.continues
+
+
+def _branch(request: Requested) -> JSON:
+    """Say what a response was forked from or repeats; of any other response nothing is said."""
+    branch: JSON = {}
+    if (point := request.forked_from) is not None:
+        branch["forked_from"] = {"response_id": point.response_id, "at": point.at}
+    if request.rerun_of is not None:
+        branch["rerun_of"] = request.rerun_of
+    return branch
 
 
 def _set(value: object) -> JSON:

@@ -131,5 +131,5 @@ def check_pairs(request: Requested) -> None:
         return
     if any(item["type"] == "item_reference" for item in request.input):
         return
-    if (failure := unpaired(request.input)) is not None:
+    if (failure := unpaired(request.own_input)) is not None:
         raise ApiError(failure)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ from turnwire_gateway.api.stream_parts import (
     early_failure,
     refused_late,
     replayed,
+    told_otherwise,
 )
 from turnwire_gateway.errors import gateway_stopping, unfinished
 
@@ -55,17 +57,19 @@ class FrameFeed:
         self._log = logs.events
         self.turn = turn
         self._next = joins_at or 0
-        self._epoch = 0
+        self._epoch = self._newest_epoch = 0
         self._queue: deque[FrameMessage] = deque()
         self._queued_bytes = 0
         self._news = asyncio.Event()
         self._watch: FrameSubscription | None = None
         self._gap_since = self._over_since = 0.0
         self._begun = self._idle = joins_at is not None
+        self._forward: Callable[[bytes], bool] | None = None
+        self._forward_now = self._forward
         self._ticker: asyncio.TimerHandle | None = None
         self._limit_s = self._ends_at = math.inf
         self._joined_at = self._next
-        self._replays = False
+        self._replays = self._has_heard = False
         self._fetched = {"kept": 0, "log": 0}
         self.left = False
         """Whether the reader has gone."""
@@ -90,6 +94,10 @@ class FrameFeed:
             self._ticker.cancel()
         if self._watch is not None:
             await self._watch.stop()
+
+    def forward_by(self, forward: Callable[[bytes], bool]) -> None:
+        """While `read` waits, give what follows to `forward`, which tells whether it took it."""
+        self._forward = forward
 
     def look(self) -> None:
         """Look at once for what was written before: the turn is not new."""
@@ -124,7 +132,9 @@ class FrameFeed:
                     return self._told(chunk)
             if not self._queue:
                 self._news.clear()
+                self._forward_now = self._forward
                 await self._news.wait()
+                self._forward_now = None
                 continue
             chunk = await self._from_queue()
             if chunk is not None:
@@ -145,7 +155,8 @@ class FrameFeed:
         return Chunk(KEEP_ALIVE) if self._begun else None
 
     def _tick(self) -> None:
-        self._idle = not self._queue
+        self._idle = not (self._queue or self._has_heard)
+        self._has_heard = False
         if self._idle:
             self._news.set()
         self._tick_later()
@@ -154,6 +165,17 @@ class FrameFeed:
         self._ticker = asyncio.get_running_loop().call_later(_LOOK_AFTER_S, self._tick)
 
     def _heard(self, message: FrameMessage) -> None:
+        if message.epoch < self._newest_epoch:
+            return
+        self._newest_epoch = message.epoch
+        if message.announces_owner:
+            return
+        self._has_heard = True
+        follows = message.first == self._next and message.epoch == self._epoch and not self._queue
+        forward = self._forward_now if follows and message.kind == "F" else None
+        if forward is not None and forward(message.body):
+            self._next, self._gap_since = message.end, 0.0
+            return
         self._queued_bytes += len(message.body)
         if self._queued_bytes > _MOST_QUEUED_BYTES:
             # A slow reader: what is dropped here shows as a gap and is fetched when it can read.
@@ -172,7 +194,7 @@ class FrameFeed:
                 if bodies:
                     break
                 if message.kind == "F" or not await self._is_end_of_known_owner():
-                    return broken_off(self._next, "another owner of the response told it otherwise")
+                    return told_otherwise(self._next)
             if message.epoch < self._epoch or message.end <= self._next:
                 self._drop_first()
                 continue
@@ -194,6 +216,9 @@ class FrameFeed:
         self._drop_first()
         if not self._begun:
             return EarlyResponse(message.first, message.body, message.count)
+        if 0 < self._epoch < message.epoch and not await self._is_end_of_known_owner():
+            # Who refuses a turn knows of no frames of it.
+            return told_otherwise(self._next)
         # Once bytes are out it is too late for an HTTP error: the log tells it as frames.
         return await self._from_log() or refused_late(self._next, message.body)
 
@@ -248,7 +273,10 @@ class FrameFeed:
         recorded = await self._log.read(*self.turn)
         turn = fold([each.event for each in recorded])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
-            frames = stream_of(turn)[self._next :]
+            frames = stream_of(turn)
+            if self._next > len(frames):
+                return broken_off(self._next, f"the response has {len(frames)} events")
+            del frames[: self._next]
             self._fetched["log"] += len(frames)
             return Chunk(b"".join([*frames, DONE]), last=True)
         failure = failure_of(turn)
@@ -267,12 +295,16 @@ class FrameFeed:
     def _following(self, kept: list[FrameMessage]) -> list[FrameMessage]:
         """Give what follows what was read; lost frames come where they were published again.
 
-        An owner that did not know of a former one's frames has told others in their place.
+        An owner that did not know of a former one's frames has told others in their place. What an
+        owner told before its successor announced itself counts, if that announcement is kept.
         """
         following: list[FrameMessage] = []
         reached, epoch = self._next, self._epoch
+        is_known = any(message.epoch >= self._newest_epoch for message in kept)
+        newest = epoch if is_known else self._newest_epoch
         for message in kept:
-            if message.kind == "A" or message.epoch < epoch:
+            newest = max(newest, message.epoch)
+            if message.kind == "A" or message.announces_owner or message.epoch < newest:
                 continue
             contradicts = self._contradicts(message)
             if epoch < message.epoch and message.first < reached and not contradicts:

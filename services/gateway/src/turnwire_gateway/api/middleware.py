@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from turnwire_chassis.telemetry.correlation import correlate
 from turnwire_gateway.api.error_responses import refuse
 from turnwire_gateway.api.web_access import WebAccess, check_request, source_of
-from turnwire_gateway.auth.caller import Caller, Identify
+from turnwire_gateway.auth.caller import Caller, Identify, require_scopes
 from turnwire_gateway.errors import ApiError
 from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.limits.request_quota import RequestQuota
@@ -157,7 +157,10 @@ OPEN_PATHS: Final = frozenset({"/", "/health", "/openapi.json", *_VIEWER})
 
 
 class IdentityMiddleware:
-    """Refuses requests whose caller is not known; handlers find the caller in the state."""
+    """Refuses requests whose caller is not known, or whose key is not for this.
+
+    Handlers find the caller in the state.
+    """
 
     def __init__(self, app: ASGIApp, identify: Identify) -> None:
         self._app = app
@@ -170,6 +173,7 @@ class IdentityMiddleware:
             return
         try:
             caller = await self._identify(_authorization(scope))
+            require_scopes(caller, scope.get("method", "POST"), scope["path"])
         except ApiError as error:
             await refuse(error, scope, receive, send)
             return

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_contracts.events import Requested
-from turnwire_contracts.ids import TurnKey, new_response_id
+from turnwire_contracts.ids import ResponseId, TurnKey, new_response_id
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn_state import ClosedTurn
@@ -67,11 +67,77 @@ class ResponsePorts(Struct, frozen=True):
     now_ms: Callable[[], int]
 
 
-class ResponseHandlers:
-    """The routes of responses."""
+class TurnStarter:
+    """Starts turns, and answers for them in the way that was asked for."""
 
     def __init__(self, ports: ResponsePorts) -> None:
         self._ports = ports
+
+    async def run(self, request: Request, turn_request: Requested) -> Response:
+        """Have a turn run: give its answer, its stream, or 202. Raises `ApiError`."""
+        who, limits = caller(request), quota(request)
+        admitted = await self._admit(who, limits, turn_request)
+        if admitted.request.stream:
+            feed = await self._ports.turns.begin_stream(admitted)
+            limits.keep()
+            return self.stream(feed, admitted.request)
+        if admitted.request.background:
+            response = await self._queue(who, admitted)
+            limits.keep()
+            return response
+        answer = await self._ports.turns.answer(admitted, gone(request))
+        return answer_or_gone(answer)
+
+    def stream(self, feed: FrameFeed, turn_request: Requested) -> FrameStream:
+        """Answer with a turn's frames."""
+
+        async def ended(reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- a callback's own shape
+            # An `Idempotency-Key` leads to the turn as well as its id.
+            begun = begun or turn_request.fingerprint is not None
+            await self._ports.turns.end_stream(
+                feed, ended=reached_end, begun=begun, background=turn_request.background
+            )
+
+        return FrameStream(feed, ended)
+
+    async def _admit(self, who: Caller, limits: RequestQuota, request: Requested) -> Admitted:
+        """Give the request to be run; its quota is acquired. Raises `ApiError`."""
+        existing = await self._ports.idempotency.existing(request)
+        if existing is not None:
+            await limits.acquire_existing(existing)
+            return Admitted(existing, already_exists=True)
+        if not request.background:
+            self._ports.turns.queues.check(request.tenant)
+        request = await limits.acquire_turn(request)
+        return Admitted(await self._settled(who, request))
+
+    async def _settled(self, who: Caller, request: Requested) -> Requested:
+        """Give the request as it is to be appended; raises `ApiError` (400, 404, 409, 425)."""
+        admission = self._ports.admission
+        request = await admission.resolved(who, request)
+        check_pairs(request)
+        if request.background:
+            await admission.check_previous(who, request)
+            head = partial(admission.head, who, request)
+            request = await self._ports.check.passed(who, request, head)
+        return await admission.placed(who, request)
+
+    async def _queue(self, who: Caller, admitted: Admitted) -> Response:
+        request = admitted.request
+        if admitted.already_exists or await self._ports.turns.queue(request):
+            found = await self._ports.store.response(who, request.response_id)
+            return answered(_object(found), _ACCEPTED if isinstance(found, Running) else 200)
+        response = running_response(request, request.instructions, started=False)
+        return answered(response, _ACCEPTED)
+
+
+class ResponseHandlers:
+    """The routes of responses."""
+
+    def __init__(self, ports: ResponsePorts, starter: TurnStarter) -> None:
+        """`starter` runs what is asked."""
+        self._ports = ports
+        self._starter = starter
 
     async def create(self, request: Request) -> Response:
         """`POST /v1/responses`."""
@@ -85,17 +151,7 @@ class ResponseHandlers:
             # Refused before it is parsed, so that a flood costs little.
             self._ports.turns.queues.check(who.tenant)
         turn_request = requested(object_of(body, limits.sizes), origin, self._ports.rules)
-        admitted = await self._admit(who, limits, turn_request)
-        if admitted.request.stream:
-            feed = await self._ports.turns.begin_stream(admitted)
-            limits.keep()
-            return self._stream(feed, admitted.request)
-        if admitted.request.background:
-            response = await self._queue(who, admitted)
-            limits.keep()
-            return response
-        answer = await self._ports.turns.answer(admitted, gone(request))
-        return answer_or_gone(answer)
+        return await self._starter.run(request, turn_request)
 
     async def retrieve(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}`, as an object or as a stream."""
@@ -112,7 +168,7 @@ class ResponseHandlers:
             found = await readable(self._ports, request, deleted=deleted)
             await quota(request).acquire_stream()
             feed = await self._ports.turns.join_stream(found.request.turn_key, start)
-        return self._stream(feed, found.request)
+        return self._starter.stream(feed, found.request)
 
     async def delete(self, request: Request) -> Response:
         """`DELETE /v1/responses/{response_id}`; what is not there is deleted already."""
@@ -175,55 +231,20 @@ class ResponseHandlers:
         else:
             await commands.delete(of.tenant, of.response_id, cause)
 
-    async def _admit(self, who: Caller, limits: RequestQuota, request: Requested) -> Admitted:
-        """Give the request to be run; its quota is acquired. Raises `ApiError`."""
-        existing = await self._ports.idempotency.existing(request)
-        if existing is not None:
-            await limits.acquire_existing(existing)
-            return Admitted(existing, already_exists=True)
-        if not request.background:
-            self._ports.turns.queues.check(request.tenant)
-        request = await limits.acquire_turn(request)
-        return Admitted(await self._settled(who, request))
-
-    async def _settled(self, who: Caller, request: Requested) -> Requested:
-        """Give the request as it is to be appended; raises `ApiError` (400, 404, 409, 425)."""
-        admission = self._ports.admission
-        request = await admission.resolved(who, request)
-        check_pairs(request)
-        if request.background:
-            await admission.check_previous(who, request)
-            head = partial(admission.head, who, request)
-            request = await self._ports.check.passed(who, request, head)
-        return await admission.placed(who, request)
-
-    async def _queue(self, who: Caller, admitted: Admitted) -> Response:
-        request = admitted.request
-        if admitted.already_exists or await self._ports.turns.queue(request):
-            found = await self._ports.store.response(who, request.response_id)
-            return answered(_object(found), _ACCEPTED if isinstance(found, Running) else 200)
-        response = running_response(request, request.instructions, started=False)
-        return answered(response, _ACCEPTED)
-
-    def _stream(self, feed: FrameFeed, turn_request: Requested) -> FrameStream:
-        async def ended(reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- a callback's own shape
-            # An `Idempotency-Key` leads to the turn as well as its id.
-            begun = begun or turn_request.fingerprint is not None
-            await self._ports.turns.end_stream(
-                feed, ended=reached_end, begun=begun, background=turn_request.background
-            )
-
-        return FrameStream(feed, ended)
-
 
 async def readable(
-    ports: ResponsePorts, request: Request, *, deleted: bool = False
+    ports: ResponsePorts,
+    request: Request,
+    about: ResponseId | None = None,
+    *,
+    deleted: bool = False,
 ) -> ClosedTurn | Running:
     """Give a response to read: the caller's own; an admin gets any user's of the tenant.
 
-    Raises `ApiError`: 404; 503 if it cannot be looked up, or what an admin reads not be noted.
+    It is that of the path unless it is said `about` which. Raises `ApiError`: 404; 503 if it cannot
+    be looked up, or what an admin reads not be noted.
     """
-    about = response_id(request)
+    about = about or response_id(request)
     found = await ports.store.response(caller(request), about, others=True, deleted=deleted)
     await ports.acts.note_if_others(request, found.request.owner)
     return found

@@ -47,6 +47,11 @@ def broken_off(number: int, reason: str) -> Chunk:
     return _error(number, "stream_interrupted", message)
 
 
+def told_otherwise(number: int) -> Chunk:
+    """End a stream whose new owner does not know what the reader has seen."""
+    return broken_off(number, "another owner of the response told it otherwise")
+
+
 def refused_late(number: int, envelope: bytes) -> Chunk:
     """Say a plain refusal inside a stream that has begun."""
     error = mapping(mapping(orjson.loads(envelope)).get("error"))

@@ -52,6 +52,7 @@ SHOWN: Final = frozenset(
         *("compact", "obfuscate", "traceparent", "queue_level", "violations", "output", "items"),
         *("cuts", "usage", "runs", "item_ids", "item_id", "error", "abandoned", "reason", "status"),
         *("incomplete_reason", "failure", "stored", "withheld", "fields", "with_conversation"),
+        *("forked_from", "rerun_of"),
     }
 )
 """What a reader is shown of an event, beside what its heading says.

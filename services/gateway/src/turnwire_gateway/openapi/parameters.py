@@ -70,6 +70,9 @@ AfterSequence = Annotated[
         description="Only events behind this `sequence`: that of the last one that the client has.",
     ),
 ]
+DiffWith = Annotated[
+    str, Query(alias="with", min_length=1, description="The id of the response to compare with.")
+]
 LiveEvents = Annotated[bool, Query(alias="stream", description="Answer with events as they come.")]
 
 

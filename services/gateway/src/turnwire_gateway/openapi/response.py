@@ -41,6 +41,13 @@ class ResponseError(BaseModel):
     type: str = ABSENT
 
 
+class ForkedFrom(BaseModel):
+    """The response that this one continues, and from which of its events on."""
+
+    response_id: str
+    at: Annotated[int, Field(description="The `sequence` of that event in the log.")]
+
+
 class IncompleteDetails(BaseModel):
     """Why a response ends early: `max_output_tokens`, `content_filter`, or the backend's word."""
 
@@ -83,6 +90,8 @@ class _Made(BaseModel):
     max_output_tokens: int | None
     conversation: ConversationRef | None = ABSENT
     prompt: JSON | None = ABSENT
+    forked_from: ForkedFrom = ABSENT
+    rerun_of: Annotated[str, Field(description="The response whose request it repeats.")] = ABSENT
 
 
 def _echoed(field: RequestField) -> Any:

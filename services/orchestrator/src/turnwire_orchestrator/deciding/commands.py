@@ -63,6 +63,8 @@ class Finish(Struct, frozen=True):
     """Whether `items` were shown and then blocked: they come without their text."""
     fields: dict[str, Any] = {}
     runs: list[Run] = []
+    server: str | None = None
+    """Which inference server answered."""
 
 
 class Fail(Struct, frozen=True):

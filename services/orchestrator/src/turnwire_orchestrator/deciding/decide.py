@@ -111,6 +111,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
                 usage=_usage(turn),
                 instructions=_inherited(turn, command.instructions),
                 stored=_may_be_kept(turn) and command.keep_content,
+                server=_server(turn),
             )
         case Cancel():
             return Closed(
@@ -119,6 +120,7 @@ def _event(command: Command, turn: Running) -> AnyEvent:  # noqa: PLR0911 -- one
                 usage=_usage(turn),
                 instructions=_inherited(turn, command.instructions),
                 stored=_may_be_kept(turn),
+                server=_server(turn),
             )
         case TakeOver():
             about: JSON = {**_about(turn, TakenOver, command.at), "cause": command.claim}
@@ -141,6 +143,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
             usage=command.usage,
             instructions=instructions,
             runs=command.runs,
+            server=command.server,
         )
     return Closed(
         **_about(turn, Closed, command.at),
@@ -156,6 +159,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
         stored=_may_be_kept(turn),
         fields=command.fields,
         runs=command.runs,
+        server=command.server or _server(turn),
     )
 
 
@@ -173,6 +177,10 @@ def _usage(turn: Running) -> TurnUsage | None:
     return turn.usage if isinstance(turn, Sampling) else None
 
 
+def _server(turn: Running) -> str | None:
+    return turn.server if isinstance(turn, Sampling) else None
+
+
 def without_content(closed: Closed) -> Closed:
     """Give what the log may keep of a turn that is not stored."""
     return Closed(
@@ -187,6 +195,7 @@ def without_content(closed: Closed) -> Closed:
         failure=closed.failure,
         violations=closed.violations,
         stored=False,
+        server=closed.server,
     )
 
 

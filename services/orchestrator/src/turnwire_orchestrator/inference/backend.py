@@ -11,6 +11,8 @@ from functools import partial
 import orjson
 import structlog
 
+from turnwire_chassis.redaction import redacted_text
+from turnwire_contracts.deployment import BackendStatus
 from turnwire_contracts.json_values import mapping, objects
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
@@ -18,9 +20,10 @@ from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.chat_reading import ChatReader
 from turnwire_orchestrator.inference.counting import Counter
 from turnwire_orchestrator.inference.http_client import HttpClient, Timeouts
+from turnwire_orchestrator.inference.pool.routing import served
+from turnwire_orchestrator.inference.pool.server_health import ServerHealth
 from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route, in_words
 from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.inference.routing import served
 from turnwire_orchestrator.ports import BackendStream
 from turnwire_orchestrator.prompting.chat_body import chat_body
 from turnwire_orchestrator.prompting.chat_content import UnsayableError
@@ -55,12 +58,12 @@ class HttpBackend:
     def __init__(self, server: Server, timeouts: Timeouts) -> None:
         self.served = served(server.models, ())
         """Its models, when it was last seen."""
-        self.name = server.name
         self.dialect = Dialect.PLAIN
         self.api = server.api
         self.why = "" if server.api is None else _SET
         """How it is known that it speaks `api`; empty while it is not."""
-        self._server = server
+        self.health = ServerHealth(asyncio.get_running_loop().time)
+        self.server = server
         self._probed: Dialect | None = None
         self._http = HttpClient(server.url, server.api_key, timeouts)
         self._counter = Counter(self._http)
@@ -123,6 +126,17 @@ class HttpBackend:
             self._looking.add_done_callback(_ignore_failure)
         await asyncio.shield(self._looking)
 
+    def status(self, problem: str | None) -> BackendStatus:
+        """Tell operators what is known of the server; `problem`: why it does not answer."""
+        return BackendStatus(
+            name=self.server.name,
+            url=redacted_text(self.server.url),
+            api=self.api.value if self.api else None,
+            why=self.why,
+            models=sorted({*self.served.names, *self.served.globs}),
+            problem=problem,
+        )
+
     async def _settle(self) -> None:
         """Let the first who ask wait for a look; what is not found out in time is guessed."""
         if self.api is None:
@@ -136,7 +150,7 @@ class HttpBackend:
         except TurnFailedError as error:
             if error.failure.http_status not in _UNLISTED:
                 raise
-        if self._server.api is None and self._probed is not self.dialect:
+        if self.server.api is None and self._probed is not self.dialect:
             # Not seen before, or another server in its place.
             self.api, self.why = await self._spoken()
             self._probed = self.dialect
@@ -156,21 +170,21 @@ class HttpBackend:
             return api, why
         unclear = None in (found[Api.RESPONSES], found[Api.CHAT])
         say = failures.backend_not_clear if unclear else failures.backend_speaks_nothing
-        raise TurnFailedError(say(self._server.url, why))
+        raise TurnFailedError(say(self.server.url, why))
 
     def _log(self, event: str, **about: str | None) -> None:
         """Log what is news; a server is looked at again and again."""
         if self._logged != {"event": event, **about}:
             self._logged = {"event": event, **about}
-            log.info(event, backend=self._server.name, **about)
+            log.info(event, backend=self.server.name, **about)
 
     def _note(self, body: bytes) -> None:
         try:
             said = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             why = "its list of models is no JSON"
-            raise TurnFailedError(failures.backend_speaks_nothing(self._server.url, why)) from error
-        self.served = served(self._server.models, objects(mapping(said).get("data")))
+            raise TurnFailedError(failures.backend_speaks_nothing(self.server.url, why)) from error
+        self.served = served(self.server.models, objects(mapping(said).get("data")))
         self.dialect = dialect_of(said)
 
     def _chat_body(self, prompt: Prompt) -> bytes:

@@ -5,13 +5,14 @@ from types import TracebackType
 from typing import Final, Self
 
 from turnwire_chassis.telemetry import labels, metrics, names, spans
-from turnwire_contracts.events import Requested, TurnUsage
+from turnwire_contracts.events import Failure, Requested, TurnUsage
 from turnwire_contracts.wire.assembly import Assembler
-from turnwire_orchestrator.failures import TurnFailedError
+from turnwire_orchestrator.failures import TurnFailedError, backend_broke_off
 from turnwire_orchestrator.ports import BackendStream, StreamReader
 
 _BROKEN: Final = "backend_stream_broken"
 _CANCELLED: Final = "cancelled"
+_NO_END: Final = "no end"
 _NAME: Final = "chat"
 _PROVIDER: Final = "openai"
 """OpenTelemetry: whose API is spoken; which server answers says `turnwire.server`."""
@@ -66,6 +67,12 @@ class Inference:
             return self._reader
 
         return BackendStream(answering.reads, reader, self._heard)
+
+    @property
+    def failure(self) -> Failure | None:
+        """What the answer failed with by the server's own words, or by their lack."""
+        outcome = self._reader.outcome if self._reader else None
+        return backend_broke_off(_NO_END) if outcome is None else outcome.failure
 
     def _heard(self, events: int) -> None:
         self._last = perf_counter()

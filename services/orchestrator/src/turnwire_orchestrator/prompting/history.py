@@ -66,6 +66,8 @@ class HistoryTurn(msgspec.Struct, frozen=True):
     """Its client may have lost the connection, and send the same again."""
     oldest: int | None = None
     """When the first turn among them was made whose time ends, in Unix milliseconds."""
+    server: str | None = None
+    """Which inference server answered it: that one may still hold the prompt in its cache."""
 
     def lineage(self) -> Iterator["HistoryTurn"]:
         """Walk from this turn to the first."""
@@ -98,8 +100,9 @@ def past_of(turn: ClosedTurn, parent: HistoryTurn | None) -> HistoryTurn:
         if named["id"] not in turn.removed
     ]
     said = [item for item in turn.said if item.get("id") not in turn.removed]
-    answered = answering_approvals(without_repeats(new_input, parent), parent)
-    input_items = paired(answered, earlier_of(parent), goes_on=bool(said))
+    kept = {id(item) for item in new_input}
+    rounds = sum(id(item) in kept for item in turn.request.earlier_rounds)
+    input_items = told_input(new_input, rounds, parent, goes_on=bool(said))
     items = shown_items([*input_items, *said])
     waiting = left_open(items)
     return HistoryTurn(
@@ -111,13 +114,28 @@ def past_of(turn: ClosedTurn, parent: HistoryTurn | None) -> HistoryTurn:
         frozenset(item["call_id"] for item in items if is_answer(item)),
         turn.instructions,
         turn.request.owner,
-        tuple(map(_kept, filter(_is_remembered, turn.said))),
+        tuple(map(_kept, filter(_is_remembered, [*turn.request.from_log, *turn.said]))),
         tuple(map(cancelled, filter(is_call, waiting))),
         all(map(is_plain, items)),
         any(map(is_in_namespace, items)),
         turn.closed.status == "cancelled",
         _oldest(turn.request, parent),
+        turn.closed.server,
     )
+
+
+def told_input(
+    items: list[Item], rounds: int, past: HistoryTurn | None, *, goes_on: bool
+) -> list[Item]:
+    """Give the input of a turn as a model is told it: without repeats, each answer behind its call.
+
+    The last `rounds` items are rounds of tools of a turn that it was forked from, which follow what
+    was asked as they did there; a call of its client's that was open there is told as cancelled.
+    """
+    cut = len(items) - rounds
+    own_input = answering_approvals(without_repeats(items[:cut], past), past)
+    input_items = paired(own_input, earlier_of(past), goes_on=goes_on or rounds > 0)
+    return [*input_items, *paired(items[cut:], goes_on=goes_on)] if rounds else input_items
 
 
 def _oldest(request: Requested, parent: HistoryTurn | None) -> int | None:
@@ -147,7 +165,8 @@ def earlier_of(past: HistoryTurn | None) -> PrecedingCalls:
 
 def mistake_in_pairs(request: Requested, past: HistoryTurn | None) -> Failure | None:
     """Find an answer without a call or before it, a second one, or answers to half of the calls."""
-    items = without_repeats(request.input, past)
+    # Rounds that a fork goes on with come from the log, and wait for no answer.
+    items = without_repeats(request.own_input, past)
     kept = {id(item) for item in items}
     places = [place for place, item in enumerate(request.input) if id(item) in kept]
     return unpaired(items, earlier_of(past), places)

@@ -6,14 +6,11 @@ import msgspec
 import orjson
 
 from turnwire_contracts.events import Item, Requested
-from turnwire_contracts.tool_rounds.pairing import paired
 from turnwire_orchestrator.prompting.history import (
     HistoryTurn,
-    answering_approvals,
-    earlier_of,
     encode_input,
     encode_items,
-    without_repeats,
+    told_input,
 )
 
 
@@ -25,6 +22,10 @@ class Prompt(msgspec.Struct, frozen=True):
     new: list[Item]
     """The items that `past` does not have."""
     instructions: str | None
+    server: str | None = None
+    """Which inference server answered last, in this turn or before it."""
+    tried: frozenset[str] = frozenset()
+    """Servers that accepted this very prompt and failed before they said anything."""
 
     @property
     def encoded_input(self) -> bytes:
@@ -42,11 +43,14 @@ def prompt_for(
     past: HistoryTurn | None,
     instructions: str | None,
     rounds: Sequence[Item] = (),
+    server: str | None = None,
 ) -> Prompt:
     """Put together what a request asks: what its client repeats of the history is left out.
 
-    `rounds` is what the model said in this turn already, and what tools answered.
+    `rounds` is what the model said in this turn already, and what tools answered; `server` is who
+    said it.
     """
-    input_items = answering_approvals(without_repeats(request.input, past), past)
-    new = paired(input_items, earlier_of(past), goes_on=True)
-    return Prompt(request, past, [*new, *rounds], instructions)
+    before = len(request.earlier_rounds)
+    new = told_input(request.input, before, past, goes_on=True)
+    last = server or (past.server if past else None)
+    return Prompt(request, past, [*new, *rounds], instructions, last)

@@ -1,5 +1,8 @@
 """The way out of a turn: frames to those who watch, the answer to the gateway that waits."""
 
+import asyncio
+from collections.abc import Iterable
+
 import msgspec
 import orjson
 
@@ -26,6 +29,8 @@ _CANCELLED_HTTP_STATUS = 499
 """nginx: the client closed the request, so it is not read."""
 
 _MOST_MESSAGE_BYTES = 256 * 1024
+_ANNOUNCED_AGAIN_S = (0.05, 0.2, 0.5)
+"""After how long a new owner is announced again, if that is not kept."""
 
 
 class Channel:
@@ -65,11 +70,27 @@ class Channel:
         """Give the frames that are out, as far as they follow one another."""
         if not self._request.watched:
             return []
-        frames: list[bytes] = []
-        for message in await self._output.read(self._key):
-            if message.kind != "A" and message.first <= len(frames) < message.end:
-                frames += split(message.body)[len(frames) - message.first :]
-        return frames
+        return _told(await self._output.read(self._key))
+
+    async def take_over(self) -> list[bytes]:
+        """Announce a new owner to readers; give the frames that they may have of former ones.
+
+        Those may go on without knowing that they are lost. What they publish behind the
+        announcement nobody listens to, so what is kept when that is kept is all there is.
+        """
+        frames = await self.published()
+        if not self._request.watched:
+            return frames
+        announcement = FrameMessage("F", self._epoch, len(frames), 0, b"")
+        self.sent.append(announcement)
+        for wait_s in _ANNOUNCED_AGAIN_S:
+            await self._output.publish(self._key, announcement)
+            kept = await self._output.read(self._key)
+            if announcement in kept:
+                return _told(kept)
+            await asyncio.sleep(wait_s)
+        # The stream of frames has no leader: it keeps nothing that anybody says now.
+        return await self.published()
 
     def end_calls(self, so_far: OutputSoFar) -> None:
         """Write the ends of the calls of the last round."""
@@ -182,3 +203,23 @@ class Channel:
             await self._output.publish(self._key, message)
         else:
             await self._output.answer(self._key, message)
+
+
+def _told(kept: Iterable[FrameMessage]) -> list[bytes]:
+    """Give the frames that readers have, as far as they follow one another.
+
+    They listen to nobody older than the newest owner that they have heard. One that did not know of
+    a former one's frames has told others in their place.
+    """
+    frames: list[bytes] = []
+    epoch = newest = 0
+    for message in kept:
+        newest = max(newest, message.epoch)
+        if message.kind == "A" or message.announces_owner or message.epoch < newest:
+            continue
+        if epoch < message.epoch:
+            del frames[message.first :]
+        if message.first <= len(frames) < message.end:
+            frames += split(message.body)[len(frames) - message.first :]
+            epoch = message.epoch
+    return frames

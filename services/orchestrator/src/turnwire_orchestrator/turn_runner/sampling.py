@@ -14,7 +14,11 @@ from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.refusals import item_not_found
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Finish
-from turnwire_orchestrator.failures import PromptTooLongError, TurnFailedError
+from turnwire_orchestrator.failures import (
+    PromptTooLongError,
+    TurnFailedError,
+    is_worth_another_server,
+)
 from turnwire_orchestrator.guarding.output_buffer import OutputBlockedError, OutputBuffer
 from turnwire_orchestrator.ports import SampleOutcome, StreamReader, TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import (
@@ -77,6 +81,12 @@ class ModelSampler:
         self._assembler = channel.assembler(0) if assembler is None else assembler
         self._buffer: OutputBuffer | None = None
         self._reader: StreamReader | None = None
+        self._server: str | None = None
+        self._has_others = False
+
+    def prefer(self, server: str | None) -> None:
+        """Ask the server that gave the earlier samples of this turn, where it can be had."""
+        self._server = server
 
     def hold_back(self, buffer: OutputBuffer | None) -> None:
         """Show only what has passed `buffer`, if there is one."""
@@ -110,7 +120,7 @@ class ModelSampler:
         """Sample; where the client allows it, from as much of the prompt as the model reads."""
         for _ in range(_MOST_TRIES):
             try:
-                return await self._sample(prompt)
+                return await self._sample_somewhere(prompt)
             except PromptTooLongError as error:
                 if self._request.params.get("truncation") != "auto":
                     raise
@@ -118,11 +128,33 @@ class ModelSampler:
                 if shorter is None:
                     raise
                 prompt = shorter
-        return await self._sample(prompt)
+        return await self._sample_somewhere(prompt)
+
+    async def _sample_somewhere(self, prompt: Prompt) -> SampleOutcome:
+        """Sample; a server that accepts and fails before it says anything is replaced by another.
+
+        What clients have seen until then are frames of ours, which stay true.
+        """
+        while True:
+            self._has_others = False
+            try:
+                outcome = await self._sample(prompt)
+            except TurnFailedError as error:
+                if not self._may_ask_another(error.failure):
+                    raise
+            else:
+                if outcome.failure is None or not self._may_ask_another(outcome.failure):
+                    return outcome
+            prompt = replace(prompt, tried=prompt.tried | {str(self._server)})
+
+    def _may_ask_another(self, failure: Failure) -> bool:
+        sink = self._assembler if self._buffer is None else self._buffer.held
+        return self._has_others and not sink.items and is_worth_another_server(failure)
 
     async def _sample(self, prompt: Prompt) -> SampleOutcome:
         reached("backend.before")
         async with self._ports.backend.sample(prompt) as answering:
+            self._server, self._has_others = answering.server, answering.has_others
             buffer = self._buffer
             sink = self._assembler if buffer is None else buffer.held
             self._reader = reader = answering.reader(sink)
@@ -145,7 +177,7 @@ class ModelSampler:
         return outcome
 
     def _prompt(self, past: HistoryTurn | None) -> Prompt:
-        return prompt_for(self._request, past, self._instructions, self._rounds)
+        return prompt_for(self._request, past, self._instructions, self._rounds, self._server)
 
     def _open_late(self) -> None:
         self._opening = asyncio.ensure_future(self._channel.open(self._instructions))
@@ -162,4 +194,5 @@ class ModelSampler:
             incomplete_reason=outcome.incomplete_reason,
             failure=outcome.failure,
             fields=outcome.fields,
+            server=self._server,
         )

@@ -16,7 +16,11 @@ from turnwire_orchestrator.deciding.react import CallTools
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession
 from turnwire_orchestrator.ports import TurnRunnerPorts
-from turnwire_orchestrator.prompting.history import HistoryTurn, PromptContext, remembered
+from turnwire_orchestrator.prompting.history import (
+    HistoryTurn,
+    PromptContext,
+    remembered,
+)
 from turnwire_orchestrator.prompting.toolbox import (
     OfferedTool,
     Toolbox,
@@ -52,7 +56,7 @@ class ToolRounds:
         own = [item for item in reversed(own_items) if item["type"] == "mcp_list_tools"]
         if len(own) not in self._boxes:
             # A turn's listings only grow, and nothing else of this changes while it runs.
-            listings = [*own, *remembered(past, "mcp_list_tools")]
+            listings = [*own, *_listed_before(request, past)]
             self._boxes[len(own)] = toolbox(request, listings)
         return self._boxes[len(own)]
 
@@ -62,7 +66,7 @@ class ToolRounds:
         Raises `TurnFailedError`; nothing has been told then.
         """
         past = context.history
-        listed = {item["server_label"] for item in remembered(past, "mcp_list_tools")}
+        listed = {item["server_label"] for item in _listed_before(request, past)}
         unlisted = [server for server in servers_of(request) if server.label not in listed]
         items = [*await self._listings(request, unlisted), *_approved(request, past)]
         return await self._shown(items, context.instructions)
@@ -159,7 +163,8 @@ class ToolRounds:
         turn = self._session.turn
         if limit is None or not isinstance(turn, Sampling):
             return ready
-        calls = [item for item in turn.so_far.said if item["type"] == "mcp_call"]
+        said = [*request.earlier_rounds, *turn.so_far.said]
+        calls = [item for item in said if item["type"] == "mcp_call"]
         room = max(0, limit - (len(calls) - len(turn.so_far.waiting)))
         for item in ready[room:]:
             message = f"The response may make {limit} tool calls (`max_tool_calls`)."
@@ -206,6 +211,12 @@ class ToolRounds:
             prepared = await self._shown(await self._listings(request, changed), None)
             await self._session.carry_out(prepared)
             await self._channel.flush()
+
+
+def _listed_before(request: Requested, past: HistoryTurn | None) -> list[Item]:
+    """Give what MCP servers offered before this turn, newest first."""
+    own = [item for item in reversed(request.from_log) if item["type"] == "mcp_list_tools"]
+    return [*own, *remembered(past, "mcp_list_tools")]
 
 
 def _approved(request: Requested, past: HistoryTurn | None) -> list[Item]:

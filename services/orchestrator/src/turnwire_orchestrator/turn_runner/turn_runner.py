@@ -215,8 +215,10 @@ class TurnRunner:
         box = self._rounds.box(request, past) if uses_mcp(request) else None
         assembler = self.channel.assembler(len(so_far.items), box)
         said = () if box is None else so_far.said
-        offered = request if box is None else offering(request, box, so_far.said)
+        said_here = [*request.earlier_rounds, *so_far.said]
+        offered = request if box is None else offering(request, box, said_here)
         sampler = ModelSampler(self._ports, offered, self.channel, said, assembler)
+        sampler.prefer(turn.server if isinstance(turn, Sampling) else None)
         if guard is not None:
             unseen = self.channel.assembler(len(so_far.items), box, shown=False)
             sampler.hold_back(guard.buffer(assembler, unseen, past))
@@ -247,7 +249,7 @@ class TurnRunner:
 
     async def _take_over(self) -> None:
         """Claim the turn, keep what was seen of the lost sample, and finish its open item."""
-        frames = await self.channel.published()
+        frames = await self.channel.take_over()
         turn = self._session.turn
         durable = 0
         if isinstance(turn, Sampling) and frames:

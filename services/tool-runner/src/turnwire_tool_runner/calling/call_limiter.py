@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from turnwire_chassis.circuit_breaker import Breaker, BreakerRules
 from turnwire_chassis.concurrency import ConcurrencyLimit, FullError, KeyedConcurrencyLimit
 from turnwire_contracts.ids import TenantId
-from turnwire_tool_runner.calling.breaker import Breaker, BreakerRules
 from turnwire_tool_runner.tool_servers import TenantServer, ToolServerError
 
 _FAILURES = {"mcp_timeout", "mcp_unreachable"}

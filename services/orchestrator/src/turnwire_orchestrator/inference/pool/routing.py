@@ -32,18 +32,15 @@ def served(models: Sequence[str], listed: Sequence[JSON]) -> Served:
     return Served(entries, frozenset(str(entry.get("id")) for entry in entries), globs)
 
 
-def choose(model: str, backends: Sequence[Served]) -> int | None:
-    """Give the index of the backend for a model.
+def serving(model: str, backends: Sequence[Served]) -> list[int]:
+    """Give the indices of the backends that serve a model, in their order.
 
-    A name beats a pattern, the first beats later ones; a backend that is alone gets everything.
+    A name beats a pattern; a backend that is alone gets everything.
     """
-    for index, each in enumerate(backends):
-        if model in each.names:
-            return index
-    for index, each in enumerate(backends):
-        if _matches(model, each.globs):
-            return index
-    return 0 if len(backends) == 1 else None
+    if len(backends) == 1:
+        return [0]
+    named = [index for index, each in enumerate(backends) if model in each.names]
+    return named or [index for index, each in enumerate(backends) if _matches(model, each.globs)]
 
 
 def merged(backends: Sequence[Served]) -> list[JSON]:

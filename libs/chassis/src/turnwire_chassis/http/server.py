@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
-from turnwire_chassis.http_protocol import Http11Protocol
+from turnwire_chassis.http.protocol import Http11Protocol
 
 _GRACE_S = 2
 _KEEP_ALIVE_S = 75

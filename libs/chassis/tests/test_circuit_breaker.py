@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_tool_runner.calling.breaker import Breaker, BreakerRules
+from turnwire_chassis.circuit_breaker import Breaker, BreakerRules
 
 RULES = BreakerRules(failures=3, open_s=10)
 

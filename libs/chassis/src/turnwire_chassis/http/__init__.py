@@ -1,0 +1,1 @@
+"""HTTP served by uvicorn as one task among others: its server, its protocol, its framing."""

@@ -1,0 +1,1 @@
+"""Responses beside one another: forks, reruns, differences."""
