@@ -136,11 +136,16 @@ def test_a_key_is_made_with_its_scopes_and_shown_on_the_last_line(server: Answer
 
 def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None:
     server.answers = {"/admin/erasures": {"object": "admin.erasure.preview", "turns": 3}}
-    refused = CliRunner().invoke(APP, ["admin", "erase", "--user", "ada"], input="n\n")
+    refused = CliRunner().invoke(
+        APP, ["admin", "erase", "--tenant", "acme", "--user", "ada"], input="n\n"
+    )
     assert (refused.exit_code, server.asked_for) == (1, [])
-    tried = CliRunner().invoke(APP, ["admin", "erase", "--user", "ada", "--dry-run"])
+    tried = CliRunner().invoke(
+        APP, ["admin", "erase", "--tenant", "acme", "--user", "ada", "--dry-run"]
+    )
     assert "turns: 3" in tried.stdout
-    assert server.asked_for == [("POST /v1/admin/erasures", {"user": "ada", "dry_run": True})]
+    body = {"tenant": "acme", "user": "ada", "dry_run": True}
+    assert server.asked_for == [("POST /v1/admin/erasures", body)]
 
 
 def test_a_diff_ends_with_1_where_something_differs(server: AnsweringServer) -> None:

@@ -40,14 +40,7 @@ class Command:
 
     async def __call__(self, *arguments: str, stdin: str = "", **environment: str) -> CommandResult:
         """Run it to its end; `environment`: variables beside the address and the key."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "turnwire_cli", *arguments),
-            cwd=self.folder,
-            env=self._environment(environment),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        process = await self.begin(*arguments, **environment)
         try:
             async with asyncio.timeout(WITHIN):
                 out, err = await process.communicate(stdin.encode())
@@ -55,6 +48,17 @@ class Command:
             if process.returncode is None:
                 process.kill()
         return CommandResult(process.returncode or 0, out.decode(), err.decode())
+
+    async def begin(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
+        """Begin it, and give its process."""
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "turnwire_cli", *arguments),
+            cwd=self.folder,
+            env=self._environment(environment),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         path = self.stack.environment["PATH"]

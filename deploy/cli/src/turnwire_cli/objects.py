@@ -11,6 +11,8 @@ from turnwire_cli.printing import JSON, Column, Printer
 from turnwire_cli.times import lasted
 
 _LONGEST = 200
+_DESCENT = frozenset({"forked_from", "rerun_of"})
+"""Fields that only say which response another one was made of."""
 
 
 def facts(found: Any, path: str = "") -> Iterator[str]:
@@ -112,7 +114,8 @@ def changed_fields(given: Iterable[str] | None) -> JSON:
 def difference_lines(diff: JSON) -> Iterator[str]:
     """Give what differs between two responses, in lines; nothing of their times and tokens."""
     for each in diff["request"]:
-        yield f"{each['field']}: {each['before']} → {each['after']}"
+        if each["field"] not in _DESCENT:
+            yield f"{each['field']}: {each['before']} → {each['after']}"
     for part in ("input", "output"):
         for each in diff[part]:
             if each["change"] != "same":

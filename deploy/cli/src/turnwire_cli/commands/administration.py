@@ -40,7 +40,7 @@ def declare(app: typer.Typer) -> None:
     declared(group, "limits", options=(_TENANT,))(limits)
     declared(group, "audit", options=(_TENANT, _USER, _SINCE))(audit)
     declared(group, "erasures", options=(_TENANT,))(erasures)
-    declared(group, "erase", options=(_TENANT, _USER))(erase)
+    declared(group, "erase", options=(_USER,))(erase)
     declared(group, "guard-test")(try_guard)
     keys = typer.Typer(name="keys", no_args_is_help=True, help="Make, list, revoke API keys.")
     group.add_typer(keys)
@@ -102,16 +102,18 @@ def erasures(call: Call, *, most: Most = DEFAULT_MOST) -> None:
 def erase(
     call: Call,
     *,
+    tenant: Annotated[str, typer.Option(help="The tenant whose data goes.", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask again.")] = False,
 ) -> None:
     """Erase all that a tenant, or with --user one of its users, has, for ever."""
-    about: JSON = dict(call.options)
-    if not dry_run and not yes:
-        whose = about.get("user") or "all users"
-        where = about.get("tenant") or "your tenant"
-        typer.confirm(f"Erase all turns and conversations of {whose} in {where}?", abort=True)
-    found = call.client.admin.post("erasures", {**about, **({"dry_run": True} if dry_run else {})})
+    body: JSON = {"tenant": tenant, **call.options}
+    if dry_run:
+        body["dry_run"] = True
+    elif not yes:
+        whose = body.get("user") or "all users"
+        typer.confirm(f"Erase all turns and conversations of {whose} in {tenant}?", abort=True)
+    found = call.client.admin.post("erasures", body)
     call.printer.one(found, lambda: facts(found))
 
 

@@ -55,12 +55,15 @@ def create(  # noqa: PLR0913 -- each is an option of the command
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key, and print it on the last line: it is shown only once."""
-    from turnwire_chassis.api_keys.record import KeyOwner  # noqa: PLC0415 -- as for `turnwire up`
+    from turnwire_chassis.api_keys.record import (  # noqa: PLC0415 -- as for `turnwire up`
+        KeyOwner,
+        Scope,
+    )
     from turnwire_contracts.ids import OwnerId, TenantId  # noqa: PLC0415 -- as for `turnwire up`
     from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for `turnwire up`
 
     owner = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
-    scopes = [each.value for each in scope or ()]
+    scopes: list[Scope] = [each.value for each in scope or ()]
     of_keys.create(owner, scopes, expires, screen_of(output))
 
 
