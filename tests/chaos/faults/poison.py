@@ -17,6 +17,8 @@ from turnwire_testing import examples
 
 LONG_COUNT = 1000
 """Messages a subject, in the long form."""
+DEAD_LETTERS_WITHIN_S = 120.0
+"""In which the store is through 28,000 letters, each of which is on a disk before it counts."""
 
 _UNCONFIRMED = 200
 _STORED_WITHIN_S = 30.0

@@ -68,15 +68,40 @@ async def page(
 
     Waits while the stream has no leader, `READ_WITHIN_S` at most.
     """
-    question = orjson.dumps({"seq": after + 1, "next_by_subj": subject, "batch": most})
+    return await _page(client, stream, subject, {"seq": after + 1, "batch": most})
+
+
+async def page_of_bytes(
+    client: Client, stream: str, subject: str, after: int, most_bytes: int
+) -> list[Msg]:
+    """Read the next messages until these have so many bytes, one at least; otherwise as `page`."""
+    wish = {"seq": after + 1, "batch": _BATCH, "max_bytes": most_bytes}
+    return await _page(client, stream, subject, wish)
+
+
+async def _page(client: Client, stream: str, subject: str, wish: dict[str, int]) -> list[Msg]:
+    question = orjson.dumps({**wish, "next_by_subj": subject})
 
     async def read() -> list[Msg]:
         messages = await _direct_get(client, stream, question)
-        if len(messages) < most and is_clustered(client):
-            await _complete(client, stream, subject, after, messages)
+        if len(messages) < wish["batch"] and is_clustered(client) and not more_follow(messages):
+            await _complete(client, stream, subject, wish["seq"] - 1, messages)
         return messages
 
     return await _patiently(client, read)
+
+
+def more_follow(messages: Sequence[Msg]) -> bool:
+    """Tell whether the node that gave a page had more, and held them back for their size."""
+    left = (messages[-1].headers or {}).get("Nats-Num-Pending") if messages else None
+    return left is not None and int(left) > 0
+
+
+async def last_message(client: Client, stream: str, subject: str) -> Msg | None:
+    """Read the last message of a subject. Raises `LogUnavailableError`."""
+    question = orjson.dumps({"multi_last": [subject], "batch": 1})
+    found = await _patiently(client, partial(_direct_get, client, stream, question))
+    return found[-1] if found else None
 
 
 async def last_of_each(
