@@ -47,6 +47,18 @@ def broken_off(number: int, reason: str) -> Chunk:
     return _error(number, "stream_interrupted", message)
 
 
+def handed_over(last: int, go_on: str) -> Chunk:
+    """End a stream that goes on at another gateway, with an event that no reader takes for its end.
+
+    `last` is the number that its reader has (-1: none), `go_on` the parameter to resume with. The
+    event has that number and no `[DONE]` follows: who resumes behind it misses nothing.
+    """
+    message = f"This gateway was stopped; the response goes on. Resume the stream with {go_on}."
+    number = {"sequence_number": last} if last >= 0 else {}
+    error = {"type": "error", **number, "code": "gateway_stopping", "message": message}
+    return Chunk(b"event: error\ndata: " + orjson.dumps({**error, "param": None}) + b"\n\n")
+
+
 def refused_late(number: int, envelope: bytes) -> Chunk:
     """Say a plain refusal inside a stream that has begun."""
     error = mapping(mapping(orjson.loads(envelope)).get("error"))
