@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
+from msgspec import MsgspecError
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -28,6 +29,7 @@ from turnwire_chassis.retention import retention_of
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import queues, subjects
 from turnwire_contracts.event_kinds import TURN_CHANGES
+from turnwire_contracts.notices.queue_state import QueueState
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
 from turnwire_orchestrator.clients.guard_client import GuardService
 from turnwire_orchestrator.clients.owners import Orchestrators
@@ -79,6 +81,7 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
 
     try:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
+        await _give_way(client, ports.claim, inbox, background)
         await _answer(client, BackendQuestions(backends, ports))
         async with asyncio.TaskGroup() as group:
             work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
@@ -106,6 +109,7 @@ def _inboxes(
     metrics.PLACES("foreground").set(settings.max_turns)
     metrics.PLACES("background").set(settings.max_background_turns)
     gateways = Gateways(client)
+    background_free = 0
 
     def inbox(of: Sequence[queues.Queue], report: Report) -> Inbox:
         consumers = [turn_consumer(queue, settings.turn_lease_s) for queue in of]
@@ -113,10 +117,11 @@ def _inboxes(
 
     async def foreground(lengths: Sequence[QueueLength], free: int) -> None:
         measure("foreground", lengths)
-        await gateways.queues_measured(queue_state(claim, lengths, free))
+        await gateways.queues_measured(queue_state(claim, lengths, free, background_free))
 
     async def background(lengths: Sequence[QueueLength], free: int) -> None:
-        del free
+        nonlocal background_free
+        background_free = free
         measure("background", lengths)
 
     return inbox(queues.FOREGROUND, foreground), inbox(queues.BACKGROUND, background)
@@ -201,6 +206,22 @@ async def _listen(
     await client.subscribe(subjects.TURN_CANCEL_REQUESTED, cb=on_cancel)
     for subject in TURN_CHANGES:
         await client.subscribe(subject, cb=on_change)
+
+
+async def _give_way(client: Client, claim: str, foreground: Inbox, background: Inbox) -> None:
+    """Leave what is held ahead to another orchestrator that has places for it."""
+
+    async def on_state(message: Msg) -> None:
+        try:
+            state = QueueState.decode(message.data)
+        except MsgspecError:
+            log.warning("state of queues not read")
+            return
+        if state.orchestrator != claim:
+            await foreground.give_way(state.free)
+            await background.give_way(state.background_free)
+
+    await client.subscribe(subjects.QUEUE_STATE, cb=on_state)
 
 
 async def _answer(client: Client, questions: BackendQuestions) -> None:
