@@ -82,7 +82,7 @@ class BrokerConnection(Client):
         """Close for good: the end of the connection is then no error."""
         self.parting = True
         if not self.is_connected or _is_closed(self._transport):
-            # Nobody takes it any more, and uvloop raises where nats-py would still send it.
+            # The broker takes it no more, and uvloop raises where nats-py would still send it.
             self._pending, self._pending_data_size = [], 0
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from turnwire_contracts.wire.frames import FrameMessage
-from turnwire_gateway.api.backfill import messages_of
-from turnwire_gateway.api.frame_queue import MOST_QUEUED_BYTES, FrameQueue, QueuedBytes
+from turnwire_gateway.api.frames.backfill import messages_of
+from turnwire_gateway.api.frames.frame_queue import MOST_QUEUED_BYTES, FrameQueue, QueuedBytes
 
 HALF = MOST_QUEUED_BYTES // 2
 

@@ -64,7 +64,7 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     ports = _ports(settings, client, jetstream, backends)
     handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
-    inbox, background = _inboxes(settings, client, jetstream, ports.claim)
+    inbox, background = await _inboxes(settings, client, jetstream, ports.claim)
     lifecycle.watch_broker(client, space=settings.storage_space)
     lifecycle.on_drain(inbox.finish)
     lifecycle.on_drain(background.finish)
@@ -81,7 +81,6 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
 
     try:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
-        await _give_way(client, ports.claim, inbox, background)
         await _answer(client, BackendQuestions(backends, ports))
         async with asyncio.TaskGroup() as group:
             work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
@@ -102,7 +101,7 @@ def _silence_s(lease_s: float) -> float:
     return min(SILENCE_S, (lease_s - heartbeat_s(lease_s)) * _SILENCE_OF_LEASE)
 
 
-def _inboxes(
+async def _inboxes(
     settings: OrchestratorSettings, client: Client, jetstream: JetStreamContext, claim: str
 ) -> tuple[Inbox, Inbox]:
     """Give the inbox of foreground turns and that of background turns."""
@@ -124,7 +123,9 @@ def _inboxes(
         background_free = free
         measure("background", lengths)
 
-    return inbox(queues.FOREGROUND, foreground), inbox(queues.BACKGROUND, background)
+    inboxes = inbox(queues.FOREGROUND, foreground), inbox(queues.BACKGROUND, background)
+    await _give_way(client, claim, *inboxes)
+    return inboxes
 
 
 async def _run_foreground(

@@ -117,8 +117,8 @@ class FrameStream(Response):
 
     async def _hand_over(self, send: Send, *, begun: bool) -> None:
         if begun:
-            told = handed_over(self._feed.next_number - 1, "starting_after")
-            await send(_body(told.body, more=False))
+            end = handed_over(self._feed.next_number - 1, "starting_after")
+            await send(_body(end.body, more=False))
         else:
             stopping = gateway_stopping(self._feed.turn.response_id)
             await send_answer(early_failure(stopping.failure), send)

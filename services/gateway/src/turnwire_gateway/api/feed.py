@@ -17,8 +17,13 @@ from turnwire_contracts.turn import ImpossibleEventError, fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased, failure_of
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, tail
 from turnwire_contracts.wire.stream import rest_of
-from turnwire_gateway.api.backfill import MOST_FETCHED_BYTES, Backfill, contradicts, messages_of
-from turnwire_gateway.api.frame_queue import FrameQueue, QueuedBytes
+from turnwire_gateway.api.frames.backfill import (
+    MOST_FETCHED_BYTES,
+    Backfill,
+    contradicts,
+    messages_of,
+)
+from turnwire_gateway.api.frames.frame_queue import FrameQueue, QueuedBytes
 from turnwire_gateway.api.stream_parts import (
     Chunk,
     EarlyResponse,
@@ -33,13 +38,10 @@ log = structlog.get_logger()
 
 _MOST_AT_ONCE_BYTES = 64 * 1024
 """The HTTP server holds what it was given three times over while a reader does not read."""
-
 _LOOK_AFTER_S = 5.0
 """A reader that has heard nothing for so long looks whether it missed something."""
-
 _LOOK_AGAIN_S = 0.25
 """How soon after a fruitless look in front of a known gap the next one comes."""
-
 _UNSTORED_WITHIN_S = 10.0
 """How long frames that only their owner has may be missing; the broker elects within nine."""
 
@@ -159,7 +161,6 @@ class FrameFeed:
         if self._idle:
             self._queue.news.set()
         elif self._queue.is_over_full and self._queue.next == self._ticked_at:
-            # It does not read, and a replay may be large.
             self._queue.give_up()
         self._ticked_at = self._queue.next
         self._tick_later()
@@ -209,10 +210,10 @@ class FrameFeed:
         if not self._begun:
             return EarlyResponse(message.first, message.body, message.count)
         # Once bytes are out it is too late for an HTTP error: the log tells it as frames.
-        told = await self._readable(self._from_log)
-        return (
-            told if told or self._queue.has_next else refused_late(self._queue.next, message.body)
-        )
+        part = await self._readable(self._from_log)
+        if part is None and not self._queue.has_next:
+            return refused_late(self._queue.next, message.body)
+        return part
 
     async def _is_end_of_known_owner(self) -> bool:
         """Tell whether whom this reader heard closed the turn: all later owners tell that end."""
@@ -260,7 +261,6 @@ class FrameFeed:
         if kept[-1].kind != "A":
             self._fetched["kept"] += kept[-1].end - queue.next
             queue.missed = max(queue.missed, self._backfill.known_end)
-        # What was heard meanwhile follows; what is in both is skipped by its number.
         queue.put_first(kept)
         return None
 
@@ -280,14 +280,14 @@ class FrameFeed:
         queue = self._queue
         frames = rest_of(turn, queue.next, end_told=True)
         if not frames:
-            # More was told than came into the log, or somebody joins behind the end.
+            # More was told than came into the log, or the reader joins behind the end.
             if queue.next == self._joined_at and turn.closed.status == "completed":
                 return Chunk(DONE, last=True)
             if not self._is_over():
                 return None
             frames = rest_of(turn, queue.next)
-        most_bytes = max(MOST_FETCHED_BYTES, self._logs.queued.room)
-        messages = messages_of(frames, queue.next, self._epoch, most_bytes)
+        room = max(MOST_FETCHED_BYTES, self._logs.queued.room)
+        messages = messages_of(frames, queue.next, self._epoch, room)
         self._fetched["log"] += messages[-1].end - queue.next
         queue.missed = max(queue.missed, queue.next + len(frames))
         queue.put_first(messages)

@@ -108,14 +108,14 @@ class TurnEventHandlers:
         self, turn: TurnKey, recorded: list[Recorded], after: int
     ) -> AsyncIterator[bytes]:
         """Give events as they are appended, until the turn has ended or this process stops."""
-        told = 0
+        sequence = 0
         try:
             async for last, part in self._followed(turn, recorded, after):
-                told = last
+                sequence = last
                 yield part
         except (UnreadableEventError, ImpossibleEventError):
             log.exception("turn cannot be read", response_id=turn.response_id)
-            yield broken_off(told, "an event of it cannot be read by this gateway").body
+            yield broken_off(sequence, "an event of it cannot be read by this gateway").body
 
     async def _followed(
         self, turn: TurnKey, recorded: list[Recorded], after: int

@@ -39,7 +39,7 @@ class FrameQueue:
         self.missed = 0
         """Up to which number frames came that were not kept."""
         self.news = asyncio.Event()
-        """Set when there is something to look at; whoever has something else to say may set it."""
+        """Set when there is something to look at, here or at the feed."""
         self._waits = False
         self._of_all = of_all
         self._messages: deque[FrameMessage] = deque()

@@ -83,11 +83,11 @@ def following(kept: Sequence[FrameMessage], number: int, epoch: int) -> list[Fra
     for message in kept:
         if message.kind == "A" or message.epoch < newest:
             continue
-        told = contradicts(message, number, epoch)
-        if newest < message.epoch and message.first < reached and not told:
+        is_otherwise = contradicts(message, number, epoch)
+        if newest < message.epoch and message.first < reached and not is_otherwise:
             found = [each for each in found if each.end <= message.first]
             reached = found[-1].end if found else number
-        if told or message.first <= reached < message.end:
+        if is_otherwise or message.first <= reached < message.end:
             found.append(message)
             reached, newest = max(reached, message.end), message.epoch
     return found
