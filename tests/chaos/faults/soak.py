@@ -15,7 +15,7 @@ from chaos.rig.scenes import SCENES, Actor
 MOST_MIB_A_MINUTE = 0.5
 MOST_DESCRIPTORS_A_MINUTE = 1.0
 
-SOAK_BOUNDS = {"output_max_bytes": str(16 * 1024 * 1024)}
+SOAK_BOUNDS = {"output_max_bytes": str(1024 * 1024)}
 """Settings with which what is bounded is full before it is judged: frames are kept in the broker's
 memory, 256 MiB of them unless a setting says otherwise, and that takes longer than a soak."""
 
