@@ -1,7 +1,7 @@
 """nats-py's client, whose short ways have no task, queue or lock in them.
 
-Written at once is what finds the connection open and nothing waiting; everything else (buffers
-while there is no connection, back-pressure, flushing) is nats-py's own.
+What finds the connection open and nothing waiting is written with all else of the same turn of the
+event loop; the rest (buffers while there is no connection, back-pressure) is nats-py's own.
 """
 
 import asyncio
@@ -24,12 +24,14 @@ _INVALID: Final = re.compile(r"[\s\0]|^$")
 
 
 class DirectClient(Client):
-    """A client of nats-py that writes and hears without a turn of the event loop in between."""
+    """A client of nats-py with one write for a turn of the event loop, and listeners."""
 
     def __init__(self) -> None:
         """Connect by `connect`."""
         super().__init__()
         self._listeners = Listeners(self._listener_failed)
+        self._leaving: list[bytes] = []
+        """Commands of this turn of the event loop."""
         self._tokens = count(1)
         self._answers = 0
         self._failing: set[asyncio.Future[None]] = set()
@@ -57,7 +59,7 @@ class DirectClient(Client):
         self.stats["out_msgs"] += 1
         self.stats["out_bytes"] += size
         head = f"PUB {subject} {reply} {size}\r\n" if reply else f"PUB {subject} {size}\r\n"
-        self._transport.write(b"%b%b\r\n" % (head.encode(), payload))  # pyright: ignore[reportOptionalMemberAccess] -- it writes at once
+        self._write(b"%b%b\r\n" % (head.encode(), payload))
 
     @property
     def _writes_at_once(self) -> bool:
@@ -71,9 +73,36 @@ class DirectClient(Client):
 
     async def _send_command(self, cmd: bytes, priority: bool = False) -> None:  # noqa: FBT001, FBT002 -- nats-py's own signature
         if self._writes_at_once:
-            self._transport.write(cmd)  # pyright: ignore[reportOptionalMemberAccess] -- it writes at once
+            self._write(cmd)
         else:
             await super()._send_command(cmd, priority)
+
+    def _write(self, command: bytes) -> None:
+        if not self._leaving:
+            asyncio.get_running_loop().call_soon(self._leave)
+        self._leaving.append(command)
+
+    def _leave(self) -> None:
+        """Write what has gathered; without a connection it waits for the next with all else."""
+        commands, self._leaving = self._leaving, []
+        if not commands:
+            return
+        transport = self._transport
+        is_open = isinstance(transport, ListeningTransport) and transport.is_open
+        if is_open and self._status == Client.CONNECTED:
+            transport.writelines(commands)
+        else:
+            self._pending[:0] = commands
+            self._pending_data_size += sum(map(len, commands))
+
+    async def _send_ping(self, future: "asyncio.Future[Any] | None" = None) -> None:
+        # Its answer tells that all before it has arrived.
+        self._leave()
+        await super()._send_ping(future)
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002 -- nats-py's own signature
+        self._leave()
+        await super()._close(status, do_cbs)
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:  # noqa: FBT001, FBT002 -- nats-py's own signature
         """Wake the task that flushes, if it has anything to flush."""

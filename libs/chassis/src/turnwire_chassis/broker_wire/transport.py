@@ -93,10 +93,10 @@ class _Reader(asyncio.StreamReader):
 class _Protocol(asyncio.StreamReaderProtocol):
     """Knows whether the kernel takes more."""
 
-    is_writable = False
+    is_open = is_writable = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.is_writable = True
+        self.is_open = self.is_writable = True
         super().connection_made(transport)
 
     def pause_writing(self) -> None:
@@ -108,7 +108,7 @@ class _Protocol(asyncio.StreamReaderProtocol):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_writable = False
+        self.is_open = self.is_writable = False
         super().connection_lost(exc)
 
 
@@ -126,6 +126,11 @@ class ListeningTransport(TcpTransport):
     def is_writable(self) -> bool:
         """Whether what is written now leaves at once."""
         return self._protocol is not None and self._protocol.is_writable
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._protocol is not None and self._protocol.is_open
 
     async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
         """See nats-py."""
@@ -154,7 +159,7 @@ class ListeningTransport(TcpTransport):
             )
         if transport is None:
             raise ConnectionError("the connection ended while TLS began")
-        protocol.is_writable = True
+        protocol.is_open = protocol.is_writable = True
         self._opened(transport)
 
     async def read(self, buffer_size: int) -> bytes:
