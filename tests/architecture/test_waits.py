@@ -84,10 +84,8 @@ REASONS = {
     "orchestrator/backends.py: Backends._look_again: await asyncio.shield(self._looking)": (
         _OWN_DEADLINE + "as that of one backend"
     ),
-    "orchestrator/http_client.py: HttpClient.get: async with response": _OWN_DEADLINE
-    + "the session's, for connecting and for silence",
-    "orchestrator/http_client.py: HttpClient.post: async with response": _OWN_DEADLINE
-    + "the session's, for connecting and for silence",
+    "orchestrator/answer.py: Answer._more: await self._waiter": "`ServerConnections` ends it when "
+    "the server falls silent: TURNWIRE_BACKEND_IDLE_TIMEOUT_S",
     "orchestrator/tool_rounds.py: ToolRounds._run: await ended": _OWN_DEADLINE
     + "TURNWIRE_TOOL_CALL_TIMEOUT_S, and the turn's",
     "tool_runner/app.py: serve: await asyncio.Event().wait()": _ENDS,

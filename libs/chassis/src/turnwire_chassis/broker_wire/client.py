@@ -88,8 +88,8 @@ class DirectClient(Client):
         if not commands:
             return
         transport = self._transport
-        is_open = isinstance(transport, ListeningTransport) and transport.is_open
-        if is_open and self._status == Client.CONNECTED:
+        is_connected = self._status == Client.CONNECTED
+        if is_connected and isinstance(transport, ListeningTransport) and transport.is_open:
             transport.writelines(commands)
         else:
             self._pending[:0] = commands
