@@ -31,6 +31,11 @@ def test_services_log_without_rich() -> None:
     assert printed(*lines) == [f"{service} False" for service in ("orchestrator", *SERVICES)]
 
 
+def test_a_tool_runner_starts_without_the_sdk_of_mcp() -> None:
+    line = "print({'mcp', 'mcp_types'} & {*sys.modules})"
+    assert printed("import turnwire_tool_runner.__main__", line) == ["set()"]
+
+
 def test_what_was_hidden_can_be_loaded_afterwards() -> None:
     lines = ("import turnwire_chassis", "from rich.text import Text", "print(Text('seen').plain)")
     assert printed(*lines) == ["seen"]
