@@ -9,7 +9,7 @@ import pytest
 from e2e.rig.conversation import MODEL, said_in
 from e2e.rig.stack import Stack
 from scripted_backend import Answer, ScriptedBackend, fails, says
-from turnwire_testing.python_programs import run_program
+from turnwire_testing.python_programs import OF_CLIENTS
 
 pytestmark = pytest.mark.clients
 
@@ -24,7 +24,7 @@ RUN_WITHIN = 60.0
     "program", ["curl.sh", "openai_sdk.py", "pydantic_ai_agent.py", "langgraph_chat.py"]
 )
 async def test_an_example_holds_its_conversation(
-    stack: Stack, backend: ScriptedBackend, program: str, tmp_path: Path
+    stack: Stack, backend: ScriptedBackend, program: str
 ) -> None:
     backend.script(says("Ber", "lin."), says("Its ", "gate."))
     settings = {
@@ -33,7 +33,7 @@ async def test_an_example_holds_its_conversation(
         "TURNWIRE_TOKEN": stack.key,
     }
     environment = {**stack.environment, **settings}
-    code, printed = await _run(EXAMPLES / program, environment, tmp_path)
+    code, printed = await _run(EXAMPLES / program, environment)
     assert (code, printed.split()) == (0, ["Berlin.", "Its", "gate."])
     first, second = backend.requests
     assert said_in(first)[-1] == ("user", FIRST)
@@ -45,12 +45,12 @@ async def test_an_example_holds_its_conversation(
     "answers", [[fails(500)], [says("Berlin."), says("Its ", "gate.").broken(1)]]
 )
 async def test_the_curl_example_fails_when_an_answer_does(
-    stack: Stack, backend: ScriptedBackend, answers: list[Answer], tmp_path: Path
+    stack: Stack, backend: ScriptedBackend, answers: list[Answer]
 ) -> None:
     backend.script(*answers)
     told = {"TURNWIRE_URL": stack.url, "TURNWIRE_MODEL": MODEL, "TURNWIRE_TOKEN": stack.key}
     environment = {**stack.environment, **told}
-    code, _ = await _run(EXAMPLES / "curl.sh", environment, tmp_path)
+    code, _ = await _run(EXAMPLES / "curl.sh", environment)
     assert code != 0
     assert backend.unplayed == 0
 
@@ -66,20 +66,19 @@ async def test_a_documented_program_runs_as_it_stands(
     # A name of its own: a module called `langgraph` would hide the package.
     file = tmp_path / f"documented_{program}"
     file.write_text(filled, encoding="utf-8")
-    code, printed = await _run(file, {**stack.environment, "AA_TOKEN": stack.key}, tmp_path)
+    code, printed = await _run(file, {**stack.environment, "AA_TOKEN": stack.key})
     assert (code, "Berlin." in printed) == (0, True), printed
     assert said_in(backend.requests[-1])[-1] == ("user", DOCUMENTED_QUESTION)
 
 
-async def _run(program: Path, environment: dict[str, str], folder: Path) -> tuple[int, str]:
+async def _run(program: Path, environment: dict[str, str]) -> tuple[int, str]:
     if program.suffix == ".py":
-        ran = await run_program(program, environment, folder, RUN_WITHIN)
+        ran = await OF_CLIENTS.run([str(program)], environment, program.parent, RUN_WITHIN)
         sys.stderr.write(ran.errors)
         return ran.exit_code, ran.printed
     process = await asyncio.create_subprocess_exec(
         "bash",
         str(program),
-        cwd=folder,
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -15,7 +15,7 @@ from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, says
 from turnwire_testing.fences import Fence, documented_pages, to_run
-from turnwire_testing.python_programs import run_program
+from turnwire_testing.python_programs import OF_CLIENTS
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
@@ -73,7 +73,7 @@ async def test_a_python_block_runs(
 ) -> None:
     program = folder / "documented_block.py"
     program.write_text(filled(block, stack), encoding="utf-8")
-    ran = await run_program(program, environment(stack), folder, RUN_WITHIN)
+    ran = await OF_CLIENTS.run([str(program)], environment(stack), folder, RUN_WITHIN)
     assert ran.exit_code == 0, ran.printed + ran.errors
     assert answering.requests
 

@@ -1,20 +1,22 @@
 """Programs in Python that a test runs as they stand, each in a process of its own.
 
-Their processes are forks of one that has the libraries of clients loaded, which takes seconds.
+Their processes are forks of one that has loaded what they import: that alone takes most of them a
+second or more.
 """
 
 import asyncio
-import os
-import runpy
+import atexit
+import json
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-_LIBRARIES = ("langchain_openai", "langgraph.graph", "openai", "pydantic_ai.models.openai")
-_FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload([*_LIBRARIES])
+from turnwire_testing.forking import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,41 +27,80 @@ class Ran:
     """Negative: the signal that ended it."""
     printed: str
     errors: str
+    """Empty where both were one stream."""
 
 
-async def run_program(
-    program: Path, environment: Mapping[str, str], folder: Path, within_s: float
-) -> Ran:
-    """Run a program to its end, in a folder. Raises `TimeoutError`; it runs no more then."""
-    return await asyncio.to_thread(_run, program, dict(environment), folder, within_s)
+class Programs:
+    """Runs programs that import much of the same."""
+
+    def __init__(self, *modules: str) -> None:
+        """`modules` are loaded, once, before the first program runs."""
+        self._modules = modules
+
+    async def run(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        within_s: float,
+        *,
+        in_one: bool = False,
+    ) -> Ran:
+        """Run `python` with these arguments in a folder, to its end.
+
+        `in_one`: standard error goes where standard output goes. Raises `TimeoutError` after
+        `within_s` seconds; the program is killed then.
+        """
+        address = await asyncio.to_thread(lambda: self._address)
+        with TemporaryDirectory() as written:
+            printed, errors = Path(written, "printed"), Path(written, "errors")
+            call: Call = {
+                "arguments": [*arguments],
+                "environment": {**environment},
+                "folder": str(folder),
+                "printed": str(printed),
+                "errors": str(printed if in_one else errors),
+            }
+            exit_code = await _called(address, call, within_s)
+            texts = (_text(each) for each in (printed, errors))
+            return Ran(exit_code, *texts)
+
+    @cached_property
+    def _address(self) -> str:
+        folder = TemporaryDirectory()
+        address = f"{folder.name}/socket"
+        loaded = subprocess.Popen(
+            (sys.executable, "-m", "turnwire_testing.forking", address, *self._modules),
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        if loaded.stdout is None or not loaded.stdout.readline():
+            raise AssertionError(f"{self._modules} could not be loaded")
+
+        def end() -> None:
+            with loaded:
+                loaded.kill()
+            folder.cleanup()
+
+        # Others need it, too.
+        atexit.register(end)
+        return address
 
 
-def _run(program: Path, environment: dict[str, str], folder: Path, within_s: float) -> Ran:
-    written = (folder / f"{program.name}.printed", folder / f"{program.name}.errors")
-    process = _FORKS.Process(target=_become, args=(program, environment, folder, *written))
-    process.start()
-    try:
-        process.join(within_s)
-        if process.exitcode is None:
-            raise TimeoutError(f"{program} did not end in {within_s} s")
-        printed, errors = (each.read_text(encoding="utf-8") for each in written)
-        return Ran(process.exitcode, printed, errors)
-    finally:
-        process.kill()
-        process.join()
-        process.close()
+async def _called(address: str, call: Call, within_s: float) -> int:
+    reader, writer = await asyncio.open_unix_connection(address)
+    with closing(writer):
+        writer.write(json.dumps(call).encode() + b"\n")
+        async with asyncio.timeout(within_s):
+            return int(await reader.readline())
 
 
-def _become(
-    program: Path, environment: dict[str, str], folder: Path, printed: Path, errors: Path
-) -> None:
-    for stream, path in ((1, printed), (2, errors)):
-        written = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(written, stream)
-        os.close(written)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    sys.argv = [str(program)]
-    sys.path.insert(0, str(program.parent))
-    runpy.run_path(str(program), run_name="__main__")
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+OF_CLIENTS = Programs("langchain_openai", "langgraph.graph", "openai", "pydantic_ai.models.openai")
+"""Those that use the client libraries of others."""
+TURNWIRE = Programs("turnwire_dev.cli", "turnwire_dev.commands.doctor")
+"""Commands: `-m turnwire_dev …`."""
