@@ -102,5 +102,23 @@ def _text(file: Path) -> str:
 
 OF_CLIENTS = Programs("langchain_openai", "langgraph.graph", "openai", "pydantic_ai.models.openai")
 """Those that use the client libraries of others."""
-TURNWIRE = Programs("turnwire_dev.cli", "turnwire_dev.commands.doctor")
-"""Commands: `-m turnwire_dev …`."""
+_TURNWIRE = Programs(
+    "turnwire_dev.cli",
+    "turnwire_dev.commands.dead_letters.retry",
+    "turnwire_dev.commands.doctor",
+    "turnwire_dev.commands.keys",
+    "turnwire_dev.commands.replay",
+)
+
+
+async def turnwire(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    within_s: float,
+    *,
+    in_one: bool = False,
+) -> Ran:
+    """Run a command of `turnwire`, as `Programs.run` does."""
+    call = ("-m", "turnwire_dev", *arguments)
+    return await _TURNWIRE.run(call, environment, folder, within_s, in_one=in_one)

@@ -11,7 +11,7 @@ from turnwire_dev.components.members import MODULES
 from turnwire_dev.testing import WITHIN, Doctor, StartUp, UpUnderTest
 from turnwire_testing.faulty_machine import Machine, machine_without_faults
 from turnwire_testing.ports import free_port, with_own_ports
-from turnwire_testing.python_programs import TURNWIRE
+from turnwire_testing.python_programs import turnwire
 
 # Speaks enough HTTP to be found healthy. It knows neither a broker nor a database.
 STAND_IN = """
@@ -98,9 +98,8 @@ def doctor(environment: Mapping[str, str], tmp_path: Path) -> Doctor:
     """Runs `turnwire doctor` with changes to `environment`."""
 
     async def examine(**changes: str) -> tuple[int, str]:
-        command = ("-m", "turnwire_dev", "doctor")
         told = {**environment, **changes}
-        ran = await TURNWIRE.run(command, told, tmp_path, WITHIN, in_one=True)
+        ran = await turnwire(["doctor"], told, tmp_path, WITHIN, in_one=True)
         return ran.exit_code, ran.printed
 
     return examine
