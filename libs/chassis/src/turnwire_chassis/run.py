@@ -29,6 +29,8 @@ log = structlog.get_logger()
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 
 _BAD_SETTINGS = 2
+_CANCEL_AGAIN_S = 5.0
+"""Seconds after which a service that has not ended is cancelled once more; none needs as long."""
 
 
 def run_service(
@@ -109,10 +111,16 @@ class _End:
             log.info("service drains", seconds=self._drain_s)
             self._draining = asyncio.create_task(self._drain())
         else:
-            self._serving.cancel()
+            self._cancel()
 
     async def _drain(self) -> None:
         try:
             await self._lifecycle.drain(self._drain_s)
         finally:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """Cancel until it has ended: a library may lose a cancellation while it connects."""
+        if not self._serving.done():
             self._serving.cancel()
+            asyncio.get_running_loop().call_later(_CANCEL_AGAIN_S, self._cancel)
