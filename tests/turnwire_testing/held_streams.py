@@ -43,6 +43,11 @@ async def lose_owner(world: World, request: Requested, *told: Step) -> None:
     """Let a first orchestrator play these steps and then vanish."""
     hold = Hold()
     world.backend.plays(*told, hold)
+    await lose_owner_at(world, request, hold)
+
+
+async def lose_owner_at(world: World, request: Requested, hold: Hold) -> None:
+    """Let a first orchestrator come to a place and vanish there."""
     driving = asyncio.create_task(world.run(request))
     async with asyncio.timeout(WITHIN_S):
         await hold.reached.wait()

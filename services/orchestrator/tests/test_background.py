@@ -19,6 +19,7 @@ from turnwire_testing.examples import (
     closed,
     started,
 )
+from turnwire_testing.held_streams import lose_owner_at
 from turnwire_testing.openai_types import check_response
 from turnwire_testing.orchestration import POLICY, Hold, World
 from turnwire_testing.samples import events_of
@@ -43,16 +44,6 @@ async def ending(world: World, request: Requested) -> tuple[ClosedTurn, dict[str
     check_stream(events)
     assert world.answers == []
     return turn, events[-1]
-
-
-async def lose_owner(world: World, request: Requested, hold: Hold) -> None:
-    """Let a first orchestrator come to a place and vanish there."""
-    driving = asyncio.create_task(world.run(request))
-    async with asyncio.timeout(WITHIN_S):
-        await hold.reached.wait()
-        driving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await driving
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -148,7 +139,7 @@ async def test_another_owner_goes_on_and_it_leaves_the_queue_only_once(
     script = events_of(says("Hel", "lo"))
     world.backend.plays(*script[:told], hold)
     request = await world.request(background=True)
-    await lose_owner(world, request, hold)
+    await lose_owner_at(world, request, hold)
     seen = await world.frames(request)
     world.backend.plays(*script)
     await world.run(request, attempt=2, claim="second")
@@ -174,7 +165,7 @@ async def test_another_owner_does_not_give_it_more_time(world: World) -> None:
     world.backend.plays(*events_of(says("Hel", "lo"))[:5], hold)
     late = int(POLICY.background_timeout_s * 1000) - 1500
     request = await world.request(background=True, at=AT - late)
-    await lose_owner(world, request, hold)
+    await lose_owner_at(world, request, hold)
     world.backend.plays(before=Hold())
     async with asyncio.timeout(WITHIN_S):
         await world.run(request, attempt=2, claim="second")

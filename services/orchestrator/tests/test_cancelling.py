@@ -10,6 +10,7 @@ from turnwire_contracts.events import Closed, Requested
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_testing.examples import cancel_requested
+from turnwire_testing.held_streams import lose_owner_at
 from turnwire_testing.memory_event_log import Event, MemoryEventLog
 from turnwire_testing.orchestration import Hold, World
 from turnwire_testing.samples import events_of
@@ -143,12 +144,7 @@ async def test_an_orchestrator_that_is_shut_down_leaves_the_turn_to_others(
     hold = Hold()
     world.backend.plays(*events_of(says("Hel", "lo"))[:5], hold)
     request = await world.request(stream=stream)
-    driving = asyncio.create_task(world.run(request))
-    async with asyncio.timeout(WITHIN_S):
-        await hold.reached.wait()
-        driving.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await driving
+    await lose_owner_at(world, request, hold)
     assert hold.left
     assert await world.kinds(request) == ["requested"]
     assert world.answers == []

@@ -1,7 +1,5 @@
 """What waits for a person: the same over every adapter of the views."""
 
-from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,49 +7,21 @@ from msgspec.structs import replace
 
 from turnwire_contracts.approvals import STORE_APPROVALS, Approvals, AskForApprovals
 from turnwire_contracts.events import AnyEvent, Item
-from turnwire_contracts.ids import ItemId, OwnerId, ResponseId, TenantId, output_item_id
+from turnwire_contracts.ids import ItemId, OwnerId, TenantId, output_item_id
 from turnwire_contracts.queries import Refusal
-from turnwire_store.handlers import QueryHandlers
-from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import ProjectionProgress, Projector
-from turnwire_store.queries.freshness import Freshness
-from turnwire_store.queries.recall import Recall
-from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import Generations
 from turnwire_testing import examples
+from turnwire_testing.asked_stores import AskedStore
 from turnwire_testing.examples import OWNER, TENANT
-from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.stored_turns import turn_id
 
 OTHER = OwnerId("bob")
 BUSY = 5000
 """More entries than the narrowest window of the log has."""
 
 
-def turn_id(number: int) -> ResponseId:
-    return ResponseId(f"resp_{number:032x}")
-
-
-@dataclass(frozen=True)
-class AskedStore:
-    """A log, its views, and who answers from them."""
-
-    log: MemoryFeeds
-    generations: Generations
-    handlers: QueryHandlers
-
-    async def write(self, *events: AnyEvent) -> None:
-        """Append and project."""
-        await self.append(*events)
-        ports = ProjectorPorts(self.log, self.log, self.generations, RecentTurns(0))
-        async with aclosing(Projector(ports).follow(0)) as progress:
-            async for behind in progress:
-                if behind == 0:
-                    return
-
-    async def append(self, *events: AnyEvent) -> None:
-        """Append what is not projected."""
-        for event in events:
-            await self.log.append(event, None)
+class ApprovalStore(AskedStore):
+    """A store that is asked what waits."""
 
     async def approvals(self, limit: int = 100, **wishes: Any) -> Approvals | Refusal:
         """Ask what waits for a person."""
@@ -61,13 +31,9 @@ class AskedStore:
 
 
 @pytest.fixture
-def store(all_views: Generations) -> AskedStore:
-    """A store without anything in it."""
-    log, recent = MemoryFeeds(), RecentTurns(1_000_000)
-    freshness = Freshness(log, all_views, recent, lambda: 0, patience_s=0)
-    recall = Recall(log, all_views, recent, freshness)
-    handlers = QueryHandlers(recall, log, all_views, freshness, ProjectionProgress())
-    return AskedStore(log, all_views, handlers)
+def store(all_views: Generations) -> ApprovalStore:
+    """A store without anything in it, which reads every turn from its views."""
+    return ApprovalStore.over(all_views, recent_bytes=0)
 
 
 def approval(number: int, index: int = 0) -> ItemId:
@@ -98,7 +64,7 @@ def waiting(page: Approvals | Refusal) -> list[str]:
     return [each.request["id"] for each in page.approvals]
 
 
-async def test_what_nobody_has_answered_waits(store: AskedStore) -> None:
+async def test_what_nobody_has_answered_waits(store: ApprovalStore) -> None:
     await store.write(*asking(1, 2), *asking(2), *asking(3))
     await store.write(*answering(4, approval(1, 0), approval(2)))
     assert waiting(await store.approvals()) == [approval(3), approval(1, 1)]
@@ -106,18 +72,18 @@ async def test_what_nobody_has_answered_waits(store: AskedStore) -> None:
     assert waiting(await store.approvals(of=turn_id(2))) == []
 
 
-async def test_an_answer_in_a_turn_that_failed_is_none(store: AskedStore) -> None:
+async def test_an_answer_in_a_turn_that_failed_is_none(store: ApprovalStore) -> None:
     await store.write(*asking(1), *answering(2, approval(1), status="failed"))
     assert waiting(await store.approvals()) == [approval(1)]
 
 
-async def test_what_waits_for_another_user_or_tenant_is_not_told(store: AskedStore) -> None:
+async def test_what_waits_for_another_user_or_tenant_is_not_told(store: ApprovalStore) -> None:
     await store.write(*asking(1, owner=OTHER), *asking(2, tenant=TenantId("else")))
     assert waiting(await store.approvals()) == []
     assert waiting(await store.approvals(owner=OTHER)) == [approval(1)]
 
 
-async def test_what_waits_comes_in_pages_and_is_found_in_a_busy_log(store: AskedStore) -> None:
+async def test_what_waits_comes_in_pages_and_is_found_in_a_busy_log(store: ApprovalStore) -> None:
     await store.write(*asking(1), *asking(2, 2))
     store.log.skip(BUSY)
     await store.write(*asking(3), *asking(4))
@@ -131,7 +97,7 @@ async def test_what_waits_comes_in_pages_and_is_found_in_a_busy_log(store: Asked
     assert waiting(await store.approvals(after=turn_id(9))) == []
 
 
-async def test_of_deleted_turns_and_removed_items_nothing_waits(store: AskedStore) -> None:
+async def test_of_deleted_turns_and_removed_items_nothing_waits(store: ApprovalStore) -> None:
     await store.write(*asking(1), *asking(2, 2))
     await store.write(
         examples.deleted(response_id=turn_id(1)),
@@ -142,6 +108,6 @@ async def test_of_deleted_turns_and_removed_items_nothing_waits(store: AskedStor
     assert waiting(await store.approvals()) == [approval(2, 1), approval(1)]
 
 
-async def test_whether_one_waits_is_not_told_before_the_views_know_it(store: AskedStore) -> None:
+async def test_whether_one_waits_is_not_told_before_the_views_know_it(store: ApprovalStore) -> None:
     await store.append(*asking(1))
     assert isinstance(await store.approvals(of=turn_id(1)), Refusal)

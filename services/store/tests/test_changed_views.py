@@ -7,6 +7,7 @@ from turnwire_contracts.ids import ConversationId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.recent_turns import stored
 from turnwire_store.views import LineageRow, Revisable, Revision, View, Views, Window
+from turnwire_testing import stored_turns
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT, fresh_conversation_id
 from turnwire_testing.stored_turns import turn_id
 
@@ -19,20 +20,8 @@ def view(
     tenant: TenantId = TENANT,
     model: str = "m",
 ) -> View:
-    return View(
-        response_id=turn_id(number),
-        tenant=tenant,
-        owner=OWNER,
-        sequence=10 * number + 1,
-        status="completed",
-        model=model,
-        created_at=1_700_000_000_123,
-        closed_at=1_700_000_001_123,
-        parent=turn_id(number - 1) if number else None,
-        place=ChainPosition(turn_id(0), number),
-        fork=None,
-        turn='{"a":"ü"}',
-        conversation=conversation,
+    return stored_turns.view(
+        number, sequence=10 * number + 1, conversation=conversation, tenant=tenant, model=model
     )
 
 

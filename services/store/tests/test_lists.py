@@ -1,8 +1,6 @@
 """Lists of conversations and trees of turns: the same over every adapter of the views."""
 
 from collections.abc import Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -19,16 +17,10 @@ from turnwire_contracts.queries import (
     Conversations,
     Tree,
 )
-from turnwire_store.handlers import QueryHandlers
-from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import ProjectionProgress, Projector
-from turnwire_store.queries.freshness import Freshness
-from turnwire_store.queries.recall import Recall
-from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import Generations
 from turnwire_testing import examples
+from turnwire_testing.asked_stores import AskedStore
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT
-from turnwire_testing.memory_feed import MemoryFeeds
 from turnwire_testing.stored_turns import turn_id
 
 OTHER = OwnerId("bob")
@@ -40,28 +32,8 @@ def conversation_id(number: int) -> ConversationId:
     return ConversationId(f"conv_{number:032x}")
 
 
-@dataclass(frozen=True)
-class Store:
-    """A log, its views, and who answers from them."""
-
-    log: MemoryFeeds
-    generations: Generations
-    recent: RecentTurns
-    handlers: QueryHandlers
-
-    async def write(self, *events: AnyEvent | AnyConversationEvent) -> None:
-        """Append and project."""
-        await self.append(*events)
-        projector = Projector(ProjectorPorts(self.log, self.log, self.generations, self.recent))
-        async with aclosing(projector.follow(0)) as progress:
-            async for behind in progress:
-                if behind == 0:
-                    return
-
-    async def append(self, *events: AnyEvent | AnyConversationEvent) -> None:
-        """Append what is not projected."""
-        for event in events:
-            await self.log.append(event, None)
+class Lists(AskedStore):
+    """A store that is asked for lists and trees."""
 
     async def turn(self, number: int, previous: int | None, *, within: bool = True) -> None:
         """Write a turn that follows another one, in the conversation or only from it."""
@@ -109,20 +81,12 @@ def lines(tree: Tree) -> dict[int, list[int]]:
 
 
 @pytest.fixture
-def store(all_views: Generations) -> Store:
+def store(all_views: Generations) -> Lists:
     """A store without anything in it."""
-    log, recent = MemoryFeeds(), RecentTurns(1_000_000)
-    freshness = Freshness(log, all_views, recent, lambda: 0, patience_s=0)
-    recall = Recall(log, all_views, recent, freshness)
-    return Store(
-        log,
-        all_views,
-        recent,
-        QueryHandlers(recall, log, all_views, freshness, ProjectionProgress()),
-    )
+    return Lists.over(all_views, recent_bytes=1_000_000)
 
 
-async def test_a_tree_tells_each_response_with_what_it_descends_from(store: Store) -> None:
+async def test_a_tree_tells_each_response_with_what_it_descends_from(store: Lists) -> None:
     await store.write(examples.conversation_created())
     for number, previous in ((1, None), (2, 1), (3, 2)):
         await store.turn(number, previous)
@@ -135,7 +99,7 @@ async def test_a_tree_tells_each_response_with_what_it_descends_from(store: Stor
     assert told(await store.tree(newest_first=True)) == [6, 5, 4, 3, 2, 1]
 
 
-async def test_turns_outside_of_the_conversation_are_not_told(store: Store) -> None:
+async def test_turns_outside_of_the_conversation_are_not_told(store: Lists) -> None:
     await store.turn(1, None, within=False)
     await store.turn(2, 1)
     await store.turn(3, None, within=False)
@@ -144,7 +108,7 @@ async def test_turns_outside_of_the_conversation_are_not_told(store: Store) -> N
 
 
 async def test_items_that_were_put_in_are_no_responses_but_part_of_everything(
-    store: Store,
+    store: Lists,
 ) -> None:
     await store.write(examples.items_added(response_id=turn_id(1)))
     await store.turn(2, 1)
@@ -156,7 +120,7 @@ async def test_items_that_were_put_in_are_no_responses_but_part_of_everything(
     assert lines(await store.tree(everything=True)) == {1: [], 2: [], 3: [2], 4: [2]}
 
 
-async def test_a_tree_comes_in_pages(store: Store) -> None:
+async def test_a_tree_comes_in_pages(store: Lists) -> None:
     await store.write(*(event for number in range(1, 8) for event in turn(number, number - 1)))
 
     first = await store.tree(3)
@@ -170,7 +134,7 @@ async def test_a_tree_comes_in_pages(store: Store) -> None:
     assert await store.tree_after(turn_id(9), 3) == Tree([])
 
 
-async def test_a_page_of_a_tree_fits_into_a_message(store: Store) -> None:
+async def test_a_page_of_a_tree_fits_into_a_message(store: Lists) -> None:
     large = examples.message("x" * 300_000)
     for number in (1, 2, 3):
         asked = turn(number, None)[0]
@@ -183,7 +147,7 @@ async def test_a_page_of_a_tree_fits_into_a_message(store: Store) -> None:
     assert told(await store.tree_after(turn_id(2), 100)) == [3]
 
 
-async def test_a_long_conversation_in_a_busy_log_is_told_completely(store: Store) -> None:
+async def test_a_long_conversation_in_a_busy_log_is_told_completely(store: Lists) -> None:
     await store.append(examples.conversation_created())
     for number in range(1, 251):
         if number in {10, 20, 200}:
@@ -203,7 +167,7 @@ async def test_a_long_conversation_in_a_busy_log_is_told_completely(store: Store
     assert lines(newest) == {250: list(range(1, 250)), 249: list(range(1, 249))}
 
 
-async def test_deleted_turns_are_told_only_to_who_asks_for_them(store: Store) -> None:
+async def test_deleted_turns_are_told_only_to_who_asks_for_them(store: Lists) -> None:
     await store.write(*turn(1, None), *turn(2, 1), *turn(3, 2))
     await store.write(examples.deleted(response_id=turn_id(2)))
 
@@ -212,7 +176,7 @@ async def test_deleted_turns_are_told_only_to_who_asks_for_them(store: Store) ->
     assert (await store.tree(2)).has_more is False
 
 
-async def test_what_was_heard_just_now_counts_in_a_tree(store: Store) -> None:
+async def test_what_was_heard_just_now_counts_in_a_tree(store: Lists) -> None:
     await store.write(*turn(1, None), *turn(2, 1), *turn(3, 2))
     await store.write(examples.deleted(response_id=turn_id(3)))
     await store.tree()
@@ -228,7 +192,7 @@ async def test_what_was_heard_just_now_counts_in_a_tree(store: Store) -> None:
     assert told(await store.tree()) == [3]
 
 
-async def test_a_purged_turn_ends_the_line_of_its_children(store: Store) -> None:
+async def test_a_purged_turn_ends_the_line_of_its_children(store: Lists) -> None:
     await store.write(*turn(1, None), *turn(2, 1), *turn(3, 2), *turn(4, 3))
 
     await store.write(examples.purged(response_id=turn_id(2)))
@@ -236,7 +200,7 @@ async def test_a_purged_turn_ends_the_line_of_its_children(store: Store) -> None
     assert lines(await store.tree()) == {1: [], 3: [], 4: [3]}
 
 
-async def test_an_unknown_conversation_has_no_tree(store: Store) -> None:
+async def test_an_unknown_conversation_has_no_tree(store: Lists) -> None:
     await store.turn(1, None)
     stranger = AskForTree(TenantId("other"), CONVERSATION_ID, 10)
 
@@ -247,7 +211,9 @@ async def test_an_unknown_conversation_has_no_tree(store: Store) -> None:
     assert answered == Tree([])
 
 
-async def test_conversations_are_listed_by_tenant_and_owner_in_both_orders(store: Store) -> None:
+async def test_conversations_are_listed_by_tenant_and_owner_in_both_orders(
+    store: Lists,
+) -> None:
     for number in range(1, 7):
         owner = OTHER if number % 3 == 0 else OWNER
         await store.write(created(number, owner=owner))
@@ -258,7 +224,7 @@ async def test_conversations_are_listed_by_tenant_and_owner_in_both_orders(store
     assert listed(await store.list(ask(tenant=TenantId("other")))) == [7]
 
 
-async def test_a_list_comes_in_pages(store: Store) -> None:
+async def test_a_list_comes_in_pages(store: Lists) -> None:
     await store.write(*(created(number) for number in range(1, 8)))
 
     page = await store.list(ask(limit=3, offset=2))
@@ -268,7 +234,7 @@ async def test_a_list_comes_in_pages(store: Store) -> None:
     assert (listed(last), last.has_more) == ([2, 1], False)
 
 
-async def test_conversations_spread_over_a_busy_log_are_all_listed(store: Store) -> None:
+async def test_conversations_spread_over_a_busy_log_are_all_listed(store: Lists) -> None:
     for number in range(1, 251):
         if number in {10, 20, 200}:
             store.log.skip(BUSY)
@@ -285,7 +251,7 @@ async def test_conversations_spread_over_a_busy_log_are_all_listed(store: Store)
     assert listed(await store.list(ask(limit=2, offset=248))) == [2, 1]
 
 
-async def test_a_list_has_only_what_has_all_of_the_metadata(store: Store) -> None:
+async def test_a_list_has_only_what_has_all_of_the_metadata(store: Lists) -> None:
     await store.write(
         created(1, metadata={"a.b": "1", "c": "2"}),
         created(2, metadata={"a.b": "1"}),
@@ -296,7 +262,9 @@ async def test_a_list_has_only_what_has_all_of_the_metadata(store: Store) -> Non
     assert listed(await store.list(ask(metadata={"a.b": "1", "c": "2"}))) == [1]
 
 
-async def test_deleted_conversations_are_listed_only_for_who_asks_for_them(store: Store) -> None:
+async def test_deleted_conversations_are_listed_only_for_who_asks_for_them(
+    store: Lists,
+) -> None:
     await store.write(created(1), created(2), created(3))
     await store.write(
         examples.conversation_deleted(conversation_id=conversation_id(1)),
