@@ -17,14 +17,17 @@ _PLACE_OF_CODE = {
 """By the name of a function that makes an error: which of its arguments is the code."""
 
 _EVERYWHERE = {
+    "api_key_expired",
     "host_not_allowed",
     "http_error",
     "identity_unavailable",
+    "insufficient_scope",
     "internal_error",
     "invalid_api_key",
     "invalid_http_request",
     "origin_not_allowed",
     "request_header_fields_too_large",
+    "tenant_read_only",
     "unknown_url",
 }
 """What every operation can answer, and what is the answer where there is no operation."""

@@ -87,6 +87,7 @@ REASONS = {
     + "the session's, for connecting and for silence",
     "orchestrator/http_client.py: HttpClient.post: async with response": _OWN_DEADLINE
     + "the session's, for connecting and for silence",
+    "orchestrator/backends.py: Backends.keep_looking: await asyncio.Event().wait()": _ENDS,
     "orchestrator/tool_rounds.py: ToolRounds._run: await ended": _OWN_DEADLINE
     + "TURNWIRE_TOOL_CALL_TIMEOUT_S, and the turn's",
     "tool_runner/app.py: serve: await asyncio.Event().wait()": _ENDS,

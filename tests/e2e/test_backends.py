@@ -1,6 +1,8 @@
 """Two backends behind one API: one speaks Responses, the other chat completions only."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from openai import AsyncOpenAI, NotFoundError
 
 from e2e.rig.stack import Stack
 from e2e.rig.two_backends import Both
+from e2e.rig.wire import Api, text_of
 from scripted_backend import Answer, calls, overflows, says, sends_events, thinks
 
 TOOL: dict[str, Any] = {
@@ -223,3 +226,33 @@ async def test_what_the_late_end_of_a_thought_tells_is_streamed_stored_and_strea
     again = await client.responses.retrieve(response.id, stream=True)
     kinds = [(event.type, event.sequence_number) async for event in again]
     assert kinds == [(event.type, event.sequence_number) for event in live]
+
+
+async def test_backends_that_the_file_names_now_serve_without_a_restart(
+    two: Stack, both_api: Api, both: Both
+) -> None:
+    file = Path(two.environment["TURNWIRE_BACKENDS"])
+    before = await asyncio.to_thread(file.read_text)
+    named = before.replace("models: [alpha]", "models: [gamma]")
+    await asyncio.to_thread(file.write_text, named)
+    try:
+        await both_api.until("/models", lambda found: "gamma" in str(found))
+        both[0].script(says("Hello."))
+        status, response = await both_api.post({"model": "gamma", "input": "Hi."})
+        assert (status, text_of(response)) == (200, "Hello.")
+        assert (await both_api.post({"model": "alpha", "input": "Hi."}))[0] == 404
+        await asyncio.to_thread(file.write_text, before + "  - name: chat\n    url: x\n")
+        key = await asyncio.to_thread(
+            two.new_key, "--user", "olga", "--role", "operator", tenant="ops"
+        )
+        operator = both_api.of({"Authorization": f"Bearer {key}"})
+        told = await operator.until("/admin/backends", lambda found: bool(found.get("problem")))
+        assert "backends.yaml:" in told["problem"]
+        shown = {each["name"]: (each["api"], each["models"]) for each in told["data"]}
+        assert shown == {
+            "responses": ("responses", ["gamma"]),
+            "chat": ("chat", ["beta", "beta-*"]),
+        }
+    finally:
+        await asyncio.to_thread(file.write_text, before)
+        await both_api.until("/models", lambda found: "alpha" in str(found))

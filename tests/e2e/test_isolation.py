@@ -16,6 +16,7 @@ from e2e.rig.desk import Desk
 from e2e.rig.secrecy import (
     ASKED,
     CONVERSATIONS,
+    OF_ADMINISTRATION,
     OF_ADMINS,
     READS,
     ROUTES,
@@ -38,13 +39,20 @@ from turnwire_testing.sockets import connected
 
 OWNER = "the owner"
 ADMIN = "an admin of the tenant"
-OUTSIDERS = ["another user of the tenant", "a user of another tenant", "an admin of another tenant"]
+OPERATOR = "an operator"
+OUTSIDERS = [
+    "another user of the tenant",
+    "a user of another tenant",
+    "an admin of another tenant",
+    OPERATOR,
+]
 CALLERS = {
     OWNER: ("acme", "ada", "user"),
     OUTSIDERS[0]: ("acme", "bob", "user"),
     ADMIN: ("acme", "root", "admin"),
     OUTSIDERS[1]: ("globex", "ada", "user"),
     OUTSIDERS[2]: ("globex", "root", "admin"),
+    OPERATOR: ("ops", "olga", "operator"),
 }
 KINDS = ["ended", "deleted", "in the background", "streamed"]
 
@@ -148,6 +156,8 @@ async def test_every_route_that_takes_an_id_is_tried(
         "conversation_id": "{conv}",
         "item_id": "{item}",
         "approval_id": "{asked}",
+        "key_id": "{key}",
+        "erasure_id": "{erasure}",
     }
     taken = {
         (method.upper(), named(path.removeprefix("/v1"), parameters))
@@ -156,7 +166,23 @@ async def test_every_route_that_takes_an_id_is_tried(
         if "_id}" in path
     }
     assert taken
-    assert taken <= {(method, path.partition("?")[0]) for method, path, _ in ROUTES}
+    tried = (*ROUTES, *OF_ADMINISTRATION)
+    assert taken <= {(method, path.partition("?")[0]) for method, path, _ in tried}
+
+
+async def test_keys_and_erasures_of_a_tenant_are_nothing_to_others_and_no_admin_is_an_operator(
+    callers: Callers,
+) -> None:
+    admin = callers[ADMIN]
+    _, key = await admin.call("POST", "/admin/keys", {"user": "bob", "role": "user"})
+    erasing = {"tenant": "acme", "user": "never was"}
+    _, erasure = await admin.call("POST", "/admin/erasures", erasing)
+    names = {**UNKNOWN, "key": key["id"], "erasure": erasure["id"]}
+    for outsider in OUTSIDERS[:3]:
+        assert await leaks(callers[outsider], OF_ADMINISTRATION, names) == [], outsider
+    for caller in (admin, callers[OPERATOR]):
+        for route in OF_ADMINISTRATION:
+            assert (await told(caller, route, names))[0] == 200, route
 
 
 async def test_an_admin_of_the_tenant_reads_what_others_made(

@@ -1,7 +1,9 @@
 """Limits as users meet them: several gateways, real processes, and some of them killed."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +142,34 @@ async def test_a_broker_that_was_killed_begins_to_count_anew(
     await eventually(is_let_in, 20.0)
     assert await left(api, "requests") > before[-1]
     assert len(backend.requests) == 7
+
+
+async def test_limits_that_the_file_says_now_hold_at_every_gateway_without_a_restart(
+    api: Api, stack: Stack, second_gateway: str, backend: ScriptedBackend
+) -> None:
+    backend.always(says("Hello."))
+    file = Path(stack.environment["TURNWIRE_LIMITS"])
+    before = await asyncio.to_thread(file.read_text)
+    key = await asyncio.to_thread(
+        stack.new_key, "--user", "olga", "--role", "operator", tenant="ops"
+    )
+    operator = api.of({"Authorization": f"Bearer {key}"})
+    tight = before + "  tenants:\n    ops: { requests_per_minute: 1, max_items: 7 }\n"
+    await asyncio.to_thread(file.write_text, tight)
+    try:
+        for each in (operator, operator.under(second_gateway)):
+            told = await each.until(
+                "/admin/limits?tenant=ops",
+                lambda found: found["data"][0]["limits"]["max_items"] == 7,
+            )
+        assert told["data"][0]["limits"]["concurrent_turns"] == 3
+        statuses = [await status_of(operator), await status_of(operator.under(second_gateway))]
+        assert statuses == [200, 429]
+        _, told = await operator.get("/admin/limits?tenant=ops")
+        assert told["data"][0]["used"]["requests_in_last_minute"] == 1
+        await asyncio.to_thread(file.write_text, "limits: {defaults: {}}")
+        system = await operator.until("/admin/system", lambda found: "ignored" in str(found))
+        assert "limits.yaml:1" in str([each["details"] for each in system["members"]])
+        assert await status_of(operator) == 429
+    finally:
+        await asyncio.to_thread(file.write_text, before)

@@ -101,3 +101,35 @@ async def _is_well(session: aiohttp.ClientSession, port: int) -> bool:
             return answer.status == 200
     except aiohttp.ClientConnectionError:
         return False
+
+
+async def test_servers_that_the_file_names_now_can_be_called_without_a_restart(
+    api: Api, stack: Stack, backend: ScriptedBackend, desk: Desk
+) -> None:
+    key = await asyncio.to_thread(
+        stack.new_key, "--user", "olga", "--role", "operator", tenant="ops"
+    )
+    operator = api.of({"Authorization": f"Bearer {key}"})
+    file = Path(stack.environment["TURNWIRE_MCP_SERVERS"])
+    before = await asyncio.to_thread(file.read_text)
+    annexed = before + before.partition("servers:")[2].replace("desk:", "annex:")
+    await asyncio.to_thread(file.write_text, annexed)
+    try:
+        told = await operator.until("/admin/tool_servers", lambda found: len(found["data"]) == 2)
+        assert [(each["label"], each["status"]) for each in told["data"]] == [
+            ("desk", "ok"),
+            ("annex", "ok"),
+        ]
+        assert "add" in [tool["name"] for tool in told["data"][1]["tools"]]
+        backend.always(calls("add", {"a": 1, "b": 1}), when=lambda body: len(body["input"]) == 1)
+        backend.always(says("2."), when=lambda body: len(body["input"]) > 1)
+        annex = {**OFFICE, "server_label": "annex"}
+        async with asyncio.timeout(10):
+            while (asked := await api.post(asks("?", tools=[annex])))[0] == 400:
+                # The gateway takes the file on its own.
+                assert asked[1]["error"]["param"] == "tools[0].server_url"
+        assert (asked[0], text_of(asked[1])) == (200, "2.")
+        assert len(desk.asked("tools/call")) == 1
+    finally:
+        await asyncio.to_thread(file.write_text, before)
+        await operator.until("/admin/tool_servers", lambda found: len(found["data"]) == 1)

@@ -1,21 +1,20 @@
 """Clients: chains of turns over any gateway, read, resumed after a break, left, and asked again."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from msgspec import Struct
-
-from simulation import model, requests, stand_ins
+from simulation import requests
 from simulation.attending import StreamReader, served
-from simulation.laws import Laws
+from simulation.laws import BrokenLawError, Laws
 from simulation.processes import GoneError
 from simulation.requests import GatewayRequest
-from turnwire_contracts.event_kinds import VERSIONS
+from simulation.wishes import CROWD, Approval, Wish, requested
 from turnwire_contracts.events import Requested
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, new_response_id
+from turnwire_contracts.ids import ConversationId, ResponseId
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.errors import ApiError
@@ -23,97 +22,74 @@ from turnwire_gateway.errors import ApiError
 if TYPE_CHECKING:
     from simulation.world import World
 
-TENANT: Final = TenantId("acme")
-OWNER: Final = OwnerId("ada")
 _TRIES: Final = 400
 _AGAIN_S: Final = 0.3
+_WITHIN_S: Final = 2.0
+_CROWD_WITHIN_S: Final = 0.5
+_MOST_APPROVALS: Final = 2
+"""How many turns in a row a client makes only to answer requests for approval."""
 
-_MCP: Final = {
-    "type": "mcp",
-    "server_label": "shop",
-    "server_url": "https://shop.example/mcp",
-    "require_approval": "never",
-}
-
-
-Seen = Literal["nothing", "part", "end"]
-"""What a client knows of a turn that it asked for."""
-
-
-class Wish(Struct, frozen=True):
-    """What a client asks for."""
-
-    kind: str
-    """`stream`, `plain` or `background`."""
-    tools: bool = False
-    screen: bool = False
-    forbidden: bool = False
-    keyed: bool = False
-    leaves_after: int = -1
-    """After how many chunks the client leaves for good; -1: it stays."""
-
-
-def wishes(random: Random) -> list[Wish]:
-    """Draw a chain of turns."""
-    return [
-        Wish(
-            random.choice(("stream", "stream", "stream", "plain", "background")),
-            tools=random.random() < 0.35,
-            screen=(screen := random.random() < 0.3),
-            forbidden=screen and random.random() < 0.2,
-            keyed=random.random() < 0.3,
-            leaves_after=random.choice((1, 3)) if random.random() < 0.08 else -1,
-        )
-        for _ in range(random.choice((1, 1, 2)))
-    ]
+Seen = Literal["nothing", "locked", "part", "end"]
+"""What a client knows of a turn that it asked for; `locked`: it was not made, and may be later."""
 
 
 class Chat:
     """One client with a chain of turns."""
 
-    def __init__(self, world: "World", random: Random, number: int) -> None:
+    def __init__(self, world: "World", random: Random, number: int, asked: Sequence[Wish]) -> None:
+        """`asked`: its turns; each continues the last one that ended well."""
         self.world = world
         self.laws: Laws = world.laws
         self.number = number
         self._random = random
-        self._wishes = wishes(random)
+        self._wishes = asked
+        self._tenant = asked[0].tenant
         self._ids = 0
+        self._previous: ResponseId | None = None
 
     async def run(self) -> None:
-        """Ask for turn after turn; each continues the last one that ended well."""
-        previous: ResponseId | None = None
-        await asyncio.sleep(self._random.random() * 2)
+        """Ask for turn after turn, and answer what they ask for."""
+        within_s = _CROWD_WITHIN_S if self._tenant == CROWD else _WITHIN_S
+        await asyncio.sleep(self._random.random() * within_s)
+        if self._wishes[0].conversation is not None:
+            await self._begin_conversation(self._wishes[0].conversation)
         for wish in self._wishes:
-            request = self._request(wish, previous)
+            turn = await self._turn_of(wish)
+            for _ in range(_MOST_APPROVALS):
+                approve = self._random.random() < 0.6 if wish.approval != "never" else False
+                said = self.laws.approvals.say(turn, approve=approve) if turn is not None else []
+                if turn is None or not said or self._previous != turn.request.response_id:
+                    break
+                turn = await self._turn_of(wish, said)
+
+    async def _turn_of(self, wish: Wish, said: Sequence[Approval] = ()) -> ClosedTurn | None:
+        """Make one turn; gives it as it ended, if it was made."""
+        seen: Seen = "locked"
+        for _ in range(_TRIES):
+            self._ids += 1
+            request = requested(wish, self._previous, self.number * 256 + self._ids, said)
             self.world.note(f"client {self.number} asks for {request.response_id[-4:]} ({wish})")
             seen = await self._turn(wish, request)
-            if seen != "nothing":
-                turn = await self._found(request.response_id, ended=seen == "end")
-                self.world.note(f"client {self.number} has {request.response_id[-4:]}")
-                if turn is not None and turn.closed.stored and turn.closed.status != "failed":
-                    previous = request.response_id
+            if seen != "locked":
+                break
+            await asyncio.sleep(_AGAIN_S)
+        if seen in ("nothing", "locked"):
+            return None
+        turn = await self._found(request.response_id, ended=seen == "end")
+        self.world.note(f"client {self.number} has {request.response_id[-4:]}")
+        if turn is not None and turn.closed.stored and turn.closed.status != "failed":
+            self._previous = request.response_id
+        return turn
 
-    def _request(self, wish: Wish, previous: ResponseId | None) -> Requested:
-        self._ids += 1
-        now = stand_ins.now_ms()
-        mark = self.number * 256 + self._ids
-        word = model.FORBIDDEN if wish.forbidden else "hello"
-        return Requested(
-            v=VERSIONS[Requested],
-            tenant=TENANT,
-            response_id=new_response_id(now, mark.to_bytes(10, "big")),
-            at=now,
-            cause=f"req_{mark}",
-            owner=OWNER,
-            model="m",
-            input=[{"type": "message", "role": "user", "content": f"{word} {mark}"}],
-            previous_response_id=previous,
-            params={"tools": [_MCP]} if wish.tools else {},
-            stream=wish.kind == "stream",
-            background=wish.kind == "background",
-            screen=wish.screen,
-            fingerprint=f"body {mark}" if wish.keyed else None,
-        )
+    async def _begin_conversation(self, conversation: ConversationId) -> None:
+        for _ in range(_TRIES):
+            with suppress(GoneError, ApiError):
+                if await self._at_gateway(
+                    partial(requests.conversation, tenant=self._tenant, wanted=conversation)
+                ):
+                    return
+            await asyncio.sleep(_AGAIN_S)
+        raise self.laws.broken("every client has its answer", f"{conversation}")
 
     async def _turn(self, wish: Wish, request: Requested) -> Seen:
         """Ask for a turn and follow it."""
@@ -133,7 +109,7 @@ class Chat:
                 )
             except (GoneError, ApiError) as error:
                 if requests.is_final(error):
-                    return "nothing"
+                    return _refused(error)
                 await asyncio.sleep(_AGAIN_S)
                 if not wish.keyed:
                     known = await self._is_known(request.response_id)
@@ -157,7 +133,7 @@ class Chat:
                     await self._at_gateway(partial(requests.begin, request=request, client=reader))
             except (GoneError, ApiError) as error:
                 if requests.is_final(error):
-                    return "nothing"
+                    return _refused(error)
                 if not reader.next_number and not wish.keyed:
                     # It does not know the id, and may not ask twice.
                     return "nothing"
@@ -175,7 +151,7 @@ class Chat:
                 break
             except (GoneError, ApiError) as error:
                 if requests.is_final(error) or not wish.keyed:
-                    return "nothing"
+                    return _refused(error)
                 await asyncio.sleep(_AGAIN_S)
         reading = self.laws.readers.opened(request.response_id, 0)
         for _ in range(_TRIES):
@@ -203,7 +179,7 @@ class Chat:
         for _ in range(_TRIES):
             try:
                 found = await self._at_gateway(
-                    lambda gateway: requests.retrieve(gateway, response_id)
+                    partial(requests.retrieve, tenant=self._tenant, response_id=response_id)
                 )
             except (GoneError, ApiError) as error:
                 if isinstance(error, ApiError) and error.failure.code == "response_not_found":
@@ -226,20 +202,33 @@ class Chat:
         lives = [life for life in self.world.supervisor.lives.values() if life.deps is not None]
         if not lives:
             raise GoneError
-        life = lives[int(self._random.random() * len(lives))]
+        # What a gateway has on its way for a tenant says on which level it waits.
+        number = 0 if self._tenant == CROWD else int(self._random.random() * len(lives))
+        life = lives[number]
         answered = asyncio.get_running_loop().create_future()
         life.waiting.append(answered)
         self.world.loop.spawn(life.process, served(life, request, answered))
         try:
             return await answered
+        except (GoneError, ApiError, BrokenLawError):
+            raise
+        except Exception as error:
+            raise self.laws.broken("no request ends in an error", repr(error)) from error
         finally:
             life.waiting.remove(answered)
+
+
+def _refused(error: Exception) -> Seen:
+    """Tell what a client makes of a refusal: another turn of the conversation may run."""
+    is_locked = isinstance(error, ApiError) and error.failure.code == "conversation_locked"
+    return "locked" if is_locked else "nothing"
 
 
 def _joining(request: Requested, reader: "StreamReader") -> GatewayRequest:
     """Read a stream from where a reader stands."""
     return partial(
         requests.join,
+        tenant=request.tenant,
         response_id=request.response_id,
         start=reader.next_number,
         client=reader,

@@ -16,6 +16,11 @@ _REPUBLISHED_WITHIN_S = 1.5
 _UNWRITTEN_S = 2.0
 """What a consumer noted so long before the broker was killed may not be on its disk."""
 
+_SILENCE_S = 3.0
+"""After how long a connection that says nothing is taken to be lost."""
+
+_JUMP_S = 3600.0
+
 _LONGER = 3.0
 """How much longer a process may be frozen than other faults take."""
 
@@ -53,6 +58,11 @@ def begin(world: "World", fault: Fault) -> None:  # noqa: C901, PLR0912 -- one l
         case "forget":
             world.note("another node leads the consumers; it missed some acknowledgements")
             world.broker.recover_consumers(world.loop.now - fault.seconds)
+        case "partition":
+            _partition(world, fault)
+        case "clock":
+            world.clocks[fault.slot] = _JUMP_S if fault.either else -_JUMP_S
+            world.note(f"the wall clock of {fault.slot} jumps by {world.clocks[fault.slot]:+.0f} s")
         case _:
             assert_never(fault.kind)
 
@@ -117,6 +127,20 @@ def _cut_off(world: "World", life: "Life", fault: Fault) -> None:
     if not fault.either:
         life.is_cut_off = True
         world.after(fault.seconds * 0.9, partial(_broken, life))
+        world.after(fault.seconds, partial(_healed, life))
+
+
+def _partition(world: "World", fault: Fault) -> None:
+    """Cut off an orchestrator and gateways together; all of them are back at the same moment."""
+    gateways = ("gateway-1", "gateway-2")
+    with_it = gateways[fault.steps - 1 : fault.steps] or gateways
+    world.note(f"{fault.slot} and {with_it} are cut off for {fault.seconds:.1f} s")
+    world.supervisor.disturbed_at = world.loop.now + fault.seconds
+    for life in [world.supervisor.lives[slot] for slot in (fault.slot, *with_it)]:
+        for client in life.clients:
+            client.hold_back(world.loop.now + fault.seconds, up=True, down=True)
+        life.is_cut_off = True
+        world.after(_SILENCE_S, partial(_broken, life))
         world.after(fault.seconds, partial(_healed, life))
 
 

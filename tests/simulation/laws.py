@@ -5,14 +5,16 @@ compared with what that says.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
 
+from simulation.approvals import Approvals
 from simulation.reader_laws import ReaderLaws
 from simulation.streams import Stream
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.events import Closed, Item, ToolCalled
+from turnwire_contracts.events import Closed, Item, Requested, ToolCalled
 from turnwire_contracts.ids import ResponseId, TenantId, place_of_item
 from turnwire_contracts.tools import AskForCall
 from turnwire_contracts.turn import ImpossibleEventError, evolve
@@ -41,6 +43,10 @@ class Followed:
     turn: Turn = field(default_factory=NotRequested)
     kinds: list[str] = field(default_factory=list[str])
     called: set[str] = field(default_factory=set[str])
+    requested_at: float = 0.0
+    """By the clock of the simulation."""
+    was_begun: bool = False
+    """Whether a model was asked."""
     ended_at: int = 0
     frames: list[bytes] | None = None
     """Of a turn that has ended and is stored."""
@@ -49,12 +55,16 @@ class Followed:
 class Laws:
     """Follows the log, readers, prompts and tools; raises `BrokenLawError`."""
 
-    def __init__(self) -> None:
+    def __init__(self, least_s: Mapping[str, float]) -> None:
+        """`least_s`: for codes of failures, the seconds within which no turn may end so."""
+        self.least_s = least_s
         self.turns: dict[ResponseId, Followed] = {}
         self.unsafe_calls: dict[str, int] = defaultdict(int)
         self.checks = 0
         self.first: BrokenLawError | None = None
+        self.approvals = Approvals(self)
         self._pasts: dict[ResponseId, HistoryTurn] = {}
+        self._conversations: dict[str, list[ResponseId]] = defaultdict(list)
         self.readers = ReaderLaws(self)
 
     def broken(self, law: str, detail: str) -> BrokenLawError:
@@ -70,8 +80,14 @@ class Laws:
         if stream.name != subjects.TURNS_STREAM:
             return
         kept = stream.kept[sequence]
+        if codec.is_of_conversation(kept.subject):
+            return
         event = codec.read_turn_event(kept.subject, kept.data)
-        followed = self.turns.setdefault(event.response_id, Followed(event.tenant))
+        if isinstance(event, Requested) and event.conversation is not None and event.store:
+            self._takes_place(event)
+        followed = self.turns.setdefault(
+            event.response_id, Followed(event.tenant, requested_at=kept.at)
+        )
         followed.kinds.append(kept.subject.split(".")[3])
         try:
             followed.turn = evolve(followed.turn, event)
@@ -81,12 +97,48 @@ class Laws:
         if isinstance(event, ToolCalled):
             followed.called |= {*event.item_ids}
         self.checks += 1
+        if isinstance(event, Closed):
+            self._check_time(event, kept.at)
         if isinstance(followed.turn, ClosedTurn) and isinstance(event, Closed):
             followed.ended_at = sequence
             # What was shown and then blocked by the guard is taken back: that is its purpose.
             if event.stored and followed.turn.request.watched and not event.withheld:
                 followed.frames = stream_of(followed.turn)
                 self.readers.ended(event.response_id)
+
+    def _check_time(self, event: Closed, now: float) -> None:
+        """A turn ends for want of time only when it had its time, and none that has begun so."""
+        code = event.failure.code if event.failure is not None else ""
+        if code not in self.least_s:
+            return
+        followed = self.turns[event.response_id]
+        took = now - followed.requested_at
+        if took < self.least_s[code] or (code == "overloaded" and followed.was_begun):
+            detail = f"{event.response_id} {followed.kinds} ended as {code} after {took:.1f} s"
+            raise self.broken("no turn is refused that had a place, or time", detail)
+
+    def _takes_place(self, event: Requested) -> None:
+        """A conversation is linear: a turn in it goes on where the last one ended."""
+        about = self._conversations[f"{event.tenant} {event.conversation}"]
+        turns = {each: self.turns[each].turn for each in about}
+        if unended := [each for each in about if not self.has_ended(each)]:
+            detail = f"{event.response_id} is requested while {unended} runs"
+            raise self.broken("a conversation is linear", detail)
+        counting = [each for each, turn in turns.items() if _counts(turn)]
+        if event.previous_response_id != (counting[-1] if counting else None):
+            detail = f"{event.response_id} follows {event.previous_response_id}, not {counting}"
+            raise self.broken("a conversation is linear", detail)
+        about.append(event.response_id)
+
+    def unerased(self, log: Stream) -> list[str]:
+        """Name what the log still has of turns that have ended and were not to be stored."""
+        return [
+            kept.subject
+            for kept in log.kept.values()
+            if not codec.is_of_conversation(kept.subject)
+            and not kept.subject.endswith(".closed")
+            and self.is_unstored(ResponseId(kept.subject.split(".")[2]))
+        ]
 
     def has_ended(self, response_id: ResponseId) -> bool:
         """Tell whether a turn has its end in the log."""
@@ -121,6 +173,7 @@ class Laws:
         """Take what the model is shown: the turns that came before, whole and in their order."""
         self.checks += 1
         request = prompt.request
+        self.turns[request.response_id].was_begun = True
         past = prompt.past
         expected = self.past(request.previous_response_id)
         while past is not None or expected is not None:
@@ -154,6 +207,7 @@ class Laws:
         self.checks += 1
         if question.call_id not in self.turns[question.response_id].called:
             raise self.broken("no call before it is announced", question.call_id)
+        self.approvals.called(question)
         if question.name == "pay":
             self.unsafe_calls[question.call_id] += 1
             if self.unsafe_calls[question.call_id] > 1:
@@ -177,6 +231,13 @@ class Laws:
             for response_id, followed in self.turns.items()
             if not isinstance(followed.turn, ClosedTurn | Erased)
         ]
+
+
+def _counts(turn: Turn) -> bool:
+    """Tell whether the next turn of a conversation goes on with what this one said."""
+    if not isinstance(turn, ClosedTurn):
+        return False
+    return turn.closed.stored and turn.closed.status != "failed"
 
 
 def _is_output(item: Item) -> bool:

@@ -41,8 +41,9 @@ _SIGN_OF_LIFE_S: Final = 1.0
 class Model:
     """`Backends` that say something else each time."""
 
-    def __init__(self, random: Random, laws: "Laws") -> None:
+    def __init__(self, random: Random, laws: "Laws", slowness: float) -> None:
         """`laws` are told what the model was shown."""
+        self._slowness = slowness
         self._random = random
         self._laws = laws
         self._samples = 0
@@ -68,7 +69,7 @@ class Model:
 
     async def _reads(self, events: list[JSON], life: "Life") -> AsyncIterator[list[bytes]]:
         random = self._random
-        pace = random.choice((0.003, 0.05, 0.4))
+        pace = random.choice((0.003, 0.05, 0.4)) * self._slowness
         left = [orjson.dumps(event) for event in events]
         breaks_off = len(left) // 2 if random.random() < 0.04 else -1
         while left:

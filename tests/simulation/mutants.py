@@ -10,14 +10,17 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from nats.errors import Error as NatsError
 
 from turnwire_chassis.jetstream import event_log
+from turnwire_chassis.jetstream.broker_clock import BrokerClock
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
 from turnwire_contracts.events import Closed
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.turn import evolve
+from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.api.feed import FrameFeed
 from turnwire_gateway.limits.limit_state import LimitState
 from turnwire_gateway.limits.tenant_limiter import TenantLimiter
@@ -25,6 +28,7 @@ from turnwire_orchestrator.clients.usage_publisher import Gateways
 from turnwire_orchestrator.deciding.commands import Finish
 from turnwire_orchestrator.deciding.decide import decide
 from turnwire_orchestrator.handlers import TurnHandlers
+from turnwire_orchestrator.prompting import toolbox
 from turnwire_orchestrator.turn_runner import tool_rounds
 from turnwire_orchestrator.turn_runner.channel import Channel
 from turnwire_orchestrator.turn_runner.turn_runner import TurnRunner
@@ -49,6 +53,8 @@ class Mutant(Struct, frozen=True):
     clustered: bool = False
     """Whether it shows on a broker of three nodes; else on one."""
     faults: int = 4
+    extras: str = ""
+    """What its schedules have beside."""
     first: int = 1
     """The seed at which the hunt begins: near where it was found last."""
 
@@ -246,6 +252,79 @@ def _lose_the_last_delta(original: Original) -> Original:
     return publish
 
 
+def _go_on(_: Original) -> Original:
+    """An owner whose connection was lost publishes what it has, as soon as there is another."""
+
+    def hold(self: Any) -> None:
+        del self
+
+    return hold
+
+
+def _claim_silently(_: Original) -> Original:
+    async def take_over(self: Any) -> Any:
+        return await self.published()
+
+    return take_over
+
+
+def _oldest_first(_: Original) -> Original:
+    async def erase(self: Any) -> None:
+        for recorded in self.events:
+            if not isinstance(recorded.event, Closed):
+                await self._ports.log.erase(recorded)
+
+    return erase
+
+
+def _nothing_needs_it(_: Original) -> Original:
+    def needs_approval(rule: Any, tool: Any) -> bool:
+        del rule, tool
+        return False
+
+    return needs_approval
+
+
+def _whatever_was_said(original: Original) -> Original:
+    def approved(request: Any, past: Any) -> Any:
+        answers = [{**item, "approve": True} for item in request.input]
+        return original(replace(request, input=answers), past)
+
+    return approved
+
+
+def _without_a_fence(original: Original) -> Original:
+    async def try_append(self: Any, event: Any, expected: int | None) -> None:
+        del expected
+        await original(self, event, None)
+
+    return try_append
+
+
+def _first_level_only(original: Original) -> Original:
+    def init(self: Any, client: Any, jetstream: Any, consumers: Any, *others: Any) -> None:
+        original(self, client, jetstream, consumers[:1], *others)
+
+    return init
+
+
+def _without_a_clock(_: Original) -> Original:
+    def is_overdue(self: Any, held: Any) -> bool:
+        may_refuse: bool = self._may_refuse(held.delivery)
+        return may_refuse
+
+    return is_overdue
+
+
+def _deaf(_: Original) -> Original:
+    """What the broker says of the time is not heard."""
+
+    def hear(self: Any, timestamp: str) -> None:
+        del self, timestamp
+
+    return hear
+
+
 MUTANTS: Final = (
     Mutant("drop the fence", JetStreamEventLog, "_publish", _drop_the_fence),
     Mutant(
@@ -273,5 +352,23 @@ MUTANTS: Final = (
     Mutant("charge a step twice", LimitState, "has_step", _charge_again, clustered=True),
     Mutant("never release a place", TenantLimiter, "release", _never_release),
     Mutant("project out of order", JetStreamFeed, "next_batch", _newest_first),
+    Mutant("publish without a connection", Channel, "hold", _go_on, extras="p", first=500),
+    Mutant(
+        "never announce a new owner", Channel, "take_over", _claim_silently, faults=1, first=3300
+    ),
+    Mutant("keep what is not to be stored", TurnSession, "erase", _left_out, faults=0, extras="u"),
+    Mutant("erase the oldest first", TurnSession, "erase", _oldest_first, extras="u"),
+    Mutant("call without approval", toolbox, "_needs_approval", _nothing_needs_it, extras="a"),
+    Mutant("a denial approves", tool_rounds, "_approved", _whatever_was_said, extras="a"),
+    Mutant(
+        "two places in a conversation",
+        ConversationRepository,
+        "_try_append",
+        _without_a_fence,
+        extras="c",
+    ),
+    Mutant("pull the first level only", Inbox, "__init__", _first_level_only, faults=0, extras="q"),
+    Mutant("refuse what has time", Inbox, "_is_overdue", _without_a_clock, faults=0, extras="q"),
+    Mutant("believe the wall clock", BrokerClock, "hear", _deaf, faults=0, extras="jq"),
     Mutant("checkpoint before the views", ProjectionBatches, "take", _advance_first, first=290),
 )

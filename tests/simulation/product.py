@@ -5,8 +5,8 @@ broker's connection, the model, MongoDB, HTTP, the clock and random ids stand th
 """
 
 import math
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from nats.js.api import StreamConfig
@@ -15,9 +15,7 @@ from simulation import stand_ins
 from simulation.stand_ins import world
 from turnwire_chassis.jetstream import broker_clock, inbox_watch, topology
 from turnwire_contracts import queues
-from turnwire_contracts.ids import OwnerId, ResponseId, TenantId, TurnKey
 from turnwire_gateway import serving as gateway
-from turnwire_gateway.auth.caller import Caller
 from turnwire_gateway.limits.allowances import Allowance, Allowances
 from turnwire_gateway.settings import GatewaySettings
 from turnwire_orchestrator import app as orchestrator
@@ -32,7 +30,14 @@ if TYPE_CHECKING:
 
 TURN_TIMEOUT_S: Final = 120.0
 STREAM_GRACE_S: Final = 4.0
+MAX_QUEUE_S: Final = 6.0
 
+
+LEAST_S: Final = {
+    "overloaded": MAX_QUEUE_S,
+    "turn_timeout": TURN_TIMEOUT_S,
+}
+"""By code of a failure: the seconds before which no turn may end so."""
 
 LIMITED: Final = Allowances(
     Allowance(
@@ -63,14 +68,22 @@ def _views(*_: object) -> "SimGenerations":
     return world().views
 
 
-def _swaps() -> Iterator[tuple[Any, str, Any]]:
-    """Give what stands in the place of what is outside: where, its name, and what it is."""
-    # Figures for operators, and for refusals of an overload, which no schedule plays.
+def _of_queues(*, crowded: bool) -> Iterator[tuple[Any, str, Any]]:
+    """Give what is swapped for one schedule, according to whether many clients come at once."""
+    if crowded:
+        # The power of two in the place of that of eight: ten turns reach every level.
+        yield queues, "_BITS_A_LEVEL", 1
+        return
+    # Figures for operators, and for refusals of an overload, which no other schedule plays.
     yield inbox_watch, "_EVERY_S", math.inf
-    yield broker_clock, "time", stand_ins.TimeModule
     # No client has eight turns on their way, so only the first of the levels has any.
     yield queues, "FOREGROUND", queues.FOREGROUND[:1]
     yield queues, "BACKGROUND", queues.BACKGROUND[:1]
+
+
+def _swaps() -> Iterator[tuple[Any, str, Any]]:
+    """Give what stands in the place of what is outside: where, its name, and what it is."""
+    yield broker_clock, "time", stand_ins.TimeModule
     yield topology, "streams", _no_streams
     for service in (orchestrator, store, gateway):
         yield service, "connect", stand_ins.connect
@@ -88,11 +101,20 @@ def _swaps() -> Iterator[tuple[Any, str, Any]]:
     yield gateway, "Identities", stand_ins.OpenIdentities
 
 
-@contextmanager
-def swapped_ports() -> Generator[None]:
+def swapped_ports() -> AbstractContextManager[None]:
     """Have what the simulation has in the place of what is outside."""
-    former = [(where, name, getattr(where, name)) for where, name, _ in _swaps()]
-    for where, name, stands_in in _swaps():
+    return _swapped(list(_swaps()))
+
+
+def queues_of(extras: str) -> AbstractContextManager[None]:
+    """Have the queues that a schedule needs."""
+    return _swapped(list(_of_queues(crowded="q" in extras)))
+
+
+@contextmanager
+def _swapped(swaps: Sequence[tuple[Any, str, Any]]) -> Generator[None]:
+    former = [(where, name, getattr(where, name)) for where, name, _ in swaps]
+    for where, name, stands_in in swaps:
         setattr(where, name, stands_in)
     try:
         yield
@@ -102,13 +124,23 @@ def swapped_ports() -> Generator[None]:
 
 
 _ORCHESTRATOR = OrchestratorSettings(turn_timeout_s=TURN_TIMEOUT_S, turn_lease_s=5.0)
+_CROWDED = OrchestratorSettings(
+    turn_timeout_s=TURN_TIMEOUT_S,
+    turn_lease_s=5.0,
+    max_turns=2,
+    max_background_turns=1,
+    max_queue_s=MAX_QUEUE_S,
+)
 _STORE = StoreSettings()
-_GATEWAY = _LimitedSettings(turn_timeout_s=TURN_TIMEOUT_S, stream_grace_s=STREAM_GRACE_S)
+_GATEWAY = _LimitedSettings(
+    turn_timeout_s=TURN_TIMEOUT_S, stream_grace_s=STREAM_GRACE_S, max_queue_s=MAX_QUEUE_S
+)
 
 
 async def orchestrate(life: "Life") -> None:
     """Run an orchestrator."""
-    await orchestrator.serve(_ORCHESTRATOR, life.lifecycle)
+    settings = _CROWDED if "q" in world().schedule.extras else _ORCHESTRATOR
+    await orchestrator.serve(settings, life.lifecycle)
 
 
 async def project(life: "Life") -> None:
@@ -119,13 +151,3 @@ async def project(life: "Life") -> None:
 async def serve_clients(life: "Life") -> None:
     """Run a gateway."""
     await gateway.serve(_GATEWAY, life.lifecycle)
-
-
-def caller(tenant: str, owner: str) -> Caller:
-    """Give who calls."""
-    return Caller(TenantId(tenant), OwnerId(owner))
-
-
-def key(tenant: str, response_id: str) -> TurnKey:
-    """Give the key of a turn."""
-    return TurnKey(TenantId(tenant), ResponseId(response_id))

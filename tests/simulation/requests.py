@@ -2,20 +2,24 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from simulation import product
+from simulation.wishes import OWNER
 from turnwire_chassis.retention import KEEPS_ALL
 from turnwire_contracts.events import Requested
-from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
 from turnwire_contracts.queries import Running
 from turnwire_contracts.turn_state import ClosedTurn
-from turnwire_gateway.admission.admission import Admitted
+from turnwire_gateway.admission.admission import Admission, Admitted
+from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.admission.idempotency import Idempotency
 from turnwire_gateway.admission.input_check import InputCheck
+from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.answers import FrameStream
 from turnwire_gateway.api.feed import FrameFeed
 from turnwire_gateway.app import GatewayDependencies
+from turnwire_gateway.auth.caller import Caller
 from turnwire_gateway.errors import ApiError, response_not_found
 from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.store_client import StoreClient
@@ -61,14 +65,14 @@ async def begin(server: "SimHttpServer", request: Requested, client: Client) -> 
 
 
 async def join(
-    server: "SimHttpServer", response_id: ResponseId, start: int, client: Client
+    server: "SimHttpServer", tenant: TenantId, response_id: ResponseId, start: int, client: Client
 ) -> None:
     """Send the rest of a stream, from a frame on."""
     deps = server.deps
-    limits = _limits(deps, "")
+    limits = _limits(deps, tenant)
     try:
-        who = product.caller("acme", "ada")
-        with deps.turns.joining(product.key("acme", response_id)):
+        who = Caller(tenant, OWNER)
+        with deps.turns.joining(TurnKey(tenant, response_id)):
             found = await StoreClient(deps.client).response(who, response_id)
             await limits.acquire_stream()
             feed = await deps.turns.join_stream(found.request.turn_key, start)
@@ -81,24 +85,37 @@ async def queue(server: "SimHttpServer", request: Requested) -> None:
     """Request a background turn."""
     async with _quota(server.deps, request) as (limits, admitted):
         if not admitted.already_exists:
-            await server.deps.turns.queue(await _checked(server.deps, admitted.request))
+            await server.deps.turns.queue(admitted.request)
         limits.keep()
 
 
-async def _checked(deps: GatewayDependencies, request: Requested) -> Requested:
-    """Give a background turn with the guard's verdict; raises `ApiError`."""
-    who, client = product.caller("acme", "ada"), deps.client
-    check = InputCheck(client, StoreClient(client), deps.guard_timeout_s, on=True)
-    return await check.passed(who, request, _nothing_before)
+async def _settled(deps: GatewayDependencies, request: Requested) -> Requested:
+    """Give a request as it is to be appended; raises `ApiError`."""
+    who, client = Caller(request.tenant, OWNER), deps.client
+    store = StoreClient(client)
+    repository = ConversationRepository(deps.logs.events, store, deps.now_ms)
+    references = References(store, deps.turns.limits.max_body_bytes)
+    admission = Admission(references, repository, store, deps.now_ms)
+    if request.background:
+        check = InputCheck(client, store, deps.guard_timeout_s, on=True)
+        request = await check.passed(who, request, partial(admission.head, who, request))
+    return await admission.placed(who, request)
 
 
-async def _nothing_before() -> ResponseId | None:
-    return None
+async def conversation(server: "SimHttpServer", tenant: TenantId, wanted: ConversationId) -> bool:
+    """Begin a conversation, if it is not there; tells whether it is there now."""
+    store, deps = StoreClient(server.deps.client), server.deps
+    if await store.conversation(tenant, wanted) is None:
+        repository = ConversationRepository(deps.logs.events, store, deps.now_ms)
+        await repository.begin(Caller(tenant, OWNER), wanted, {}, "req_conversation")
+    return True
 
 
-async def retrieve(server: "SimHttpServer", response_id: ResponseId) -> ClosedTurn | Running:
+async def retrieve(
+    server: "SimHttpServer", tenant: TenantId, response_id: ResponseId
+) -> ClosedTurn | Running:
     """Give a turn that has ended, or that it runs."""
-    who = product.caller("acme", "ada")
+    who = Caller(tenant, OWNER)
     found = await StoreClient(server.deps.client).response(who, response_id)
     if isinstance(found, ClosedTurn) and found.deleted:
         raise response_not_found(response_id)
@@ -117,9 +134,8 @@ async def _send(
     await FrameStream(feed, ended)({}, client.receive, client.send)
 
 
-def _limits(deps: GatewayDependencies, key: str) -> RequestQuota:
-    del key
-    return RequestQuota(deps.limiter, product.caller("acme", "ada"), _BACKGROUND_MS)
+def _limits(deps: GatewayDependencies, tenant: TenantId) -> RequestQuota:
+    return RequestQuota(deps.limiter, Caller(tenant, OWNER), _BACKGROUND_MS)
 
 
 @asynccontextmanager
@@ -127,11 +143,13 @@ async def _quota(
     deps: GatewayDependencies, request: Requested
 ) -> AsyncGenerator[tuple[RequestQuota, Admitted]]:
     """Acquire what a request takes, and release it at its end."""
-    limits = _limits(deps, "")
+    limits = _limits(deps, request.tenant)
     try:
         existing = await Idempotency(deps.logs.events, KEEPS_ALL).existing(request)
         if existing is None:
-            yield limits, Admitted(await limits.acquire_turn(request))
+            if not request.background:
+                deps.turns.queues.check(request.tenant)
+            yield limits, Admitted(await _settled(deps, await limits.acquire_turn(request)))
         else:
             await limits.acquire_existing(existing)
             yield limits, Admitted(existing, already_exists=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from simulation import stand_ins
+from simulation.loop import EPOCH_S
 from turnwire_contracts import subjects
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.limits.limit_state import Clock, LimitState, current
@@ -25,7 +25,9 @@ def is_at_rest(world: "World") -> bool:
         return False
     if world.views.only.reached < world.broker.streams[subjects.TURNS_STREAM].last:
         return False
-    return not _held(limit_state(world))
+    if world.laws.unerased(world.broker.streams[subjects.TURNS_STREAM]):
+        return False
+    return not _held(world)
 
 
 def check_at_rest(world: "World") -> None:
@@ -38,7 +40,8 @@ def check_at_rest(world: "World") -> None:
     if world.supervisor.faults:
         raise laws.broken("no process ends by itself", "; ".join(world.supervisor.faults))
     if not is_at_rest(world):
-        detail = f"held: {_held(limit_state(world))}; views at {world.views.only.reached}"
+        kept = world.laws.unerased(world.broker.streams[subjects.TURNS_STREAM])
+        detail = f"held: {_held(world)}; kept: {kept}; views at {world.views.only.reached}"
         raise laws.broken("the deployment comes to rest", detail)
     if world.loop.errors:
         name, error = world.loop.errors[0]
@@ -47,23 +50,23 @@ def check_at_rest(world: "World") -> None:
     _check_ledger(world)
 
 
-def limit_state(world: "World") -> LimitState:
-    """Give what the broker has of the tenant's limits, as it counts now."""
-    kept = world.broker.streams[subjects.LIMITS_STREAM].kept
-    newest = next(reversed(kept.values()), None)
-    if newest is None:
-        return LimitState()
-    return current(_LIMITS.decode(newest.data), Clock(stand_ins.now_ms(), SPAN_MS))
+def _limit_states(world: "World") -> list[LimitState]:
+    """Give what the broker has of each tenant's limits, as it counts now."""
+    kept = world.broker.streams[subjects.LIMITS_STREAM].kept.values()
+    now = Clock(int((EPOCH_S + world.loop.now) * 1000), SPAN_MS)
+    return [current(_LIMITS.decode(each.data), now) for each in kept]
 
 
-def _held(state: LimitState) -> list[str]:
+def _held(world: "World") -> list[str]:
     """Name what is still held of the limits that count what runs at once."""
+    states = _limit_states(world)
     leases = [
         name
+        for state in states
         for name, lease in state.leases.items()
         if any(lease.turns.values()) or any(lease.streams.values())
     ]
-    return [*leases, *state.background]
+    return [*leases, *(held for state in states for held in state.background)]
 
 
 def _check_views(world: "World") -> None:
@@ -76,9 +79,11 @@ def _check_views(world: "World") -> None:
         for response_id, followed in world.laws.turns.items()
     ]
     for _, response_id, turn in sorted(ended, key=lambda one: one[0]):
-        if not isinstance(turn, ClosedTurn) or not turn.closed.stored:
-            continue
         view = written.get(response_id)
+        if not isinstance(turn, ClosedTurn) or not turn.closed.stored:
+            if view is not None:
+                raise world.laws.broken("nothing is kept that is not to be stored", response_id)
+            continue
         if view is None or _TURN.decode(view.turn) != turn:
             raise world.laws.broken("views = fold", f"{response_id}: {view}")
         parent = places.get(turn.request.previous_response_id or "")
@@ -94,8 +99,8 @@ def _check_views(world: "World") -> None:
 
 def _check_ledger(world: "World") -> None:
     """What tenants are charged is what their turns cost; less only where a notice may be lost."""
-    used = limit_state(world).used.values()
-    charged = sum(total(account.tokens) for account in used)
+    states = _limit_states(world)
+    charged = sum(total(account.tokens) for state in states for account in state.used.values())
     cost = world.laws.tokens()
     is_recent = world.loop.now - 1000.0 < 50
     if charged > cost or (world.is_calm and is_recent and charged != cost):

@@ -6,8 +6,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
 
 import structlog
 from msgspec import Struct
@@ -18,8 +18,12 @@ from simulation.loop import START_S, StuckError
 from simulation.schedule import Schedule, drawn, parse
 from simulation.world import World
 
-_COLLECT_AFTER = 25
+_COLLECT_AFTER = 200
 """How many schedules run before what they left is collected: never in the middle of one."""
+
+_CHUNK = 100
+"""How many schedules a process runs before another takes its place: to end it costs nothing, to
+collect what it left would."""
 
 
 class Outcome(Struct, frozen=True):
@@ -121,9 +125,8 @@ def run_seeds(seeds: Iterable[int]) -> Iterator[Outcome]:
 
 
 def _some(seeds: range) -> tuple[list[Outcome], int, int]:
-    """Run some schedules; gives those that failed, all steps and all checks."""
-    with simulating():
-        outcomes = list(run_seeds(seeds))
+    """Run some schedules inside `simulating`; gives those that failed, all steps and all checks."""
+    outcomes = list(run_seeds(seeds))
     failed = [each for each in outcomes if each.law]
     return failed, sum(each.steps for each in outcomes), sum(each.checks for each in outcomes)
 
@@ -156,13 +159,15 @@ def replay_command(token: str) -> str:
 def run_many(first: int, count: int, workers: int) -> Report:
     """Run the schedules of `count` seeds from `first` on, on so many processes."""
     began = time.perf_counter()
-    size = max(1, min(250, count // max(1, workers * 4)))
+    size = max(1, min(_CHUNK, count // max(1, workers * 4)))
     chunks = [range(at, min(at + size, first + count)) for at in range(first, first + count, size)]
-    if workers <= 1:
-        results = list(map(_some, chunks))
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            results = list(pool.map(_some, chunks))
+    with simulating():
+        if workers <= 1:
+            results = list(map(_some, chunks))
+        else:
+            # Forked, so that they begin inside `simulating`, and have all modules.
+            with get_context("fork").Pool(workers, maxtasksperchild=1) as pool:
+                results = pool.map(_some, chunks, chunksize=1)
     return Report(
         count,
         [each for failed, _, _ in results for each in failed],

@@ -6,7 +6,15 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-_TOKEN: Final = re.compile(r"([rc])([1-9])t([1-9])f([0-9])s([0-9]+)((?:x[0-9])*)")
+EXTRAS: Final = {"a": 0.12, "c": 0.15, "j": 0.15, "p": 0.12, "q": 0.03, "u": 0.12}
+"""What a schedule may have beside, one letter each: MCP (a)pprovals; a (c)onversation that all
+clients share; wall clocks that (j)ump; a (p)artition, an owner and gateways cut off together while
+the model is slow; (q)ueues, as many clients come at once and places are few; turns that are
+(u)nstored. And how often: a crowd takes five times as long as other schedules do."""
+
+_TOKEN: Final = re.compile(
+    rf"([rc])([1-9])t([1-9])f([0-9])s([0-9]+)([{''.join(EXTRAS)}]*)((?:x[0-9])*)"
+)
 
 FaultKind = Literal[
     "kill",
@@ -22,6 +30,8 @@ FaultKind = Literal[
     "elect_output",
     "elect_limits",
     "forget",
+    "partition",
+    "clock",
 ]
 """What can go wrong; `faults.py` says how."""
 
@@ -86,6 +96,8 @@ class Schedule(Struct, frozen=True):
     clustered: bool = False
     chats: int = 2
     most_faults: int = 3
+    extras: str = ""
+    """Letters of `EXTRAS`: what there is beside."""
     without: tuple[int, ...] = ()
     """The numbers of faults that are left out, to find those that matter."""
 
@@ -94,7 +106,7 @@ class Schedule(Struct, frozen=True):
         """The words that give this schedule again."""
         kind = "c3" if self.clustered else "r1"
         left_out = "".join(f"x{number}" for number in self.without)
-        return f"{kind}t{self.chats}f{self.most_faults}s{self.seed}{left_out}"
+        return f"{kind}t{self.chats}f{self.most_faults}s{self.seed}{self.extras}{left_out}"
 
     def random(self, of: str) -> Random:
         """Give the randomness of one part: parts do not disturb one another."""
@@ -105,7 +117,9 @@ class Schedule(Struct, frozen=True):
         """What goes wrong, in the order in which it was drawn."""
         random = self.random("faults")
         drawn = [_fault(random, clustered=self.clustered) for _ in range(self.most_faults)]
-        return [fault for number, fault in enumerate(drawn) if number not in self.without]
+        drawn += [_extra_fault(each, self.random(f"fault {each}")) for each in self.extras]
+        left = (fault for number, fault in enumerate(drawn) if number not in self.without)
+        return [fault for fault in left if fault is not None]
 
 
 def drawn(seed: int) -> Schedule:
@@ -116,6 +130,7 @@ def drawn(seed: int) -> Schedule:
         clustered=random.random() < 0.4,
         chats=random.choice((1, 1, 2)),
         most_faults=random.choice((0, 1, 1, 2, 2, 3, 4)),
+        extras="".join(each for each, share in EXTRAS.items() if random.random() < share),
     )
 
 
@@ -124,9 +139,9 @@ def parse(token: str) -> Schedule:
     found = _TOKEN.fullmatch(token)
     if found is None:
         raise ValueError(f"no token of a schedule: {token!r}. One looks like 'r1t2f3s4711'.")
-    kind, _, chats, faults, seed, left_out = found.groups()
+    kind, _, chats, faults, seed, extras, left_out = found.groups()
     without = tuple(int(each) for each in left_out.split("x") if each)
-    return Schedule(int(seed), kind == "c", int(chats), int(faults), without)
+    return Schedule(int(seed), kind == "c", int(chats), int(faults), extras, without)
 
 
 def _fault(random: Random, *, clustered: bool) -> Fault:
@@ -140,3 +155,19 @@ def _fault(random: Random, *, clustered: bool) -> Fault:
         random.choice((0.3, 2.0, 9.0)) * random.random(),
         random.random() < 0.5,
     )
+
+
+def _extra_fault(extra: str, random: Random) -> Fault | None:
+    """Give what goes wrong because of something that a schedule has beside."""
+    at_s, slot = 0.3 + 2.7 * random.random(), random.choice(SLOTS[:2])
+    match extra:
+        case "p":
+            # Its successor may have its turns after 4 to 6 s, and has told little when it is back.
+            seconds = 4.5 + 2.5 * random.random()
+            return Fault("partition", at_s, slot, random.randint(1, 4), seconds, either=True)
+        case "j":
+            return Fault(
+                "clock", at_s - 0.3, random.choice(SLOTS[:4]), 0, 0.0, random.random() < 0.7
+            )
+        case _:
+            return None

@@ -24,7 +24,7 @@ def test_a_seeded_bug_is_found(mutant: Mutant) -> None:
 def hunted(mutant: Mutant) -> Outcome | None:
     """Give the first schedule that breaks a law."""
     for seed in range(mutant.first, mutant.first + MOST_SCHEDULES):
-        outcome = run(Schedule(seed, mutant.clustered, chats=2, most_faults=mutant.faults))
+        outcome = run(Schedule(seed, mutant.clustered, 2, mutant.faults, mutant.extras))
         if outcome.law:
             return outcome
     return None

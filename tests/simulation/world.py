@@ -12,9 +12,17 @@ from simulation.processes import Supervisor
 from simulation.rest import check_at_rest, is_at_rest
 from simulation.schedule import SLOTS, Schedule
 from simulation.views import SimGenerations
+from simulation.wishes import of_crowd, wishes, with_extras
 
 LONGEST_S = 240.0
 """Seconds of virtual time within which everything must have come to rest."""
+
+_SLOWNESS = 8.0
+"""How much slower the model is where an owner is cut off for longer than its lease."""
+
+_FIRST_OF_CROWD = 10
+_CROWD = 10
+"""How many clients come at once, beside the others, where places are few."""
 
 _SERVES = {
     "orchestrator": product.orchestrate,
@@ -32,13 +40,16 @@ class World:
         """`tell` is told in words what happens."""
         self.schedule = schedule
         self.loop = SimLoop(schedule.random("loop"))
-        self.laws = Laws()
+        self.laws = Laws(product.LEAST_S)
         self.broker = Broker(self.loop, schedule.random("broker"), clustered=schedule.clustered)
         self.model_random = schedule.random("model")
-        self.model = model.Model(self.model_random, self.laws)
+        slowness = _SLOWNESS if "p" in schedule.extras else 1.0
+        self.model = model.Model(self.model_random, self.laws, slowness)
         self.views = SimGenerations()
         self.supervisor = Supervisor(self.loop, schedule.random("supervisor"), self.note)
         self.is_calm = not schedule.faults
+        self.clocks: dict[str, float] = {}
+        """By slot: by how many seconds its wall clock is wrong."""
         self._tell = tell
         self._chats: list[asyncio.Task[None]] = []
         self._looked_at = 0.0
@@ -57,8 +68,9 @@ class World:
         """Run the schedule until everything has come to rest. Raises `BrokenLawError`."""
         stand_ins.install(self)
         try:
-            self._begin()
-            self.loop.run(self._is_over, START_S + LONGEST_S)
+            with product.queues_of(self.schedule.extras):
+                self._begin()
+                self.loop.run(self._is_over, START_S + LONGEST_S)
             if self.laws.first is not None:
                 raise self.laws.first
             check_at_rest(self)
@@ -78,8 +90,17 @@ class World:
         for fault in self.schedule.faults:
             self.after(fault.at_s, lambda fault=fault: faults.begin(self, fault))
         for number in range(self.schedule.chats):
-            chat = Chat(self, self.schedule.random(f"chat {number}"), number)
-            self._chats.append(self.loop.spawn(self.loop.outside, chat.run()))
+            random = self.schedule.random(f"chat {number}")
+            extras = self.schedule.random(f"extras {number}")
+            drawn = with_extras(wishes(random), self.schedule.extras, extras)
+            self._come(Chat(self, random, number, drawn))
+        if "q" in self.schedule.extras:
+            for number in range(_FIRST_OF_CROWD, _FIRST_OF_CROWD + _CROWD):
+                random = self.schedule.random(f"chat {number}")
+                self._come(Chat(self, random, number, of_crowd(random)))
+
+    def _come(self, chat: Chat) -> None:
+        self._chats.append(self.loop.spawn(self.loop.outside, chat.run()))
 
     def _is_over(self) -> bool:
         """Look whether there is anything left to wait for."""
@@ -97,6 +118,13 @@ class World:
             self.have_clients_ended and is_at_rest(self),
         )
         return was_at_rest and self._is_at_rest
+
+    @property
+    def wrong_by(self) -> float:
+        """By how many seconds the wall clock of the process that runs now is wrong."""
+        if not self.clocks:
+            return 0.0
+        return self.clocks.get(self.loop.current.name.partition(".")[0], 0.0)
 
     @property
     def have_clients_ended(self) -> bool:

@@ -30,7 +30,7 @@ from turnwire_gateway.api.requests.prompts import Prompts
 from turnwire_gateway.api.requests.validation import Rules
 from turnwire_gateway.api.turns import TurnLimits, Turns
 from turnwire_gateway.app import GatewayDependencies, build
-from turnwire_gateway.auth.caller import ADMIN, LOCAL, Caller
+from turnwire_gateway.auth.caller import ADMIN, LOCAL, OPERATOR, Caller
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.examples import AT, closed, message, started
@@ -207,13 +207,13 @@ class Api:
 async def by_name(authorization: str | None) -> Caller:
     """Take callers at their word; without one it is the local user.
 
-    `tenant/owner`, and behind it `/admin` or the id of a key (`/key_1`).
+    `tenant/owner`, and behind it `/admin`, `/operator` or the id of a key (`/key_1`).
     """
     if authorization is None or authorization.count("/") == 0:
         return LOCAL
     tenant, owner, *more = authorization.removeprefix("Bearer ").split("/")
     key = next((each for each in more if each.startswith("key_")), None)
-    return Caller(TenantId(tenant), OwnerId(owner), frozenset(more) & {ADMIN}, key)
+    return Caller(TenantId(tenant), OwnerId(owner), frozenset(more) & {ADMIN, OPERATOR}, key)
 
 
 def ended(events: list[AnyEvent]) -> ClosedTurn:

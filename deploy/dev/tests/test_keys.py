@@ -49,16 +49,22 @@ async def test_where_others_could_ask_nothing_starts_before_there_is_a_key(
     assert made[-1] not in "\n".join(listed)
     assert "keys: are on" in (await doctor(**OURS))[1]
 
-    code, told, _ = await keys(environment, *CREATE, "-o", "json")
+    terms = ("--scope", "write", "--scope", "read", "--expires", "30d")
+    code, told, _ = await keys(environment, *CREATE, *terms, "-o", "json")
     as_json = json.loads("\n".join(told))
     assert (code, as_json["user"], as_json["role"]) == (0, "ada", "admin")
+    assert as_json["scopes"] == ["read", "write"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", as_json["expires"])
     assert re.fullmatch(KEY_PATTERN, as_json["key"])
     _, told, _ = await keys(environment, "revoke", as_json["id"], "-o", "json")
     assert json.loads("\n".join(told)) == {"id": as_json["id"], "revoked_now": True}
     _, told, _ = await keys(environment, "list", "-o", "json")
-    assert [(each["label"], bool(each["revoked"])) for each in map(json.loads, told)] == [
-        ("laptop", False),
-        ("laptop", True),
+    assert [
+        (each["label"], bool(each["revoked"]), each["scopes"], bool(each["expires"]))
+        for each in map(json.loads, told)
+    ] == [
+        ("laptop", False, "read,write,admin", False),
+        ("laptop", True, "read,write", True),
     ]
 
     up = await (await start_up(**EVERYWHERE)).is_up()
@@ -78,3 +84,20 @@ async def test_a_broker_of_ones_own_needs_a_pepper_that_the_gateways_have(
         printed, complaints = await process.communicate()
     assert (process.returncode, printed) == (2, b"")
     assert b"TURNWIRE_KEY_PEPPER is missing" in complaints
+
+
+@pytest.mark.parametrize(
+    ("terms", "complaint"),
+    [
+        (("--expires", "soon"), "--expires: soon is no time"),
+        (("--expires", "2020-01-01"), "--expires: a time that is still to come"),
+        (("--role", "root"), "root"),
+        (("--scope", "all"), "all"),
+    ],
+)
+async def test_terms_that_cannot_be_are_refused_by_name_before_anything_is_started(
+    environment: Mapping[str, str], terms: tuple[str, ...], complaint: str
+) -> None:
+    code, printed, complaints = await keys(environment, *CREATE, *terms)
+    assert (code, printed) == (2, [])
+    assert complaint in complaints

@@ -13,6 +13,7 @@ from turnwire_contracts.audit.acts import (
     Actor,
     AdminActed,
     AnyAuditEvent,
+    ContentOpened,
     DeadLetterDropped,
     DeadLetterRetried,
     ErasureBegun,
@@ -37,6 +38,7 @@ def every_kind(tenant: str, at: int) -> list[AnyAuditEvent]:
     about = {"tenant": TenantId(tenant), "at": at, "by": BY}
     every: list[AnyAuditEvent] = [
         AdminActed(**about, act="purge", about="resp_1"),  # pyright: ignore[reportArgumentType] -- one dict for all
+        ContentOpened(**about, about="resp_1", reason="ticket 17"),  # pyright: ignore[reportArgumentType] -- as below
         KeyCreated(**about, key_id="k1", user="ann", roles=["admin"]),  # pyright: ignore[reportArgumentType] -- as above
         KeyRevoked(**about, key_id="k1"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureBegun(**about, user="ann"),  # pyright: ignore[reportArgumentType] -- as above

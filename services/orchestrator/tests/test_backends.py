@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripted_backend import ScriptedBackend, running_backend
+from scripted_backend import ScriptedBackend, running_backend, says
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
@@ -174,3 +174,55 @@ async def test_a_single_backend_gets_every_model_and_its_list_is_its_own() -> No
         await ask(backends, "whatever")
         assert b'"owned_by":"mock"' in await backends.models()
         await backends.close()
+
+
+def remade(server: Server) -> HttpBackend:
+    """Make a backend that the file names now."""
+    return HttpBackend(server, TIMEOUTS)
+
+
+async def test_a_server_that_the_file_no_longer_names_is_asked_no_more() -> None:
+    async with two() as (first, second, backends):
+        await ask(backends, "alpha")
+        await backends.take([Server("b1", second.url)], remade)
+        assert await ids(backends) == ["shared", "beta"]
+        await ask(backends, "shared")
+    assert (len(first.requests), len(second.requests)) == (1, 1)
+
+
+async def test_a_server_that_is_new_in_the_file_serves_its_models_at_once() -> None:
+    async with two() as (first, second, backends):
+        await backends.take([Server("b0", first.url)], remade)
+        await backends.take([Server("b0", first.url), Server("b1", second.url)], remade)
+        await ask(backends, "beta")
+    assert len(second.requests) == 1
+
+
+async def test_a_turn_that_a_removed_server_answers_goes_on_to_its_end() -> None:
+    async with two() as (first, second, backends):
+        first.script(says("One.", "Two.").paused(after=1))
+        sampling = asyncio.create_task(ask(backends, "alpha"))
+        await first.saw_pause()
+        await backends.take([Server("b1", second.url)], remade)
+        assert not sampling.done()
+        first.release()
+        await sampling
+
+
+async def test_servers_that_come_and_go_are_looked_at_from_then_on() -> None:
+    async with two() as (first, second, backends):
+        looking = asyncio.create_task(backends.keep_looking())
+        await backends.take([Server("b1", second.url)], remade)
+        second.models = ["later"]
+        await first.stop()
+        (status,) = await backends.status()
+        assert (status.name, status.problem, status.models) == ("b1", None, ["later"])
+        looking.cancel()
+
+
+async def test_the_status_of_a_server_that_is_gone_says_why() -> None:
+    async with two() as (first, _, backends):
+        await first.stop()
+        told = {each.name: each for each in await backends.status()}
+    assert told["b0"].problem
+    assert (told["b1"].problem, told["b1"].api) == (None, "responses")

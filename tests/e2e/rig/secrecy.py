@@ -14,6 +14,8 @@ UNKNOWN = {
     "conv": f"conv_{NOBODYS}",
     "item": f"msg_{NOBODYS}o0",
     "asked": f"mcpr_{NOBODYS}o1",
+    "key": "key_" + "0" * 12,
+    "erasure": f"erasure_{NOBODYS}",
 }
 OF_THE_MOMENT = ("date", "x-request-id")
 
@@ -90,6 +92,10 @@ OF_ADMINS: list[Route] = [
     ("PATCH", "/conversations/{conv}?recovery_from_delete=true", None),
     ("DELETE", "/responses/{resp}?hard_delete=true", None),
     ("DELETE", "/conversations/{conv}?hard_delete=true", None),
+]
+OF_ADMINISTRATION: list[Route] = [
+    ("GET", "/admin/erasures/{erasure}", None),
+    ("DELETE", "/admin/keys/{key}", None),
 ]
 ROUTES = [*READS, *SPEAKS, *CONVERSATIONS, *OF_ADMINS]
 

@@ -1,7 +1,6 @@
 """The `turnwire` command: what it can do; each command is a module of its own."""
 
 import sys
-from enum import Enum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -9,19 +8,11 @@ from typing import Annotated
 import typer
 
 from turnwire_chassis.settings import SettingsError
-from turnwire_contracts.ids import OwnerId, TenantId
+from turnwire_dev.cli_keys import keys
 from turnwire_dev.commands.doctor import doctor
 from turnwire_dev.commands.up import up
 from turnwire_dev.output import BAD_INPUT, Output, OutputOption, screen_of
 from turnwire_dev.screen import Screen
-
-
-class Role(Enum):
-    """What a key may do."""
-
-    USER = "user"
-    ADMIN = "admin"
-
 
 app = typer.Typer(
     name="turnwire",
@@ -175,6 +166,8 @@ def restore(
     run(folder, log_key, screen_of(output), replace=replace, without_views=without_views)
 
 
+app.add_typer(keys)
+
 dead = typer.Typer(
     name="dead",
     help="List, retry and drop dead letters: entries of the log without effect on the views.",
@@ -242,51 +235,6 @@ def _chosen(letters: list[int] | None, *, every: bool) -> list[int]:
     if bool(letters) is every:
         raise typer.BadParameter("name letters by their numbers, or say --all")
     return letters or []
-
-
-keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
-app.add_typer(keys)
-
-
-@keys.command()
-def create(
-    *,
-    tenant: Annotated[str, typer.Option(help="Whose data: nothing leaks from one to another.")],
-    user: Annotated[str, typer.Option(help="Who it speaks for, inside of the tenant.")],
-    role: Annotated[Role, typer.Option(help="An admin sees and deletes all of the tenant.")],
-    label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """Make a key, and print it on the last line: it is shown only once."""
-    from turnwire_chassis.api_keys.record import KeyOwner  # noqa: PLC0415 -- as for replay
-    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
-
-    holder = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
-    of_keys.create(holder, screen_of(output))
-
-
-@keys.command("list")
-def list_keys(
-    *,
-    tenant: Annotated[str | None, typer.Option(help="Only keys of this tenant.")] = None,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """List all keys, without their secrets."""
-    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
-
-    of_keys.show(tenant, screen_of(output))
-
-
-@keys.command()
-def revoke(
-    key_id: Annotated[str, typer.Argument(help="key_…, as the list has it.")],
-    *,
-    output: OutputOption = Output.TEXT,
-) -> None:
-    """Make a key useless, for good and within seconds."""
-    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
-
-    of_keys.revoke(key_id, screen_of(output))
 
 
 def main() -> None:

@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI
 from msgspec import Struct, field
 from nats.aio.client import Client
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts.events import Requested
 from turnwire_contracts.json_values import JSON
+from turnwire_gateway.admin_routes import AdminDependencies, Handler, admin_routes
 from turnwire_gateway.admission.admission import Admission
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.admission.idempotency import Idempotency
@@ -32,6 +31,7 @@ from turnwire_gateway.api.middleware import (
     IdentityMiddleware,
     LimitMiddleware,
     LocalRequestsMiddleware,
+    OpenedTenantMiddleware,
     PathMiddleware,
     RequestIdMiddleware,
 )
@@ -47,6 +47,7 @@ from turnwire_gateway.api.web_access import WebAccess
 from turnwire_gateway.api.websocket.connection import SocketHandlers
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
+from turnwire_gateway.auth.content_access import ContentAccess
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.openapi import branch_operations as branches
@@ -57,8 +58,9 @@ from turnwire_gateway.openapi.documents import DocumentHandlers
 from turnwire_gateway.openapi.operation import Operation
 from turnwire_gateway.store_client import StoreClient
 
-Handler = Callable[[Request], Awaitable[Response]]
-"""Serves the requests to one route."""
+
+async def _nothing_to_take_up() -> None:
+    pass
 
 
 class GatewayDependencies(Struct, frozen=True):
@@ -79,6 +81,10 @@ class GatewayDependencies(Struct, frozen=True):
     limiter: Limiter = field(default_factory=unlimited)
     background_timeout_s: float = 3600.0
     space: StorageSpace = ANYWHERE
+    pepper: bytes = b""
+    """What API keys are hashed with; empty: none can be made."""
+    take_up_keys: Callable[[], Awaitable[None]] = _nothing_to_take_up
+    """Has this gateway know which API keys there are now."""
 
 
 def build(world: GatewayDependencies) -> FastAPI:
@@ -113,8 +119,8 @@ def build(world: GatewayDependencies) -> FastAPI:
     )
     _bind_conversations(app, ConversationHandlers(conversation_ports))
     checks = CheckHandlers(world.client, world.guard_timeout_s, limit)
-    _bind(app, (deployment.check, checks.check))
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
+    _bind(app, (deployment.check, checks.check), *_administration(world, acts, checks))
     _bind_documents(app)
     _add_middleware(app, world)
     return app
@@ -123,6 +129,9 @@ def build(world: GatewayDependencies) -> FastAPI:
 def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     """Bind what requests pass before the routes; what is added later is passed first."""
     background_ms = round(world.background_timeout_s * 1000)
+    # Behind the limits: an operator who reads in a tenant uses up nothing of that tenant's.
+    access = ContentAccess(world.audit, world.now_ms)
+    app.add_middleware(OpenedTenantMiddleware, access=access)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
@@ -134,6 +143,21 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(HeadMiddleware)
     paths = [route.path for route in app.routes if isinstance(route, Route)]
     app.add_middleware(PathMiddleware, paths=paths)
+
+
+def _administration(
+    world: GatewayDependencies, acts: AdminActs, checks: CheckHandlers
+) -> tuple[tuple[Operation, Handler], ...]:
+    dependencies = AdminDependencies(
+        client=world.client,
+        audit=world.audit,
+        limiter=world.limiter,
+        now_ms=world.now_ms,
+        pepper=world.pepper,
+        take_up_keys=world.take_up_keys,
+        largest_body=world.turns.limits.max_body_bytes,
+    )
+    return admin_routes(dependencies, acts, checks)
 
 
 def _socket_ports(world: GatewayDependencies, ports: ResponsePorts) -> SocketPorts:

@@ -53,6 +53,16 @@ def wrong_credentials() -> ApiError:
     return ApiError(failure("invalid_api_key"))
 
 
+def expired_key(expired_at: str) -> ApiError:
+    """The API key was good, and its time is over (HTTP 401); `expired_at` as people write it."""
+    return ApiError(failure("api_key_expired", expired_at=expired_at))
+
+
+def insufficient_scope(needed: str, scopes: Iterable[str]) -> ApiError:
+    """The API key may not be used for this (HTTP 403)."""
+    return ApiError(failure("insufficient_scope", needed=needed, scopes=", ".join(scopes)))
+
+
 def identity_unavailable() -> ApiError:
     """The issuer's keys could not be read, so its tokens cannot be checked (HTTP 503)."""
     return ApiError(failure("identity_unavailable"))

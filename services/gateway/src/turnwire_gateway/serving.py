@@ -19,7 +19,10 @@ from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import create_missing
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
+from turnwire_chassis.storage_space import StorageSpace
+from turnwire_chassis.tool_servers.registry import Registry
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.queue_state import QueueState
@@ -32,6 +35,7 @@ from turnwire_gateway.app import GatewayDependencies, build
 from turnwire_gateway.auth.identities import Identities
 from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
 from turnwire_gateway.limits.limiter import Limiter
+from turnwire_gateway.operator_files import OperatorFiles
 from turnwire_gateway.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -52,14 +56,15 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         reconnected.set()
 
     client = await connect(settings.nats_url, "gateway", on_reconnect, settings.broker_access)
-    identities = Identities(client, settings.host, settings.pepper, settings.oidc)
-    world = await _world(settings, client, identities)
+    identities = Identities(client, settings.host, settings.pepper, settings.oidc, _now_ms)
+    servers = {**settings.tool_servers}
+    world = await _world(settings, client, identities, servers)
     await _answer_viewer_questions(client, world.turns)
     await _subscribe_to_ends(client, world.limiter)
     await _subscribe_to_queues(client, world.turns.queues)
     server = _http_server(settings, world)
-    lifecycle.watch_broker(client, beside={"http": server.listening}, space=settings.storage_space)
-    lifecycle.on_drain(server.finish)
+    files = OperatorFiles(settings, world.limiter, servers)
+    await _report(lifecycle, client, server, files, settings.storage_space)
 
     async def restore() -> None:
         while True:
@@ -69,7 +74,7 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
             world.limiter.forget()
             identities.keys.read_again()
 
-    running = (restore(), world.limiter.keep(), identities.keep())
+    running = (restore(), world.limiter.keep(), identities.keep(), *files.watching())
     background = [asyncio.create_task(each) for each in running]
     try:
         await server.run_until_cancelled()
@@ -82,6 +87,20 @@ async def serve(settings: GatewaySettings, lifecycle: Lifecycle) -> None:
         await asyncio.gather(*background, return_exceptions=True)
         await world.limiter.leave()
         await disconnect(client)
+
+
+async def _report(
+    lifecycle: Lifecycle,
+    client: Client,
+    server: TaskServer,
+    files: OperatorFiles,
+    space: StorageSpace,
+) -> None:
+    """Say what readiness depends on, and what is told of this process."""
+    beside = {"http": server.listening}
+    lifecycle.watch_broker(client, beside=beside, space=space, details=files.details)
+    lifecycle.on_drain(server.finish)
+    await Membership("gateway", lifecycle).answer_on(client)
 
 
 async def _missing_created(client: Client, settings: GatewaySettings) -> JetStreamContext:
@@ -103,7 +122,7 @@ def _http_server(settings: GatewaySettings, world: GatewayDependencies) -> TaskS
 
 
 async def _world(
-    settings: GatewaySettings, client: Client, identities: Identities
+    settings: GatewaySettings, client: Client, identities: Identities, servers: Registry
 ) -> GatewayDependencies:
     jetstream = await _missing_created(client, settings)
     await identities.begin()
@@ -113,7 +132,7 @@ async def _world(
         client,
         logs,
         Turns(logs, _limits(settings, client), _asks_viewers(client), _now_ms),
-        _rules(settings),
+        _rules(settings, servers),
         JetStreamAuditLog(client, space),
         _now_ms,
         settings.guard_timeout_s,
@@ -124,10 +143,12 @@ async def _world(
         limiter=Limiter(settings.allowances, BucketLimitStates(client), _name(), _now_ms),
         background_timeout_s=settings.background_timeout_s,
         space=space,
+        pepper=settings.pepper,
+        take_up_keys=identities.keys.take_up,
     )
 
 
-def _rules(settings: GatewaySettings) -> Rules:
+def _rules(settings: GatewaySettings, servers: Registry) -> Rules:
     sealing = settings.sealer and SecretSealing(
         settings.sealer,
         turn_ms=round(_TAKEOVERS * settings.turn_timeout_s * 1000) + _SLACK_MS,
@@ -136,7 +157,7 @@ def _rules(settings: GatewaySettings) -> Rules:
     return Rules(
         screen=settings.guard_policy is not None,
         prompts=settings.templates,
-        servers=settings.tool_servers,
+        servers=servers,
         sealing=sealing,
         retention=retention_of(settings.retention_days, _now_ms),
     )

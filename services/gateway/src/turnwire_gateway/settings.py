@@ -51,8 +51,8 @@ class GatewaySettings(TurnSettings, ToolServerSettings):
     )
     limits: Path | None = Field(
         default=None,
-        description="The YAML file with the limits of tenants and API keys. Every gateway must "
-        "have the same.",
+        description="The YAML file with the limits of tenants and API keys, read again when it "
+        "changes. Every gateway must have the same.",
     )
     key_pepper: SecretStr | None = Field(
         default=None,

@@ -168,7 +168,7 @@ def bearers() -> Bearers:
         record = msgspec.structs.replace(recorded(key, ada, pepper, 1), revoked_ms=revoked)
         ring.learn(KeyEntry(place, record.id, record))
     issuer = OidcIssuer(OIDC, lambda _: KeySet({"keys": [_public()]}))
-    return Bearers(ring, issuer, may_be_open=True)
+    return Bearers(ring, issuer, may_be_open=True, now_ms=lambda: 0)
 
 
 @pytest.fixture
@@ -234,10 +234,10 @@ async def test_a_key_and_a_token_name_their_caller(bearers: Bearers) -> None:
 
 async def test_with_no_key_ever_made_and_no_issuer_this_machine_needs_none() -> None:
     ring = KeyRing(PEPPER)
-    here = Bearers(ring, None, may_be_open=True)
+    here = Bearers(ring, None, may_be_open=True, now_ms=lambda: 0)
     assert await here.identify(None) == LOCAL
     with pytest.raises(ApiError):
-        await Bearers(ring, None, may_be_open=False).identify("Bearer any")
+        await Bearers(ring, None, may_be_open=False, now_ms=lambda: 0).identify("Bearer any")
     record = recorded(GOOD, KeyOwner(TenantId("acme"), OwnerId("ada"), "admin"), PEPPER, 1)
     ring.learn(KeyEntry(1, record.id, record))
     assert (await here.identify(f"Bearer {GOOD}")).is_admin

@@ -6,9 +6,13 @@ import structlog
 
 from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
+from turnwire_contracts import subjects
+from turnwire_contracts.deployment import GUARD_POLICY
 from turnwire_contracts.queries import GUARD_CHECK
 from turnwire_guard.handlers import GuardHandlers
+from turnwire_guard.policy_answers import PolicyHandlers
 from turnwire_guard.policy_file import PolicyFile
 from turnwire_guard.settings import GuardSettings
 from turnwire_guard.verdict_cache import VerdictCache
@@ -34,6 +38,8 @@ async def serve(settings: GuardSettings, lifecycle: Lifecycle) -> None:
         settings.guard_timeout_s,
     )
     responder.respond_to(GUARD_CHECK, handlers.check)
+    responder.respond_to(GUARD_POLICY, PolicyHandlers(policies).policy)
+    responder.respond_beside_others(subjects.MEMBERS, Membership(SERVICE, lifecycle).answer)
     lifecycle.on_drain(responder.finish)
     try:
         async with asyncio.TaskGroup() as tasks:

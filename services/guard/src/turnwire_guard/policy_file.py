@@ -1,11 +1,6 @@
-"""The policy file while the guard runs: read again when it changes, taken only when it is valid.
-
-Polled by content, so it makes no difference how it changes: written over, replaced, or swapped
-behind the symlinks of a Kubernetes ConfigMap.
-"""
+"""The policy file while the guard runs: a change is taken between two checks."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,14 +8,13 @@ from pathlib import Path
 
 import structlog
 
-from turnwire_chassis.settings import SettingsError, read_file
+from turnwire_chassis.lifecycle.followed_file import POLL_S, FileKind, FollowedFile, NotTakenError
 from turnwire_guard.pipeline import ProviderError, Stage
 from turnwire_guard.policy import GuardPolicy, parse_policy
 
 log = structlog.get_logger()
 
 SETTING = "TURNWIRE_GUARD_POLICY"
-_POLL_S = 1.0
 
 
 @dataclass(slots=True)
@@ -35,13 +29,12 @@ class _InForce:
 class PolicyFile:
     """The newest valid policy of the file, from `start` to `stop`."""
 
-    def __init__(self, path: Path | None, first: GuardPolicy, poll_s: float = _POLL_S) -> None:
+    def __init__(self, path: Path | None, first: GuardPolicy, poll_s: float = POLL_S) -> None:
         """`first`: the policy that was read with the settings; the file is read each `poll_s`."""
-        self._path = path
-        self._poll_s = poll_s
+        self._file = FollowedFile(
+            FileKind("policy", SETTING, parse_policy), path, self._take, poll_s
+        )
         self._current = _InForce(first)
-        self._seen: bytes | None = None
-        self._problem: str | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     @property
@@ -53,7 +46,12 @@ class PolicyFile:
     def detail(self) -> str:
         """Say which policy is in force, and what is wrong with the file if it is ignored."""
         holds = f"version {self.policy.version}"
-        return holds if self._problem is None else f"{holds}; the file is ignored: {self._problem}"
+        return holds if self.problem is None else f"{holds}; the file is ignored: {self.problem}"
+
+    @property
+    def problem(self) -> str | None:
+        """Why the file is ignored; `None`: it is not."""
+        return self._file.problem
 
     @asynccontextmanager
     async def lease(self) -> AsyncGenerator[GuardPolicy]:
@@ -73,28 +71,11 @@ class PolicyFile:
 
     async def watch(self) -> None:
         """Follow the file until cancelled."""
-        while self._path is not None:
-            await asyncio.sleep(self._poll_s)
-            await self.look()
+        await self._file.watch()
 
     async def look(self) -> None:
         """Read the file, and put its policy into force if it is new and valid."""
-        if self._path is None:
-            return
-        digest = await asyncio.to_thread(_digest, self._path)
-        if digest == self._seen:
-            return
-        self._seen = digest
-        try:
-            # In a thread: many expressions take long to compile.
-            policy = await asyncio.to_thread(read_file, SETTING, self._path, parse_policy)
-            if policy.version != self.policy.version:
-                await self._take(policy)
-        except (SettingsError, ProviderError) as error:
-            self._problem = str(error)
-            log.error("policy ignored", reason=self._problem, in_force=self.policy.version)  # noqa: TRY400 -- the reason says all
-        else:
-            self._problem = None
+        await self._file.look()
 
     async def stop(self) -> None:
         """Stop the providers."""
@@ -104,7 +85,12 @@ class PolicyFile:
         await _stop(_enabled(self.policy))
 
     async def _take(self, policy: GuardPolicy) -> None:
-        await _start(policy)
+        if policy.version == self.policy.version:
+            return
+        try:
+            await _start(policy)
+        except ProviderError as error:
+            raise NotTakenError(str(error)) from error
         retired, self._current = self._current, _InForce(policy)
         log.info("policy changed", version=policy.version, before=retired.policy.version)
         self._retire(retired)
@@ -143,11 +129,3 @@ async def _stop(stages: Iterable[Stage]) -> None:
 
 def _enabled(policy: GuardPolicy) -> Iterable[Stage]:
     return (stage for _, _, stage in policy.stages() if stage.enabled)
-
-
-def _digest(path: Path | None) -> bytes:
-    """Tell contents apart; a file that cannot be read has a digest of its own, too."""
-    try:
-        return hashlib.sha256(path.read_bytes()).digest() if path else b""
-    except OSError as error:
-        return str(error.errno).encode()

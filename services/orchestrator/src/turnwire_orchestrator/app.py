@@ -5,6 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import structlog
 from nats.aio.client import Client
@@ -23,15 +24,19 @@ from turnwire_chassis.jetstream.topology import (
     last_sequence,
     turn_consumer,
 )
+from turnwire_chassis.lifecycle.followed_file import FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import queues, subjects
+from turnwire_contracts.deployment import BACKEND_STATUS, TURN_QUEUES
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
 from turnwire_orchestrator.clients.guard_client import GuardService
 from turnwire_orchestrator.clients.owners import Orchestrators
 from turnwire_orchestrator.clients.tools_client import ToolRunners
+from turnwire_orchestrator.clients.turn_consumers import turn_queues
 from turnwire_orchestrator.clients.usage_publisher import Gateways
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
@@ -41,6 +46,8 @@ from turnwire_orchestrator.inference.pool.backends import Backends
 from turnwire_orchestrator.observing.queues import measure, queue_state
 from turnwire_orchestrator.ports import TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.questions import BackendQuestions
+from turnwire_orchestrator.servers import FILE as BACKENDS
+from turnwire_orchestrator.servers import Server
 from turnwire_orchestrator.settings import OrchestratorSettings
 
 log = structlog.get_logger()
@@ -59,13 +66,14 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     client = await connect(settings.nats_url, "orchestrator", on_reconnect, settings.broker_access)
     jetstream = await _declared(client, settings)
     backends = _backends(settings)
+    file = FollowedFile(BACKENDS, settings.backends, _taking(settings, backends))
     ports = _ports(settings, client, jetstream, backends)
     handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
     inbox, background = _inboxes(settings, client, jetstream, ports.claim)
-    lifecycle.watch_broker(client, space=settings.storage_space)
-    lifecycle.on_drain(inbox.finish)
-    lifecycle.on_drain(background.finish)
+    details = {"backends": lambda: file.detail}
+    lifecycle.watch_broker(client, space=settings.storage_space, details=details)
+    await _report(client, lifecycle, (inbox, background))
 
     async def restore() -> None:
         while True:
@@ -79,16 +87,22 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
 
     try:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
-        await _answer(client, BackendQuestions(backends, ports))
+        await _answer(client, BackendQuestions(backends, ports, file), jetstream)
         async with asyncio.TaskGroup() as group:
-            work, every_s = handlers.requested, heartbeat_s(settings.turn_lease_s)
             group.create_task(_run_foreground(inbox, handlers, settings))
-            group.create_task(background.run(work, settings.max_background_turns, every_s))
-            group.create_task(backends.keep_looking())
-            group.create_task(restore())
+            group.create_task(_run_background(background, handlers, settings))
+            for each in (backends.keep_looking(), file.watch(), restore()):
+                group.create_task(each)
     finally:
         await backends.close()
         await disconnect(client)
+
+
+async def _report(client: Client, lifecycle: Lifecycle, inboxes: Sequence[Inbox]) -> None:
+    """Tell of this process, and have what it has taken finished when it drains."""
+    for inbox in inboxes:
+        lifecycle.on_drain(inbox.finish)
+    await Membership("orchestrator", lifecycle).answer_on(client)
 
 
 def _silence_s(lease_s: float) -> float:
@@ -133,6 +147,14 @@ async def _run_foreground(
         settings.max_queue_s,
         handlers.is_first,
     )
+
+
+async def _run_background(
+    inbox: Inbox, handlers: TurnHandlers, settings: OrchestratorSettings
+) -> None:
+    """Hand out background turns, which wait as long as it takes."""
+    every_s = heartbeat_s(settings.turn_lease_s)
+    await inbox.run(handlers.requested, settings.max_background_turns, every_s)
 
 
 async def _declared(client: Client, settings: OrchestratorSettings) -> JetStreamContext:
@@ -203,7 +225,7 @@ async def _listen(
         await client.subscribe(subject, cb=on_change)
 
 
-async def _answer(client: Client, questions: BackendQuestions) -> None:
+async def _answer(client: Client, questions: BackendQuestions, jetstream: JetStreamContext) -> None:
     running = BoundedTasks(_QUESTIONS_AT_ONCE)
 
     async def models(_: bytes) -> bytes:
@@ -212,6 +234,12 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
     async def input_tokens(body: bytes) -> bytes:
         request = BACKEND_INPUT_TOKENS.decode_question(body)
         return BACKEND_INPUT_TOKENS.encode_answer(await questions.input_tokens(request))
+
+    async def status(_: bytes) -> bytes:
+        return BACKEND_STATUS.encode_answer(await questions.status())
+
+    async def queue_status(_: bytes) -> bytes:
+        return TURN_QUEUES.encode_answer(await turn_queues(jetstream))
 
     def on(answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
         async def take(message: Msg) -> None:
@@ -223,6 +251,8 @@ async def _answer(client: Client, questions: BackendQuestions) -> None:
     queue = subjects.ORCHESTRATOR_QUEUE
     await client.subscribe(BACKEND_MODELS.subject, queue, cb=on(models))
     await client.subscribe(BACKEND_INPUT_TOKENS.subject, queue, cb=on(input_tokens))
+    await client.subscribe(BACKEND_STATUS.subject, queue, cb=on(status))
+    await client.subscribe(TURN_QUEUES.subject, queue, cb=on(queue_status))
 
 
 async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
@@ -234,8 +264,21 @@ async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> N
 
 
 def _backends(settings: OrchestratorSettings) -> Backends:
+    return Backends([_backend(settings, server) for server in settings.servers])
+
+
+def _backend(settings: OrchestratorSettings, server: Server) -> HttpBackend:
     timeouts = Timeouts(settings.backend_connect_timeout_s, settings.backend_idle_timeout_s)
-    return Backends([HttpBackend(server, timeouts) for server in settings.servers])
+    return HttpBackend(server, timeouts)
+
+
+def _taking(
+    settings: OrchestratorSettings, backends: Backends
+) -> Callable[[Sequence[Server]], Awaitable[None]]:
+    async def take(servers: Sequence[Server]) -> None:
+        await backends.take(servers, partial(_backend, settings))
+
+    return take
 
 
 def _policy(settings: OrchestratorSettings) -> TurnPolicy:

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from turnwire_chassis.lifecycle.followed_file import FileKind
 from turnwire_chassis.yaml_place import YamlPlace, read_yaml
 from turnwire_orchestrator.prompting.dialect import Api
 
@@ -35,6 +36,9 @@ class Server(Struct, frozen=True):
 def read_servers(text: str, file: str) -> tuple[Server, ...]:
     """Read a file of backends, with the keys of this environment. Raises `PlaceError`."""
     return parse_servers(text, file, os.environ)
+
+
+FILE: Final = FileKind("backends", "TURNWIRE_BACKENDS", read_servers)
 
 
 def parse_servers(text: str, file: str, environ: Mapping[str, str]) -> tuple[Server, ...]:

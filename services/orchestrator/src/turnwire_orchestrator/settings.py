@@ -31,8 +31,8 @@ class OrchestratorSettings(TurnSettings):
     )
     backends: Path | None = Field(
         default=None,
-        description="A YAML file that names several backends and the models of each; "
-        "TURNWIRE_BACKEND_URL, _API_KEY and _API are then not read.",
+        description="A YAML file that names several backends and the models of each, read again "
+        "when it changes; TURNWIRE_BACKEND_URL, _API_KEY and _API are then not read.",
     )
     backend_connect_timeout_s: float = Field(
         default=5.0, gt=0, description="Seconds to wait for a connection to the backend."

@@ -2,24 +2,29 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
 from nats.aio.client import Client
 
+from turnwire_chassis.api_keys.bucket import KeyBucket
+from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.broker import connect
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
-from turnwire_chassis.lifecycle.lifecycle import Lifecycle, log_check
+from turnwire_chassis.lifecycle.lifecycle import Check, Lifecycle, log_check
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
+from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
 from turnwire_contracts.approvals import STORE_APPROVALS
-from turnwire_contracts.dead_letters import STORE_RETRY
+from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
+from turnwire_contracts.deployment import STORE_STREAMS
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import (
@@ -31,6 +36,8 @@ from turnwire_contracts.queries import (
     STORE_RESPONSE,
     STORE_TREE,
 )
+from turnwire_store.admin_handlers import AdminHandlers
+from turnwire_store.administration.audit_pages import AuditPages
 from turnwire_store.handlers import ErasureHandlers, QueryHandlers, RetryHandlers
 from turnwire_store.jetstream_feed import JetStreamFeeds
 from turnwire_store.jetstream_view_keys import JetStreamViewKeys
@@ -41,6 +48,7 @@ from turnwire_store.queries.freshness import Freshness
 from turnwire_store.queries.recall import Recall
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.removing.erasure import Erasure, ErasureContext
+from turnwire_store.removing.erasure_jobs import ErasureJobs
 from turnwire_store.removing.expiry import CAUSE, Expiry
 from turnwire_store.removing.jetstream_logs import JetStreamRequestLog, JetStreamTenantLog
 from turnwire_store.removing.purge import Purge
@@ -77,27 +85,43 @@ async def serve(settings: StoreSettings, lifecycle: Lifecycle) -> None:
         handlers = bind(responder, to, recent, retention, progress)
         ports = projector_ports(to, recent, space)
         responder.respond_to(STORE_RETRY, RetryHandlers(ports).retry)
+        bind_administration(responder, to.client)
+        responder.respond_beside_others(subjects.MEMBERS, Membership("store", lifecycle).answer)
         purge = Purge(to.event_log, to.output_log, now_ms, CAUSE)
         expiry = Expiry(JetStreamRequestLog(to.client), purge, retention)
         projector = Projector(ports, progress)
-        checks = {"broker": responder.reachable, "mongodb": handlers.check_database}
-        lifecycle.watch(
-            checks,
-            warnings={
-                "broker_rights": responder.refused,
-                "event_log": log_check(to.client, space),
-                "projection": progress.check,
-            },
-            details={"projection": handlers.tell_position},
+        erasures = ErasureJobs(
+            to.client,
+            JetStreamAuditLog(to.client, space),
+            erasure_of(to, handlers.freshness),
+            is_active=lambda: progress.is_active,
+            now_ms=now_ms,
         )
-        lifecycle.on_drain(responder.finish)
+        warnings = {"event_log": log_check(to.client, space), "projection": progress.check}
+        watch(lifecycle, responder, handlers, warnings)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(projector.run())
                 tasks.create_task(expiry.run())
+                tasks.create_task(erasures.run())
                 await responder.start()
         finally:
             await responder.stop()
+
+
+def watch(
+    lifecycle: Lifecycle,
+    responder: Responder,
+    handlers: QueryHandlers,
+    warnings: Mapping[str, Check],
+) -> None:
+    """Say what readiness depends on, what health tells beside it, and how the process drains."""
+    lifecycle.watch(
+        {"broker": responder.reachable, "mongodb": handlers.check_database},
+        warnings={"broker_rights": responder.refused, **warnings},
+        details={"projection": handlers.tell_position},
+    )
+    lifecycle.on_drain(responder.finish)
 
 
 def now_ms() -> int:
@@ -129,9 +153,6 @@ def bind(
         responder.listen(subject, changed)
     freshness = Freshness(to.feeds, to.generations, recent, lambda: responder.connections)
     recall = Recall(to.event_log, to.generations, recent, freshness, retention)
-    context = ErasureContext(
-        JetStreamTenantLog(to.client), to.event_log, to.output_log, to.keys, freshness, now_ms
-    )
     handlers = QueryHandlers(recall, to.event_log, to.generations, freshness, progress)
     responder.respond_to(STORE_RESPONSE, handlers.response)
     responder.respond_to(STORE_HISTORY, handlers.history)
@@ -139,10 +160,28 @@ def bind(
     responder.respond_to(STORE_CONVERSATIONS, handlers.conversations)
     responder.respond_to(STORE_TREE, handlers.tree)
     responder.respond_to(STORE_APPROVALS, handlers.approvals)
-    responder.respond_to(STORE_ERASURE, ErasureHandlers(Erasure(context)).erasure)
+    responder.respond_to(STORE_ERASURE, ErasureHandlers(erasure_of(to, freshness)).erasure)
     responder.respond_to(STORE_HEALTH, handlers.health)
     responder.respond_to(STORE_PROJECTION, handlers.projection)
     return handlers
+
+
+def erasure_of(to: Connections, freshness: Freshness) -> Erasure:
+    """Give what erases a tenant or a user, step by step."""
+    tenants = JetStreamTenantLog(to.client)
+    return Erasure(ErasureContext(tenants, to.event_log, to.output_log, to.keys, freshness, now_ms))
+
+
+def bind_administration(responder: Responder, client: Client) -> None:
+    """Say what is answered for admins and operators."""
+    handlers = AdminHandlers(
+        client, KeyBucket(client), AuditPages(client), JetStreamTenantLog(client)
+    )
+    responder.respond_to(STORE_KEYS, handlers.api_key)
+    responder.respond_to(STORE_ACTS, handlers.acts)
+    responder.respond_to(STORE_ERASURE_PREVIEW, handlers.erasure_preview)
+    responder.respond_to(STORE_STREAMS, handlers.streams)
+    responder.respond_to(STORE_DEAD_LETTERS, handlers.dead_letters)
 
 
 @asynccontextmanager

@@ -4,14 +4,19 @@ import asyncio
 
 import structlog
 
+from turnwire_chassis.lifecycle.followed_file import FileKind, FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
+from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
+from turnwire_chassis.tool_servers.registry import SETTING, parse_tool_servers
 from turnwire_contracts import subjects
+from turnwire_contracts.deployment import TOOL_SERVERS
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 from turnwire_tool_runner.calling.call_limiter import CallLimiter
 from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts
 from turnwire_tool_runner.mcp_client.client import McpToolServers
 from turnwire_tool_runner.outbound.connecting import SystemResolver
+from turnwire_tool_runner.server_status import ServerStatusHandlers
 from turnwire_tool_runner.settings import ToolRunnerSettings
 from turnwire_tool_runner.transports import OutboundTransports
 
@@ -20,6 +25,7 @@ SERVICE = "tool-runner"
 log = structlog.get_logger()
 
 _CLOSE_WITHIN_S = 0.2
+_SERVERS = FileKind("MCP servers", SETTING, parse_tool_servers)
 
 
 async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
@@ -35,16 +41,26 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
         servers, settings.targets, responder.publish, lambda: responder.largest_answer
     )
     handlers = ToolHandlers(ports, CallLimiter(settings.call_limits), settings.tool_call_limit_s)
+    file = FollowedFile(_SERVERS, settings.mcp_servers, settings.targets.take)
+    status = ServerStatusHandlers(servers, settings.targets, lambda: file.problem)
     responder.respond_to(TOOLS_LIST, handlers.list_tools)
     responder.respond_to(TOOLS_CALL, handlers.call_tool)
+    responder.respond_to(TOOL_SERVERS, status.tell_servers)
+    responder.respond_beside_others(subjects.MEMBERS, Membership(SERVICE, lifecycle).answer)
     responder.listen(subjects.tool_cancel("*"), handlers.cancel)
     checks = {"broker": responder.reachable}
-    lifecycle.watch(checks, warnings={"broker_rights": responder.refused})
+    lifecycle.watch(
+        checks,
+        warnings={"broker_rights": responder.refused},
+        details={"mcp_servers": lambda: file.detail},
+    )
     lifecycle.on_drain(responder.finish)
     try:
         await responder.start()
         log.info("tool-runner answers")
-        await asyncio.Event().wait()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(file.watch())
+            await asyncio.Event().wait()
     finally:
         await responder.stop()
         await servers.aclose()

@@ -1,7 +1,7 @@
 """The address and credentials of servers: the operator's registry, and sealed secrets."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from turnwire_chassis.tool_servers.registry import RegisteredServer, Registry, credentials
 from turnwire_chassis.tool_servers.secret_envelope import (
@@ -40,11 +40,19 @@ class KnownTargets:
         now_ms: Callable[[], int],
     ) -> None:
         """Read the operator's secrets from `environ`. Raises SettingsError."""
-        self._registered = {
-            label: _registered(server, environ) for label, server in registry.items()
-        }
+        self._environ = environ
+        self._registered = _all_registered(registry, environ)
         self._sealer = sealer
         self._now_ms = now_ms
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The servers of the operator, in the order of the file."""
+        return [*self._registered]
+
+    async def take(self, registry: Registry) -> None:
+        """Find these servers from now on, and no others of the operator. Raises SettingsError."""
+        self._registered = _all_registered(registry, self._environ)
 
     def find(self, question: AskForTools | AskForCall) -> Target:
         """Give the URL and headers of a server.
@@ -76,6 +84,10 @@ class KnownTargets:
             if error.code == "expired":
                 raise _invalid("Its credentials have expired: send them again.") from None
             raise _invalid("Its credentials cannot be opened: send them again.") from None
+
+
+def _all_registered(registry: Registry, environ: Mapping[str, str]) -> Mapping[str, Target]:
+    return {label: _registered(server, environ) for label, server in registry.items()}
 
 
 def _registered(server: RegisteredServer, environ: Mapping[str, str]) -> Target:

@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.api import ConsumerConfig, StreamConfig
 
+from turnwire_chassis.administration.dead_letters import read_letters
 from turnwire_chassis.broker import connect, denied, disconnect, server_version
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.refusals import Refusals
@@ -23,7 +24,6 @@ from turnwire_chassis.jetstream.topology import TURN_LEASE_S, streams, turn_cons
 from turnwire_contracts import subjects
 from turnwire_contracts.queues import QUEUES
 from turnwire_dev.commands.checks import CheckFailed, CheckPassed, Finding
-from turnwire_dev.commands.dead_letters.letters import read_letters
 
 _CHECK: Final = "broker"
 _CONNECT_S: Final = 3.0

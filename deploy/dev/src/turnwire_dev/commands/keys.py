@@ -5,32 +5,36 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 import typer
 
+from turnwire_chassis.administration.key_acts import (
+    KeyActPorts,
+    UnknownKeyError,
+    create_key,
+    in_order,
+    refused_key,
+    revoke_key,
+)
 from turnwire_chassis.api_keys.bucket import KeyBucket, KeyEntry
 from turnwire_chassis.api_keys.key_text import ID_BYTES, SECRET_BYTES, is_key_id, new_key
 from turnwire_chassis.api_keys.pepper import parse_pepper
-from turnwire_chassis.api_keys.record import KeyOwner, KeyRecord, recorded
+from turnwire_chassis.api_keys.record import SCOPES, KeyOwner, KeyRecord, KeyTerms, Scope, recorded
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.settings import SettingsError, load
-from turnwire_contracts.audit.acts import OPERATOR, Actor, AnyAuditEvent, KeyCreated, KeyRevoked
-from turnwire_contracts.ids import is_tenant_id
+from turnwire_contracts.audit.acts import OPERATOR, Actor
 from turnwire_dev.commands.key_propagation import until_taken
+from turnwire_dev.commands.moments import moment_ahead
 from turnwire_dev.commands.operator import NoBrokerError, reached
 from turnwire_dev.instance.folder import DataFolder
 from turnwire_dev.instance.generated_secrets import seal_key
 from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
-
-_LONGEST_USER: Final = 256
-_LONGEST_LABEL: Final = 64
 
 GivenT = TypeVar("GivenT")
 
@@ -39,25 +43,25 @@ class BadInputError(Exception):
     """What was asked for cannot be; the text says what can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """The bucket of keys, and the audit log."""
+def create(owner: KeyOwner, scopes: Sequence[Scope], expires: str | None, screen: Screen) -> None:
+    """Make a key, wait until the gateway here takes it, and print it once, on the last line.
 
-    bucket: KeyBucket
-    audit: JetStreamAuditLog
-
-    async def note(self, event: AnyAuditEvent) -> None:
-        """Note an act before it is done."""
-        await self.audit.note(event)
-
-
-def create(holder: KeyOwner, screen: Screen) -> None:
-    """Make a key, wait until the gateway here takes it, and print it once, on the last line."""
-    _refuse_impossible(holder)
-    record, key = _run(_create(holder))
+    Without `scopes` it has all; `expires` is a moment, or how long it is good: `30d`.
+    """
+    terms = _terms(scopes, expires)
+    _refuse_impossible(owner, terms)
+    record, key = _run(_create(owner, terms))
+    until = _until(record)
     screen.result(
-        {"id": record.id, "key": key, **msgspec.to_builtins(holder)},
-        f"Key {record.id} is {holder.user}'s in tenant {holder.tenant} ({holder.role}).",
+        {
+            "id": record.id,
+            "key": key,
+            **msgspec.to_builtins(owner),
+            "scopes": [*record.scopes],
+            "expires": until,
+        },
+        f"Key {record.id} is {owner.user}'s in tenant {owner.tenant} ({owner.role}).",
+        *([f"It expires at {until} UTC."] if until else []),
         "It is shown only here; what is kept cannot give it back:",
         key,
     )
@@ -71,7 +75,10 @@ def show(tenant: str | None, screen: Screen) -> None:
         screen.remark("There are no keys" + (f" in tenant {tenant}." if tenant else "."))
         return
     screen.table(
-        ("key", "ends in", "tenant", "user", "role", "label", "created", "revoked"),
+        (
+            *("key", "ends in", "tenant", "user", "role", "label", "created", "revoked"),
+            *("scopes", "expires"),
+        ),
         [_row(each) for each in sorted(chosen, key=lambda each: each.created_ms)],
     )
 
@@ -87,66 +94,53 @@ def revoke(key_id: str, screen: Screen) -> None:
     screen.result({"id": key_id, "revoked_now": revoked}, f"Key {key_id} {words}")
 
 
-def _refuse_impossible(holder: KeyOwner) -> None:
-    if not is_tenant_id(holder.tenant):
-        raise _bad_input("--tenant: 1 to 64 of the letters A-Z a-z 0-9 _ -")
-    if not 0 < len(holder.user.strip()) <= _LONGEST_USER:
-        raise _bad_input(f"--user: 1 to {_LONGEST_USER} letters")
-    if len(holder.label) > _LONGEST_LABEL:
-        raise _bad_input(f"--label: at most {_LONGEST_LABEL} letters")
+def _terms(scopes: Sequence[Scope], expires: str | None) -> KeyTerms:
+    try:
+        expires_ms = None if expires is None else moment_ahead(expires, _now_ms())
+    except ValueError as error:
+        raise _bad_input(f"--expires: {error}") from error
+    return KeyTerms(in_order(scopes) or SCOPES, expires_ms)
 
 
-async def _create(holder: KeyOwner) -> tuple[KeyRecord, str]:
+def _refuse_impossible(owner: KeyOwner, terms: KeyTerms) -> None:
+    if (refused := refused_key(owner, terms, _now_ms())) is not None:
+        option = {"expires_at": "expires", "scopes": "scope"}.get(refused.field, refused.field)
+        raise _bad_input(f"--{option}: {refused.problem}")
+
+
+async def _create(owner: KeyOwner, terms: KeyTerms) -> tuple[KeyRecord, str]:
     if load(RunnerSettings).nats_url:
         # Fails early: before the broker is asked.
         _pepper()
     key = new_key(secrets.token_bytes(ID_BYTES + SECRET_BYTES))
-    async with _keys() as keys:
+    async with _ports() as ports:
         # Only now: the folder is held, so that one process makes its first pepper.
-        record = recorded(key, holder, _pepper(), _now_ms())
+        record = recorded(key, owner, _pepper(), _now_ms(), terms)
         _close_folder()
-        roles = ["user", "admin"] if holder.role == "admin" else ["user"]
-        await keys.note(
-            KeyCreated(
-                tenant=holder.tenant,
-                at=record.created_ms,
-                by=Actor(OPERATOR),
-                key_id=record.id,
-                user=holder.user,
-                roles=roles,
-            )
-        )
-        await keys.bucket.put(record, expected=0)
+        await create_key(ports, record, Actor(OPERATOR))
     await until_taken(key, load(RunnerSettings))
     return record, key
 
 
 async def _entries() -> Sequence[KeyEntry]:
-    async with _keys() as keys:
-        return await keys.bucket.read()
+    async with _ports() as ports:
+        return await ports.keys.read()
 
 
 async def _revoke(key_id: str) -> bool:
-    async with _keys() as keys:
-        entries = [each for each in await keys.bucket.read() if each.key_id == key_id]
-        if not entries or (record := entries[-1].record) is None:
+    async with _ports() as ports:
+        try:
+            return (await revoke_key(ports, key_id, Actor(OPERATOR), _now_ms()))[1]
+        except UnknownKeyError as error:
             raise BadInputError(
                 f"There is no key {key_id}. Those that there are: turnwire keys list"
-            )
-        if record.revoked_ms is not None:
-            return False
-        now = _now_ms()
-        tenant = record.holder.tenant
-        await keys.note(KeyRevoked(tenant=tenant, at=now, by=Actor(OPERATOR), key_id=record.id))
-        changed = msgspec.structs.replace(record, revoked_ms=now)
-        await keys.bucket.put(changed, expected=entries[-1].sequence)
-        return True
+            ) from error
 
 
 @asynccontextmanager
-async def _keys() -> AsyncGenerator[Keys]:
+async def _ports() -> AsyncGenerator[KeyActPorts]:
     async with reached() as client:
-        yield Keys(KeyBucket(client), JetStreamAuditLog(client))
+        yield KeyActPorts(KeyBucket(client), JetStreamAuditLog(client))
 
 
 def _pepper() -> bytes:
@@ -191,7 +185,12 @@ def _row(record: KeyRecord) -> tuple[str, ...]:
     holder = record.holder
     revoked = "" if record.revoked_ms is None else _day(record.revoked_ms)
     about = (holder.tenant, holder.user, holder.role, holder.label)
-    return (record.id, f"…{record.ending}", *about, _day(record.created_ms), revoked)
+    made = (*about, _day(record.created_ms), revoked)
+    return (record.id, f"…{record.ending}", *made, ",".join(record.scopes), _until(record))
+
+
+def _until(record: KeyRecord) -> str:
+    return "" if record.expires_ms is None else _day(record.expires_ms)
 
 
 def _day(at_ms: int) -> str:

@@ -1,14 +1,22 @@
 """What is kept of an API key: whose it is, and a keyed hash of it. Pure."""
 
 import hmac
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
 from turnwire_chassis.api_keys.key_text import KeyId, id_of_key
 from turnwire_contracts.ids import OwnerId, TenantId
 
-Role = Literal["user", "admin"]
+Role = Literal["user", "admin", "operator"]
+"""`admin`: all of one tenant. `operator`: all tenants, but nothing that was said in them."""
+
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+
+Scope = Literal["read", "write", "admin"]
+"""What a key may be used for, within its role."""
+
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
 _SHOWN = 4
 
@@ -22,8 +30,19 @@ class KeyOwner(Struct, frozen=True):
     label: str = ""
 
 
+class KeyTerms(Struct, frozen=True):
+    """What a key may be used for, and for how long."""
+
+    scopes: tuple[Scope, ...] = SCOPES
+    expires_ms: int | None = None
+    """Unix milliseconds from which on the key is refused; `None`: it does not expire."""
+
+
 class KeyRecord(Struct, frozen=True, omit_defaults=True):
-    """One key, as the bucket `API_KEYS` has it; a key that was revoked stays in it."""
+    """One key, as the bucket `API_KEYS` has it; a key that was revoked stays in it.
+
+    Records of versions without scopes and expiry read as keys with every scope that never expire.
+    """
 
     id: KeyId
     holder: KeyOwner
@@ -35,10 +54,23 @@ class KeyRecord(Struct, frozen=True, omit_defaults=True):
     """The key's last four letters, by which people know it again."""
     created_ms: int
     revoked_ms: int | None = None
+    scopes: tuple[Scope, ...] = SCOPES
+    expires_ms: int | None = None
+    """Unix milliseconds from which on the key is refused."""
+
+    def is_expired(self, now_ms: int) -> bool:
+        """Tell whether the time of the key is over."""
+        return self.expires_ms is not None and now_ms >= self.expires_ms
 
 
-def recorded(key: str, holder: KeyOwner, pepper: bytes, created_ms: int) -> KeyRecord:
-    """Make the record of `key`, which holds a hash of it. Raises `ValueError` if it is no key."""
+def recorded(
+    key: str, holder: KeyOwner, pepper: bytes, created_ms: int, terms: KeyTerms | None = None
+) -> KeyRecord:
+    """Make the record of `key`, which holds a hash of it. Raises `ValueError` if it is no key.
+
+    Without `terms` it has every scope and does not expire.
+    """
+    terms = terms or KeyTerms()
     key_id = id_of_key(key)
     if key_id is None:
         raise ValueError("not an API key")
@@ -49,6 +81,8 @@ def recorded(key: str, holder: KeyOwner, pepper: bytes, created_ms: int) -> KeyR
         pepper=name_of_pepper(pepper),
         ending=key[-_SHOWN:],
         created_ms=created_ms,
+        scopes=terms.scopes,
+        expires_ms=terms.expires_ms,
     )
 
 

@@ -12,8 +12,16 @@ from typing import Any, Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
+from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
 from turnwire_contracts.approvals import STORE_APPROVALS
-from turnwire_contracts.dead_letters import STORE_RETRY
+from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
+from turnwire_contracts.deployment import (
+    BACKEND_STATUS,
+    GUARD_POLICY,
+    STORE_STREAMS,
+    TOOL_SERVERS,
+    TURN_QUEUES,
+)
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.projection import STORE_PROJECTION
@@ -66,8 +74,18 @@ _STORE_QUESTIONS: Final = (
     STORE_PROJECTION,
     STORE_APPROVALS,
 )
+_ADMIN_QUESTIONS: Final = (
+    *(STORE_KEYS, STORE_ACTS, STORE_ERASURE_PREVIEW),
+    *(STORE_STREAMS, STORE_DEAD_LETTERS),
+)
+"""What gateways ask the store for admins and operators."""
 _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
-_BACKEND_QUESTIONS: Final = (queries.BACKEND_MODELS, queries.BACKEND_INPUT_TOKENS)
+_BACKEND_QUESTIONS: Final = (
+    queries.BACKEND_MODELS,
+    queries.BACKEND_INPUT_TOKENS,
+    BACKEND_STATUS,
+    TURN_QUEUES,
+)
 _TOOL_QUESTIONS: Final = (TOOLS_LIST, TOOLS_CALL)
 _TURN_CONSUMERS: Final = tuple((queue.consumer, queue.subject) for queue in QUEUES)
 
@@ -137,6 +155,16 @@ def _project() -> tuple[str, ...]:
     return tuple(about(_TURNS, "*") for about in _ABOUT_CONSUMERS)
 
 
+def _administer() -> Iterable[str]:
+    """Keep API keys, read acts and dead letters, look at streams: for gateways, which may not."""
+    yield subjects.API_KEYS
+    yield subjects.audit_event(TenantId("*"), "erasure_finished")
+    for stream in (subjects.API_KEYS_STREAM, subjects.AUDIT_STREAM, subjects.DEAD_STREAM):
+        yield from _read(stream)
+    for stream in streams(1):
+        yield api.stream_info(stream.name or "")
+
+
 _ABOUT_CONSUMERS: Final = (
     api.create_consumer,
     api.delete_consumer,
@@ -148,7 +176,9 @@ _GATEWAY: Final = Rights(
     publish=(
         *subjects_written_by("gateway"),
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
-        subjects.VIEWERS,
+        *_ask((*_ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
+        subjects.MEMBERS,
+        *(subjects.retried(_ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
         _ANY_AUDIT,
         _ANY_LIMITS,
         api.direct_get_last(subjects.LIMITS_STREAM, _ANY_LIMITS),
@@ -162,6 +192,7 @@ _GATEWAY: Final = Rights(
         api.purge(_OUTPUT),
     ),
     subscribe=(
+        subjects.MEMBERS,
         subjects.OUTPUT,
         subjects.answer(TenantId("*"), _ANY_RESPONSE),
         subjects.VIEWERS,
@@ -191,6 +222,7 @@ _ORCHESTRATOR: Final = Rights(
         *_work_on_turns(),
     ),
     subscribe=(
+        subjects.MEMBERS,
         *_answer(_BACKEND_QUESTIONS),
         subjects.tool_progress("*"),
         subjects.OWNERS,
@@ -214,8 +246,13 @@ _STORE: Final = Rights(
         *_read(_TURNS),
         api.erase_message(_TURNS),
         *_project(),
+        *_administer(),
     ),
-    subscribe=(*_answer((*_STORE_QUESTIONS, *_OPERATOR_QUESTIONS)), *TURN_CHANGES),
+    subscribe=(
+        subjects.MEMBERS,
+        *_answer((*_STORE_QUESTIONS, *_ADMIN_QUESTIONS, *_OPERATOR_QUESTIONS)),
+        *TURN_CHANGES,
+    ),
     answers_within_s=5 * _MINUTES,
     never_publish=tuple(
         about(_TURNS, consumer) for about in _ABOUT_CONSUMERS for consumer, _ in _TURN_CONSUMERS
@@ -227,10 +264,17 @@ RIGHTS: Final[Mapping[User, Rights]] = {
     User.ORCHESTRATOR: _ORCHESTRATOR,
     User.TOOL_RUNNER: Rights(
         publish=(subjects.tool_progress("*"),),
-        subscribe=(*_answer(_TOOL_QUESTIONS), subjects.tool_cancel("*")),
+        subscribe=(
+            subjects.MEMBERS,
+            *_answer((*_TOOL_QUESTIONS, TOOL_SERVERS)),
+            subjects.tool_cancel("*"),
+        ),
         answers_within_s=_LONGEST_CALL_S,
     ),
-    User.GUARD: Rights(subscribe=_answer((queries.GUARD_CHECK,)), answers_within_s=5 * _MINUTES),
+    User.GUARD: Rights(
+        subscribe=(subjects.MEMBERS, *_answer((queries.GUARD_CHECK, GUARD_POLICY))),
+        answers_within_s=5 * _MINUTES,
+    ),
     User.STORE: _STORE,
     User.OPERATOR: Rights(
         publish=(

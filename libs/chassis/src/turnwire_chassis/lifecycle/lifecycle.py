@@ -59,6 +59,7 @@ class Lifecycle:
         client: Client,
         beside: Mapping[str, Check] | None = None,
         space: StorageSpace = ANYWHERE,
+        details: Mapping[str, Detail] | None = None,
     ) -> None:
         """Be ready while the broker is connected (and `beside`), and tell of what it refuses.
 
@@ -72,7 +73,8 @@ class Lifecycle:
             return denied(client)
 
         warnings = {"broker_rights": rights, "event_log": log_check(client, space)}
-        self.watch({"broker": connected, **(beside or {})}, warnings=warnings)
+        checks = {"broker": connected, **(beside or {})}
+        self.watch(checks, warnings=warnings, details=details)
 
     def on_drain(self, finish: Finish) -> None:
         """Run `finish` when the process is told to end, if it may take time for that."""

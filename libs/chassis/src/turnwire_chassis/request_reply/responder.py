@@ -52,6 +52,7 @@ class Responder:
         self._subscribers: list[Any] = []
         self._subscribed = False
         self._listeners: list[tuple[str, Listener]] = []
+        self._beside_others: list[tuple[str, Answer]] = []
 
     def respond_to(self, query: Query[Any, Any], answer: Answer) -> None:
         """Answer the questions of `query` by `answer`; before `start`."""
@@ -75,12 +76,18 @@ class Responder:
         """
         self._listeners.append((subject, listener))
 
+    def respond_beside_others(self, subject: str, answer: Answer) -> None:
+        """Answer what every process is asked, in no queue group; before `start`."""
+        self._beside_others.append((subject, answer))
+
     async def start(self) -> None:
         """Subscribe; waits for the broker as long as it takes."""
         await self._broker.connect()
         # First, as a reconnection subscribes in the same order: who is asked, hears.
         for subject, listener in self._listeners:
             await self._broker.connection.subscribe(subject, cb=_noting(listener))  # pyright: ignore[reportUnknownMemberType] -- a bare Future in nats-py
+        for subject, answer in self._beside_others:
+            await self._broker.connection.subscribe(subject, cb=self._answering(subject, answer))  # pyright: ignore[reportUnknownMemberType] -- as above
         await self._broker.start()
         # Only now does the broker know of the subscriptions.
         await self._broker.connection.flush()
@@ -125,6 +132,12 @@ class Responder:
         with suppress(TimeoutError, NatsError):
             async with asyncio.timeout(_STOP_WITHIN_S):
                 await self._broker.stop()
+
+    def _answering(self, subject: str, answer: Answer) -> Callable[[Msg], Awaitable[None]]:
+        async def take(message: Msg) -> None:
+            await self._running.start(lambda: _reply(message, subject, answer))
+
+        return take
 
     async def _leave(self) -> None:
         # FastStream alone would stay in the group while it waits for running handlers, and drop

@@ -20,7 +20,8 @@ class ToolServerSettings(ServiceSettings):
     )
     mcp_servers: Path | None = Field(
         default=None,
-        description="The YAML file with the MCP servers that requests name by `server_label`.",
+        description="The YAML file with the MCP servers that requests name by `server_label`, read "
+        "again when it changes.",
     )
 
     @cached_property

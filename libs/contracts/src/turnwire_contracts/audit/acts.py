@@ -17,8 +17,11 @@ AUDIT_VERSION: Final = 1
 OPERATOR: Final = "operator"
 """The user of what is done by the `turnwire` command, on the machine itself."""
 
-Act = Literal["see_deleted", "see_others", "change_others", "restore", "purge"]
-"""What only an admin may do."""
+Act = Literal[
+    "see_deleted", "see_others", "change_others", "restore", "purge",
+    "see_keys", "see_audit", "see_erasures", "test_guard",
+]  # fmt: skip
+"""What only an admin or an operator may do."""
 
 
 class Actor(Struct, frozen=True, omit_defaults=True):
@@ -48,12 +51,25 @@ class AdminActed(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
     """The id of the response or conversation; `conversations` for a list of them."""
 
 
+class ContentOpened(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """An operator is about to read what was said in a tenant that is not theirs."""
+
+    about: str
+    """The id of the response or conversation; else the collection that is read."""
+    reason: str
+    """Why, as the operator says it."""
+
+
 class KeyCreated(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
     """An API key was made."""
 
     key_id: str
     user: str
     roles: list[str]
+    scopes: list[str] = []
+    """Empty: every scope."""
+    expires_at: int | None = None
+    """Unix time in milliseconds; `None`: it does not expire."""
 
 
 class KeyRevoked(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,6 +83,8 @@ class ErasureBegun(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
 
     user: str | None = None
     """`None`: all users of the tenant."""
+    erasure_id: str | None = None
+    """Of one that the store does; `None`: the command does it."""
 
 
 class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,6 +93,7 @@ class ErasureFinished(AuditEvent, frozen=True, kw_only=True, omit_defaults=True)
     user: str | None = None
     turns: int
     conversations: int
+    erasure_id: str | None = None
 
 
 class DeadLetterRetried(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +114,7 @@ class DeadLetterDropped(AuditEvent, frozen=True, kw_only=True, omit_defaults=Tru
 
 AnyAuditEvent = (
     AdminActed
+    | ContentOpened
     | KeyCreated
     | KeyRevoked
     | ErasureBegun
@@ -105,6 +125,7 @@ AnyAuditEvent = (
 
 AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
     "admin_acted": AdminActed,
+    "content_opened": ContentOpened,
     "key_created": KeyCreated,
     "key_revoked": KeyRevoked,
     "erasure_begun": ErasureBegun,

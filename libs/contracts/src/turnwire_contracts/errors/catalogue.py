@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from turnwire_contracts.errors.error_code import ErrorCode
+from turnwire_contracts.errors.of_admins import OF_ADMINS
 from turnwire_contracts.errors.of_backends import OF_BACKENDS
 from turnwire_contracts.errors.of_requests import OF_REQUESTS
 from turnwire_contracts.errors.of_services import OF_SERVICES
 from turnwire_contracts.errors.of_tools import OF_TOOLS
 from turnwire_contracts.events import Failure
 
-_ALL: Final = (*OF_REQUESTS, *OF_TOOLS, *OF_BACKENDS, *OF_SERVICES)
+_ALL: Final = (*OF_REQUESTS, *OF_ADMINS, *OF_TOOLS, *OF_BACKENDS, *OF_SERVICES)
 
 CATALOGUE: Final[Mapping[str, ErrorCode]] = {row.code: row for row in _ALL}
 

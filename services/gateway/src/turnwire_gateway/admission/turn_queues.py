@@ -1,5 +1,6 @@
 """Which queue a tenant's next turn waits in, and whether it would wait too long there."""
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Callable
@@ -26,6 +27,10 @@ _SHORTEST_RETRY_S: Final = 1
 _LONGEST_RETRY_S: Final = 30
 
 
+def _monotonic_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
+
+
 class _Faded(Struct):
     """A number that halves with time."""
 
@@ -39,7 +44,8 @@ class _Faded(Struct):
 class TurnQueues:
     """Counts what this gateway has on its way for each tenant, and hears how turns wait."""
 
-    def __init__(self, max_queue_s: float, now_ms: Callable[[], int]) -> None:
+    def __init__(self, max_queue_s: float, now_ms: Callable[[], int] = _monotonic_ms) -> None:
+        """`now_ms`: a monotonic clock in milliseconds; a wall clock may jump."""
         self._max_queue_s = max_queue_s
         self._now_ms = now_ms
         self._waiting: dict[object, TenantId] = {}

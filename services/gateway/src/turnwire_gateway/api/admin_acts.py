@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from turnwire_chassis.auditing.audit_log import AuditLog, AuditUnavailableError
 from turnwire_contracts.audit.acts import Act, Actor, AdminActed
-from turnwire_contracts.ids import OwnerId
+from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_gateway.api.request_context import caller, request_id, subject_id
 from turnwire_gateway.auth.caller import require_admin
 from turnwire_gateway.errors import not_kept
@@ -17,7 +17,17 @@ _DESCRIPTIONS: dict[Act, str] = {
     "change_others": "change what others made",
     "restore": "restore what was deleted",
     "purge": "delete for ever",
+    "see_keys": "see who has API keys",
+    "see_audit": "read the audit log",
+    "see_erasures": "see erasures",
+    "test_guard": "try the guard's policy",
 }
+
+
+def actor(request: Request) -> Actor:
+    """Say who asks, for the audit log."""
+    who = caller(request)
+    return Actor(who.owner, who.key, request_id(request))
 
 
 class AdminActs:
@@ -34,8 +44,16 @@ class AdminActs:
         """
         who = caller(request)
         require_admin(who, _DESCRIPTIONS[act])
-        by = Actor(who.owner, who.key, request_id(request))
-        event = AdminActed(tenant=who.tenant, at=self._now_ms(), by=by, act=act, about=about)
+        await self.note(request, act, about, who.tenant)
+
+    async def note(self, request: Request, act: Act, about: str, tenant: TenantId) -> None:
+        """Note what a caller is about to do in a tenant who was found to be allowed to.
+
+        Raises `ApiError` (503) when it cannot be noted.
+        """
+        event = AdminActed(
+            tenant=tenant, at=self._now_ms(), by=actor(request), act=act, about=about
+        )
         try:
             await self._audit.note(event)
         except AuditUnavailableError as error:

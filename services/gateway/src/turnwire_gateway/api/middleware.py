@@ -11,11 +11,13 @@ from msgspec import Struct
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from turnwire_chassis.api_keys.record import Scope as KeyScope
 from turnwire_chassis.telemetry.correlation import correlate
 from turnwire_gateway.api.error_responses import refuse
 from turnwire_gateway.api.web_access import WebAccess, check_request, source_of
-from turnwire_gateway.auth.caller import Caller, Identify
-from turnwire_gateway.errors import ApiError
+from turnwire_gateway.auth.caller import ADMIN_SCOPE, Caller, Identify
+from turnwire_gateway.auth.content_access import TENANT_HEADER, ContentAccess
+from turnwire_gateway.errors import ApiError, insufficient_scope
 from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.limits.request_quota import RequestQuota
 
@@ -157,7 +159,10 @@ OPEN_PATHS: Final = frozenset({"/", "/health", "/openapi.json", *_VIEWER})
 
 
 class IdentityMiddleware:
-    """Refuses requests whose caller is not known; handlers find the caller in the state."""
+    """Refuses requests whose caller is not known, or whose key is not for this.
+
+    Handlers find the caller in the state.
+    """
 
     def __init__(self, app: ASGIApp, identify: Identify) -> None:
         self._app = app
@@ -170,6 +175,7 @@ class IdentityMiddleware:
             return
         try:
             caller = await self._identify(_authorization(scope))
+            _require_scopes(caller, scope.get("method", "POST"), scope["path"])
         except ApiError as error:
             await refuse(error, scope, receive, send)
             return
@@ -177,10 +183,47 @@ class IdentityMiddleware:
         await self._app(scope, receive, send)
 
 
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_ADMIN_PATHS: Final = "/v1/admin/"
+
+
+def _require_scopes(caller: Caller, method: str, path: str) -> None:
+    """Raise `ApiError` (403) unless the caller's key may be used for this; `path` begins in `/v1`.
+
+    What only reads needs `read`, all else `write`; paths of administration need `admin` as well. A
+    WebSocket asks for responses, so its `method` is `POST`.
+    """
+    needed: KeyScope = "read" if method in _READING else "write"
+    if needed not in caller.scopes:
+        raise insufficient_scope(needed, caller.scopes)
+    if path.startswith(_ADMIN_PATHS) and ADMIN_SCOPE not in caller.scopes:
+        raise insufficient_scope(ADMIN_SCOPE, caller.scopes)
+
+
 def _authorization(scope: Scope) -> str | None:
     shown = Headers(scope=scope).getlist("authorization")
     # Of two it is not clear which one is meant, so it is as if there were none.
     return shown[0] if len(shown) == 1 else None
+
+
+class OpenedTenantMiddleware:
+    """Has operators who name another tenant read there (`ContentAccess`)."""
+
+    def __init__(self, app: ASGIApp, access: ContentAccess) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request (ASGI)."""
+        caller: Caller | None = scope.get("state", {}).get("caller")
+        tenant = Headers(scope=scope).get(TENANT_HEADER) if caller else None
+        if caller is not None and tenant is not None:
+            try:
+                scope["state"]["caller"] = await self._access.admit(scope, caller, tenant)
+            except ApiError as error:
+                await refuse(error, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class LimitMiddleware:

@@ -68,7 +68,7 @@ class Turns:
         self._feeds: set[FrameFeed] = set()
         self._waiting: dict[asyncio.Future[FrameMessage], TurnKey] = {}
         self._handing_over = False
-        self.queues = TurnQueues(limits.max_queue_s, now_ms)
+        self.queues = TurnQueues(limits.max_queue_s)
 
     @property
     def limits(self) -> TurnLimits:

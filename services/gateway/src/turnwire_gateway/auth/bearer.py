@@ -1,5 +1,6 @@
 """Who is calling, by the `Authorization` of a request: an API key, or a token of the issuer."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from turnwire_chassis.api_keys.key_text import KEY_PREFIX
@@ -27,18 +28,30 @@ class Issuer(Protocol):
 class Bearers:
     """Identifies callers; while no key and no issuer is set up, all are the one local user."""
 
-    def __init__(self, ring: KeyRing, issuer: Issuer | None, *, may_be_open: bool) -> None:
-        """`may_be_open`: only this machine can reach the API."""
+    def __init__(
+        self,
+        ring: KeyRing,
+        issuer: Issuer | None,
+        *,
+        may_be_open: bool,
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`may_be_open`: only this machine can reach the API. `now_ms` tells when keys expire."""
         self._ring = ring
         self._issuer = issuer
         self._may_be_open = may_be_open
+        self._now_ms = now_ms
 
     def is_open(self) -> bool:
         """Tell whether any token, or none, will do."""
         return self._may_be_open and self._issuer is None and not self._ring.ever_made
 
     async def identify(self, authorization: str | None) -> Caller:
-        """Give the caller. Raises `ApiError`: 401 for all that is wrong with a token, alike."""
+        """Give the caller.
+
+        Raises `ApiError`: 401 for all that is wrong with a token, alike, but for an API key whose
+        time is over.
+        """
         if self.is_open():
             return LOCAL
         caller = await self._caller_of(_token(authorization))
@@ -50,7 +63,7 @@ class Bearers:
         if token is None:
             return None
         if token.startswith(KEY_PREFIX):
-            return self._ring.caller_of(token)
+            return self._ring.caller_of(token, self._now_ms())
         return None if self._issuer is None else await self._issuer.caller_of(token)
 
 

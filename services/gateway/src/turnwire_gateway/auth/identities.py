@@ -1,6 +1,7 @@
 """Who may call: everything that tells it, put together, and kept as new keys come and go."""
 
 import asyncio
+from collections.abc import Callable
 
 from nats.aio.client import Client
 
@@ -16,13 +17,22 @@ from turnwire_gateway.auth.oidc_issuer import OidcIssuer
 class Identities:
     """API keys, the tokens of an issuer, or the one local user."""
 
-    def __init__(self, client: Client, host: str, pepper: bytes, oidc: OidcConfig | None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        host: str,
+        pepper: bytes,
+        oidc: OidcConfig | None,
+        now_ms: Callable[[], int],
+    ) -> None:
         """`host`: the address that the API listens on; `pepper`: what keys are hashed with."""
         self._ring = KeyRing(pepper)
         self._host = host
         self.keys = KeyWatch(client, self._ring)
         self._issuer = oidc and OidcIssuer(oidc)
-        self.bearers = Bearers(self._ring, self._issuer, may_be_open=is_loopback(host))
+        self.bearers = Bearers(
+            self._ring, self._issuer, may_be_open=is_loopback(host), now_ms=now_ms
+        )
 
     async def keep(self) -> None:
         """Follow the bucket and the issuer until cancelled."""

@@ -48,6 +48,10 @@ class KeyWatch:
         self._from_start = True
         self._news.set()
 
+    async def take_up(self) -> None:
+        """Read what is new now: who has just changed a key expects that it counts."""
+        await self._look()
+
     async def keep(self) -> None:
         """Follow the bucket until cancelled."""
         while True:

@@ -26,6 +26,9 @@ _SKEW_MS = 5_000
 _DOUBT_MS = 60_000
 """For how long a writer may not know whether it has written."""
 
+_LONGEST_LEASE_MS = 30_000
+"""A lease is 10 s long, and clocks differ."""
+
 Kind = Literal["requests", "tokens", "turns", "streams"]
 
 
@@ -146,7 +149,12 @@ def current(limit_state: LimitState, clock: Clock) -> LimitState:
     return LimitState(
         now,
         {name: each for name, each in used.items() if each.requests or each.tokens},
-        {name: each for name, each in limit_state.leases.items() if each.until > now},
+        {
+            # One that lasts longer was written by a clock that is far ahead.
+            name: each
+            for name, each in limit_state.leases.items()
+            if now < each.until <= now + _LONGEST_LEASE_MS
+        },
         {name: each for name, each in limit_state.background.items() if each.until > now},
         {name: each for name, each in limit_state.steps.items() if each.at > now - _DOUBT_MS},
     )

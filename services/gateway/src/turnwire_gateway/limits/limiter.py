@@ -46,6 +46,10 @@ class Limiter:
         self._clock = lambda: Clock(now_ms(), span_ms)
         self._tenant_limiters: dict[TenantId, TenantLimiter] = {}
 
+    async def take(self, allowances: Allowances) -> None:
+        """Allow this from now on; what was counted stays counted."""
+        self.allowances = allowances
+
     def refusal(self, tenant: TenantId, acquisition: Acquisition) -> QuotaRefused | None:
         """Give the refusal of what certainly has no room; nothing is counted."""
         return self._tenant_limiter(tenant).refusal(acquisition)

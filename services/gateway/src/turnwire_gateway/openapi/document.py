@@ -12,6 +12,7 @@ from turnwire_contracts.errors.catalogue import CATALOGUE
 from turnwire_contracts.errors.error_code import ErrorCode
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi import (
+    admin_operations,
     branch_operations,
     conversation_operations,
     deployment_operations,
@@ -29,6 +30,7 @@ OPERATIONS: Final = tuple(
         branch_operations,
         conversation_operations,
         deployment_operations,
+        admin_operations,
     )
     for each in vars(module).values()
     if isinstance(each, Operation)
@@ -58,6 +60,7 @@ _TAGS = {
     "Conversations": "Turns that belong together, with metadata of their own.",
     "Guardrails": "What the operator's policy says of content.",
     "Models": "What the backends serve.",
+    "Administration": "For admins of a tenant and operators of all. Not in OpenAI's API.",
     "Operations": "For those who run it.",
 }
 

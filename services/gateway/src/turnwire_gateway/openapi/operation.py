@@ -18,7 +18,12 @@ from turnwire_gateway.api.middleware import OPEN_PATHS
 from turnwire_gateway.openapi.headers import headers_of
 
 _EVERY: Final = ("host_not_allowed", "origin_not_allowed", "internal_error")
-_OF_CALLERS: Final = ("invalid_api_key", "identity_unavailable")
+_OF_CALLERS: Final = (
+    "invalid_api_key",
+    "api_key_expired",
+    "insufficient_scope",
+    "identity_unavailable",
+)
 _BACKEND_REFUSED: Final = "backend_refused"
 _TAGS: Final = {
     "responses": "Responses",
@@ -26,6 +31,7 @@ _TAGS: Final = {
     "approvals": "Responses",
     "check": "Guardrails",
     "models": "Models",
+    "admin": "Administration",
 }
 """By the first part of a path; all other routes are for those who run it."""
 

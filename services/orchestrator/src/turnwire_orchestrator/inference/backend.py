@@ -11,6 +11,8 @@ from functools import partial
 import orjson
 import structlog
 
+from turnwire_chassis.redaction import redacted_text
+from turnwire_contracts.deployment import BackendStatus
 from turnwire_contracts.json_values import mapping, objects
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
@@ -56,12 +58,12 @@ class HttpBackend:
     def __init__(self, server: Server, timeouts: Timeouts) -> None:
         self.served = served(server.models, ())
         """Its models, when it was last seen."""
+        self.server = server
         self.dialect = Dialect.PLAIN
         self.api = server.api
         self.why = "" if server.api is None else _SET
         """How it is known that it speaks `api`; empty while it is not."""
         self.health = ServerHealth(asyncio.get_running_loop().time)
-        self.server = server
         self._probed: Dialect | None = None
         self._http = HttpClient(server.url, server.api_key, timeouts)
         self._counter = Counter(self._http)
@@ -123,6 +125,17 @@ class HttpBackend:
             # Who asked may have stopped waiting.
             self._looking.add_done_callback(_ignore_failure)
         await asyncio.shield(self._looking)
+
+    def status(self, problem: str | None) -> BackendStatus:
+        """Tell operators what is known of the server; `problem`: why it does not answer."""
+        return BackendStatus(
+            name=self.server.name,
+            url=redacted_text(self.server.url),
+            api=self.api.value if self.api else None,
+            why=self.why,
+            models=sorted({*self.served.names, *self.served.globs}),
+            problem=problem,
+        )
 
     async def _settle(self) -> None:
         """Let the first who ask wait for a look; what is not found out in time is guessed."""

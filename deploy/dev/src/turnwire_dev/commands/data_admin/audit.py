@@ -1,9 +1,9 @@
 """`turnwire audit`: what admins and operators did with the data of others."""
 
 import asyncio
-import re
+import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -15,19 +15,18 @@ from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_contracts.audit.acts import AnyAuditEvent, audit_kind_of
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import TenantId
+from turnwire_dev.commands.moments import moment_ago
 from turnwire_dev.commands.operator import NoBrokerError, connected
 from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.screen import Screen
 
-_AGO: Final = re.compile(r"(\d+)([mhd])")
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
 _HEAD: Final = {"v", "tenant", "at", "by"}
 
 
 def audit(tenant: str | None, since: str | None, screen: Screen) -> None:
     """Print the acts in one tenant or all, oldest first; exit codes as in `output.py`."""
     try:
-        since_ms = 0 if since is None else _since(since, datetime.now(UTC))
+        since_ms = 0 if since is None else _since(since)
         tenant_id = None if tenant is None else TenantId(tenant)
         asyncio.run(_print(tenant_id, since_ms, partial(_show, screen)))
     except (
@@ -63,16 +62,8 @@ def as_line(event: AnyAuditEvent) -> str:
     return "  ".join([when, event.tenant, audit_kind_of(event), *facts, f"by {by}"])
 
 
-def _since(text: str, now: datetime) -> int:
-    """Read a moment, or how long ago it was, as Unix time in milliseconds; raises `ValueError`."""
-    if (ago := _AGO.fullmatch(text)) is not None:
-        moment = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    else:
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError as error:
-            raise ValueError(
-                f"--since: {text} is no time; write 2026-11-27T08:00, or 30m, 12h, 7d ago"
-            ) from error
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+def _since(text: str) -> int:
+    try:
+        return moment_ago(text, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise ValueError(f"--since: {error}") from error

@@ -1,27 +1,11 @@
-"""Dead letters as the stream `DEAD` has them, each with the entry of the log that it is about."""
+"""The dead letters that a command names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final
 
-import msgspec
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
-from turnwire_chassis.event_log import LogUnavailableError
-from turnwire_chassis.jetstream.reading import page, pages, sequence_of, subject_of_message
-from turnwire_contracts import codec, subjects
-from turnwire_contracts.dead_letters import DeadLetter, Retried
-from turnwire_contracts.ids import ResponseId, TenantId
-
-UNKNOWN: Final = TenantId("unknown")
-"""The tenant of a letter whose subject names none."""
-
-_MARKS: Final = subjects.retried(ResponseId("*"))
-_TIME: Final = "Nats-Time-Stamp"
-_SECOND_FRACTION: Final = 6
-"""Digits that Python's times have; the broker's have nine."""
+from turnwire_chassis.administration.dead_letters import read_letters
+from turnwire_contracts.dead_letters import Letter
 
 
 class NoLetterError(Exception):
@@ -34,65 +18,6 @@ class NoLetterError(Exception):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One letter."""
-
-    number: int
-    """Its sequence in `DEAD`."""
-    at: datetime
-    """When it was written."""
-    said: DeadLetter
-    retried: Retried | None
-    """The last time that it was retried."""
-
-    @property
-    def tenant(self) -> TenantId:
-        """Whose entry it is about."""
-        try:
-            return self._parsed()[0]
-        except ValueError:
-            return UNKNOWN
-
-    @property
-    def is_of_turn(self) -> bool:
-        """Whether its subject names a turn."""
-        try:
-            self._parsed()
-        except ValueError:
-            return False
-        return not codec.is_of_conversation(self.said.subject)
-
-    def _parsed(self) -> tuple[TenantId, str, str]:
-        if codec.is_of_conversation(self.said.subject):
-            return subjects.parse_conversation_event(self.said.subject)
-        return subjects.parse_turn_event(self.said.subject)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The entry of the log that a letter is about."""
-
-    subject: str
-    sequence: int
-    at: datetime
-    body: bytes
-
-
-async def read_letters(client: Client) -> list[Letter]:
-    """Give all letters, oldest first. Raises `LogUnavailableError`."""
-    found: list[Msg] = []
-    marks: dict[int, Retried] = {}
-    async for messages in pages(client, subjects.DEAD_STREAM, subjects.DEAD):
-        for message in messages:
-            if subject_of_message(message).startswith(_MARKS.removesuffix("*")):
-                mark = msgspec.json.decode(message.data, type=Retried)
-                marks[mark.letter] = mark
-            else:
-                found.append(message)
-    return [_letter(message, marks.get(sequence_of(message))) for message in found]
-
-
 async def chosen(client: Client, numbers: Sequence[int]) -> list[Letter]:
     """Give some letters, or all if none is named. Raises `NoLetterError`, `LogUnavailableError`."""
     letters = await read_letters(client)
@@ -103,31 +28,3 @@ async def chosen(client: Client, numbers: Sequence[int]) -> list[Letter]:
         if number not in by_number:
             raise NoLetterError(number)
     return [by_number[number] for number in numbers]
-
-
-async def read_entry(client: Client, letter: DeadLetter) -> Entry | None:
-    """Give the entry that a letter is about; `None` if it was erased.
-
-    Raises `LogUnavailableError`.
-    """
-    stream, after = subjects.TURNS_STREAM, letter.sequence - 1
-    found = await page(client, stream, letter.subject, after, most=1)
-    if not found or sequence_of(found[0]) != letter.sequence:
-        return None
-    return Entry(letter.subject, letter.sequence, _time(found[0]), found[0].data)
-
-
-def _letter(message: Msg, mark: Retried | None) -> Letter:
-    try:
-        said = msgspec.json.decode(message.data, type=DeadLetter)
-    except msgspec.DecodeError as error:
-        number = sequence_of(message)
-        raise LogUnavailableError(f"dead letter {number} cannot be read: {error}") from error
-    return Letter(sequence_of(message), _time(message), said, mark)
-
-
-def _time(message: Msg) -> datetime:
-    text = (message.headers or {}).get(_TIME, "")
-    seconds, _, rest = text.rstrip("Z").partition(".")
-    moment = datetime.fromisoformat(f"{seconds}.{rest[:_SECOND_FRACTION].ljust(6, '0')}")
-    return moment.replace(tzinfo=UTC)

@@ -63,6 +63,17 @@ def whole_number(query: Mapping[str, str], name: str, default: int, bounds: tupl
     return int(given)
 
 
+def one_of(query: Mapping[str, str], name: str, values: Sequence[str]) -> str | None:
+    """Read one of some words; raises `ApiError` (400)."""
+    given = query.get(name)
+    if given is None or given in values:
+        return given
+    raise invalid(
+        f"Invalid value for '{name}': must be one of {', '.join(values)} (got {given[:32]!r}).",
+        name,
+    )
+
+
 def flag(query: Mapping[str, str], name: str) -> bool:
     """Read a boolean, false by default; raises `ApiError` (400)."""
     given = query.get(name, "").lower()

@@ -22,7 +22,7 @@ class FieldCoverage(Struct, frozen=True):
         return f"{self.how[:1].upper()}{self.how[1:]} ({self.treatment})."
 
 
-def _describe(schema: JSON, body: type[Any]) -> None:
+def describe(schema: JSON, body: type[Any]) -> None:
     """Say of each field what becomes of it; those that the model does not know are added."""
     properties: dict[str, JSON] = schema["properties"]
     for name, field in body.covered.items():
@@ -37,7 +37,7 @@ TOLERANT = ConfigDict(extra="allow", strict=True)
 class RequestBody(BaseModel):
     """The body of a request: tolerant in form, strict in values."""
 
-    model_config = ConfigDict(extra="allow", strict=True, json_schema_extra=_describe)
+    model_config = ConfigDict(extra="allow", strict=True, json_schema_extra=describe)
 
     one_of: ClassVar[tuple[str, ...]] = ()
     """Fields of which one must be there."""

@@ -1,7 +1,8 @@
 """All inference servers as one: a request goes to one that serves its model and can answer now."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -10,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from turnwire_chassis.telemetry import labels
+from turnwire_contracts.deployment import BackendStatus
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures
@@ -20,6 +22,7 @@ from turnwire_orchestrator.inference.pool.routing import Served, merged, serving
 from turnwire_orchestrator.observing.inference import Inference
 from turnwire_orchestrator.ports import BackendStream
 from turnwire_orchestrator.prompting.prompt import Prompt
+from turnwire_orchestrator.servers import Server
 
 log = structlog.get_logger()
 
@@ -43,7 +46,11 @@ class Backends:
 
     def __init__(self, backends: Sequence[HttpBackend]) -> None:
         """`backends`: in the order of the list of models; several may serve the same one."""
-        self._backends = backends
+        self._backends = [*backends]
+        self._group: asyncio.TaskGroup | None = None
+        self._following: dict[HttpBackend, asyncio.Task[None]] = {}
+        self._in_use: Counter[HttpBackend] = Counter()
+        self._retired: set[HttpBackend] = set()
         self._looking: asyncio.Task[None] | None = None
         self._looked_at = float("-inf")
 
@@ -51,14 +58,28 @@ class Backends:
         """End all connections."""
         if self._looking is not None:
             self._looking.cancel()
-        for backend in self._backends:
+        for backend in (*self._backends, *self._retired):
             await backend.close()
 
     async def keep_looking(self) -> None:
         """Find out what the servers are and serve, for ever."""
-        async with asyncio.TaskGroup() as group:
-            for backend in self._backends:
-                group.create_task(backend.keep_looking())
+        async with asyncio.TaskGroup() as self._group:
+            self._follow()
+            await asyncio.Event().wait()
+
+    async def take(self, servers: Sequence[Server], make: Callable[[Server], HttpBackend]) -> None:
+        """Have these servers from now on; one that stays as it was keeps what is known of it.
+
+        Turns that one which is gone answers go on there until their end.
+        """
+        here = {backend.server: backend for backend in self._backends}
+        self._backends = [here.pop(server, None) or make(server) for server in servers]
+        self._follow()
+        for backend in here.values():
+            if (following := self._following.pop(backend, None)) is not None:
+                following.cancel()
+            self._retired.add(backend)
+            await self._close_unused(backend)
 
     @asynccontextmanager
     async def sample(self, prompt: Prompt) -> AsyncGenerator[BackendStream]:
@@ -66,6 +87,7 @@ class Backends:
         async with AsyncExitStack() as stack:
 
             async def accept(backend: HttpBackend, *, has_others: bool) -> BackendStream:
+                await stack.enter_async_context(self._using(backend))
                 answering = await stack.enter_async_context(_sampled(backend, prompt))
                 return replace(answering, server=backend.server.name, has_others=has_others)
 
@@ -76,7 +98,8 @@ class Backends:
 
         async def count(backend: HttpBackend, *, has_others: bool) -> InputTokenCount:
             del has_others
-            return await backend.input_tokens(prompt)
+            async with self._using(backend):
+                return await backend.input_tokens(prompt)
 
         return await self._at_one(prompt, count)
 
@@ -96,6 +119,37 @@ class Backends:
         if not alive and isinstance(failed := answers[0], TurnFailedError):
             raise failed
         return orjson.dumps({"object": "list", "data": merged(alive)})
+
+    async def status(self) -> list[BackendStatus]:
+        """Tell how each server is, asked now."""
+        looked = await _all(backend.look() for backend in self._backends)
+        return [
+            backend.status(answer.failure.message if isinstance(answer, TurnFailedError) else None)
+            for backend, answer in zip(self._backends, looked, strict=True)
+        ]
+
+    @asynccontextmanager
+    async def _using(self, backend: HttpBackend) -> AsyncGenerator[None]:
+        """Keep a server's connections until the last who use them are done."""
+        self._in_use[backend] += 1
+        try:
+            yield
+        finally:
+            self._in_use[backend] -= 1
+            await self._close_unused(backend)
+
+    async def _close_unused(self, backend: HttpBackend) -> None:
+        if backend in self._retired and not self._in_use[backend]:
+            self._retired.discard(backend)
+            del self._in_use[backend]
+            await backend.close()
+
+    def _follow(self) -> None:
+        """Look at each server again and again, once that has begun."""
+        for backend in self._backends:
+            if self._group is not None and backend not in self._following:
+                task = self._group.create_task(backend.keep_looking())
+                self._following[backend] = task
 
     async def _at_one(self, prompt: Prompt, ask: _Ask[AnswerT]) -> AnswerT:
         """Ask one server after another until one answers.

@@ -1,0 +1,1 @@
+"""What the store does for admins and operators, whom gateways speak for."""
