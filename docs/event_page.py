@@ -12,9 +12,9 @@ from turnwire_contracts import (
     conversation,
     conversation_events,
     dead_letters,
+    deployment,
     events,
     ids,
-    projection,
     queries,
     subjects,
     tools,
@@ -32,7 +32,7 @@ life."""
 
 _INNER_SHAPES = ("Failure", "TurnUsage")
 _INNER_ANSWERS = {"GuardViolation", "Tool", "ToolServer", "CallError", "CallProgress", "Node"}
-_OF_QUERIES = (queries, projection, tools, dead_letters)
+_OF_QUERIES = (queries, deployment, tools, dead_letters)
 _QUERY = "Query["
 _MIB = 1024 * 1024
 _HOUR_S = 3600

@@ -94,6 +94,9 @@ class SimResponder:
         """See `Responder.listen`."""
         self._listeners.append((subject, listener))
 
+    def respond_beside_others(self, subject: str, answer: responder.Answer) -> None:
+        """See `Responder.respond_beside_others`; no schedule asks all members."""
+
     async def start(self) -> None:
         """See `Responder.start`."""
         self._client = client = await connect("", "")
@@ -177,6 +180,9 @@ class _NoKeys:
     """The key ring of an API that is open to the machine itself."""
 
     def read_again(self) -> None:
+        """Have nothing to read."""
+
+    async def take_up(self) -> None:
         """Have nothing to read."""
 
 

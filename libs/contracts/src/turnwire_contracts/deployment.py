@@ -192,3 +192,30 @@ TOOL_SERVERS: Query[AskForToolServers, ToolServersTold | Refusal] = Query(
 BACKEND_STATUS: Query[AskForBackends, BackendsTold | Refusal] = Query(
     subjects.BACKEND_STATUS, subjects.ORCHESTRATOR_QUEUE, AskForBackends, BackendsTold | Refusal
 )
+
+
+class AskForProjection(Question, frozen=True):
+    """How far the views are behind the log."""
+
+
+class ProjectionStatus(Struct, frozen=True, tag="Projection"):
+    """How far the views are, as any store finds it in the database and in the log."""
+
+    generation: int
+    """The generation of views that serves."""
+    checkpoint: int
+    """The sequence of the log up to which those views are told."""
+    log_end: int
+    """The sequence of the log's last event."""
+    writes_here: bool = False
+    """Whether the store that answers is the one that writes the views."""
+
+    @property
+    def lag(self) -> int:
+        """At most so many events are not in the views yet; erased ones count."""
+        return max(0, self.log_end - self.checkpoint)
+
+
+STORE_PROJECTION: Query[AskForProjection, ProjectionStatus | Refusal] = Query(
+    subjects.STORE_PROJECTION, subjects.STORE_QUEUE, AskForProjection, ProjectionStatus | Refusal
+)

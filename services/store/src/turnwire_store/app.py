@@ -24,9 +24,8 @@ from turnwire_contracts import subjects
 from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
 from turnwire_contracts.approvals import STORE_APPROVALS
 from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
-from turnwire_contracts.deployment import STORE_STREAMS
+from turnwire_contracts.deployment import STORE_PROJECTION, STORE_STREAMS
 from turnwire_contracts.event_kinds import TURN_CHANGES
-from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,

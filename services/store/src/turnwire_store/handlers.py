@@ -11,9 +11,9 @@ from turnwire_chassis.storage_space import FOR_VIEWS
 from turnwire_chassis.telemetry.correlation import begin_answering
 from turnwire_contracts.approvals import STORE_APPROVALS
 from turnwire_contracts.dead_letters import STORE_RETRY
+from turnwire_contracts.deployment import STORE_PROJECTION, ProjectionStatus
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.ids import ResponseId
-from turnwire_contracts.projection import STORE_PROJECTION, ProjectionStatus
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,

@@ -18,13 +18,13 @@ from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
 from turnwire_contracts.deployment import (
     BACKEND_STATUS,
     GUARD_POLICY,
+    STORE_PROJECTION,
     STORE_STREAMS,
     TOOL_SERVERS,
     TURN_QUEUES,
 )
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
-from turnwire_contracts.projection import STORE_PROJECTION
 from turnwire_contracts.queries import Query
 from turnwire_contracts.queues import QUEUES
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
@@ -177,8 +177,7 @@ _GATEWAY: Final = Rights(
         *subjects_written_by("gateway"),
         *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
         *_ask((*_ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
-        subjects.MEMBERS,
-        *(subjects.retried(_ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
+        *(subjects.MEMBERS, subjects.retried(_ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
         _ANY_AUDIT,
         _ANY_LIMITS,
         api.direct_get_last(subjects.LIMITS_STREAM, _ANY_LIMITS),

@@ -21,15 +21,16 @@ from turnwire_contracts.dead_letters import (
     LettersTold,
 )
 from turnwire_contracts.deployment import (
+    STORE_PROJECTION,
     STORE_STREAMS,
     TURN_QUEUES,
+    AskForProjection,
     AskForQueues,
     AskForStreams,
     MemberStatus,
 )
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.projection import STORE_PROJECTION, AskForProjection
 from turnwire_contracts.queries import Query, Refusal
 from turnwire_gateway.api.admin.members import members
 from turnwire_gateway.api.admin_acts import actor
