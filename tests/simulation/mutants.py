@@ -340,7 +340,7 @@ MUTANTS: Final = (
     Mutant("skip the back-fill", FrameFeed, "_fill", _skip_the_back_fill),
     Mutant("acknowledge before the append", Inbox, "_handle", _ack_before_append),
     Mutant("drain without handing over", Inbox, "_give_back", _drop_when_told_to_end),
-    Mutant("trust first after a broker loss", TurnHandlers, "distrust", _trust_first),
+    Mutant("trust first after a broker loss", TurnHandlers, "distrust", _trust_first, first=500),
     Mutant("lost OUTPUT is not republished", Channel, "say_again", _go_on_without_it),
     Mutant("repeat an unsafe call", tool_rounds, "_is_safe", _everything_is_safe),
     Mutant("close whoever owns it", TurnSession, "_is_foreign", _close_whoever_owns_it),
@@ -354,7 +354,13 @@ MUTANTS: Final = (
     Mutant("project out of order", JetStreamFeed, "next_batch", _newest_first),
     Mutant("publish without a connection", Channel, "hold", _go_on, extras="p", first=500),
     Mutant(
-        "never announce a new owner", Channel, "take_over", _claim_silently, faults=1, first=3300
+        "never announce a new owner",
+        Channel,
+        "take_over",
+        _claim_silently,
+        faults=1,
+        extras="p",
+        first=1000,
     ),
     Mutant("keep what is not to be stored", TurnSession, "erase", _left_out, faults=0, extras="u"),
     Mutant("erase the oldest first", TurnSession, "erase", _oldest_first, extras="u"),
