@@ -86,11 +86,12 @@ def filled(block: Fence, stack: Stack) -> str:
 
 async def run(call: tuple[str, ...], stack: Stack, folder: Path, told: dict[str, str]) -> None:
     """Run a program to its good end."""
+    caller = {"TOKEN": stack.key, "TURNWIRE_URL": stack.url, "TURNWIRE_API_KEY": stack.key}
     path = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"]))
     process = await asyncio.create_subprocess_exec(
         *call,
         cwd=folder,
-        env={**stack.environment, **told, "TOKEN": stack.key, "PATH": path},
+        env={**stack.environment, **told, **caller, "PATH": path},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -1,4 +1,4 @@
-"""`turnwire replay`: what happened to a turn, from the broker or from an exported log."""
+"""`turnwire broker-replay`: what happened to a turn, from the broker or from an exported log."""
 
 import asyncio
 from pathlib import Path
@@ -23,7 +23,7 @@ from turnwire_testing.examples import (
 async def replay(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Run the command; gives its exit code and what it printed."""
     process = await asyncio.create_subprocess_exec(
-        *stack.command("replay", *arguments),
+        *stack.command("broker-replay", *arguments),
         env=stack.environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from turnwire_chassis.event_log import RecordedConversation
+from turnwire_cli.replaying.event_view import EventView, PlacedEvent, facts_of
 from turnwire_contracts.conversation import State, evolve_conversation
-from turnwire_dev.replaying.event_view import EventView, facts_of
+from turnwire_contracts.conversation_events import ConversationEvent
 
 
-def conversation_event_views(recorded: Iterable[RecordedConversation]) -> Iterator[EventView]:
-    """Give a view of each event of a conversation.
+def conversation_event_views(recorded: Iterable[PlacedEvent]) -> Iterator[EventView]:
+    """Give a view of each event of a conversation among `recorded`.
 
     Raises `ImpossibleEventError` for a damaged log.
     """
     state: State = None
     for each in recorded:
+        if not isinstance(each.event, ConversationEvent):
+            continue
         state = evolve_conversation(state, each.event)
         yield EventView(
             sequence=each.sequence,

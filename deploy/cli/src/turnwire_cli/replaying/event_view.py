@@ -1,7 +1,8 @@
-"""What `turnwire replay` shows of one event."""
+"""What a replay shows of one event."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -24,6 +25,7 @@ class EventView:
     """What it tells, a line each; long values are cut."""
     state: str
     next_step: str
+    """What would be done next; empty where only a service knows that."""
 
     @property
     def kind(self) -> str:
@@ -36,6 +38,20 @@ class EventView:
         event = self.event
         when = datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds")
         return f"#{self.sequence} {self.kind} v{event.v}  {when}  cause {event.cause}"
+
+
+class PlacedEvent(Protocol):
+    """An event with its place in the log."""
+
+    @property
+    def sequence(self) -> int:
+        """Its place in the log; it grows with time."""
+        ...
+
+    @property
+    def event(self) -> AnyEvent | AnyConversationEvent:
+        """What happened."""
+        ...
 
 
 def facts_of(event: AnyEvent | AnyConversationEvent, owner: str) -> list[str]:

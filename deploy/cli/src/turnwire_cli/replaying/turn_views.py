@@ -1,9 +1,10 @@
 """What a turn's events add up to: after each, the state it is in and what would be done next."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
-from turnwire_chassis.event_log import Recorded
+from turnwire_cli.replaying.event_view import EventView, PlacedEvent, facts_of
+from turnwire_contracts.conversation_events import ConversationEvent
 from turnwire_contracts.events import Closed, Purged
 from turnwire_contracts.turn import evolve
 from turnwire_contracts.turn_state import (
@@ -16,32 +17,37 @@ from turnwire_contracts.turn_state import (
     Turn,
 )
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_dev.replaying.event_view import EventView, facts_of
-from turnwire_orchestrator.deciding.react import react
 
 
-def event_views(recorded: Iterable[Recorded]) -> Iterator[EventView]:
-    """Give a view of each event of a turn. Raises `ImpossibleEventError` for a damaged log."""
+def event_views(
+    recorded: Iterable[PlacedEvent], next_step: Callable[[Turn], str]
+) -> Iterator[EventView]:
+    """Give a view of each event of a turn among `recorded`; `next_step`: what would follow.
+
+    Raises `ImpossibleEventError` for a damaged log.
+    """
     turn: Turn = NotRequested()
     for each in recorded:
+        if isinstance(each.event, ConversationEvent):
+            continue
         turn = evolve(turn, each.event)
         yield EventView(
             sequence=each.sequence,
             event=each.event,
             facts=facts_of(each.event, "response_id"),
-            state=_state(turn),
-            next_step=_next_step(turn),
+            state=described(turn),
+            next_step=next_step(turn),
         )
 
 
-def _next_step(turn: Turn) -> str:
-    if isinstance(turn, NotRequested):
-        return "nothing: there is no turn"
-    step = react(turn)
-    return "nothing: the turn has ended" if step is None else type(step).__name__
+def untold(turn: Turn) -> str:
+    """Say nothing of what would follow: only a service knows."""
+    del turn
+    return ""
 
 
-def _state(turn: Turn) -> str:
+def described(turn: Turn) -> str:
+    """Say in a line how a turn stands."""
     match turn:
         case NotRequested():
             return "NotRequested: what came before is not in the log"

@@ -1,12 +1,12 @@
-"""`turnwire keys`: its commands and their options."""
+"""`turnwire keys …`: API keys, as they can be called."""
 
 from enum import Enum
 from typing import Annotated
 
 import typer
 
-from turnwire_contracts.ids import OwnerId, TenantId
-from turnwire_dev.output import Output, OutputOption, screen_of
+from turnwire_cli.printing import Output
+from turnwire_dev.command_options import OutputOption, declared, screen_of
 
 
 class Role(Enum):
@@ -25,10 +25,15 @@ class KeyScope(Enum):
     ADMIN = "admin"
 
 
-keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
+def commands() -> typer.Typer:
+    """Give the group with its commands."""
+    group = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
+    declared(group, "create")(create)
+    declared(group, "list")(list_keys)
+    declared(group, "revoke")(revoke)
+    return group
 
 
-@keys.command()
 def create(  # noqa: PLR0913 -- each is an option of the command
     *,
     tenant: Annotated[str, typer.Option(help="Whose data: nothing leaks from one to another.")],
@@ -50,33 +55,35 @@ def create(  # noqa: PLR0913 -- each is an option of the command
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key, and print it on the last line: it is shown only once."""
-    from turnwire_chassis.api_keys.record import KeyOwner, Scope  # noqa: PLC0415 -- as for replay
-    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
+    from turnwire_chassis.api_keys.record import (  # noqa: PLC0415 -- as for `turnwire up`
+        KeyOwner,
+        Scope,
+    )
+    from turnwire_contracts.ids import OwnerId, TenantId  # noqa: PLC0415 -- as for `turnwire up`
+    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for `turnwire up`
 
     owner = KeyOwner(TenantId(tenant), OwnerId(user), role.value, label)
     scopes: list[Scope] = [each.value for each in scope or ()]
     of_keys.create(owner, scopes, expires, screen_of(output))
 
 
-@keys.command("list")
 def list_keys(
     *,
     tenant: Annotated[str | None, typer.Option(help="Only keys of this tenant.")] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """List all keys, without their secrets."""
-    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for `turnwire up`
 
     of_keys.show(tenant, screen_of(output))
 
 
-@keys.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(help="key_…, as the list has it.")],
     *,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Make a key useless, for good and within seconds."""
-    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands import keys as of_keys  # noqa: PLC0415 -- as for `turnwire up`
 
     of_keys.revoke(key_id, screen_of(output))
