@@ -33,8 +33,15 @@ class Approvals:
         turn = self._laws.turns[question.response_id].turn
         if not isinstance(turn, Sampling) or not _needs_approval(turn.request, question.name):
             return
-        item = next((each for each in turn.so_far.items if each["id"] == question.call_id), {})
-        asked = str(item.get("approval_request_id"))
+        items = turn.so_far.items
+        asked = next(
+            (
+                str(each.get("approval_request_id"))
+                for each in items
+                if each["id"] == question.call_id
+            ),
+            "nothing",
+        )
         if not self._said.get(asked):
             detail = f"{question.call_id} ({question.name}), asked as {asked}"
             raise self._laws.broken("no call without its approval", detail)

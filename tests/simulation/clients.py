@@ -64,17 +64,18 @@ class Chat:
 
     async def _turn_of(self, wish: Wish, said: Sequence[Approval] = ()) -> ClosedTurn | None:
         """Make one turn; gives it as it ended, if it was made."""
-        seen: Seen = "locked"
         for _ in range(_TRIES):
             self._ids += 1
             request = requested(wish, self._previous, self.number * 256 + self._ids, said)
             self.world.note(f"client {self.number} asks for {request.response_id[-4:]} ({wish})")
             seen = await self._turn(wish, request)
             if seen != "locked":
-                break
+                return None if seen == "nothing" else await self._ended(request, seen)
             await asyncio.sleep(_AGAIN_S)
-        if seen in ("nothing", "locked"):
-            return None
+        return None
+
+    async def _ended(self, request: Requested, seen: Seen) -> ClosedTurn | None:
+        """Give a turn that was made as it ended; the next one continues it if it ended well."""
         turn = await self._found(request.response_id, ended=seen == "end")
         self.world.note(f"client {self.number} has {request.response_id[-4:]}")
         if turn is not None and turn.closed.stored and turn.closed.status != "failed":

@@ -66,6 +66,16 @@ def test_background_turns_are_counted_as_they_are_sent_and_fade(
     assert queues.place(turn) == 0
 
 
+async def test_a_wall_clock_that_jumps_changes_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the simulation: background turns went to a far queue after a jump back."""
+    queues = TurnQueues(10.0)
+    turn = requested(tenant=FLOOD, background=True)
+    assert [queues.place(turn) for _ in range(7)] == [0] * 7
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    monkeypatch.setattr("time.time_ns", lambda: 0)
+    assert queues.place(turn) == 0
+
+
 def test_nothing_is_refused_while_nothing_waits(queues: TurnQueues) -> None:
     queues.check(QUIET)
     queues.hear(told(LevelState(starts_per_s=0.1)))
