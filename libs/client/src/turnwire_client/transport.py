@@ -64,7 +64,7 @@ class Pauses:
         now = time.monotonic()
         self._until = now + self._patience_s if self._until is None else self._until
         # Spread, so that the readers of one dead gateway do not come back all at once.
-        pause = max(at_least_s, self._next_s * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
+        pause = max(at_least_s, self._next_s * random.uniform(0.5, 1.0))  # noqa: S311 # nosec B311 - no secret
         if now + pause >= self._until:
             return False
         time.sleep(pause)

@@ -1,7 +1,7 @@
 """Logs folded by today's code, by that of another checkout, or as they were once folded."""
 
 import os
-import subprocess
+import subprocess  # nosec B404 -- runs our own program
 import sys
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -48,7 +48,7 @@ def folded(entries: Sequence[LogEntry], checkout: Path | None = None) -> list[JS
     if contracts is not None:
         environment["PYTHONPATH"] = str(contracts)
     lines = b"".join(_line(each) for each in entries)
-    ran = subprocess.run(  # noqa: S603 -- our own program
+    ran = subprocess.run(  # noqa: S603 # nosec B603 - our own program
         (sys.executable, str(fold_program.__file__)),
         input=lines,
         env=environment,
