@@ -10,7 +10,6 @@ from turnwire_cli.replaying.turn_views import event_views
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.turn import ImpossibleEventError
-from turnwire_dev.commands.replay import next_step
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
@@ -79,13 +78,13 @@ def conversation(*events: AnyConversationEvent) -> list[RecordedConversation]:
 def test_every_state_of_a_turn_is_told_with_what_comes_next(
     events: list[AnyEvent], state: str, following: str
 ) -> None:
-    last = [*event_views(turn(*events), next_step)][-1]
+    last = [*event_views(turn(*events))][-1]
     assert state in last.state
     assert last.next_step.startswith(following)
 
 
 def test_a_background_turn_leaves_the_queue() -> None:
-    waiting, running = event_views(turn(BACKGROUND, started()), next_step)
+    waiting, running = event_views(turn(BACKGROUND, started()))
     assert "queued" in waiting.state
     assert "queued" not in running.state
 
@@ -93,7 +92,7 @@ def test_a_background_turn_leaves_the_queue() -> None:
 def test_a_restored_turn_is_told_as_before() -> None:
     told = [
         event_view.state
-        for event_view in event_views(turn(requested(), closed(), deleted(), restored()), next_step)
+        for event_view in event_views(turn(requested(), closed(), deleted(), restored()))
     ]
     assert told[3] == told[1]
 
@@ -127,9 +126,7 @@ def test_every_state_of_a_conversation_is_told_with_what_comes_next(
 
 
 def test_an_event_is_told_with_its_place_its_time_its_cause_and_its_facts() -> None:
-    (first,) = event_views(
-        turn(requested(background=True, conversation=CONVERSATION_ID)), next_step
-    )
+    (first,) = event_views(turn(requested(background=True, conversation=CONVERSATION_ID)))
     assert first.heading == "#7 requested v1  2023-11-14T22:13:20.123+00:00  cause req_1"
     assert f'conversation: "{CONVERSATION_ID}"' in first.facts
     assert "background: true" in first.facts
@@ -139,12 +136,12 @@ def test_an_event_is_told_with_its_place_its_time_its_cause_and_its_facts() -> N
 
 
 def test_a_long_fact_is_cut_and_its_length_is_told() -> None:
-    (first,) = event_views(turn(items_added(input=[{"text": "x" * 500}])), next_step)
+    (first,) = event_views(turn(items_added(input=[{"text": "x" * 500}])))
     assert any(fact.endswith("… (513)") for fact in first.facts)
 
 
 def test_a_damaged_log_is_told_up_to_where_it_breaks() -> None:
-    story = event_views(turn(requested(), closed(), closed()), next_step)
+    story = event_views(turn(requested(), closed(), closed()))
     assert next(story).state.startswith("Sampling")
     assert next(story).state.startswith("Closed")
     with pytest.raises(ImpossibleEventError):

@@ -44,7 +44,7 @@ def replay(
     from turnwire_cli.replaying.conversation_views import (  # noqa: PLC0415 -- as for `log`
         conversation_event_views,
     )
-    from turnwire_cli.replaying.turn_views import event_views, untold  # noqa: PLC0415 -- as above
+    from turnwire_cli.replaying.turn_views import event_views  # noqa: PLC0415 -- as above
 
     entries = [
         each for each in _entries(call, id_, from_file) if until is None or each.sequence <= until
@@ -56,7 +56,7 @@ def replay(
         return
     views: list[EventView] = []
     for one in _by_owner(entries):
-        views += [*event_views(one, untold), *conversation_event_views(one)]
+        views += [*event_views(one), *conversation_event_views(one)]
     _tell(call.printer, views)
 
 
@@ -171,8 +171,7 @@ def _tell(printer: Printer, views: "Sequence[EventView]") -> None:
                 f"  → {view.state}",
             ):
                 printer.line(line)
-            if view.next_step:
-                printer.line(f"  → next: {view.next_step}")
+            printer.line(f"  → next: {view.next_step}")
         else:
             printer.each([_object(view)], str)
         if steps and number + 1 < len(views):
@@ -188,6 +187,7 @@ def _object(view: "EventView") -> JSON:
         "kind": view.kind,
         "event": msgspec.to_builtins(view.event),
         "state": view.state,
+        "next": view.next_step,
     }
 
 

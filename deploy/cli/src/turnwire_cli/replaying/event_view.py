@@ -25,7 +25,7 @@ class EventView:
     """What it tells, a line each; long values are cut."""
     state: str
     next_step: str
-    """What would be done next; empty where only a service knows that."""
+    """What would be done next."""
 
     @property
     def kind(self) -> str:

@@ -23,10 +23,8 @@ from turnwire_contracts.ids import (
     is_response_id,
 )
 from turnwire_contracts.turn import ImpossibleEventError
-from turnwire_contracts.turn_state import NotRequested, Turn
 from turnwire_dev.commands.operator import NoBrokerError, connected
 from turnwire_dev.screen import Screen
-from turnwire_orchestrator.deciding.react import react
 
 
 class NoLogError(Exception):
@@ -62,21 +60,13 @@ def replay(
         raise typer.Exit(BAD_INPUT if isinstance(error, BadIdError) else FAILED) from error
 
 
-def next_step(turn: Turn) -> str:
-    """Say what an orchestrator would do next."""
-    if isinstance(turn, NotRequested):
-        return "nothing: there is no turn"
-    step = react(turn)
-    return "nothing: the turn has ended" if step is None else type(step).__name__
-
-
 def _heading(recorded: Sequence[PlacedEvent]) -> LogHeading:
     owner = owner_of(recorded[0].event)
     return LogHeading("conversation" if is_conversation_id(owner) else "turn", owner)
 
 
 def _event_views(recorded: Sequence[PlacedEvent]) -> Iterator[EventView]:
-    yield from event_views(recorded, next_step)
+    yield from event_views(recorded)
     yield from conversation_event_views(recorded)
 
 
