@@ -226,6 +226,7 @@ _ORCHESTRATOR: Final = Rights(
         *_answer(_BACKEND_QUESTIONS),
         subjects.tool_progress("*"),
         subjects.OWNERS,
+        subjects.QUEUE_STATE,
         subjects.OUTPUT_LEADER_ELECTED,
         subjects.TURN_CANCEL_REQUESTED,
         *TURN_CHANGES,

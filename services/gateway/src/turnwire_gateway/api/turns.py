@@ -21,7 +21,8 @@ from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_gateway.admission.admission import Admitted
 from turnwire_gateway.admission.turn_queues import TurnQueues
 from turnwire_gateway.api.answers import answer_of
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import EarlyResponse, replayed
 from turnwire_gateway.api.telemetry import reader_left
 from turnwire_gateway.errors import ApiError, gateway_stopping, not_kept, too_large, unfinished
