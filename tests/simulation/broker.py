@@ -293,6 +293,5 @@ def _streams() -> dict[str, Stream]:
         Stream(subjects.OUTPUT_STREAM, ("output.",), in_memory=True),
         Stream(subjects.LIMITS_STREAM, ("$KV.LIMITS.",), in_memory=True, last_only=True),
         Stream(subjects.DEAD_STREAM, ("dead.",)),
-        Stream(subjects.AUDIT_STREAM, ("audit.",)),
     )
     return {stream.name: stream for stream in streams}

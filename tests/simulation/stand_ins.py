@@ -83,7 +83,6 @@ class SimResponder:
         self._running = BoundedTasks(most_at_once)
         self._questions: list[tuple[Query[Any, Any], responder.Answer]] = []
         self._listeners: list[tuple[str, responder.Listener]] = []
-        self._beside_others: list[tuple[str, responder.Answer]] = []
         self._subscriptions: list[Any] = []
         self._client: SimClient | None = None
 
@@ -95,17 +94,11 @@ class SimResponder:
         """See `Responder.listen`."""
         self._listeners.append((subject, listener))
 
-    def respond_beside_others(self, subject: str, answer: responder.Answer) -> None:
-        """See `Responder.respond_beside_others`."""
-        self._beside_others.append((subject, answer))
-
     async def start(self) -> None:
         """See `Responder.start`."""
         self._client = client = await connect("", "")
         for subject, listener in self._listeners:
             await client.subscribe(subject, cb=_NOTING(listener))
-        for subject, answer in self._beside_others:
-            await client.subscribe(subject, cb=partial(self._take, subject, answer))
         for query, answer in self._questions:
             take = partial(self._take, query.subject, answer)
             self._subscriptions.append(await client.subscribe(query.subject, query.queue, take))
@@ -182,9 +175,6 @@ class SimHttpServer:
 
 class _NoKeys:
     """The key ring of an API that is open to the machine itself."""
-
-    async def take_up(self) -> None:
-        """Have nothing to take up."""
 
     def read_again(self) -> None:
         """Have nothing to read."""

@@ -193,6 +193,7 @@ async def test_the_same_id_in_another_tenant_is_another_response(
     await output.publish(others, frames(0))
     await output.publish(turn, frames(1))
     assert await ear.next() == frames(1)
+    assert await kept(output, others, 1) == [frames(0)]
     await output.forget(others)
     assert await kept(output, turn, 1) == [frames(1)]
     assert await output.read(others) == []

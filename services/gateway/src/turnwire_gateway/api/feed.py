@@ -19,7 +19,7 @@ from turnwire_gateway.api.frames.backfill import (
     MOST_FETCHED_BYTES,
     Backfill,
     Logs,
-    Owners,
+    ReaderEpochs,
     contradicts,
     ended_by,
     messages_of,
@@ -254,8 +254,8 @@ class FrameFeed:
     async def _from_kept(self) -> Chunk | EarlyResponse | None:
         """Fetch what was missed: from kept frames, else from the log once the turn has ended."""
         queue = self._queue
-        owners = Owners(self._epoch, self._newest_epoch)
-        if not (kept := await self._backfill.read(queue.next, owners, begun=self._begun)):
+        epochs = ReaderEpochs(self._epoch, self._newest_epoch)
+        if not (kept := await self._backfill.read(queue.next, epochs, begun=self._begun)):
             return await self._from_log()
         if kept[-1].kind != "A":
             self._fetched["kept"] += kept[-1].end - queue.next

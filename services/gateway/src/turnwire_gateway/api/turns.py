@@ -32,7 +32,6 @@ log = structlog.get_logger()
 _LOOK_AFTER_S = 5.0
 _OVERTIME_S = 30.0
 """What the gateway waits beyond the turn's own limit: a takeover may have started it again."""
-
 _OWNERS = 2
 """A turn that another owner takes over in its last moment has its whole time again."""
 

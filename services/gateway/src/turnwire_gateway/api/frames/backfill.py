@@ -1,6 +1,6 @@
 """What a reader of frames has missed, fetched piece by piece and never whole."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 from msgspec import Struct, field
 
@@ -25,10 +25,10 @@ class Logs(Struct, frozen=True):
     """What waits for the readers of this gateway."""
 
 
-class Owners(Struct, frozen=True):
+class ReaderEpochs(Struct, frozen=True):
     """Whom a reader listens to."""
 
-    told: int
+    last: int
     """The epoch of whom it was given frames last; 0: none yet."""
     newest: int
     """The newest epoch that it has heard of."""
@@ -45,7 +45,7 @@ class Backfill:
         self.known_end = 0
         """Up to which number frames are kept, as far as is known."""
 
-    async def read(self, number: int, owners: Owners, *, begun: bool) -> list[FrameMessage]:
+    async def read(self, number: int, epochs: ReaderEpochs, *, begun: bool) -> list[FrameMessage]:
         """Give kept messages that follow, from the frame `number` on.
 
         A refusal is given to a reader that has not `begun`. Nothing means that nothing follows yet.
@@ -54,32 +54,39 @@ class Backfill:
         """
         while True:
             page = await self._read(self._place)
-            if page.place == self._place or page.newest is None:
+            if page.place == self._place:
                 if self._was_fruitless:
                     self._place = self._newest_epoch = 0
                 self._was_fruitless = not self._was_fruitless
                 return []
-            if page.messages[-1].kind == "A" and not begun:
+            if page.messages and page.messages[-1].kind == "A" and not begun:
                 return [page.messages[-1]]
-            is_kept = await self._keeps(page, owners.newest)
-            trusted = max(owners.told, self._newest_epoch) if is_kept else owners.newest
-            found = following(page.messages, number, owners.told, trusted)
-            if found and max(page.newest.epoch, owners.newest) > found[-1].epoch:
-                found = await self._told_by_later_owners(page, found)
+            found = await self._following(page, number, epochs)
+            newest = page.newest
+            if newest is not None and newest.kind != "A" and newest.epoch >= epochs.newest:
+                self.known_end = newest.end
+            self._newest_epoch = max(self._newest_epoch, _newest_epoch(page.messages))
             self._place = page.place
-            self._newest_epoch = max(self._newest_epoch, *(each.epoch for each in page.messages))
-            if page.newest.kind != "A" and page.newest.epoch >= owners.newest:
-                self.known_end = page.newest.end
             if found:
                 self._was_fruitless = False
                 return found
 
+    async def _following(
+        self, page: KeptFrames, number: int, epochs: ReaderEpochs
+    ) -> list[FrameMessage]:
+        """Give what follows of a page, and what no owner behind it has told otherwise."""
+        is_kept = await self._keeps(page, epochs.newest)
+        oldest = max(epochs.last, self._newest_epoch) if is_kept else epochs.newest
+        found = following(page.messages, number, epochs.last, oldest)
+        newest = max(epochs.newest, page.newest.epoch if page.newest is not None else 0)
+        if found and newest > found[-1].epoch:
+            return await self._told_by_later_owners(page, found)
+        return found
+
     async def _keeps(self, page: KeptFrames, epoch: int) -> bool:
         """Tell whether something of an owner so new is kept, its announcement at least."""
-        epochs = [self._newest_epoch, *(each.epoch for each in page.messages)]
-        if page.newest is not None:
-            epochs.append(page.newest.epoch)
-        if max(epochs) >= epoch:
+        ends = [page.newest] if page.newest is not None else []
+        if max(self._newest_epoch, _newest_epoch([*page.messages, *ends])) >= epoch:
             return True
         async for message in self._behind(page):
             if message.epoch >= epoch:
@@ -118,6 +125,10 @@ def contradicts(message: FrameMessage, number: int, epoch: int) -> bool:
     `number` is that of the frame which the reader needs next, `epoch` that of whom it heard last.
     """
     return 0 < epoch < message.epoch and message.first < number
+
+
+def _newest_epoch(messages: Iterable[FrameMessage]) -> int:
+    return max((message.epoch for message in messages), default=0)
 
 
 async def ended_by(events: EventLog, turn: TurnKey, epoch: int) -> bool:
