@@ -16,6 +16,8 @@ log = structlog.get_logger()
 
 _IDS: Final = 1 << 64
 """A share of them is sampled: the last 16 hexadecimal digits of a trace's id decide."""
+_ABOVE_ALL: Final = "g"
+"""Sorts after every hexadecimal digit."""
 _PARENT_BASED: Final = "parentbased_"
 _RATIO: Final = "traceidratio"
 _RATES: Final = {"always_on": 1.0, "always_off": 0.0}
@@ -25,8 +27,8 @@ _DEFAULT: Final = "parentbased_always_on"
 class Sampler(Struct, frozen=True):
     """Decides about a trace that begins here, or that a client has begun."""
 
-    bound: int
-    """Ids below it are sampled, of 2⁶⁴."""
+    bound: str
+    """Ids whose last 16 digits sort before it are sampled."""
     parent_based: bool
     """Whether a client's own decision stands."""
 
@@ -34,7 +36,8 @@ class Sampler(Struct, frozen=True):
         """Tell whether a trace is sampled; `parent` is the client's span, if it told one."""
         if parent is not None and self.parent_based:
             return parent.sampled
-        return int(trace_id[16:], 16) < self.bound
+        # Digits of one length and one case sort as the numbers that they write.
+        return trace_id[16:] < self.bound
 
 
 def sampler(environ: Mapping[str, str]) -> Sampler:
@@ -45,7 +48,10 @@ def sampler(environ: Mapping[str, str]) -> Sampler:
         log.warning("sampler is not known; every trace is sampled", setting="OTEL_TRACES_SAMPLER")
         name, root = _DEFAULT, "always_on"
     rate = _rate(environ) if root == _RATIO else _RATES[root]
-    return Sampler(round(rate * _IDS), name.startswith(_PARENT_BASED))
+    bound = round(rate * _IDS)
+    return Sampler(
+        f"{bound:016x}" if bound < _IDS else _ABOVE_ALL, name.startswith(_PARENT_BASED)
+    )
 
 
 def _rate(environ: Mapping[str, str]) -> float:

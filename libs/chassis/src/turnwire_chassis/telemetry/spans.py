@@ -25,6 +25,10 @@ Value = str | bool | int | float | Sequence[str]
 MOST_HELD: Final = 256
 """Ended spans of one piece of work that wait for its end; later ones of an unsampled turn go."""
 
+_TRACE_BITS: Final = 128
+_SPAN_BITS: Final = 64
+_TRACE_DIGITS: Final = _TRACE_BITS // 4
+
 
 class Exporter(Protocol):
     """Where ended spans go."""
@@ -67,13 +71,15 @@ class Span(Struct, eq=False, weakref=True):
     held: list["Span"] = []
     """Of a root that is not kept: what has ended below it."""
     _id: str = ""
+    _unsampled: str = ""
+    """Of a root: the header of work that is not kept, once it was asked for."""
     _token: Token["Span | None"] | None = None
 
     @property
     def span_id(self) -> str:
         """Its id, 16 hexadecimal digits: made when it is first asked for, as most never are."""
         if not self._id:
-            self._id = derived_id(self.seed) if self.seed else _drawn(64)
+            self._id = derived_id(self.seed) if self.seed else _drawn(_SPAN_BITS)
         return self._id
 
     @property
@@ -83,8 +89,17 @@ class Span(Struct, eq=False, weakref=True):
 
     @property
     def traceparent(self) -> str:
-        """Where what others do for it belongs, as the header."""
-        return trace_context.header(self.trace_id, self.span_id, sampled=(self.root or self).kept)
+        """Where what others do for it belongs, as the header.
+
+        Below work that is not sampled it is the work itself, as nobody tells of its steps: so they
+        need no ids, and who is asked for several of them reads one header.
+        """
+        root = self.root or self
+        if root.kept:
+            return trace_context.header(self.trace_id, self.span_id, sampled=True)
+        if not root._unsampled:
+            root._unsampled = trace_context.header(root.trace_id, root.span_id, sampled=False)
+        return root._unsampled
 
     @property
     def is_recording(self) -> bool:
@@ -215,8 +230,12 @@ def arrive(name: str, kind: SpanKind, parent: TraceContext | None) -> Span:
     exporter = TRACING.exporter
     if exporter is None:
         return NOTHING
-    trace_id, above = (parent.trace_id, parent.span_id) if parent else (_drawn(128), "")
-    span = Span(name, kind, trace_id, above, exporter=exporter, started=time.time_ns())
+    if parent is None:
+        drawn = _drawn(_TRACE_BITS + _SPAN_BITS)
+        trace_id, above, own = drawn[:_TRACE_DIGITS], "", drawn[_TRACE_DIGITS:]
+    else:
+        trace_id, above, own = parent.trace_id, parent.span_id, ""
+    span = Span(name, kind, trace_id, above, exporter=exporter, started=time.time_ns(), _id=own)
     span.kept = exporter.samples(trace_id, parent)
     return span
 
@@ -226,7 +245,7 @@ def linked(name: str, kind: SpanKind, links: Sequence[TraceContext]) -> Span:
     kept = [each for each in links if each.sampled]
     if not kept:
         return NOTHING
-    span = enter(name, kind, TraceContext(_drawn(128), "", sampled=True))
+    span = enter(name, kind, TraceContext(_drawn(_TRACE_BITS), "", sampled=True))
     if span.is_recording:
         span.links = kept
     return span
@@ -250,7 +269,12 @@ def appending(kind: str) -> Span:
 
 
 def _sending(kind: SpanKind, subject: str) -> Span:
-    return messaging(begin(names.sent(subject), kind), "send", subject)
+    above = _current.get()
+    if above is None:
+        return NOTHING
+    span = Span(names.sent(subject), kind, above.trace_id, "", above, above.root or above)
+    span.exporter, span.started, span.message = above.exporter, time.time_ns(), ("send", subject)
+    return span
 
 
 def error_type(error: Exception) -> str:
