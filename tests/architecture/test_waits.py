@@ -97,6 +97,12 @@ REASONS = {
     "them waits for nothing",
     "tool_runner/incoming.py: _Cleaned.receive: await self._inner.receive()": "an idle session "
     "hears nothing; it is closed after its idle time",
+    "tool_runner/on_demand.py: ToolServersOnDemand._made: await asyncio.shield(self._making)": (
+        "an import in a thread, which ends; its asker has a deadline"
+    ),
+    "tool_runner/on_demand.py: ToolServersOnDemand.aclose: await self._making": (
+        "an import in a thread, which ends"
+    ),
     "tool_runner/session.py: Session.ready: await asyncio.wait({self._opened, self.owner}, "
     "return_when=asyncio.FIRST_COMPLETED)": _OWN_DEADLINE + "the handshake's, and the call's",
     "tool_runner/session.py: Session.tools: async with self._listing": _OWN_DEADLINE
