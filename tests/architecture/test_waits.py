@@ -92,13 +92,16 @@ REASONS = {
     + "TURNWIRE_TOOL_CALL_TIMEOUT_S, and the turn's",
     "tool_runner/app.py: serve: await asyncio.Event().wait()": _ENDS,
     "tool_runner/call_limiter.py: CallLimiter.admitted: async with waiting": "it is the deadline",
+    "tool_runner/call_supervisor.py: CallSupervisor.prepared: await preparing": (
+        "an import in a thread, which ends"
+    ),
     "tool_runner/call_supervisor.py: CallSupervisor.run: await task": "it has ended",
     "tool_runner/incoming.py: Incoming.over: async with streams": "two streams in memory: closing "
     "them waits for nothing",
     "tool_runner/incoming.py: _Cleaned.receive: await self._inner.receive()": "an idle session "
     "hears nothing; it is closed after its idle time",
     "tool_runner/on_demand.py: ToolServersOnDemand._made: await asyncio.shield(self._making)": (
-        "an import in a thread, which ends; its asker has a deadline"
+        "an import in a thread, which ends"
     ),
     "tool_runner/on_demand.py: ToolServersOnDemand.aclose: await self._making": (
         "an import in a thread, which ends"

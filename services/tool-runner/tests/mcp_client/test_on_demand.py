@@ -32,6 +32,9 @@ class Counted:
         self.made += 1
         return self
 
+    async def prepare(self) -> None:
+        raise NotImplementedError
+
     async def list_tools(self, visit: TenantServer) -> Listing:
         assert visit is VISIT
         return Listing([])
@@ -54,6 +57,16 @@ async def test_they_are_made_once_for_all_who_ask_and_closed() -> None:
     assert await asyncio.gather(*asking) == [Listing([])] * 3
     await servers.aclose()
     assert (counted.made, counted.closed) == (1, 1)
+
+
+async def test_they_can_be_made_before_any_is_asked() -> None:
+    counted = Counted()
+    counted.begin.set()
+    servers = ToolServersOnDemand(counted.make)
+    await servers.prepare()
+    assert counted.made == 1
+    assert await servers.list_tools(VISIT) == Listing([])
+    assert counted.made == 1
 
 
 async def test_an_asker_that_gives_up_does_not_keep_others_from_them() -> None:

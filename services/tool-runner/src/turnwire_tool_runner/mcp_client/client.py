@@ -41,6 +41,9 @@ class McpToolServers:
         for name in ("mcp", "client", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
+    async def prepare(self) -> None:
+        """See `ToolServers`: this module has loaded it."""
+
     async def list_tools(self, visit: TenantServer) -> Listing:
         """Give all tools of a server. Raises ToolServerError."""
         return await self._visit(visit, lambda session: session.tools(), None)

@@ -33,6 +33,10 @@ class ToolServersOnDemand:
         self._make = make
         self._making: asyncio.Task[OpenToolServers] | None = None
 
+    async def prepare(self) -> None:
+        """See `ToolServers`."""
+        await self._made()
+
     async def list_tools(self, visit: TenantServer) -> Listing:
         """See `ToolServers`."""
         return await (await self._made()).list_tools(visit)
