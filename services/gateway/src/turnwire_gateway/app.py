@@ -48,6 +48,9 @@ from turnwire_gateway.api.websocket.connection import SocketHandlers
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
 from turnwire_gateway.auth.content_access import ContentAccess
+from turnwire_gateway.console.routes import bind_console
+from turnwire_gateway.console.session_middleware import SessionMiddleware
+from turnwire_gateway.console.sessions import Sessions
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.openapi import branch_operations as branches
@@ -85,6 +88,8 @@ class GatewayDependencies(Struct, frozen=True):
     """What API keys are hashed with; empty: none can be made."""
     take_up_keys: Callable[[], Awaitable[None]] = _nothing_to_take_up
     """Has this gateway know which API keys there are now."""
+    sessions: Sessions | None = None
+    """Who is signed in to the console; without them there is no console."""
 
 
 def build(world: GatewayDependencies) -> FastAPI:
@@ -122,6 +127,8 @@ def build(world: GatewayDependencies) -> FastAPI:
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
     _bind(app, (deployment.check, checks.check), *_administration(world, acts, checks))
     _bind_documents(app)
+    if world.sessions is not None:
+        bind_console(app, world.sessions, world.identify, world.is_open)
     _add_middleware(app, world)
     return app
 
@@ -134,6 +141,8 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(OpenedTenantMiddleware, access=access)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
+    if world.sessions is not None:
+        app.add_middleware(SessionMiddleware, sessions=world.sessions)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
     add_exception_handlers(app)
     if world.access.origins:

@@ -46,6 +46,9 @@ AUDIT_DAYS = 400.0
 """How long acts stay noted."""
 LIMITS_MAX_AGE_S = 86_400
 """A tenant that did nothing for so long has used nothing."""
+CONSOLE_SESSION_DAYS = 7.0
+"""The longest that somebody stays signed in to the console."""
+CONSOLE_SESSIONS_MAX_BYTES = 16 * 1024 * 1024
 
 TURN_LEASE_S = 5.0
 """A turn whose owner is silent for so long is given to another, unless a setting says otherwise."""
@@ -112,11 +115,13 @@ def kept_streams() -> tuple[str, ...]:
     """Name the streams that lie on a disk, in the order in which they are backed up.
 
     A letter names an entry of `TURNS`, so that comes after `DEAD`. An act is noted in `AUDIT`
-    before it is done, so that comes last. What lies in memory is gone when a broker restarts.
+    before it is done, so that comes last. What lies in memory is gone when a broker restarts, and
+    who was signed in to the console signs in again.
     """
     first, last = (subjects.DEAD_STREAM, subjects.TURNS_STREAM), subjects.AUDIT_STREAM
     on_disk = [each.name or "" for each in streams(1) if each.storage == StorageType.FILE]
-    return (*first, *(name for name in on_disk if name not in (*first, last)), last)
+    placed = {*first, last, subjects.CONSOLE_SESSIONS_STREAM}
+    return (*first, *(name for name in on_disk if name not in placed), last)
 
 
 def _audit(replicas: int) -> StreamConfig:
@@ -151,6 +156,7 @@ def buckets(replicas: int) -> list[StreamConfig]:
             max_age=LIMITS_MAX_AGE_S,
             num_replicas=replicas,
         ),
+        _console_sessions(replicas),
         api_keys_stream(replicas),
         StreamConfig(
             name=subjects.VIEW_KEYS_STREAM,
@@ -163,6 +169,24 @@ def buckets(replicas: int) -> list[StreamConfig]:
             num_replicas=replicas,
         ),
     ]
+
+
+def _console_sessions(replicas: int) -> StreamConfig:
+    """Keep who is signed in to the console; where there are too many, the oldest are signed out."""
+    return StreamConfig(
+        name=subjects.CONSOLE_SESSIONS_STREAM,
+        subjects=[subjects.CONSOLE_SESSIONS],
+        storage=StorageType.FILE,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.OLD,
+        allow_direct=True,
+        allow_rollup_hdrs=True,
+        deny_delete=True,
+        max_msgs_per_subject=1,
+        max_age=CONSOLE_SESSION_DAYS * _DAY_S,
+        max_bytes=CONSOLE_SESSIONS_MAX_BYTES,
+        num_replicas=replicas,
+    )
 
 
 def api_keys_stream(replicas: int) -> StreamConfig:
