@@ -13,13 +13,13 @@ from starlette.responses import Response, StreamingResponse
 from turnwire_chassis.event_log import EventLog, LogUnavailableError, Recorded
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.event_kinds import kind_of
-from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import evolve
 from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested, Turn
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE
-from turnwire_gateway.api.request_context import answered, quota, subject_id
+from turnwire_gateway.api.inspecting.turn_log import TurnLog, shown
+from turnwire_gateway.api.request_context import answered, quota
 from turnwire_gateway.api.requests.paging import (
     DEFAULT_LIMIT,
     LARGEST_NUMBER,
@@ -27,9 +27,8 @@ from turnwire_gateway.api.requests.paging import (
     flag,
     whole_number,
 )
-from turnwire_gateway.api.responses import ResponsePorts, readable
+from turnwire_gateway.api.responses import ResponsePorts
 from turnwire_gateway.api.stream_parts import broken_off
-from turnwire_gateway.errors import internal_error, response_not_found, unavailable
 
 log = structlog.get_logger()
 
@@ -45,23 +44,6 @@ _OWNERS: Final = 2
 _OVERTIME_S: Final = 30.0
 """How much longer than its time limits a turn is followed."""
 
-SHOWN: Final = frozenset(
-    {
-        *("owner", "model", "input", "instructions", "previous_response_id", "params", "stream"),
-        *("store", "screen", "screened", "application", "background", "conversation", "continues"),
-        *("compact", "obfuscate", "traceparent", "queue_level", "violations", "output", "items"),
-        *("cuts", "usage", "runs", "item_ids", "item_id", "error", "abandoned", "reason", "status"),
-        "server",
-        *("incomplete_reason", "failure", "stored", "withheld", "fields", "with_conversation"),
-        *("forked_from", "rerun_of"),
-    }
-)
-"""What a reader is shown of an event, beside what its heading says.
-
-Left out is what is secret and of no use to a reader: sealed credentials, the hash of a body, and
-whose limits are charged.
-"""
-
 _SSE_HEADERS: Final = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
@@ -72,6 +54,7 @@ class TurnEventHandlers:
         """`background_timeout_s`: how long a background turn may take."""
         self._ports = ports
         self._log = log
+        self._turn_log = TurnLog(ports, log)
         foreground_s = _OWNERS * ports.turns.limits.turn_timeout_s
         self._follows_s = max(foreground_s, background_timeout_s) + _OVERTIME_S
 
@@ -80,16 +63,8 @@ class TurnEventHandlers:
         query = request.query_params
         after = whole_number(query, "after", 0, (0, LARGEST_NUMBER))
         limit = whole_number(query, "limit", DEFAULT_LIMIT, (1, MOST))
-        deleted = flag(query, "include_deleted")
-        if deleted:
-            await self._ports.acts.allow(request, "see_deleted", subject_id(request))
         live = flag(query, "stream")
-        found = await readable(self._ports, request, deleted=deleted)
-        turn = found.request.turn_key
-        recorded = await self._read(turn)
-        if not recorded or not isinstance(recorded[0].event, Requested):
-            # It was erased meanwhile.
-            raise response_not_found(turn.response_id)
+        turn, recorded = await self._turn_log.read(request)
         if live:
             await quota(request).acquire_stream()
             stream = self._live(turn, recorded, after)
@@ -146,15 +121,6 @@ class TurnEventHandlers:
                 yield broken_off(last, "an event of it cannot be read by this gateway").body
                 return
 
-    async def _read(self, turn: TurnKey) -> list[Recorded]:
-        try:
-            return await self._log.read(*turn)
-        except LogUnavailableError as error:
-            raise unavailable("event_log_unavailable") from error
-        except UnreadableEventError as error:
-            log.exception("turn cannot be read", response_id=turn.response_id)
-            raise internal_error() from error
-
 
 def event_object(recorded: Recorded) -> JSON:
     """Write an event for its reader: what it says, without what is secret."""
@@ -167,7 +133,7 @@ def event_object(recorded: Recorded) -> JSON:
         "version": event.v,
         "created_at": event.at / 1000,
         "cause": event.cause,
-        "data": {name: value for name, value in fields.items() if name in SHOWN},
+        "data": shown(fields),
     }
 
 

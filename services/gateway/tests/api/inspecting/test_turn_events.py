@@ -12,8 +12,8 @@ from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import AnyEvent, TurnEvent
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.api import turn_events
-from turnwire_gateway.api.turn_events import event_object
+from turnwire_gateway.api.inspecting import turn_events, turn_log
+from turnwire_gateway.api.inspecting.turn_events import event_object
 from turnwire_gateway.app import build
 from turnwire_testing.examples import AT, requested, user
 from turnwire_testing.gateway import Api, error_of
@@ -90,8 +90,8 @@ def test_of_each_field_of_an_event_it_is_decided_whether_it_is_shown() -> None:
     """A new field stands in `SHOWN`, or here among what is secret."""
     heading = {field.name for field in msgspec.structs.fields(TurnEvent)}
     fields = {field.name for event in get_args(AnyEvent) for field in msgspec.structs.fields(event)}
-    assert fields - heading == turn_events.SHOWN | SECRET
-    assert not turn_events.SHOWN & SECRET
+    assert fields - heading == turn_log.SHOWN | SECRET
+    assert not turn_log.SHOWN & SECRET
 
 
 def from_the_second_read(api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
