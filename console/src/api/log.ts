@@ -1,33 +1,15 @@
-// Reading the log: which responses there are.
+// Reading the log: which responses there are, and where the time of one went.
 
-import { ask, type Query } from "./client";
+import { ask, type Query, type Schemas } from "./client";
 
-export type Summary = {
-  id: string;
-  created_at: number;
-  completed_at: number | null;
-  status: string;
-  model: string;
-  owner: string;
-  application: string | null;
-  conversation: string | null;
-  previous_response_id: string | null;
-  background: boolean;
-  tools: string[];
-  guard: string;
-  error_code: string | null;
-  incomplete_reason: string | null;
-  duration_ms: number | null;
-  usage: null | { input_tokens: number; output_tokens: number; total_tokens: number };
-};
-
-export type SummaryPage = {
-  data: Summary[];
-  last_id: string | null;
-  has_more: boolean;
-  scan?: { scanned: number; complete: boolean; last_scanned_id: string | null };
-};
+export type SummaryPage = Schemas["ResponseList"];
+export type Summary = SummaryPage["data"][number];
+export type Timeline = Schemas["ResponseTimeline"];
 
 export function listResponses(query: Query, signal: AbortSignal): Promise<SummaryPage> {
   return ask<SummaryPage>("/responses", { query, signal });
+}
+
+export function readTimeline(responseId: string): Promise<Timeline> {
+  return ask<Timeline>(`/responses/${responseId}/timeline`);
 }

@@ -1,11 +1,12 @@
 // A turn's events as bars: what ran from when until when, also while it runs.
 
 import type { Fields } from "../api/client";
+import type { Timeline } from "../api/log";
 import type { LoggedEvent } from "../api/stream";
 import { duration } from "./format";
 
 export type Lane = "queue" | "guard" | "model" | "tool" | "takeover" | "wait" | "end";
-export type Span = { lane: Lane; label: string; detail: string; from: number; until: number | null; sequence: number; failed: boolean };
+export type Span = { lane: Lane; label: string; detail: string; from: number; until: number | null; sequence: number; failed: boolean; mark?: number };
 
 /** Spans in the order in which they began; times in milliseconds since the request. */
 export function spansOf(events: LoggedEvent[]): Span[] {
@@ -75,6 +76,32 @@ export function spansOf(events: LoggedEvent[]): Span[] {
   }
   if (open) spans.push(open);
   return spans.sort((a, b) => a.from - b.from || a.sequence - b.sequence);
+}
+
+const LANES: Record<string, [Lane, string]> = { queue: ["queue", "queued"], guard: ["guard", "guard"], list_tools: ["tool", "tools listed"], sample: ["model", "model"], tool: ["tool", "tool"] };
+
+/** The API's own account once a turn has ended: it knows more exactly, and when the first token came. */
+export function withTimeline(spans: Span[], timeline: Timeline | null): Span[] {
+  if (!timeline || !timeline.spans.length) return spans;
+  const ms = (at: number) => (at - timeline.started_at) * 1000;
+  const samples = timeline.spans.filter((span) => span.kind === "sample").length;
+  const told = timeline.spans.map((span): Span => {
+    const [lane, label] = LANES[span.kind] ?? ["wait", span.kind];
+    const until = span.ended_at ?? span.started_at ?? timeline.started_at;
+    const name = span.kind === "tool" ? [span.server_label, span.name].filter(Boolean).join(" · ") : "";
+    return {
+      lane,
+      label: name || (span.kind === "sample" && samples > 1 ? `model, round ${span.sample}` : label),
+      detail: "",
+      from: ms(span.started_at ?? until),
+      until: ms(until),
+      sequence: span.sequence,
+      failed: Boolean(span.failed),
+      ...(span.first_token_at ? { mark: ms(span.first_token_at) } : {}),
+    };
+  });
+  const points = spans.filter((span) => span.lane === "takeover" || span.lane === "end");
+  return [...told, ...points].sort((a, b) => a.from - b.from || a.sequence - b.sequence);
 }
 
 function callOf(data: Fields): string {

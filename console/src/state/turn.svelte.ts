@@ -2,6 +2,7 @@
 
 import { ApiError, ask, type Fields } from "../api/client";
 import { followEvents, followFrames, isTerminal, type Frame, type LoggedEvent } from "../api/stream";
+import { readTimeline, type Timeline } from "../api/log";
 import type { Item } from "./items";
 
 export type ResponseObject = Fields & {
@@ -65,10 +66,10 @@ export class Turn {
   input = $state.raw<Item[]>([]);
   events = $state.raw<LoggedEvent[]>([]);
   frames = $state.raw<{ frame: Frame; at: number }[]>([]);
+  timeline = $state.raw<Timeline | null>(null);
   live = new LiveOutput();
   isLive = $state(false);
   problem = $state.raw<ApiError | null>(null);
-  /** Milliseconds from the request to the first token, where it was watched. */
   #stop = new AbortController();
 
   constructor(readonly id: string) {}
@@ -81,7 +82,7 @@ export class Turn {
     try {
       await this.#readResponse();
       if (!this.isOver) this.#watch();
-      await Promise.all([this.#readInput(), this.isOver ? this.#readEvents() : null]);
+      await Promise.all([this.#readInput(), this.isOver ? Promise.all([this.#readEvents(), this.#readTimeline()]) : null]);
     } catch (error) {
       if (error instanceof ApiError) this.problem = error;
       else throw error;
@@ -109,6 +110,10 @@ export class Turn {
     this.response = await ask<ResponseObject>(`/responses/${this.id}`);
   }
 
+  async #readTimeline(): Promise<void> {
+    this.timeline = await readTimeline(this.id).catch(() => null);
+  }
+
   async #readInput(): Promise<void> {
     const page = await ask<{ data: Item[] }>(`/responses/${this.id}/input_items`, { query: { limit: PAGE, order: "asc" } });
     this.input = page.data;
@@ -129,16 +134,23 @@ export class Turn {
     this.isLive = true;
     const signal = this.#stop.signal;
     const began = performance.now();
+    // Frames come by the hundred: what has come is shown once for each picture.
+    let came: { frame: Frame; at: number }[] = [];
+    const show = () => {
+      this.frames = [...this.frames, ...came].slice(-MOST_FRAMES);
+      came = [];
+    };
     const events = followEvents(this.id, 0, (event) => (this.events = [...this.events, event]), signal);
     const frames = followFrames(this.id, -1, (frame) => {
       this.live.take(frame);
-      this.frames = [...this.frames, { frame, at: performance.now() - began }].slice(-MOST_FRAMES);
+      if (!came.length) requestAnimationFrame(show);
+      came.push({ frame, at: performance.now() - began });
       if (isTerminal(frame) && frame["response"]) this.response = frame["response"] as ResponseObject;
     }, signal);
     const quiet = (work: Promise<void>) => work.catch((error) => (this.problem = error instanceof ApiError && error.status !== 404 ? error : null));
     void Promise.all([quiet(events), quiet(frames)]).then(async () => {
       if (signal.aborted) return;
-      await this.#readResponse().catch(() => undefined);
+      await Promise.all([this.#readResponse().catch(() => undefined), this.#readTimeline()]);
       this.isLive = !this.isOver;
     });
   }
