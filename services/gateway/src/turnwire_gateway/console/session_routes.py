@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_contracts.json_values import JSON
-from turnwire_gateway.api.request_context import answered, fields
+from turnwire_gateway.api.request_context import answered, object_of, read_body
 from turnwire_gateway.auth.caller import Caller, Identify
 from turnwire_gateway.console.session_cookie import check_sender, cookie_of, set_cookie
 from turnwire_gateway.console.sessions import Session, Sessions, SessionsUnavailableError
@@ -50,7 +50,7 @@ class SessionHandlers:
     async def create(self, request: Request) -> Response:
         """`POST /console/session` with `api_key`: sign in; 401 for a key that is not valid."""
         check_sender(request.headers, request.method)
-        given = await fields(request, _LARGEST_BODY)
+        given = object_of(await read_body(request, _LARGEST_BODY))
         key = given.get("api_key")
         if not isinstance(key, str) or not key.strip() or not key.isascii():
             raise invalid("Invalid value for 'api_key': must be an API key.", "api_key")
