@@ -13,5 +13,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: "es2022",
     reportCompressedSize: false,
+    // What the licences of the parts ask for travels with them.
+    license: { fileName: "licenses.md" },
   },
 });

@@ -76,7 +76,7 @@ test("events replay, and what the model was sent is shown", async () => {
   await page.getByRole("button", { name: "Next" }).click();
   await page.getByText(/2 of 2/).waitFor();
   await page.getByRole("tab", { name: "Prompt" }).click();
-  await page.getByText("byte for byte").waitFor();
+  await page.getByRole("region", { name: "What the model was sent" }).getByText("What is the sea?").waitFor();
   await page.getByRole("tab", { name: "Stream" }).click();
   await page.getByText("output_text.delta").first().waitFor();
 });
