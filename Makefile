@@ -95,7 +95,7 @@ golden: .venv/.ready-dev ## write the golden logs that are missing (GOLDEN=speed
 	@PYTHONPATH=tests:.:$$PYTHONPATH $(BIN)/python -m turnwire_testing.golden_logs $(GOLDEN)
 
 console: .venv/.ready-console ## check the console's types, and build what the gateway serves of it
-	@$(BIN)/python -m turnwire_gateway.openapi > console/openapi.json
+	@$(BIN)/python -c 'import json; from turnwire_gateway.openapi.document import document; print(json.dumps(document()))' > console/openapi.json
 	@$(IN_CONSOLE) node_modules/openapi-typescript/bin/cli.js openapi.json -o src/api/schema.d.ts >/dev/null
 	@$(IN_CONSOLE) node_modules/svelte-check/bin/svelte-check --fail-on-warnings --output machine
 	@$(IN_CONSOLE) node_modules/vite/bin/vite.js build --logLevel warn

@@ -34,7 +34,7 @@ from turnwire_gateway.api.turns import TurnLimits, Turns
 from turnwire_gateway.app import GatewayDependencies, build
 from turnwire_gateway.auth.identities import Identities
 from turnwire_gateway.console.bucket_sessions import BucketSessions
-from turnwire_gateway.console.sessions import Sessions
+from turnwire_gateway.console.sessions import ConsoleSessions
 from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
 from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.operator_files import OperatorFiles
@@ -152,11 +152,11 @@ async def _world(
     )
 
 
-def _sessions(settings: GatewaySettings, client: Client) -> Sessions | None:
+def _sessions(settings: GatewaySettings, client: Client) -> ConsoleSessions | None:
     if not settings.console:
         return None
     lasting_ms = round(settings.console_session_hours * _HOUR_MS)
-    return Sessions(BucketSessions(client), _now_ms, lasting_ms)
+    return ConsoleSessions(BucketSessions(client), _now_ms, lasting_ms)
 
 
 def _rules(settings: GatewaySettings, servers: Registry) -> Rules:

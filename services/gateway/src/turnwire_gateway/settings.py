@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.api_keys.pepper import parse_pepper
-from turnwire_chassis.jetstream.topology import CONSOLE_SESSION_DAYS
+from turnwire_chassis.jetstream.buckets import CONSOLE_SESSION_DAYS
 from turnwire_chassis.settings import SettingsError, TurnSettings, read_file
 from turnwire_chassis.tool_servers.settings import ToolServerSettings
 from turnwire_gateway.api.requests.prompts import Prompts, parse_prompts

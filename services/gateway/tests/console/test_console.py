@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -14,10 +15,10 @@ from turnwire_gateway.api.middleware import IdentityMiddleware
 from turnwire_gateway.api.request_context import answered, caller
 from turnwire_gateway.auth.caller import LOCAL, Caller
 from turnwire_gateway.console.pages import POLICY
-from turnwire_gateway.console.routes import bind_console
+from turnwire_gateway.console.routes import console_routes
 from turnwire_gateway.console.session_middleware import SessionMiddleware
-from turnwire_gateway.console.sessions import Sessions, SessionsUnavailableError
-from turnwire_gateway.errors import wrong_credentials
+from turnwire_gateway.console.sessions import ConsoleSessions
+from turnwire_gateway.errors import unavailable, wrong_credentials
 from turnwire_testing.asgi import Exchange, call
 
 _OWN = {
@@ -25,7 +26,8 @@ _OWN = {
     "origin": "http://turnwire.example",
     "x-turnwire-console": "1",
 }
-_KEY = b'{"api_key": "good"}'
+_FIELD = "api_key"
+_KEY = orjson.dumps({_FIELD: "good"})
 
 
 class _Records:
@@ -35,7 +37,7 @@ class _Records:
 
     async def read(self, session_id: str) -> bytes:
         if self.lost:
-            raise SessionsUnavailableError
+            raise unavailable("event_log_unavailable")
         return self.kept.get(session_id, b"")
 
     async def put(self, session_id: str, sealed: bytes) -> None:
@@ -49,10 +51,11 @@ class _Console:
         self.records = _Records()
         self.good = {"Bearer good"}
         self.is_open = is_open
-        sessions = Sessions(self.records, lambda: 1_000, 60_000)
+        sessions = ConsoleSessions(self.records, lambda: 1_000, 60_000)
         self.app = FastAPI(openapi_url=None, redirect_slashes=False)
         self.app.add_api_route("/v1/who", self._who, methods=["GET", "POST"])
-        bind_console(self.app, sessions, self._identify, is_open)
+        for method, path, handler in console_routes(sessions, self._identify, is_open):
+            self.app.add_api_route(path, handler, methods=[method])
         self.app.add_middleware(IdentityMiddleware, identify=self._identify)
         self.app.add_middleware(SessionMiddleware, sessions=sessions)
         add_exception_handlers(self.app)
@@ -147,12 +150,13 @@ async def test_after_signing_out_the_cookie_is_worth_nothing() -> None:
 
 async def test_a_wrong_key_opens_no_session() -> None:
     console = _Console()
-    refused = await console.asked("POST /console/session", _OWN, b'{"api_key": "bad"}')
+    refused = await console.asked("POST /console/session", _OWN, orjson.dumps({_FIELD: "bad"}))
     assert refused.status == 401
     assert not console.records.kept
-    for body in (b"{}", b'{"api_key": 1}', b'{"api_key": " "}', '{"api_key": "ü"}'.encode()):
+    for wrong in ({}, {_FIELD: 1}, {_FIELD: " "}, {_FIELD: "ü"}):
+        body = orjson.dumps(wrong)
         named = await console.asked("POST /console/session", _OWN, body)
-        assert (named.status, named.json["error"]["param"]) == (400, "api_key")
+        assert (named.status, named.json["error"]["param"]) == (400, _FIELD)
 
 
 async def test_without_the_broker_nobody_is_taken_for_signed_out() -> None:

@@ -1,8 +1,8 @@
-"""Sessions: what the cookie opens, and that nothing else does."""
+"""ConsoleSessions: what the cookie opens, and that nothing else does."""
 
 import base64
 
-from turnwire_gateway.console.sessions import Sessions
+from turnwire_gateway.console.sessions import ConsoleSessions
 
 _HOUR_MS = 3_600_000
 
@@ -32,7 +32,7 @@ class _Clock:
 
 async def test_the_cookie_opens_its_session_until_it_is_over() -> None:
     clock = _Clock()
-    sessions = Sessions(MemorySessions(), clock, _HOUR_MS)
+    sessions = ConsoleSessions(MemorySessions(), clock, _HOUR_MS)
     cookie, session = await sessions.begin("Bearer k")
 
     clock.now += _HOUR_MS - 1
@@ -43,7 +43,7 @@ async def test_the_cookie_opens_its_session_until_it_is_over() -> None:
 
 async def test_what_is_kept_tells_nothing_without_the_cookie() -> None:
     records = MemorySessions()
-    sessions = Sessions(records, _Clock(), _HOUR_MS)
+    sessions = ConsoleSessions(records, _Clock(), _HOUR_MS)
     cookie, _ = await sessions.begin("Bearer a-key-of-somebody")
     ((session_id, sealed),) = records.kept.items()
 
@@ -59,13 +59,13 @@ async def test_what_is_kept_tells_nothing_without_the_cookie() -> None:
 
 async def test_who_has_signed_out_is_signed_out_everywhere() -> None:
     records = MemorySessions()
-    cookie, _ = await Sessions(records, _Clock(), _HOUR_MS).begin("Bearer k")
-    await Sessions(records, _Clock(), _HOUR_MS).end(cookie)
-    assert await Sessions(records, _Clock(), _HOUR_MS).find(cookie) is None
+    cookie, _ = await ConsoleSessions(records, _Clock(), _HOUR_MS).begin("Bearer k")
+    await ConsoleSessions(records, _Clock(), _HOUR_MS).end(cookie)
+    assert await ConsoleSessions(records, _Clock(), _HOUR_MS).find(cookie) is None
 
 
 async def test_cookies_that_never_were_are_no_sessions() -> None:
-    sessions = Sessions(MemorySessions(), _Clock(), _HOUR_MS)
+    sessions = ConsoleSessions(MemorySessions(), _Clock(), _HOUR_MS)
     unknown = base64.urlsafe_b64encode(bytes(32)).decode()
     for cookie in ("", "ü", "a", "=" * 44, "x" * 4096, unknown, unknown.rstrip("=")):
         assert await sessions.find(cookie) is None

@@ -9,9 +9,10 @@ from nats.js.errors import NotFoundError
 from turnwire_chassis.broker import is_clustered
 from turnwire_chassis.jetstream.publishing import publish_when_led
 from turnwire_contracts import subjects
-from turnwire_gateway.console.sessions import SessionsUnavailableError
+from turnwire_gateway.errors import unavailable
 
 _ANSWER_WITHIN_S: Final = 2.0
+_CODE: Final = "event_log_unavailable"
 
 
 class BucketSessions:
@@ -35,7 +36,7 @@ class BucketSessions:
         except NotFoundError:
             return b""
         except (NatsError, TimeoutError) as error:
-            raise SessionsUnavailableError(str(error)) from error
+            raise unavailable(_CODE) from error
         return kept.data or b""
 
     async def put(self, session_id: str, sealed: bytes) -> None:
@@ -44,4 +45,4 @@ class BucketSessions:
         try:
             await publish_when_led(self._jetstream, subject, sealed, {})
         except (NatsError, TimeoutError) as error:
-            raise SessionsUnavailableError(str(error)) from error
+            raise unavailable(_CODE) from error

@@ -5,8 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnwire_gateway.api.error_responses import refuse
 from turnwire_gateway.console.session_cookie import check_sender, cookie_of
-from turnwire_gateway.console.sessions import Sessions, SessionsUnavailableError
-from turnwire_gateway.errors import ApiError, unavailable
+from turnwire_gateway.errors import ApiError
 
 
 class SessionMiddleware:
@@ -34,10 +33,7 @@ class SessionMiddleware:
         await self._app(scope, receive, send)
 
     async def _signed_in(self, scope: Scope, headers: Headers, cookie: str) -> Scope:
-        try:
-            session = await self._sessions.find(cookie)
-        except SessionsUnavailableError as error:
-            raise unavailable("event_log_unavailable") from error
+        session = await self._sessions.find(cookie)
         if session is None:
             return scope
         check_sender(headers, scope["method"])

@@ -1,7 +1,7 @@
 """`/console/session`: sign in with an API key, who is signed in, sign out."""
 
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 from starlette.requests import Request
@@ -11,12 +11,10 @@ from turnwire_contracts.json_values import JSON
 from turnwire_gateway.api.request_context import answered, object_of, read_body
 from turnwire_gateway.auth.caller import Caller, Identify
 from turnwire_gateway.console.session_cookie import check_sender, cookie_of, set_cookie
-from turnwire_gateway.console.sessions import Session, Sessions, SessionsUnavailableError
-from turnwire_gateway.errors import ApiError, invalid, unavailable
+from turnwire_gateway.console.sessions import ConsoleSession, ConsoleSessions
+from turnwire_gateway.errors import ApiError, invalid
 
 log = structlog.get_logger()
-
-KeptT = TypeVar("KeptT")
 
 _LARGEST_BODY: Final = 16_384
 _SECOND_MS: Final = 1000
@@ -26,19 +24,21 @@ _NOT_KEPT: Final = {"cache-control": "no-store"}
 class SessionHandlers:
     """The console's own routes; all else that it does is the public API."""
 
-    def __init__(self, sessions: Sessions, identify: Identify, is_open: Callable[[], bool]) -> None:
+    def __init__(
+        self, sessions: ConsoleSessions, identify: Identify, is_open: Callable[[], bool]
+    ) -> None:
         """`is_open` tells whether no key is needed now."""
         self._sessions = sessions
         self._identify = identify
         self._is_open = is_open
 
     async def read(self, request: Request) -> Response:
-        """`GET /console/session`: who is signed in, or that nobody is."""
+        """`GET /console/session`: who is signed in, if a user is."""
         headers = request.headers
         if self._is_open():
             return _told(await self._identify(None), None, is_open=True)
         cookie = cookie_of(headers)
-        session = None if cookie is None else await _kept(self._sessions.find(cookie))
+        session = None if cookie is None else await self._sessions.find(cookie)
         if session is None:
             return _told(None, None)
         try:
@@ -56,7 +56,7 @@ class SessionHandlers:
             raise invalid("Invalid value for 'api_key': must be an API key.", "api_key")
         authorization = f"Bearer {key.strip()}"
         caller = await self._identify(authorization)
-        cookie, session = await _kept(self._sessions.begin(authorization))
+        cookie, session = await self._sessions.begin(authorization)
         log.info("signed in to the console", tenant=caller.tenant, key=caller.key)
         answer = _told(caller, session, is_open=self._is_open())
         lasting_s = self._sessions.lasting_ms // _SECOND_MS
@@ -68,20 +68,15 @@ class SessionHandlers:
         check_sender(request.headers, request.method)
         cookie = cookie_of(request.headers)
         if cookie is not None:
-            await _kept(self._sessions.end(cookie))
+            await self._sessions.end(cookie)
         answer = _told(None, None)
         set_cookie(answer, request.headers, "", 0)
         return answer
 
 
-async def _kept(act: Awaitable[KeptT]) -> KeptT:
-    try:
-        return await act
-    except SessionsUnavailableError as error:
-        raise unavailable("event_log_unavailable") from error
-
-
-def _told(caller: Caller | None, session: Session | None, *, is_open: bool = False) -> Response:
+def _told(
+    caller: Caller | None, session: ConsoleSession | None, *, is_open: bool = False
+) -> Response:
     who: JSON | None = None
     if caller is not None:
         who = {

@@ -21,8 +21,8 @@ _ID_CHARACTERS: Final = 32
 _LONGEST_COOKIE: Final = 64
 
 
-class Session(Struct, frozen=True):
-    """What somebody signed in with, and until when it counts."""
+class ConsoleSession(Struct, frozen=True):
+    """What a user signed in with, and until when it counts."""
 
     authorization: str
     """As in the header of that name."""
@@ -30,7 +30,7 @@ class Session(Struct, frozen=True):
 
 
 class SessionRecords(Protocol):
-    """Keeps sealed sessions, each under its id. Everything raises `SessionsUnavailableError`."""
+    """Keeps sealed sessions, each under its id. Both raise `ApiError` (503) without the broker."""
 
     async def read(self, session_id: str) -> bytes:
         """Give what was kept last, empty for nothing."""
@@ -41,11 +41,7 @@ class SessionRecords(Protocol):
         ...
 
 
-class SessionsUnavailableError(Exception):
-    """The sessions could not be read or written."""
-
-
-class Sessions:
+class ConsoleSessions:
     """Opens, finds and ends sessions by the secret that is the cookie's value."""
 
     def __init__(self, records: SessionRecords, now_ms: Callable[[], int], lasting_ms: int) -> None:
@@ -54,14 +50,14 @@ class Sessions:
         self._now_ms = now_ms
         self.lasting_ms = lasting_ms
 
-    async def begin(self, authorization: str) -> tuple[str, Session]:
+    async def begin(self, authorization: str) -> tuple[str, ConsoleSession]:
         """Keep a new session; give the cookie's value and the session."""
         secret = os.urandom(_SECRET_BYTES)
-        session = Session(authorization, self._now_ms() + self.lasting_ms)
+        session = ConsoleSession(authorization, self._now_ms() + self.lasting_ms)
         await self._records.put(_id_of(secret), _sealed(session, secret))
         return base64.urlsafe_b64encode(secret).decode("ascii").rstrip("="), session
 
-    async def find(self, cookie: str) -> Session | None:
+    async def find(self, cookie: str) -> ConsoleSession | None:
         """Give the session of a cookie; `None` for one that is over or never was."""
         secret = _secret_in(cookie)
         if secret is None:
@@ -96,17 +92,17 @@ def _cipher(secret: bytes) -> AESGCM:
     return AESGCM(hmac.digest(secret, b"seal", "sha256"))
 
 
-def _sealed(session: Session, secret: bytes) -> bytes:
+def _sealed(session: ConsoleSession, secret: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + _cipher(secret).encrypt(nonce, msgspec.json.encode(session), None)
 
 
-def _opened(sealed: bytes, secret: bytes) -> Session | None:
+def _opened(sealed: bytes, secret: bytes) -> ConsoleSession | None:
     if len(sealed) <= _NONCE_BYTES:
         return None
     nonce, closed = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     try:
         plain = _cipher(secret).decrypt(nonce, closed, None)
-        return msgspec.json.decode(plain, type=Session)
+        return msgspec.json.decode(plain, type=ConsoleSession)
     except (InvalidTag, msgspec.MsgspecError):
         return None
