@@ -5,6 +5,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turnwire_gateway.api.error_responses import refuse
 from turnwire_gateway.console.session_cookie import check_sender, cookie_of
+from turnwire_gateway.console.sessions import ConsoleSessions
 from turnwire_gateway.errors import ApiError
 
 
@@ -15,7 +16,7 @@ class SessionMiddleware:
     scope is refused as it is everywhere. Requests with a key of their own pass untouched.
     """
 
-    def __init__(self, app: ASGIApp, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, sessions: ConsoleSessions) -> None:
         self._app = app
         self._sessions = sessions
 
