@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from simulation.open_faults import OPEN_FAULTS
 from simulation.run import Outcome, replay_command, run_seeds, run_token
 from simulation.schedule import Schedule, drawn, parse
 
@@ -35,6 +36,11 @@ def test_the_laws_hold(part: int) -> None:
 def test_what_was_found_once_holds(token: str) -> None:
     outcome = run_token(token)
     assert not outcome.law, _told(outcome)
+
+
+@pytest.mark.parametrize("token", OPEN_FAULTS)
+def test_an_open_fault_is_still_there(token: str) -> None:
+    assert run_token(token).law, f"{token} holds now: move it to FOUND"
 
 
 def test_a_token_says_the_whole_schedule() -> None:
