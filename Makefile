@@ -11,6 +11,8 @@ CODE := libs services deploy tests bench examples docs
 # Workers beside one another, which is why snapshots are only compared; `WORKERS=0`: none.
 WORKERS := auto
 PYTEST := $(BIN)/pytest -q -n $(WORKERS) --inline-snapshot=disable
+# Unit tests hardly wait: a worker for each core, as each worker also imports all modules of tests.
+PYTEST_UNIT := $(BIN)/pytest -q -n $(WORKERS:auto=logical) --inline-snapshot=disable
 # Where a few modules wait for one stack or one library, more workers would only start.
 PYTEST_FEW := $(BIN)/pytest -q -n $(WORKERS:auto=2) --inline-snapshot=disable
 # The tests that start no process of Turnwire.
@@ -38,11 +40,11 @@ test: .venv/.ready-dev ## run all tests
 	@$(PYTEST)
 
 test-unit: .venv/.ready-dev ## run the tests that start no process of Turnwire and no model: the quick answer
-	@$(PYTEST) $(UNIT)
+	@$(PYTEST_UNIT) $(UNIT)
 
 coverage: .venv/.ready-dev ## measure what `make test-unit` covers; fails below the recorded floor
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) --inline-snapshot=disable $(UNIT)
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS:auto=logical) --inline-snapshot=disable $(UNIT)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

@@ -92,11 +92,20 @@ REASONS = {
     + "TURNWIRE_TOOL_CALL_TIMEOUT_S, and the turn's",
     "tool_runner/app.py: serve: await asyncio.Event().wait()": _ENDS,
     "tool_runner/call_limiter.py: CallLimiter.admitted: async with waiting": "it is the deadline",
+    "tool_runner/call_supervisor.py: CallSupervisor.prepared: await preparing": (
+        "an import in a thread, which ends"
+    ),
     "tool_runner/call_supervisor.py: CallSupervisor.run: await task": "it has ended",
     "tool_runner/incoming.py: Incoming.over: async with streams": "two streams in memory: closing "
     "them waits for nothing",
     "tool_runner/incoming.py: _Cleaned.receive: await self._inner.receive()": "an idle session "
     "hears nothing; it is closed after its idle time",
+    "tool_runner/on_demand.py: ToolServersOnDemand._made: await asyncio.shield(self._making)": (
+        "an import in a thread, which ends"
+    ),
+    "tool_runner/on_demand.py: ToolServersOnDemand.aclose: await self._making": (
+        "an import in a thread, which ends"
+    ),
     "tool_runner/session.py: Session.ready: await asyncio.wait({self._opened, self.owner}, "
     "return_when=asyncio.FIRST_COMPLETED)": _OWN_DEADLINE + "the handshake's, and the call's",
     "tool_runner/session.py: Session.tools: async with self._listing": _OWN_DEADLINE

@@ -9,6 +9,7 @@ import pytest
 from e2e.rig.conversation import MODEL, said_in
 from e2e.rig.stack import Stack
 from scripted_backend import Answer, ScriptedBackend, fails, says
+from turnwire_testing.python_programs import OF_CLIENTS
 
 pytestmark = pytest.mark.clients
 
@@ -31,7 +32,8 @@ async def test_an_example_holds_its_conversation(
         "TURNWIRE_MODEL": MODEL,
         "TURNWIRE_TOKEN": stack.key,
     }
-    code, printed = await _run(EXAMPLES / program, {**stack.environment, **settings})
+    environment = {**stack.environment, **settings}
+    code, printed = await _run(EXAMPLES / program, environment)
     assert (code, printed.split()) == (0, ["Berlin.", "Its", "gate."])
     first, second = backend.requests
     assert said_in(first)[-1] == ("user", FIRST)
@@ -70,9 +72,12 @@ async def test_a_documented_program_runs_as_it_stands(
 
 
 async def _run(program: Path, environment: dict[str, str]) -> tuple[int, str]:
-    interpreter = "bash" if program.suffix == ".sh" else sys.executable
+    if program.suffix == ".py":
+        ran = await OF_CLIENTS.run([str(program)], environment, program.parent, RUN_WITHIN)
+        sys.stderr.write(ran.errors)
+        return ran.exit_code, ran.printed
     process = await asyncio.create_subprocess_exec(
-        interpreter,
+        "bash",
         str(program),
         env=environment,
         stdout=asyncio.subprocess.PIPE,

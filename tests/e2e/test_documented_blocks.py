@@ -6,7 +6,6 @@ after the other in one shell, as a reader would do it.
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, says
 from turnwire_testing.fences import Fence, documented_pages, to_run
+from turnwire_testing.python_programs import OF_CLIENTS
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
 
@@ -73,7 +73,8 @@ async def test_a_python_block_runs(
 ) -> None:
     program = folder / "documented_block.py"
     program.write_text(filled(block, stack), encoding="utf-8")
-    await run((sys.executable, str(program)), stack, folder, {})
+    ran = await OF_CLIENTS.run([str(program)], environment(stack), folder, RUN_WITHIN)
+    assert ran.exit_code == 0, ran.printed + ran.errors
     assert answering.requests
 
 
@@ -84,13 +85,18 @@ def filled(block: Fence, stack: Stack) -> str:
     return text.replace("smollm2", MODEL).replace('api_key="local"', f'api_key="{stack.key}"')
 
 
+def environment(stack: Stack) -> dict[str, str]:
+    """Give what a reader's shell has after the first steps."""
+    path = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"]))
+    return {**stack.environment, "TOKEN": stack.key, "PATH": path}
+
+
 async def run(call: tuple[str, ...], stack: Stack, folder: Path, told: dict[str, str]) -> None:
     """Run a program to its good end."""
-    path = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"]))
     process = await asyncio.create_subprocess_exec(
         *call,
         cwd=folder,
-        env={**stack.environment, **told, "TOKEN": stack.key, "PATH": path},
+        env={**environment(stack), **told},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

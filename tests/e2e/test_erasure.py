@@ -1,8 +1,6 @@
 """What is deleted for ever leaves no byte of content anywhere in the data folder."""
 
-import asyncio
 import json
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Generator
 from pathlib import Path
 from secrets import token_hex
@@ -15,6 +13,9 @@ from e2e.rig.remains import nothing_says, places, somebody_says
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, says
+from turnwire_testing.python_programs import turnwire
+
+WITHIN_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +62,10 @@ async def test_the_database_never_has_what_was_said_and_after_a_purge_nobody_has
     assert places(stack, response["id"]), "its id is kept, with the fact that it is gone"
 
 
-async def turnwire(stack: Stack, *arguments: str) -> tuple[int, str]:
+async def operator(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Run a command of the operator; gives its exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *stack.command(*arguments), env=stack.environment, stdout=PIPE, stderr=STDOUT
-    )
-    output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
+    ran = await turnwire(arguments, stack.environment, Path.cwd(), WITHIN_S, in_one=True)
+    return ran.exit_code, ran.printed
 
 
 async def test_a_tenant_is_erased_with_all_it_said_while_a_turn_runs(
@@ -82,7 +79,7 @@ async def test_a_tenant_is_erased_with_all_it_said_while_a_turn_runs(
     _, third = await open_api.post(asks(words[2], first["id"], background=True))
     await backend.saw_pause()
 
-    code, told = await turnwire(open_stack, "erase", "--tenant", "local", "--yes")
+    code, told = await operator(open_stack, "erase", "--tenant", "local", "--yes")
 
     assert code == 0, told
     assert "Erased for ever: 3 turns and 1 conversations of tenant local." in told
@@ -91,13 +88,13 @@ async def test_a_tenant_is_erased_with_all_it_said_while_a_turn_runs(
     for one in (first, second, third):
         assert (await open_api.get(f"/responses/{one['id']}"))[0] == 404
     assert (await open_api.get("/conversations?include_deleted=true"))[1]["data"] == []
-    code, told = await turnwire(open_stack, "replay", first["id"])
+    code, told = await operator(open_stack, "replay", first["id"])
     assert code == 0
     assert "purged" in told
 
-    again = await turnwire(open_stack, "erase", "--tenant", "local", "--yes")
+    again = await operator(open_stack, "erase", "--tenant", "local", "--yes")
     assert again[0] == 0
-    _, told = await turnwire(open_stack, "audit", "--json", "--since", "10m")
+    _, told = await operator(open_stack, "audit", "--json", "--since", "10m")
     noted = [json.loads(line) for line in told.splitlines()]
     ended = [each for each in noted if each["kind"] == "erasure_finished"]
     assert [each["conversations"] for each in ended] == [1, 0]
@@ -112,7 +109,7 @@ async def test_one_user_is_erased_and_nobody_else(
 ) -> None:
     backend.script(says("Mine."))
     _, mine = await open_api.post(asks("Mine?"))
-    code, told = await turnwire(
+    code, told = await operator(
         open_stack, "erase", "--tenant", "local", "--user", "nobody", "--yes"
     )
     assert (code, "0 turns and 0 conversations" in told) == (0, True), told

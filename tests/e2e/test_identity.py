@@ -1,9 +1,9 @@
 """Who gets in: everybody on this machine until there is a key, then only who shows one."""
 
 import asyncio
-import subprocess
 import time
 from collections.abc import Generator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -15,6 +15,7 @@ from e2e.rig.gateway import one_more_gateway
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, says
+from turnwire_testing.python_programs import turnwire
 
 REVOKED_WITHIN_S = 30.0
 """Five are promised; the others are for a busy machine."""
@@ -39,15 +40,8 @@ def open_stack(tmp_path_factory: pytest.TempPathFactory, backend_port: int) -> G
 
 async def keys(stack: Stack, *arguments: str) -> tuple[int, str, str]:
     """Run `turnwire keys`; gives the exit code and what it wrote."""
-    run = await asyncio.to_thread(
-        subprocess.run,
-        stack.command("keys", *arguments),
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return run.returncode, run.stdout, run.stderr
+    ran = await turnwire(("keys", *arguments), stack.environment, Path.cwd(), REVOKED_WITHIN_S)
+    return ran.exit_code, ran.printed, ran.errors
 
 
 async def settles(api: Api, status: int, within: float = REVOKED_WITHIN_S) -> float:

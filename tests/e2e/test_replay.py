@@ -1,6 +1,5 @@
 """`turnwire replay`: what happened to a turn, from the broker or from an exported log."""
 
-import asyncio
 from pathlib import Path
 
 from e2e.rig.broker import connected_as
@@ -18,18 +17,17 @@ from turnwire_testing.examples import (
     conversation_updated,
     fresh_conversation_id,
 )
+from turnwire_testing.python_programs import turnwire
+
+WITHIN_S = 60.0
 
 
 async def replay(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Run the command; gives its exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *stack.command("replay", *arguments),
-        env=stack.environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+    ran = await turnwire(
+        ("replay", *arguments), stack.environment, Path.cwd(), WITHIN_S, in_one=True
     )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
+    return ran.exit_code, ran.printed
 
 
 async def test_a_turn_is_told_again_event_by_event(

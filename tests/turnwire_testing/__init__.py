@@ -40,9 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Confi
         shards.share_out(items)
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Give how many workers `-n auto` means."""
-    return shards.workers()
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Give how many workers `-n auto` and `-n logical` mean."""
+    return shards.workers(config.option.numprocesses)
 
 
 @pytest.fixture(scope="session")

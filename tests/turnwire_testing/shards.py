@@ -4,14 +4,13 @@ A stack of the session or a module's fixture is so started once, and not by each
 databases that all tests of a session share are each worker's own.
 """
 
-import math
 import os
 from pathlib import PurePath
 
 import pytest
 
-WORKERS_PER_CORE = 2
-"""Tests of processes wait for much of their time."""
+WORKERS_PER_CORE = {"auto": 2, "logical": 1}
+"""By what `-n` says: tests of processes wait for much of their time, unit tests do not."""
 
 FIRST = (
     "tests/cluster/",
@@ -30,9 +29,9 @@ STACKS = ("fragile_stack", "stack", "conformance_stack", "impatient_stack")
 """Fixtures that start a whole Turnwire for a session; a test of two belongs to the first."""
 
 
-def workers() -> int:
-    """Give how many workers a machine of its size should have."""
-    return math.ceil((os.cpu_count() or 1) * WORKERS_PER_CORE)
+def workers(wanted: str) -> int:
+    """Give how many workers `-n auto` or `-n logical` means on this machine."""
+    return (os.cpu_count() or 1) * WORKERS_PER_CORE[wanted]
 
 
 def share_out(items: list[pytest.Item]) -> None:

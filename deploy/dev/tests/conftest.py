@@ -1,9 +1,7 @@
 """A whole Turnwire with stand-ins for the services: real processes, real signals, real ports."""
 
-import asyncio
 import os
 import sys
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from turnwire_dev.components.members import MODULES
 from turnwire_dev.testing import WITHIN, Doctor, StartUp, UpUnderTest
 from turnwire_testing.faulty_machine import Machine, machine_without_faults
 from turnwire_testing.ports import free_port, with_own_ports
+from turnwire_testing.python_programs import turnwire
 
 # Speaks enough HTTP to be found healthy. It knows neither a broker nor a database.
 STAND_IN = """
@@ -95,18 +94,12 @@ async def machine(
 
 
 @pytest.fixture
-def doctor(environment: Mapping[str, str]) -> Doctor:
+def doctor(environment: Mapping[str, str], tmp_path: Path) -> Doctor:
     """Runs `turnwire doctor` with changes to `environment`."""
 
     async def examine(**changes: str) -> tuple[int, str]:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "turnwire_dev", "doctor"),
-            env={**environment, **changes},
-            stdout=PIPE,
-            stderr=STDOUT,
-        )
-        async with asyncio.timeout(WITHIN):
-            output, _ = await process.communicate()
-        return process.returncode or 0, output.decode()
+        told = {**environment, **changes}
+        ran = await turnwire(["doctor"], told, tmp_path, WITHIN, in_one=True)
+        return ran.exit_code, ran.printed
 
     return examine

@@ -1,10 +1,7 @@
 """`turnwire dead`: on a real broker, with a real store and no orchestrator."""
 
-import asyncio
 import json
 import os
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +37,7 @@ from turnwire_testing.examples import (
     requested,
     user,
 )
+from turnwire_testing.python_programs import turnwire
 from turnwire_testing.service_processes import service_processes
 from turnwire_testing.waiting import eventually
 
@@ -59,14 +57,9 @@ class Rig:
 
     async def dead(self, *arguments: str) -> tuple[int, list[Any]]:
         """Run `turnwire dead … -o json`; gives the exit code and what it printed."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "turnwire_dev", "dead", *arguments, "-o", "json"),
-            env=self.environment,
-            stdout=PIPE,
-        )
-        async with asyncio.timeout(WITHIN_S):
-            output, _ = await process.communicate()
-        return process.returncode or 0, [json.loads(line) for line in output.splitlines()]
+        command = ("dead", *arguments, "-o", "json")
+        ran = await turnwire(command, self.environment, Path.cwd(), WITHIN_S)
+        return ran.exit_code, [json.loads(line) for line in ran.printed.splitlines()]
 
     async def letters(self) -> list[Any]:
         """Give what the list has."""

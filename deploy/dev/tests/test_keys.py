@@ -1,16 +1,15 @@
 """`turnwire keys` where nothing runs, and what a start makes of keys that are there or not."""
 
-import asyncio
 import json
 import re
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from turnwire_chassis.api_keys.key_text import KEY_PATTERN
 from turnwire_dev.testing import WITHIN, Doctor, StartUp
+from turnwire_testing.python_programs import turnwire
 
 pytestmark = pytest.mark.process
 
@@ -21,15 +20,9 @@ CREATE = ("create", "--tenant", "acme", "--user", "ada", "--role", "admin", "--l
 
 async def keys(environment: Mapping[str, str], *arguments: str) -> tuple[int, list[str], str]:
     """Run `turnwire keys` on a folder that nobody has; gives code, lines, and complaints."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "turnwire_dev", "keys", *arguments),
-        env={**environment, **OURS},
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    async with asyncio.timeout(WITHIN):
-        printed, complaints = await process.communicate()
-    return process.returncode or 0, printed.decode().splitlines(), complaints.decode()
+    told = {**environment, **OURS}
+    ran = await turnwire(("keys", *arguments), told, Path.cwd(), WITHIN)
+    return ran.exit_code, ran.printed.splitlines(), ran.errors
 
 
 async def test_where_others_could_ask_nothing_starts_before_there_is_a_key(
@@ -74,16 +67,10 @@ async def test_where_others_could_ask_nothing_starts_before_there_is_a_key(
 async def test_a_broker_of_ones_own_needs_a_pepper_that_the_gateways_have(
     environment: Mapping[str, str], nats_url: str
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "turnwire_dev", "keys", *CREATE),
-        env={**environment, "TURNWIRE_NATS_URL": nats_url},
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    async with asyncio.timeout(WITHIN):
-        printed, complaints = await process.communicate()
-    assert (process.returncode, printed) == (2, b"")
-    assert b"TURNWIRE_KEY_PEPPER is missing" in complaints
+    told = {**environment, "TURNWIRE_NATS_URL": nats_url}
+    ran = await turnwire(("keys", *CREATE), told, Path.cwd(), WITHIN)
+    assert (ran.exit_code, ran.printed) == (2, "")
+    assert "TURNWIRE_KEY_PEPPER is missing" in ran.errors
 
 
 @pytest.mark.parametrize(

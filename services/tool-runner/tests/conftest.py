@@ -19,8 +19,8 @@ from turnwire_chassis.http.server import TaskServer
 from turnwire_dev.instance.ports import LOOPBACK
 from turnwire_testing.service_processes import StartService, service_processes
 from turnwire_testing.waiting import eventually
-from turnwire_tool_runner.mcp_client.client import McpRules, McpToolServers
-from turnwire_tool_runner.mcp_client.sessions import SessionRules
+from turnwire_tool_runner.mcp_client.client import McpToolServers
+from turnwire_tool_runner.mcp_client.rules import McpRules, SessionRules
 from turnwire_tool_runner.outbound.connecting import SystemResolver
 from turnwire_tool_runner.outbound.policy import Outbound
 from turnwire_tool_runner.transports import OutboundTransports

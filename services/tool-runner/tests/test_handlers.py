@@ -54,9 +54,14 @@ class FakeServers:
     error: Exception | None = None
     text: str = "Rain."
     may_answer: asyncio.Event | None = None
+    loads_s: float = 0.0
     asked: list[ToolCallRequest | None] = field(default_factory=list[ToolCallRequest | None])
     target: Target = TARGET
     told: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
+
+    async def prepare(self) -> None:
+        # As long as a busy machine takes; what is waited for here is that time passes.
+        await asyncio.sleep(self.loads_s)
 
     async def list_tools(self, visit: TenantServer) -> Listing:
         assert visit == TenantServer(TENANT, self.target)
@@ -101,6 +106,14 @@ async def called(servers: FakeServers, question: AskForCall = CALL) -> Called | 
     return TOOLS_CALL.decode_answer(
         await handlers(servers).call_tool(TOOLS_CALL.encode_question(question))
     )
+
+
+async def test_what_the_first_question_loads_takes_no_time_of_its_server() -> None:
+    servers, hasty = FakeServers(loads_s=0.2), 0.1
+
+    body = TOOLS_LIST.encode_question(replace(QUESTION, timeout_s=hasty))
+    assert await listed(servers, body) == Tools([TOOL, Tool("other", input_schema={})], ["torn"])
+    assert await called(servers, replace(CALL, timeout_s=hasty)) == Called(output="Rain.")
 
 
 def code_of(answer: Tools | Called | Refusal) -> str:

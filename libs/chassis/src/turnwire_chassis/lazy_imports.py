@@ -1,11 +1,13 @@
-"""Libraries that others import in case they are needed: loaded when they are first used.
+"""Libraries that others import in case they are needed: loaded when they are first used, or not.
 
 nats-py imports aiohttp for brokers behind WebSockets. Loaded at once, it would be a fifth of what a
-service needs to start.
+service needs to start. structlog imports Rich, a tenth, for logs in color that no service writes.
 """
 
 import importlib.util
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -18,6 +20,22 @@ def defer(name: str) -> None:
     spec = None if name in sys.modules else importlib.util.find_spec(name)
     if spec is not None:
         sys.modules[name] = _Deferred(spec)
+
+
+@contextmanager
+def hidden(name: str) -> Generator[None]:
+    """Let `import` of a package raise `ImportError` meanwhile, as where it is not installed.
+
+    Nothing happens where it is loaded already.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # pyright: ignore[reportArgumentType] -- what `import` looks for
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 class _Deferred(ModuleType):

@@ -9,7 +9,7 @@ import msgspec
 from turnwire_contracts.errors.catalogue import CATALOGUE, failure
 from turnwire_contracts.queries import Query, Refusal
 from turnwire_contracts.tools import TOOLS_CALL, Called, CallError
-from turnwire_tool_runner.mcp_client.results import cut
+from turnwire_tool_runner.output_limit import cut
 from turnwire_tool_runner.tool_servers import ToolOutcome, ToolServerError
 
 _REDACTED = "[redacted]"

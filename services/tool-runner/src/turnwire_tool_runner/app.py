@@ -14,7 +14,8 @@ from turnwire_contracts.deployment import TOOL_SERVERS
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 from turnwire_tool_runner.calling.call_limiter import CallLimiter
 from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts
-from turnwire_tool_runner.mcp_client.client import McpToolServers
+from turnwire_tool_runner.mcp_client.on_demand import OpenToolServers, ToolServersOnDemand
+from turnwire_tool_runner.mcp_client.rules import McpRules
 from turnwire_tool_runner.outbound.connecting import SystemResolver
 from turnwire_tool_runner.server_status import ServerStatusHandlers
 from turnwire_tool_runner.settings import ToolRunnerSettings
@@ -32,7 +33,7 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
     """Answer until cancelled."""
     resolver = SystemResolver()
     transports = OutboundTransports(settings.outbound, resolver)
-    servers = McpToolServers(transports, settings.mcp_rules)
+    servers = ToolServersOnDemand(lambda: _mcp_servers(transports, settings.mcp_rules))
     # Twice as many: the limiter refuses what is too much, and an asker is to be told at once.
     responder = Responder(
         settings.nats_url, SERVICE, 2 * settings.max_tool_calls, settings.broker_access
@@ -67,3 +68,9 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
         async with asyncio.timeout(_CLOSE_WITHIN_S):
             await transports.aclose()
         resolver.close()
+
+
+def _mcp_servers(transports: OutboundTransports, rules: McpRules) -> OpenToolServers:
+    from turnwire_tool_runner.mcp_client.client import McpToolServers  # noqa: PLC0415 -- `on_demand`
+
+    return McpToolServers(transports, rules)

@@ -113,6 +113,7 @@ class ToolHandlers:
                 self._watched(question, watch, target),
                 self.call_limiter.admitted(visit, timeout_s),
             ):
+                await watch.prepared(self.ports.servers.prepare())
                 listing = await watch.run(lambda: self.ports.servers.list_tools(visit))
             noted.answered()
         allowed = target.allowed
@@ -157,6 +158,7 @@ class ToolHandlers:
                 self._watched(question, watch, target),
                 self.call_limiter.admitted(visit, silence_s),
             ):
+                await watch.prepared(self.ports.servers.prepare())
                 outcome = await watch.run(lambda: self.ports.servers.call(visit, call, watch))
             noted.answered(outcome)
         return outcome

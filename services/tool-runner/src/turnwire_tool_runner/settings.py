@@ -10,8 +10,7 @@ from pydantic import Field, model_validator
 from turnwire_chassis.circuit_breaker import BreakerRules
 from turnwire_chassis.tool_servers.settings import ToolServerSettings
 from turnwire_tool_runner.calling.call_limiter import CallLimits
-from turnwire_tool_runner.mcp_client.client import McpRules
-from turnwire_tool_runner.mcp_client.sessions import SessionRules
+from turnwire_tool_runner.mcp_client.rules import McpRules, SessionRules
 from turnwire_tool_runner.outbound.policy import Outbound
 from turnwire_tool_runner.targets import KnownTargets
 

@@ -117,6 +117,10 @@ class CallObserver(Protocol):
 class ToolServers(Protocol):
     """Servers that offer tools. The time they have is their caller's: it cancels."""
 
+    async def prepare(self) -> None:
+        """Load what the first request needs; the time that it takes is no server's."""
+        ...
+
     async def list_tools(self, visit: TenantServer) -> Listing:
         """Give all tools of a server. Raises ToolServerError."""
         ...

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from turnwire_contracts.ids import TenantId
-from turnwire_tool_runner.mcp_client.client import McpRules, McpToolServers
-from turnwire_tool_runner.mcp_client.sessions import SessionRules
+from turnwire_tool_runner.mcp_client.client import McpToolServers
+from turnwire_tool_runner.mcp_client.rules import McpRules, SessionRules
 from turnwire_tool_runner.tool_servers import (
     Target,
     TenantServer,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnwire_tool_runner.mcp_client.results import cut, outcome
+from turnwire_tool_runner.mcp_client.results import outcome
+from turnwire_tool_runner.output_limit import cut
 
 MUCH = 10_000
 DATA = base64.b64encode(b"12345").decode()

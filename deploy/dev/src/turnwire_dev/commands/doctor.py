@@ -26,7 +26,8 @@ from turnwire_dev.commands.view_checks import check_mongodb_options, check_proje
 from turnwire_dev.instance.folder import DataFolder
 from turnwire_dev.instance.generated_secrets import read_secret
 from turnwire_dev.instance.run_file import Run
-from turnwire_dev.output import FAILED, Output, OutputOption, screen_of
+from turnwire_dev.output import FAILED
+from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
 from turnwire_store.sealing import MasterKeys
 from turnwire_store.settings import StoreSettings
@@ -36,9 +37,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def doctor(*, output: OutputOption = Output.TEXT) -> None:
-    """Check the settings, the machine and a running Turnwire; exit code 1 if anything is wrong."""
-    screen = screen_of(output)
+def doctor(screen: Screen) -> None:
+    """Print what was found in the settings, on the machine and in a running Turnwire.
+
+    Raises `typer.Exit` with code 1 if anything is wrong, else with 0.
+    """
     findings = asyncio.run(examine(checks.Patience(screen.remark)))
     for finding in findings:
         match finding:

@@ -65,6 +65,12 @@ class CallSupervisor:
         finally:
             beating.cancel()
 
+    async def prepared(self, preparing: Awaitable[None]) -> None:
+        """Wait for what must be there before the server can be asked; no time limit counts it."""
+        began = self._loop.time()
+        await preparing
+        self._ends_at += self._loop.time() - began
+
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run `work` and give its result.
 

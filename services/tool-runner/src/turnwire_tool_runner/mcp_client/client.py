@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from mcp.shared.exceptions import MCPError
@@ -12,8 +11,9 @@ from pydantic import ValidationError
 from turnwire_tool_runner.mcp_client.exchange import EXCHANGE, ExchangeState
 from turnwire_tool_runner.mcp_client.faults import fault
 from turnwire_tool_runner.mcp_client.results import outcome
+from turnwire_tool_runner.mcp_client.rules import McpRules
 from turnwire_tool_runner.mcp_client.session import Session
-from turnwire_tool_runner.mcp_client.sessions import SessionRules, Sessions, Transports
+from turnwire_tool_runner.mcp_client.sessions import Sessions, Transports
 from turnwire_tool_runner.tool_servers import (
     CallObserver,
     Listing,
@@ -30,16 +30,6 @@ _CLOSE_WITHIN_S = 0.15
 _BREAKING = {"mcp_timeout", "mcp_unreachable"}
 
 
-@dataclass(frozen=True, slots=True)
-class McpRules:
-    """Limits of the adapter."""
-
-    sessions: SessionRules
-    list_max_age_s: float
-    """How old a list of tools may be that a call is checked against."""
-    max_output_bytes: int
-
-
 class McpToolServers:
     """Asks MCP servers."""
 
@@ -50,6 +40,9 @@ class McpToolServers:
         # what they were told.
         for name in ("mcp", "client", "httpx2", "httpcore2"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    async def prepare(self) -> None:
+        """See `ToolServers`: this module has loaded it."""
 
     async def list_tools(self, visit: TenantServer) -> Listing:
         """Give all tools of a server. Raises ToolServerError."""

@@ -14,6 +14,7 @@ from mcp_types import (
 )
 
 from turnwire_tool_runner.mcp_client.cleaning import clean
+from turnwire_tool_runner.output_limit import cut
 from turnwire_tool_runner.tool_servers import ToolOutcome
 
 _MAX_NAME = 500
@@ -28,16 +29,6 @@ def outcome(result: CallToolResult, most_bytes: int) -> ToolOutcome:
     text = "\n".join(parts)
     kept = cut(text, most_bytes)
     return ToolOutcome(kept, is_error=result.is_error, is_truncated=kept != text)
-
-
-def cut(text: str, most_bytes: int) -> str:
-    """Leave out the end of what is longer, between two characters, and say so there."""
-    encoded = text.encode(errors="replace")
-    if len(encoded) <= most_bytes:
-        return text
-    kept = encoded[:most_bytes].decode(errors="ignore")
-    left_out = len(encoded) - len(kept.encode())
-    return f"{kept}\n[cut here: {left_out} of {len(encoded)} bytes left out]"
 
 
 def _told(part: ContentBlock) -> str:

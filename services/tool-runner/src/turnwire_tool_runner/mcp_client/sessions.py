@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Protocol
 
 import httpx2
 
+from turnwire_tool_runner.mcp_client.rules import SessionRules
 from turnwire_tool_runner.mcp_client.session import Session
 from turnwire_tool_runner.tool_servers import Target, TenantServer
 
@@ -17,14 +17,6 @@ class Transports(Protocol):
     def to(self, target: Target) -> httpx2.AsyncBaseTransport:
         """Give a transport that connects where this target may lead. Raises ToolServerError."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRules:
-    """How many are kept, and how long."""
-
-    most: int
-    idle_s: float
 
 
 class Sessions:
