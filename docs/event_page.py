@@ -16,6 +16,8 @@ from turnwire_contracts import (
     events,
     ids,
     queries,
+    response_list,
+    sent_prompts,
     subjects,
     tools,
     turn_state,
@@ -32,7 +34,7 @@ life."""
 
 _INNER_SHAPES = ("Failure", "TurnUsage")
 _INNER_ANSWERS = {"GuardViolation", "Tool", "ToolServer", "CallError", "CallProgress", "Node"}
-_OF_QUERIES = (queries, deployment, tools, dead_letters)
+_OF_QUERIES = (queries, deployment, response_list, sent_prompts, tools, dead_letters)
 _QUERY = "Query["
 _MIB = 1024 * 1024
 _HOUR_S = 3600

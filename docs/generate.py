@@ -17,6 +17,7 @@ from clients_page import clients_page
 from coverage_page import coverage_page
 from errors_page import errors_page
 from event_page import event_page
+from llms_page import llms_page
 from metrics_page import metrics_page
 from scaling_page import scaling_page
 from settings_page import settings_page
@@ -32,6 +33,7 @@ _PAGES = {
     "clients.md": clients_page,
     "coverage.md": coverage_page,
     "events.md": event_page,
+    "llms.txt": llms_page,
     "metrics.md": metrics_page,
     "operations.md": errors_page,
     "scaling.md": scaling_page,

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from architecture.house import ROOT, files_of_the_project
-from turnwire_orchestrator.deciding.react import Step
+from turnwire_contracts.react import Step
 
 PROJECTS = sorted(path.parent for path in ROOT.glob("*/*/pyproject.toml"))
 PAGES = (

@@ -90,13 +90,19 @@ def _is_table(function: Function) -> bool:
 
 
 def _declares(function: Function) -> bool:
-    """Tell whether they are what a user may say: options of a command, parameters of a route."""
+    """Tell whether they are what a user may say: parameters of a route."""
     calls = [each.func for each in function.decorator_list if isinstance(each, ast.Call)]
     names = [each.attr if isinstance(each, ast.Attribute) else ast.unparse(each) for each in calls]
-    return bool({"command", "operation"} & {*names})
+    return "operation" in names
 
 
 def _arguments(function: Function) -> int:
     given = function.args
-    named = [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
-    return len([name for name in named if name not in {"self", "cls"}])
+    named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    return len([each for each in named if each.arg not in {"self", "cls"} and not _is_option(each)])
+
+
+def _is_option(argument: ast.arg) -> bool:
+    """Tell whether it is what a user may say to a command."""
+    said = "" if argument.annotation is None else ast.unparse(argument.annotation)
+    return said.startswith("Annotated[") and ("typer.Option(" in said or "typer.Argument(" in said)

@@ -41,6 +41,17 @@ async def test_an_example_holds_its_conversation(
     assert second.body.get("instructions") == first.body.get("instructions")
 
 
+@pytest.mark.parametrize("program", ["resume.py", "background.py"])
+async def test_an_example_of_the_client_library_prints_the_answer(
+    stack: Stack, backend: ScriptedBackend, program: str
+) -> None:
+    backend.script(says("Once ", "upon."))
+    caller = {"TURNWIRE_URL": stack.url, "TURNWIRE_API_KEY": stack.key, "TURNWIRE_MODEL": MODEL}
+    path = EXAMPLES / "client_library" / program
+    code, printed = await _run(path, {**stack.environment, **caller})
+    assert (code, printed.splitlines()[0]) == (0, "Once upon.")
+
+
 @pytest.mark.parametrize(
     "answers", [[fails(500)], [says("Berlin."), says("Its ", "gate.").broken(1)]]
 )

@@ -88,7 +88,8 @@ def filled(block: Fence, stack: Stack) -> str:
 def environment(stack: Stack) -> dict[str, str]:
     """Give what a reader's shell has after the first steps."""
     path = os.pathsep.join((str(ROOT / ".venv" / "bin"), os.environ["PATH"]))
-    return {**stack.environment, "TOKEN": stack.key, "PATH": path}
+    caller = {"TOKEN": stack.key, "TURNWIRE_URL": stack.url, "TURNWIRE_API_KEY": stack.key}
+    return {**stack.environment, **caller, "PATH": path}
 
 
 async def run(call: tuple[str, ...], stack: Stack, folder: Path, told: dict[str, str]) -> None:

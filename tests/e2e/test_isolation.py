@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 import pytest
 
-from e2e.rig.conversation import asks
+from e2e.rig.conversation import MODEL, asks
 from e2e.rig.desk import Desk
 from e2e.rig.secrecy import (
     ASKED,
@@ -291,3 +291,17 @@ async def test_lists_have_what_is_ones_own_and_an_admin_has_all_of_the_tenant(
     for name, (tenant, _, role) in CALLERS.items():
         theirs = {begun[each] for each in CALLERS if tenant_of[each] == tenant}
         assert listed[name] == (theirs if role == "admin" else {begun[name]})
+
+
+async def test_lists_of_responses_have_what_is_ones_own_and_an_admin_has_all_of_the_tenant(
+    callers: Callers, backend: ScriptedBackend
+) -> None:
+    backend.script(*([says("Hi.")] * len(CALLERS)))
+    begun = {name: (await api.post(asks("Hi.")))[1]["id"] for name, api in callers.items()}
+    tenant_of = {name: tenant for name, (tenant, _, _) in CALLERS.items()}
+    for name, (tenant, _, role) in CALLERS.items():
+        theirs = {begun[each] for each in CALLERS if tenant_of[each] == tenant}
+        for query in ("", "&status=completed", f"&model={MODEL}", "&search=Hi."):
+            _, page = await callers[name].get(f"/responses?limit=100{query}")
+            listed = {each["id"] for each in page["data"]} & {*begun.values()}
+            assert listed == (theirs if role == "admin" else {begun[name]})

@@ -1,4 +1,4 @@
-"""`turnwire replay`: what happened to a turn, from the broker or from an exported log."""
+"""`turnwire broker-replay`: what happened to a turn, from the broker or from an exported log."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ WITHIN_S = 60.0
 async def replay(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Run the command; gives its exit code and what it printed."""
     ran = await turnwire(
-        ("replay", *arguments), stack.environment, Path.cwd(), WITHIN_S, in_one=True
+        ("broker-replay", *arguments), stack.environment, Path.cwd(), WITHIN_S, in_one=True
     )
     return ran.exit_code, ran.printed
 

@@ -6,13 +6,12 @@ from typing import Self
 
 from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import ProjectionProgress, Projector
-from turnwire_store.queries.freshness import Freshness
-from turnwire_store.queries.recall import Recall
+from turnwire_store.projecting.projector import Projector
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import Generations
 from turnwire_testing.memory_event_log import Event
 from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.query_handlers import query_handlers
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,7 @@ class AskedStore:
     def over(cls, generations: Generations, recent_bytes: int) -> Self:
         """Make a store over these views, with an empty log and so much memory for recent turns."""
         log, recent = MemoryFeeds(), RecentTurns(recent_bytes)
-        freshness = Freshness(log, generations, recent, lambda: 0, patience_s=0)
-        recall = Recall(log, generations, recent, freshness)
-        handlers = QueryHandlers(recall, log, generations, freshness, ProjectionProgress())
-        return cls(log, generations, recent, handlers)
+        return cls(log, generations, recent, query_handlers(log, generations, recent))
 
     async def write(self, *events: Event) -> None:
         """Append and project."""

@@ -48,6 +48,11 @@ class MemoryFeeds(MemoryEventLog):
         """See `Feeds.end`."""
         return self.last
 
+    async def first_since(self, milliseconds: int) -> int:
+        """See `LogTimes.first_since`; entries came when they say that they happened."""
+        events = [(one.sequence, codec.read_event(one.subject, one.body)) for one in self.entries]
+        return next((sequence for sequence, event in events if event.at >= milliseconds), 2**62)
+
     async def unerased(self, purges: Mapping[str, int]) -> Collection[str]:
         """See `Feeds.unerased`."""
         left: set[str] = set()

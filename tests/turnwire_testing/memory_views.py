@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus, parent_place
+from turnwire_store.listing import ListedTurn, RunningTurn, Window, keys_of
 from turnwire_store.recent_turns import stored
 from turnwire_store.views import (
     ApprovalRow,
@@ -16,7 +17,6 @@ from turnwire_store.views import (
     Revision,
     StoredTurn,
     View,
-    Window,
 )
 
 
@@ -65,6 +65,82 @@ class MemoryConversationViews:
             self.written.pop(one, None)
 
 
+class MemoryListedTurns:
+    """`ListedTurns` of what a dictionary has."""
+
+    def __init__(self, kept: Mapping[ResponseId, View]) -> None:
+        """Read from `kept`."""
+        self._kept = kept
+
+    async def within(
+        self, window: Window, tenant: TenantId, key: str, limit: int
+    ) -> list[ListedTurn]:
+        """See `ListedTurns.within`."""
+        found = [
+            turn
+            for turn in self._listed(tenant)
+            if key in keys_of(turn.summary) and window.first <= turn.began <= window.last
+        ]
+        found.sort(key=lambda turn: turn.began, reverse=window.newest_first)
+        return found[:limit]
+
+    async def find(
+        self, tenant: TenantId, ids: Collection[ResponseId]
+    ) -> Mapping[ResponseId, ListedTurn]:
+        """See `ListedTurns.find`."""
+        listed = {turn.summary.response_id: turn for turn in self._listed(tenant)}
+        return {one: listed[one] for one in ids if one in listed}
+
+    def _listed(self, tenant: TenantId) -> list[ListedTurn]:
+        return [
+            ListedTurn(view.began, view.summary, view.deleted)
+            for view in self._kept.values()
+            if view.tenant == tenant and view.summary is not None
+        ]
+
+
+class MemoryRunningTurns:
+    """`RunningTurns` without durability."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.written: dict[ResponseId, RunningTurn] = {}
+
+    async def within(
+        self, window: Window, tenant: TenantId, key: str, limit: int
+    ) -> list[ListedTurn]:
+        """See `ListedTurns.within`."""
+        found = [
+            ListedTurn(turn.began, turn.summary)
+            for turn in self.written.values()
+            if turn.tenant == tenant
+            and key in keys_of(turn.summary)
+            and window.first <= turn.began <= window.last
+        ]
+        found.sort(key=lambda turn: turn.began, reverse=window.newest_first)
+        return found[:limit]
+
+    async def find(
+        self, tenant: TenantId, ids: Collection[ResponseId]
+    ) -> Mapping[ResponseId, ListedTurn]:
+        """See `ListedTurns.find`."""
+        found = {one: self.written[one] for one in ids if one in self.written}
+        return {
+            one: ListedTurn(turn.began, turn.summary)
+            for one, turn in found.items()
+            if turn.tenant == tenant
+        }
+
+    async def write(self, turns: Sequence[RunningTurn]) -> None:
+        """See `RunningTurns.write`."""
+        self.written |= {turn.summary.response_id: turn for turn in turns}
+
+    async def remove(self, ids: Collection[ResponseId]) -> None:
+        """See `RunningTurns.remove`."""
+        for one in ids:
+            self.written.pop(one, None)
+
+
 class MemoryViews:
     """`Views` without durability."""
 
@@ -72,8 +148,14 @@ class MemoryViews:
         """Start empty."""
         self.written: dict[ResponseId, View] = {}
         self.conversations = MemoryConversationViews()
+        self.listed = MemoryListedTurns(self.written)
+        self.running = MemoryRunningTurns()
         self._at: dict[ChainPosition, ResponseId] = {}
         self._checkpoint = 0
+
+    async def has_lists(self) -> bool:
+        """See `Views.has_lists`."""
+        return True
 
     async def find(self, response_id: ResponseId) -> StoredTurn | None:
         """See `Views.find`."""

@@ -103,6 +103,7 @@ def _text(file: Path) -> str:
 OF_CLIENTS = Programs("langchain_openai", "langgraph.graph", "openai", "pydantic_ai.models.openai")
 """Those that use the client libraries of others."""
 _TURNWIRE = Programs(
+    "turnwire_cli.main",
     "turnwire_dev.cli",
     "turnwire_dev.commands.dead_letters.retry",
     "turnwire_dev.commands.doctor",

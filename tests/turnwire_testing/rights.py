@@ -111,11 +111,13 @@ tools.progress.call_1                          T   O
 tools.cancel.call_1                            O   T
 backend.models                                 G   O/orchestrator
 backend.input_tokens                           G   O/orchestrator
+backend.prompt                                 G   O/orchestrator
 store.response                                 G   S/store
 store.history                                  GO  S/store
 store.conversation                             G   S/store
 store.conversations                            G   S/store
 store.tree                                     G   S/store
+store.responses                                G   S/store
 store.approvals                                G   S/store
 store.health                                   G   S/store
 store.projection                               G   S/store

@@ -19,7 +19,7 @@ from turnwire_contracts.approvals import (
 )
 from turnwire_contracts.conversation import ConversationState, fold_conversation
 from turnwire_contracts.conversation_events import AnyConversationEvent, ConversationEvent
-from turnwire_contracts.events import Closed, ItemsAdded, Purged
+from turnwire_contracts.events import Closed, ItemsAdded, Purged, Requested
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
@@ -42,9 +42,18 @@ from turnwire_contracts.queries import (
     Running,
     Tree,
 )
+from turnwire_contracts.response_list import (
+    STORE_RESPONSES,
+    AskForResponses,
+    Responses,
+    ResponseSummary,
+    Scan,
+    UnknownAfter,
+)
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, RefusedByGuard, Sampling, Screening, Turn
 from turnwire_gateway.store_client import StoreClient
+from turnwire_store.listing import ended_summary, matches, running_summary
 from turnwire_testing.memory_event_log import MemoryEventLog
 
 QuestionT = TypeVar("QuestionT", bound=Struct)
@@ -57,6 +66,7 @@ _QUERIES: tuple[Query[Any, Any], ...] = (
     STORE_CONVERSATIONS,
     STORE_TREE,
     STORE_APPROVALS,
+    STORE_RESPONSES,
 )
 
 _PAGE = 2
@@ -118,6 +128,24 @@ class ReadableLog(MemoryEventLog):
         found = [self.conversation(tenant, conversation_id)[0] for _, conversation_id in began]
         return [conversation for conversation in found if conversation is not None]
 
+    def summaries(self, tenant: TenantId) -> list[ResponseSummary]:
+        """Give a summary of each response of a tenant, in the order of the requests."""
+        began = sorted(
+            (kept[0].sequence, ResponseId(name))
+            for (owner, name), kept in self._kept.items()
+            if owner == tenant and kept and isinstance(kept[0].event, Requested)
+        )
+        found: list[ResponseSummary] = []
+        for _, response_id in began:
+            match self.turn(tenant, response_id):
+                case ClosedTurn(deleted=False) as turn if turn.closed.stored:
+                    found.append(ended_summary(turn))
+                case Screening() | Sampling() as turn:
+                    found.append(running_summary(turn.request, started=turn.started))
+                case _:
+                    pass
+        return found
+
     def ended(self, tenant: TenantId) -> list[ClosedTurn]:
         """Give all turns of a tenant that have ended, in the order of their ends."""
         ends = sorted(
@@ -143,6 +171,7 @@ class AnsweringStore:
             STORE_CONVERSATIONS.subject: self._conversations,
             STORE_TREE.subject: self._tree,
             STORE_APPROVALS.subject: self._approvals,
+            STORE_RESPONSES.subject: self._responses,
         }
 
     async def start(self, client: Client) -> None:
@@ -195,6 +224,23 @@ class AnsweringStore:
     def _conversation(self, asked: AskForConversation) -> FoundConversation | Missing:
         found, sequence = self._log.conversation(asked.tenant, asked.conversation_id)
         return Missing() if found is None else FoundConversation(found, sequence)
+
+    def _responses(self, asked: AskForResponses) -> Responses | UnknownAfter:
+        found = [
+            summary
+            for summary in self._log.summaries(asked.tenant)
+            if matches(summary, asked.owner, asked.filters)
+        ]
+        ordered = found[::-1] if asked.newest_first else found
+        if asked.after is not None:
+            ids = [each.response_id for each in ordered]
+            if asked.after not in ids:
+                return UnknownAfter()
+            ordered = ordered[ids.index(asked.after) + 1 :]
+        scan = None
+        if asked.search is not None:
+            scan = Scan(len(ordered), complete=True, last_scanned=None)
+        return Responses(ordered[: asked.limit], len(ordered) > asked.limit, scan)
 
     def _conversations(self, asked: AskForConversations) -> Conversations:
         found = [

@@ -11,11 +11,14 @@ from turnwire_chassis.broker_access.nkey import new_seed, public_key
 from turnwire_chassis.broker_authorization.rights import User
 from turnwire_chassis.jetstream.reading import read_batch
 from turnwire_chassis.jetstream.topology import declare
+from turnwire_cli.main import command_line
 from turnwire_contracts.subjects import TURNS_STREAM
-from turnwire_dev.cli import app
 from turnwire_dev.components.nats import running_nats
 from turnwire_dev.components.nats_security import OPEN, LogKeyError, NatsSecurity, secure
 from turnwire_dev.instance.folder import DataFolder
+
+app = command_line()
+
 
 SAID = b"what somebody said " * 20
 

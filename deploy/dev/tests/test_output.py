@@ -16,12 +16,15 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from turnwire_chassis.event_log import Recorded
-from turnwire_dev.cli import app
-from turnwire_dev.replaying import log_file
+from turnwire_cli.main import command_line
+from turnwire_cli.replaying import log_file
+from turnwire_cli.replaying.log_file import LogHeading
 from turnwire_dev.testing import UpUnderTest
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
 
 pytestmark = pytest.mark.process
+
+app = command_line()
 
 
 def commands(command: Any, name: str = "turnwire") -> Iterator[tuple[str, Any]]:
@@ -49,10 +52,6 @@ def test_every_command_has_json(name: str) -> None:
     assert options["-o"] is options["--output"]
 
 
-def test_there_are_all_sixteen_commands() -> None:
-    assert len(ALL) == 16
-
-
 def test_doctor_says_each_check_as_an_object(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -65,11 +64,14 @@ def test_doctor_says_each_check_as_an_object(
     assert wrong["way_out"]
 
 
-def test_replay_gives_whole_events(tmp_path: Path) -> None:
+def test_a_replay_of_the_broker_gives_whole_events(tmp_path: Path) -> None:
     long = "word " * 100
     asked = {"type": "message", "role": "user", "content": long}
-    log_file.write(tmp_path / "log", [Recorded(7, requested(input=[asked])), Recorded(8, closed())])
-    first, second = said("replay", "--from-file", str(tmp_path / "log"))
+    heading = LogHeading("turn", RESPONSE_ID)
+    log_file.write(
+        tmp_path / "log", heading, [Recorded(7, requested(input=[asked])), Recorded(8, closed())]
+    )
+    first, second = said("broker-replay", "--from-file", str(tmp_path / "log"))
     assert (first["sequence"], first["kind"], first["next"]) == (7, "requested", "Sample")
     assert first["event"]["input"] == [asked]
     assert second["event"]["response_id"] == RESPONSE_ID
@@ -101,9 +103,9 @@ async def test_a_run_is_told_in_events(environment: Mapping[str, str]) -> None:
     [
         (["--help"], 0),
         (["--version"], 0),
-        (["replay", "--from-file", "nowhere"], 1),
-        (["replay", "msg_1"], 2),
-        (["replay"], 2),
+        (["broker-replay", "--from-file", "nowhere"], 1),
+        (["broker-replay", "msg_1"], 2),
+        (["broker-replay"], 2),
         (["audit", "--since", "yesterday"], 2),
         (["broker-config", "--key", "nobody=U"], 2),
         (["keys", "revoke", "nothing"], 2),

@@ -1,19 +1,15 @@
-"""Turns and conversations told from their events: every state, and files that hold both."""
+"""Turns and conversations told from their events: every state, and what comes next."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from turnwire_chassis.event_log import Recorded, RecordedConversation
+from turnwire_cli.replaying.conversation_views import conversation_event_views
+from turnwire_cli.replaying.turn_views import event_views
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.turn import ImpossibleEventError
-from turnwire_dev.replaying import log_file
-from turnwire_dev.replaying.conversation_timeline import conversation_event_views
-from turnwire_dev.replaying.log_file import UnreadableLogError
-from turnwire_dev.replaying.timeline import event_views
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
@@ -53,7 +49,7 @@ def conversation(*events: AnyConversationEvent) -> list[RecordedConversation]:
 
 
 @pytest.mark.parametrize(
-    ("events", "state", "next_step"),
+    ("events", "state", "following"),
     [
         ([requested()], "Sampling, 0 abandoned items", "Sample"),
         ([requested(), cancel_requested()], "to be cancelled", "CloseCancelled"),
@@ -80,11 +76,11 @@ def conversation(*events: AnyConversationEvent) -> list[RecordedConversation]:
     ],
 )
 def test_every_state_of_a_turn_is_told_with_what_comes_next(
-    events: list[AnyEvent], state: str, next_step: str
+    events: list[AnyEvent], state: str, following: str
 ) -> None:
     last = [*event_views(turn(*events))][-1]
     assert state in last.state
-    assert last.next_step.startswith(next_step)
+    assert last.next_step.startswith(following)
 
 
 def test_a_background_turn_leaves_the_queue() -> None:
@@ -150,58 +146,3 @@ def test_a_damaged_log_is_told_up_to_where_it_breaks() -> None:
     assert next(story).state.startswith("Closed")
     with pytest.raises(ImpossibleEventError):
         next(story)
-
-
-EVERYTHING: list[Recorded | RecordedConversation] = [
-    Recorded(3, requested(response_id=OTHER_ID, background=True)),
-    Recorded(5, started(response_id=OTHER_ID)),
-    Recorded(8, closed(response_id=OTHER_ID)),
-    RecordedConversation(4, conversation_created()),
-    RecordedConversation(6, turn_added()),
-    Recorded(9, deleted(response_id=OTHER_ID)),
-    Recorded(7, requested()),
-]
-
-
-def owner_of(recorded: Recorded | RecordedConversation) -> str:
-    """Name the turn or conversation."""
-    if isinstance(recorded, Recorded):
-        return recorded.event.response_id
-    return recorded.event.conversation_id
-
-
-@pytest.mark.parametrize("owner", [OTHER_ID, CONVERSATION_ID, RESPONSE_ID])
-def test_a_file_gives_back_what_was_exported_of_one_turn_or_conversation(
-    owner: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "log.jsonl"
-    log_file.write(file, EVERYTHING)
-    own = sorted((e for e in EVERYTHING if owner_of(e) == owner), key=lambda each: each.sequence)
-    assert log_file.read(file, owner) == own
-
-
-@pytest.mark.parametrize("first", [0, 3], ids=["a turn", "a conversation"])
-def test_a_file_without_a_name_is_read_for_what_comes_first_in_it(
-    first: int, tmp_path: Path
-) -> None:
-    file = tmp_path / "log.jsonl"
-    log_file.write(file, EVERYTHING[first:])
-    assert {owner_of(each) for each in log_file.read(file, None)} == {owner_of(EVERYTHING[first])}
-
-
-@pytest.mark.parametrize(
-    "line", ["{", "{}", '{"sequence":1,"subject":"dead.x.y","event":{}}', '[1,"turn.a.b.c",{}]']
-)
-def test_what_is_no_exported_log_is_refused_with_its_line(line: str, tmp_path: Path) -> None:
-    file = tmp_path / "log.jsonl"
-    log_file.write(file, EVERYTHING[:2])
-    file.write_text(f"{file.read_text(encoding='utf-8')}{line}\n", encoding="utf-8")
-    with pytest.raises(UnreadableLogError, match="line 3"):
-        log_file.read(file, None)
-
-
-def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "log.jsonl"
-    nothing: Sequence[Recorded] = []
-    log_file.write(file, nothing)
-    assert log_file.read(file, None) == []

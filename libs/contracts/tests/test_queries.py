@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from turnwire_contracts import queries, tools
+from turnwire_contracts import queries, response_list, tools
 from turnwire_contracts.conversation import ConversationState, fold_conversation
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import (
@@ -25,6 +25,14 @@ from turnwire_contracts.queries import (
     Refusal,
     Running,
     Tree,
+)
+from turnwire_contracts.response_list import (
+    AskForResponses,
+    ResponseFilters,
+    Responses,
+    ResponseSummary,
+    Scan,
+    UnknownAfter,
 )
 from turnwire_contracts.tools import (
     AskForCall,
@@ -54,12 +62,16 @@ from turnwire_testing.examples import (
 TURN = fold([requested(conversation=CONVERSATION_ID), closed(), item_removed(), deleted()])
 CONVERSATION = fold_conversation([conversation_created(), turn_added()])
 REFUSED = Refusal(Failure(503, "server_error", "store_unavailable", "Try again."))
+LISTED = ResponseSummary(RESPONSE_ID, OWNER, "queued", "m", 7, background=True, tools=["look"])
 SERVER = ToolServer("weather", "https://tools.example/mcp", "sealed")
 assert isinstance(TURN, ClosedTurn)
 assert isinstance(CONVERSATION, ConversationState)
 
 QUERIES: list[Query[Any, Any]] = [
-    each for each in [*vars(queries).values(), *vars(tools).values()] if isinstance(each, Query)
+    each
+    for module in (queries, response_list, tools)
+    for each in vars(module).values()
+    if isinstance(each, Query)
 ]
 QUESTIONS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_RESPONSE, AskForResponse(TENANT, RESPONSE_ID)),
@@ -68,6 +80,12 @@ QUESTIONS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_CONVERSATIONS, AskForConversations(TENANT, OWNER, 20, metadata={"a": "b"})),
     (queries.STORE_CONVERSATIONS, AskForConversations(TENANT, None, 20, include_deleted=True)),
     (queries.STORE_TREE, AskForTree(TENANT, CONVERSATION_ID, 20, after=RESPONSE_ID)),
+    (
+        response_list.STORE_RESPONSES,
+        AskForResponses(
+            TENANT, OWNER, 20, OTHER_ID, filters=ResponseFilters("failed", tool="look"), search="x"
+        ),
+    ),
     (tools.TOOLS_LIST, AskForTools(TENANT, SERVER, 3, RESPONSE_ID)),
     (tools.TOOLS_CALL, AskForCall(TENANT, SERVER, "mcp_1", "forecast", "{}", "digest", 3)),
 ]
@@ -82,6 +100,12 @@ ANSWERS: list[tuple[Query[Any, Any], Struct]] = [
     (queries.STORE_CONVERSATIONS, REFUSED),
     (queries.STORE_TREE, Tree([Node(TURN, [OTHER_ID])], has_more=True)),
     (queries.STORE_TREE, REFUSED),
+    (
+        response_list.STORE_RESPONSES,
+        Responses([LISTED], has_more=True, scan=Scan(3, complete=False, last_scanned=OTHER_ID)),
+    ),
+    (response_list.STORE_RESPONSES, UnknownAfter()),
+    (response_list.STORE_RESPONSES, REFUSED),
     (tools.TOOLS_LIST, Tools([Tool("forecast", {"type": "object"}, "Tells.", {"title": "F"})])),
     (tools.TOOLS_LIST, REFUSED),
     (tools.TOOLS_CALL, Called("Rain.", truncated=True)),

@@ -16,6 +16,18 @@ from turnwire_contracts.events import (
     TurnUsage,
 )
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.react import (
+    CallTools,
+    CloseCancelled,
+    Dequeue,
+    Erase,
+    ListTools,
+    Refuse,
+    ReturnToClient,
+    Sample,
+    ScreenInput,
+    react,
+)
 from turnwire_contracts.turn import evolve, fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased, RefusedByGuard, Sampling, Screening
 from turnwire_orchestrator.deciding.commands import (
@@ -31,18 +43,6 @@ from turnwire_orchestrator.deciding.commands import (
     TakeOver,
 )
 from turnwire_orchestrator.deciding.decide import ImpossibleCommandError, decide, without_content
-from turnwire_orchestrator.deciding.react import (
-    CallTools,
-    CloseCancelled,
-    Dequeue,
-    Erase,
-    ListTools,
-    Refuse,
-    ReturnToClient,
-    Sample,
-    ScreenInput,
-    react,
-)
 from turnwire_testing.examples import (
     AT,
     OWNER,

@@ -7,6 +7,7 @@ import pytest
 
 from scripted_backend import ScriptedBackend, running_backend, says
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokenCount, Models, Refusal
+from turnwire_contracts.sent_prompts import AskForPrompt, NoSample, RebuiltPrompt
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.pool.backends import Backends
@@ -78,3 +79,38 @@ def test_question_and_answer_travel_as_they_are() -> None:
     )
     answer = InputTokenCount(3, estimated=False)
     assert BACKEND_INPUT_TOKENS.decode_answer(BACKEND_INPUT_TOKENS.encode_answer(answer)) == answer
+
+
+async def test_a_prompt_is_written_again_exactly_as_it_was_sent(
+    world: World, server: ScriptedBackend
+) -> None:
+    server.script(says("Hi."), says("Still here."))
+    backends = Backends([HttpBackend(Server("mock", server.url), Timeouts(1.0, 1.0))])
+    world.asks = backends
+    questions = BackendQuestions(backends, world.ports())
+    first = await world.request(response_id=OTHER_ID, input=[user("1234")], instructions="Be kind.")
+    await world.run(first)
+    second = await world.request(input=[user("5678")], previous_response_id=OTHER_ID)
+    await world.run(second)
+    answer = await questions.prompt(AskForPrompt(second.tenant, second.response_id))
+    assert isinstance(answer, RebuiltPrompt)
+    assert (answer.sample, answer.samples, answer.exact) == (1, 1, True)
+    assert answer.body is not None
+    assert orjson.loads(bytes(answer.body)) == server.requests[-1].body
+    assert answer.record is not None
+    assert (answer.record.version, answer.record.api) == (answer.version, "responses")
+    await backends.close()
+
+
+async def test_a_sample_that_was_not_asked_is_none(
+    world: World, questions: BackendQuestions
+) -> None:
+    world.backend.plays(*events_of(says("Hi.")))
+    request = await world.request()
+    await world.run(request)
+    answer = await questions.prompt(AskForPrompt(request.tenant, request.response_id, 2))
+    assert answer == NoSample(1)
+    # Its backend kept no record, as those of earlier versions did not.
+    told = await questions.prompt(AskForPrompt(request.tenant, request.response_id))
+    assert isinstance(told, RebuiltPrompt)
+    assert (told.exact, told.record) == (None, None)

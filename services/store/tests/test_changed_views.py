@@ -5,8 +5,9 @@ import pytest
 
 from turnwire_contracts.ids import ConversationId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
+from turnwire_store.listing import Window
 from turnwire_store.recent_turns import stored
-from turnwire_store.views import LineageRow, Revisable, Revision, View, Views, Window
+from turnwire_store.views import LineageRow, Revisable, Revision, View, Views
 from turnwire_testing import stored_turns
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, TENANT, fresh_conversation_id
 from turnwire_testing.stored_turns import turn_id

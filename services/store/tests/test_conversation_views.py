@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
-from turnwire_store.views import ConversationView, Generations, Views, Window
+from turnwire_store.listing import Window
+from turnwire_store.views import ConversationView, Generations, Views
 from turnwire_testing.examples import AT, OWNER, RESPONSE_ID, TENANT
 
 OTHER = OwnerId("bob")

@@ -39,13 +39,16 @@ def test_a_document_says_what_it_is_without_being_taken_apart() -> None:
             "tenant": "acme",
             "owner": "ada",
             "seq": 7,
-            "schema": 3,
+            "schema": 4,
             "status": "completed",
             "model": "m",
             "parent": None,
             "chain": "resp_019a0000000000000000000000000001",
             "depth": 0,
             "fork": None,
+            "began": 0,
+            "keys": ["*:", "3:ada:", "*:model:m", "3:ada:model:m"],
+            "summary": {"input_tokens": 40, "output_tokens": 20},
         }
     )
 

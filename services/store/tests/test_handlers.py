@@ -30,10 +30,7 @@ from turnwire_contracts.queries import (
 )
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_store.handlers import QueryHandlers
-from turnwire_store.projecting.projector import ProjectionProgress
-from turnwire_store.queries.freshness import Freshness
 from turnwire_store.queries.history import PAGE_BYTES
-from turnwire_store.queries.recall import Recall
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import ViewsUnavailableError
 from turnwire_testing.examples import (
@@ -54,6 +51,7 @@ from turnwire_testing.examples import (
 )
 from turnwire_testing.memory_feed import MemoryFeeds
 from turnwire_testing.memory_views import MemoryGenerations
+from turnwire_testing.query_handlers import query_handlers
 
 
 class UnreachableGenerations(MemoryGenerations):
@@ -80,15 +78,7 @@ def handlers(log: MemoryFeeds) -> QueryHandlers:
 
 
 def handlers_over(log: MemoryFeeds, generations: MemoryGenerations) -> QueryHandlers:
-    recent = RecentTurns(1_000_000)
-    freshness = Freshness(log, generations, recent, lambda: 0, patience_s=0)
-    return QueryHandlers(
-        Recall(log, generations, recent, freshness),
-        log,
-        generations,
-        freshness,
-        ProjectionProgress(),
-    )
+    return query_handlers(log, generations, RecentTurns(1_000_000))
 
 
 async def append(log: MemoryFeeds, *events: AnyEvent | AnyConversationEvent) -> None:

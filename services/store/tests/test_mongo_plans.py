@@ -10,10 +10,10 @@ from pymongo.monitoring import CommandFailedEvent, CommandStartedEvent, CommandS
 
 from turnwire_contracts.ids import ItemId
 from turnwire_store.chain_position import ChainPosition
+from turnwire_store.listing import Window
 from turnwire_store.mongo.server import MongoServer
 from turnwire_store.mongo.turns import MongoViews
 from turnwire_store.sealing import Document, FieldSealing
-from turnwire_store.views import Window
 from turnwire_testing.examples import CONVERSATION_ID, OWNER, RESPONSE_ID, TENANT
 from turnwire_testing.memory_view_keys import MemoryViewKeys
 
@@ -67,11 +67,14 @@ async def test_every_question_is_answered_from_an_index(
     await views.revisable([RESPONSE_ID])
     await views.chain_statuses([RESPONSE_ID])
     await views.existing([RESPONSE_ID])
+    await views.listed.within(WINDOW, TENANT, "*:", 10)
+    await views.listed.find(TENANT, [RESPONSE_ID])
+    await views.running.within(WINDOW, TENANT, "*:", 10)
     await views.conversations.find([CONVERSATION_ID])
     await views.conversations.created_in(WINDOW, TENANT, None, 10)
     await views.conversations.created_in(WINDOW, TENANT, OWNER, 10)
 
-    assert len(finds.sent) == 13
+    assert len(finds.sent) == 16
     unbounded = [sent for sent in finds.sent if not await _is_bounded(database, sent)]
     assert unbounded == []
 

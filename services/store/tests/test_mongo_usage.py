@@ -12,12 +12,14 @@ from pymongo import AsyncMongoClient, monitoring
 import turnwire_store.mongo
 from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId
+from turnwire_contracts.response_list import ResponseSummary
 from turnwire_store.chain_position import ChainPosition
+from turnwire_store.listing import RunningTurn, Window
 from turnwire_store.mongo.conversations import from_conversation
 from turnwire_store.mongo.documents import to_document
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.sealing import Document
-from turnwire_store.views import ConversationView, Revision, View, Window
+from turnwire_store.views import ConversationView, Revision, View
 from turnwire_testing.examples import AT, OWNER, TENANT
 from turnwire_testing.memory_view_keys import MemoryViewKeys
 from turnwire_testing.mongo_record import MongoRecord
@@ -36,7 +38,8 @@ monitoring.register(RECORD)
 
 
 def in_conversation(number: int) -> View:
-    return view(number, conversation=CONVERSATION)
+    summary = ResponseSummary(turn_id(number), OWNER, "completed", "m", AT)
+    return view(number, conversation=CONVERSATION, began=number + 1, summary=summary)
 
 
 def conversation() -> ConversationView:
@@ -83,6 +86,13 @@ async def use(generations: MongoGenerations) -> None:
     for deleted, former, sequence in ((True, None, 900), (False, 900, 901)):
         revision = Revision(turn_id(1), TENANT, former, sequence, deleted=deleted, turn="{}")
         await views.revise([revision])
+    await views.listed.within(ALL, TENANT, "*:", 10)
+    await views.listed.find(TENANT, [turn_id(1)])
+    await views.has_lists()
+    await views.running.write(
+        [RunningTurn(TENANT, 7, ResponseSummary(turn_id(7), OWNER, "queued", "m", AT))]
+    )
+    await views.running.remove([turn_id(7)])
     await views.remove([turn_id(2)])
     await views.advance(901)
     await views.checkpoint()

@@ -4,13 +4,12 @@ from turnwire_contracts.deployment import STORE_PROJECTION, AskForProjection, Pr
 from turnwire_contracts.queries import Refusal
 from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.projector import ProjectionProgress
-from turnwire_store.queries.freshness import Freshness
-from turnwire_store.queries.recall import Recall
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import ViewsUnavailableError
 from turnwire_testing.examples import OTHER_ID, closed, requested
 from turnwire_testing.memory_feed import MemoryFeeds
 from turnwire_testing.memory_views import MemoryGenerations
+from turnwire_testing.query_handlers import query_handlers
 
 
 class Clock:
@@ -63,10 +62,7 @@ class UnreachableGenerations(MemoryGenerations):
 
 
 def handlers_over(log: MemoryFeeds, generations: MemoryGenerations) -> QueryHandlers:
-    recent = RecentTurns(0)
-    freshness = Freshness(log, generations, recent, lambda: 0, patience_s=0)
-    recall = Recall(log, generations, recent, freshness)
-    return QueryHandlers(recall, log, generations, freshness, ProjectionProgress())
+    return query_handlers(log, generations, RecentTurns(0))
 
 
 async def test_how_far_the_views_are_is_told_to_who_asks_and_to_operators() -> None:

@@ -8,7 +8,8 @@ from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.feed import FeedEntry
-from turnwire_store.projecting.batches import ProjectorPorts, parts, taken_away
+from turnwire_store.projecting.batches import ProjectorPorts
+from turnwire_store.projecting.log_excerpt import parts, taken_away
 from turnwire_store.projecting.projector import Projector
 from turnwire_store.projecting.view_builder import ProjectionLimits
 from turnwire_store.recent_turns import RecentTurns

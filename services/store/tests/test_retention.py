@@ -22,9 +22,7 @@ from turnwire_contracts.queries import (
 )
 from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import ProjectionProgress, Projector
-from turnwire_store.queries.freshness import Freshness
-from turnwire_store.queries.recall import Recall
+from turnwire_store.projecting.projector import Projector
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.removing.expiry import CAUSE, Expiry
 from turnwire_store.removing.jetstream_logs import JetStreamRequestLog
@@ -32,6 +30,7 @@ from turnwire_store.removing.purge import Purge
 from turnwire_store.views import Generations
 from turnwire_testing.examples import AT, CONVERSATION_ID, TENANT, closed, fresh_id, requested
 from turnwire_testing.memory_feed import MemoryFeeds
+from turnwire_testing.query_handlers import query_handlers
 
 KEPT_MS = 1000
 
@@ -58,11 +57,8 @@ class Store:
     @property
     def handlers(self) -> QueryHandlers:
         """Handlers that remember nothing."""
-        recent = RecentTurns(1_000_000)
-        freshness = Freshness(self.log, self.generations, recent, lambda: 0, patience_s=0)
         retention = Retention(KEPT_MS, self.clock)
-        recall = Recall(self.log, self.generations, recent, freshness, retention)
-        return QueryHandlers(recall, self.log, self.generations, freshness, ProjectionProgress())
+        return query_handlers(self.log, self.generations, RecentTurns(1_000_000), retention)
 
     async def write(self, *events: AnyEvent) -> None:
         """Append and project."""

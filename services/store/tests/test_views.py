@@ -6,9 +6,10 @@ import msgspec
 
 from turnwire_contracts.ids import ItemId, OwnerId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
+from turnwire_store.listing import Window
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.recent_turns import stored
-from turnwire_store.views import ApprovalRow, Generations, View, Views, Window
+from turnwire_store.views import ApprovalRow, Generations, View, Views
 from turnwire_testing.examples import OWNER, TENANT
 from turnwire_testing.stored_turns import turn_id, view
 

@@ -27,10 +27,12 @@ QUESTIONS = (
     subjects.STORE_CONVERSATION,
     subjects.STORE_CONVERSATIONS,
     subjects.STORE_TREE,
+    subjects.STORE_RESPONSES,
     subjects.STORE_HEALTH,
     subjects.STORE_ERASURE,
     subjects.BACKEND_MODELS,
     subjects.BACKEND_INPUT_TOKENS,
+    subjects.BACKEND_PROMPT,
 )
 
 

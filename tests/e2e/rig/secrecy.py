@@ -43,6 +43,9 @@ READS: list[Route] = [
     ("GET", "/responses/{resp}?stream=true&starting_after=1", None),
     ("GET", "/responses/{resp}/input_items", None),
     ("GET", "/responses/{resp}/events", None),
+    ("GET", "/responses/{resp}/state", None),
+    ("GET", "/responses/{resp}/timeline", None),
+    ("GET", "/responses/{resp}/prompt", None),
     ("GET", "/responses/{resp}/diff?with={resp}", None),
 ]
 SPEAKS: list[Route] = [

@@ -1,6 +1,6 @@
 """`python -m turnwire_dev` is `turnwire`."""
 
-from turnwire_dev.cli import main
+from turnwire_cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,58 +1,65 @@
-"""The `turnwire` command: what it can do; each command is a module of its own."""
+"""The commands of a machine that runs Turnwire, or sees its broker; each is a module of its own.
 
-import sys
-from importlib.metadata import version
+`turnwire_cli` adds them to those of the client where this package is installed.
+"""
+
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from turnwire_chassis.settings import SettingsError
-from turnwire_dev.cli_keys import keys
-from turnwire_dev.commands.dead_letters.dead import dead
-from turnwire_dev.commands.up import up
-from turnwire_dev.output import BAD_INPUT, Output, OutputOption, screen_of
-from turnwire_dev.screen import Screen
-
-app = typer.Typer(
-    name="turnwire",
-    help="An open, self-hosted Stateful Responses API.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-app.command()(up)
+from turnwire_cli.panels import BROKER
+from turnwire_cli.printing import Output
+from turnwire_dev.command_options import OutputOption, declared, screen_of
+from turnwire_dev.commands import key_commands
+from turnwire_dev.commands.dead_letters import dead_commands
 
 
-def _print_version(*, requested: bool) -> None:
-    if requested:
-        Screen().plain(f"turnwire {version('turnwire-dev')}")
-        raise typer.Exit
+def declare(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, run in (
+        ("up", up),
+        ("doctor", doctor),
+        ("broker-replay", broker_replay),
+        ("broker-config", broker_config),
+        ("audit", audit),
+        ("erase", erase),
+        ("rebuild", rebuild),
+        ("backup", backup),
+        ("restore", restore),
+    ):
+        declared(app, name, BROKER)(run)
+    app.add_typer(dead_commands.commands(), rich_help_panel=BROKER)
+    app.add_typer(key_commands.commands(), rich_help_panel=BROKER)
 
 
-@app.callback()
-def turnwire(
+def up(
     *,
-    shows_version: Annotated[
-        bool,
+    scale: Annotated[
+        list[str] | None,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            metavar="SERVICE=N",
+            help="How many processes of a service run, once for each service; or `auto`: as many "
+            "as use every core.",
         ),
-    ] = False,
+    ] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
-    """Take what concerns no command."""
+    """Run all of Turnwire here until ^C; settings are TURNWIRE_ environment variables."""
+    # Loads the broker's client, the turn core and all settings, which `--help` does not need.
+    from turnwire_dev.commands.up import up as run  # noqa: PLC0415 -- see above
+
+    run(scale or [], screen_of(output))
 
 
-@app.command()
 def doctor(*, output: OutputOption = Output.TEXT) -> None:
     """Check the settings, the machine and a running Turnwire; exit code 1 if anything is wrong."""
-    # Loads the settings of every service, and with them MCP: a second that other commands need not.
-    from turnwire_dev.commands.doctor import doctor as run  # noqa: PLC0415 -- see above
+    from turnwire_dev.commands.doctor import doctor as run  # noqa: PLC0415 -- as for up
 
     run(screen_of(output))
 
 
-@app.command()
-def replay(
+def broker_replay(
     response_or_conversation: Annotated[
         str | None, typer.Argument(help="resp_… or conv_…; may be left out with --from-file.")
     ] = None,
@@ -64,14 +71,12 @@ def replay(
     tenant: Annotated[str, typer.Option(help="The tenant that it belongs to.")] = "local",
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print the events of a turn or a conversation, the state after each, and what comes next."""
-    # Loads the broker's client and the turn core, which would make every `turnwire up` wait.
-    from turnwire_dev.commands.replay import replay as tell  # noqa: PLC0415 -- see above
+    """Print what the broker's log has of a turn or a conversation, and what comes next."""
+    from turnwire_dev.commands.replay import replay as tell  # noqa: PLC0415 -- as for up
 
     tell(response_or_conversation, from_file, export, tenant, screen_of(output))
 
 
-@app.command("broker-config")
 def broker_config(
     *,
     seeds: Annotated[
@@ -84,13 +89,13 @@ def broker_config(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Print what a nats-server of your own is told: each service's nkey, and what it may do."""
-    # As above: not every command needs what describes the broker.
-    from turnwire_dev.commands.broker_config import broker_config as tell  # noqa: PLC0415
+    from turnwire_dev.commands.broker_config import (  # noqa: PLC0415 -- as for up
+        broker_config as tell,
+    )
 
     tell(seeds, key or [], screen_of(output))
 
 
-@app.command()
 def audit(
     *,
     tenant: Annotated[str | None, typer.Option(help="Only acts in this tenant.")] = None,
@@ -101,12 +106,11 @@ def audit(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Print who did what only admins and operators may: to what, and when."""
-    from turnwire_dev.commands.data_admin.audit import audit as tell  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.data_admin.audit import audit as tell  # noqa: PLC0415 -- as for up
 
     tell(tenant, since, screen_of(Output.JSON if json else output))
 
 
-@app.command()
 def erase(
     *,
     tenant: Annotated[str, typer.Option(help="The tenant whose data goes.")],
@@ -115,20 +119,18 @@ def erase(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Erase every turn and conversation of a tenant, or of one of its users, for ever."""
-    from turnwire_dev.commands.data_admin.erase import erase as run  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.data_admin.erase import erase as run  # noqa: PLC0415 -- as for up
 
     run(tenant, user, screen_of(output), yes=yes)
 
 
-@app.command()
 def rebuild(*, output: OutputOption = Output.TEXT) -> None:
     """Build the views anew from the log, compare them with it, and let them serve."""
-    from turnwire_dev.commands.rebuild import rebuild as run  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.rebuild import rebuild as run  # noqa: PLC0415 -- as for up
 
     run(screen_of(output))
 
 
-@app.command()
 def backup(
     folder: Annotated[Path, typer.Argument(help="Where to: a folder that is not there yet.")],
     *,
@@ -139,12 +141,11 @@ def backup(
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Write the log, and the keys that cannot be made again, into a folder, while all goes on."""
-    from turnwire_dev.commands.backups.backup import backup as run  # noqa: PLC0415 -- as for replay
+    from turnwire_dev.commands.backups.backup import backup as run  # noqa: PLC0415 -- as for up
 
     run(folder, screen_of(output), without_secrets=without_secrets)
 
 
-@app.command()
 def restore(
     folder: Annotated[Path, typer.Argument(help="A backup, as `turnwire backup` wrote it.")],
     *,
@@ -172,16 +173,3 @@ def restore(
     from turnwire_dev.commands.backups.restore import restore as run  # noqa: PLC0415 -- as above
 
     run(folder, log_key, screen_of(output), replace=replace, without_views=without_views)
-
-
-app.add_typer(keys)
-app.add_typer(dead)
-
-
-def main() -> None:
-    """Run the command line; the exit code is 2 for a setting that cannot be, as in the services."""
-    try:
-        app()
-    except SettingsError as error:
-        Screen.of_errors().problem(str(error))
-        sys.exit(BAD_INPUT)

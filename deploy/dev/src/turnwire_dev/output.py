@@ -1,17 +1,18 @@
-"""`-o json`: everything that a command says as one JSON object a line, for programs to read."""
+"""`-o json`, `-o yaml`: everything that a command says as objects, for programs to read."""
 
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Final, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 import typer
+import yaml
 
+from turnwire_cli.exit_codes import FAILED
+from turnwire_cli.replaying.event_view import EventView
 from turnwire_dev.instance.disk import Shortage
-from turnwire_dev.replaying.event_view import EventView
 from turnwire_dev.screen import Screen, ShowProgress, StartSummary
 from turnwire_dev.supervision.process import ChildSpec
 from turnwire_dev.supervision.reports import (
@@ -25,24 +26,6 @@ from turnwire_dev.supervision.reports import (
 
 _TELL_EVERY_S: Final = 1.0
 
-FAILED: Final = 1
-"""Exit code: it could not be done; what is said says why, and the way out."""
-BAD_INPUT: Final = 2
-"""Exit code: the command line or a setting cannot be; nothing was done."""
-
-
-class Output(Enum):
-    """How a command says what it has to say."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-OutputOption = Annotated[
-    Output,
-    typer.Option("--output", "-o", help="text for people; json: one object a line, for programs."),
-]
-
 
 @contextmanager
 def failing(screen: Screen, *faults: type[Exception]) -> Generator[None]:
@@ -52,11 +35,6 @@ def failing(screen: Screen, *faults: type[Exception]) -> Generator[None]:
     except faults as error:
         screen.problem(str(error) or type(error).__name__)
         raise typer.Exit(FAILED) from error
-
-
-def screen_of(output: Output) -> Screen:
-    """Give what a command writes to."""
-    return JsonScreen() if output is Output.JSON else Screen()
 
 
 class JsonScreen(Screen):
@@ -178,3 +156,13 @@ class JsonScreen(Screen):
 
     def _event(self, event: str, **facts: Any) -> None:
         self.result({"event": event, **facts})
+
+
+class YamlScreen(JsonScreen):
+    """The same objects as documents of YAML."""
+
+    def result(self, facts: Mapping[str, Any], *lines: str) -> None:
+        """See `Screen.result`: the facts alone."""
+        del lines
+        written = msgspec.json.decode(msgspec.json.encode(facts, enc_hook=str))
+        self.plain("---\n" + yaml.safe_dump(written, sort_keys=False, allow_unicode=True).rstrip())

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from turnwire_cli.exit_codes import BAD_INPUT, FAILED
 from turnwire_dev.backend import BackendAnswers, BackendFails, ask_backend
 from turnwire_dev.components.installed import PartMissingError
 from turnwire_dev.components.model import MODEL_ID
@@ -19,7 +20,6 @@ from turnwire_dev.instance.disk import NoRoomError, require_room
 from turnwire_dev.instance.folder import DataFolder, FolderInUseError
 from turnwire_dev.instance.ports import port_problem
 from turnwire_dev.instance.run_file import Run, RunFile, read_run
-from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.plan import Plan, make_plan
 from turnwire_dev.scale import in_words
 from turnwire_dev.screen import Screen, StartSummary

@@ -21,8 +21,8 @@ from rich.progress import (
 )
 
 from turnwire_chassis.storage_space import in_mib
+from turnwire_cli.replaying.event_view import EventView
 from turnwire_dev.instance.disk import Shortage
-from turnwire_dev.replaying.event_view import EventView
 from turnwire_dev.supervision.process import ChildSpec
 from turnwire_dev.supervision.reports import (
     ChildBecameReady,

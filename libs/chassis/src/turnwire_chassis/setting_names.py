@@ -86,8 +86,13 @@ SETTING_NAMES = frozenset(
     }
 )
 
-CLIENT_NAMES = frozenset({"TURNWIRE_URL", "TURNWIRE_MODEL", "TURNWIRE_TOKEN"})
-"""What the examples are told; no service reads them."""
+CLIENT_NAMES = frozenset(
+    {
+        *("TURNWIRE_URL", "TURNWIRE_MODEL", "TURNWIRE_TOKEN"),
+        *("TURNWIRE_API_KEY", "TURNWIRE_CONTEXT"),
+    }
+)
+"""What the examples, the client and its commands are told; no service reads them."""
 
 TEST_PREFIX = "TURNWIRE_TEST_"
 """What the tests are told: servers to use instead of their own."""

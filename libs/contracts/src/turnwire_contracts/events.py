@@ -61,6 +61,27 @@ class ForkPoint(Struct, frozen=True, omit_defaults=True):
     their calls are not made again, and count as calls of this turn."""
 
 
+class SampleRecord(Struct, frozen=True, omit_defaults=True):
+    """How a model was asked: by which words, by whom, and when what came of it."""
+
+    version: str
+    """Of the orchestrator that wrote the prompt."""
+    api: str
+    """`responses` or `chat`: what the prompt was written for."""
+    dialect: str
+    """Which inference server it was written for, as far as that changes it."""
+    prompt: str
+    """The digest of the request's body: BLAKE2b, 16 bytes, in hexadecimal digits."""
+    asked_at: int
+    """Unix time in milliseconds, as `first_at` and `taken_at`."""
+    first_at: int | None = None
+    """When the first event of the answer came; `None`: none did."""
+    taken_at: int | None = None
+    """When the owner that asked took the turn."""
+    history_ms: int | None = None
+    """How long that owner read what the turn stands on."""
+
+
 class TurnEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of every event of a turn."""
 
@@ -187,6 +208,8 @@ class Sampled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """In which order items of `output` were told that were not told one after another."""
     server: str | None = None
     """Which inference server said it, by the operator's name for it."""
+    sample: SampleRecord | None = None
+    """How the model was asked."""
 
 
 class ToolCalled(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
@@ -248,6 +271,8 @@ class Closed(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     server: str | None = None
     """Which inference server gave the last sample, by the operator's name for it; `None`: none was
     asked, or none accepted."""
+    sample: SampleRecord | None = None
+    """How the model was asked for `output`; `None`: it was not."""
 
 
 class Deleted(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):

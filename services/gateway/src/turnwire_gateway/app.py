@@ -26,6 +26,11 @@ from turnwire_gateway.api.cors import ApiCorsMiddleware
 from turnwire_gateway.api.error_responses import add_exception_handlers
 from turnwire_gateway.api.feed import Logs
 from turnwire_gateway.api.guard_check import CheckHandlers
+from turnwire_gateway.api.inspecting.response_list import ResponseListHandlers
+from turnwire_gateway.api.inspecting.sent_prompt import SentPromptHandlers
+from turnwire_gateway.api.inspecting.turn_events import TurnEventHandlers
+from turnwire_gateway.api.inspecting.turn_log import TurnLog
+from turnwire_gateway.api.inspecting.turn_state import TurnStateHandlers
 from turnwire_gateway.api.middleware import (
     HeadMiddleware,
     IdentityMiddleware,
@@ -41,7 +46,6 @@ from turnwire_gateway.api.responses import ResponseHandlers, ResponsePorts, Turn
 from turnwire_gateway.api.telemetry import TelemetryMiddleware
 from turnwire_gateway.api.token_counting import TokenCountingHandlers
 from turnwire_gateway.api.turn_commands import TurnCommands
-from turnwire_gateway.api.turn_events import TurnEventHandlers
 from turnwire_gateway.api.turns import Turns
 from turnwire_gateway.api.web_access import WebAccess
 from turnwire_gateway.api.websocket.connection import SocketHandlers
@@ -53,6 +57,7 @@ from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.openapi import branch_operations as branches
 from turnwire_gateway.openapi import conversation_operations as conversations
 from turnwire_gateway.openapi import deployment_operations as deployment
+from turnwire_gateway.openapi import log_operations as inspecting
 from turnwire_gateway.openapi import response_operations as responses
 from turnwire_gateway.openapi.documents import DocumentHandlers
 from turnwire_gateway.openapi.operation import Operation
@@ -187,8 +192,7 @@ def _bind_turns(app: FastAPI, ports: ResponsePorts, world: GatewayDependencies) 
     _bind_responses(app, ResponseHandlers(ports, starter))
     _bind_branches(app, BranchHandlers(ports, world.logs.events, starter))
     _bind_approvals(app, ApprovalHandlers(ports, world.logs.events, starter))
-    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
-    _bind(app, (responses.list_response_events, events.events))
+    _bind_inspecting(app, ports, world)
 
 
 def _bind_responses(app: FastAPI, handlers: ResponseHandlers) -> None:
@@ -217,6 +221,20 @@ def _bind_approvals(app: FastAPI, handlers: ApprovalHandlers) -> None:
         app,
         (branches.list_approvals, handlers.list_open),
         (branches.decide_approval, handlers.decide),
+    )
+
+
+def _bind_inspecting(app: FastAPI, ports: ResponsePorts, world: GatewayDependencies) -> None:
+    events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
+    turn_log = TurnLog(ports, world.logs.events)
+    states = TurnStateHandlers(turn_log)
+    _bind(
+        app,
+        (inspecting.list_responses, ResponseListHandlers(ports.store, ports.acts).list_all),
+        (responses.list_response_events, events.events),
+        (inspecting.retrieve_response_state, states.state),
+        (inspecting.retrieve_response_timeline, states.timeline),
+        (inspecting.retrieve_response_prompt, SentPromptHandlers(turn_log, world.client).prompt),
     )
 
 

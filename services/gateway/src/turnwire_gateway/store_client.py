@@ -32,6 +32,12 @@ from turnwire_contracts.queries import (
     SystemHealth,
     Tree,
 )
+from turnwire_contracts.response_list import (
+    STORE_RESPONSES,
+    AskForResponses,
+    Responses,
+    UnknownAfter,
+)
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.auth.caller import Caller
 from turnwire_gateway.errors import ApiError, response_not_found, unavailable
@@ -111,6 +117,11 @@ class StoreClient:
         """Give a page of conversations."""
         return _page(await self._ask(STORE_CONVERSATIONS, question))
 
+    async def responses(self, question: AskForResponses) -> Responses | UnknownAfter:
+        """Give a page of responses, or say that there is none to go on after."""
+        answer = await self._ask(STORE_RESPONSES, question)
+        return answer if isinstance(answer, UnknownAfter) else _page(answer)
+
     async def tree(self, question: AskForTree) -> Tree:
         """Give a page of the turns of a conversation."""
         return _page(await self._ask(STORE_TREE, question))
@@ -136,7 +147,7 @@ class StoreClient:
             raise unavailable("store_unavailable") from error
 
 
-PageT = TypeVar("PageT", Conversations, Tree, Approvals)
+PageT = TypeVar("PageT", Approvals, Conversations, Responses, Tree)
 
 
 def _page(answer: PageT | Refusal) -> PageT:

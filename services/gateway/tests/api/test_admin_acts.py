@@ -58,7 +58,8 @@ async def test_an_admin_who_meets_anothers_conversation_is_noted(api: Api) -> No
 
 
 @pytest.mark.parametrize(
-    "route", ["", "?stream=true", "/input_items", "/events", "/events?stream=true"]
+    "route",
+    ["", "?stream=true", "/input_items", "/events", "/events?stream=true", "/state", "/timeline"],
 )
 async def test_an_admin_who_reads_anothers_response_is_noted_or_reads_nothing(
     api: Api, route: str

@@ -143,8 +143,8 @@ async def test_what_there_is_not_stays_unknown_and_keeps_its_name(url: str, path
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
-        ("/v1/responses", "POST"),
-        ("/responses/", "POST"),
+        ("/v1/responses", "GET, HEAD, POST"),
+        ("/responses/", "GET, HEAD, POST"),
         ("/v1/models", "GET, HEAD"),
         ("/models/", "GET, HEAD"),
         ("/v1/responses/resp_0/", "DELETE, GET, HEAD, PATCH"),

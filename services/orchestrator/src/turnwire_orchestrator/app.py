@@ -33,6 +33,7 @@ from turnwire_contracts import queues, subjects
 from turnwire_contracts.deployment import BACKEND_STATUS, TURN_QUEUES
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
+from turnwire_contracts.sent_prompts import BACKEND_PROMPT
 from turnwire_orchestrator.clients.guard_client import GuardService
 from turnwire_orchestrator.clients.owners import Orchestrators
 from turnwire_orchestrator.clients.tools_client import ToolRunners
@@ -241,6 +242,10 @@ async def _answer(client: Client, questions: BackendQuestions, jetstream: JetStr
     async def queue_status(_: bytes) -> bytes:
         return TURN_QUEUES.encode_answer(await turn_queues(jetstream))
 
+    async def prompt(body: bytes) -> bytes:
+        question = BACKEND_PROMPT.decode_question(body)
+        return BACKEND_PROMPT.encode_answer(await questions.prompt(question))
+
     def on(answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[Msg], Awaitable[None]]:
         async def take(message: Msg) -> None:
             # A backend that takes its time keeps no other question waiting.
@@ -253,6 +258,7 @@ async def _answer(client: Client, questions: BackendQuestions, jetstream: JetStr
     await client.subscribe(BACKEND_INPUT_TOKENS.subject, queue, cb=on(input_tokens))
     await client.subscribe(BACKEND_STATUS.subject, queue, cb=on(status))
     await client.subscribe(TURN_QUEUES.subject, queue, cb=on(queue_status))
+    await client.subscribe(BACKEND_PROMPT.subject, queue, cb=on(prompt))
 
 
 async def _reply(message: Msg, answer: Callable[[bytes], Awaitable[bytes]]) -> None:

@@ -60,6 +60,14 @@ def _ignore_read(events: int) -> None:
     del events
 
 
+class SentPrompt(Struct, frozen=True):
+    """What a backend was sent."""
+
+    api: str
+    dialect: str
+    body: bytes
+
+
 class BackendStream(Struct, frozen=True):
     """A backend in the middle of its answer."""
 
@@ -73,6 +81,7 @@ class BackendStream(Struct, frozen=True):
     """Who answers, by the operator's name for it."""
     has_others: bool = False
     """Whether another server could be asked instead."""
+    sent: SentPrompt | None = None
 
 
 class Backend(Protocol):

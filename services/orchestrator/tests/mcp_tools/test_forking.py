@@ -14,9 +14,9 @@ from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import Closed, Item, Requested, Sampled, ToolCalled, ToolReturned
 from turnwire_contracts.forking import NOT_MADE, ForkableTurn, fork_base
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.react import Sample, react
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested, Sampling
-from turnwire_orchestrator.deciding.react import Sample, react
 from turnwire_testing.examples import fresh_id, mcp_list_tools, requested, user
 from turnwire_testing.orchestration import World
 from turnwire_testing.samples import events_of

@@ -35,16 +35,19 @@ from turnwire_contracts.queries import (
     STORE_RESPONSE,
     STORE_TREE,
 )
+from turnwire_contracts.response_list import STORE_RESPONSES
 from turnwire_store.admin_handlers import AdminHandlers
 from turnwire_store.administration.audit_pages import AuditPages
 from turnwire_store.handlers import ErasureHandlers, QueryHandlers, RetryHandlers
 from turnwire_store.jetstream_feed import JetStreamFeeds
+from turnwire_store.jetstream_times import JetStreamLogTimes
 from turnwire_store.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import ProjectionProgress, Projector
 from turnwire_store.queries.freshness import Freshness
 from turnwire_store.queries.recall import Recall
+from turnwire_store.queries.responses import ResponseLists
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.removing.erasure import Erasure, ErasureContext
 from turnwire_store.removing.erasure_jobs import ErasureJobs
@@ -152,12 +155,14 @@ def bind(
         responder.listen(subject, changed)
     freshness = Freshness(to.feeds, to.generations, recent, lambda: responder.connections)
     recall = Recall(to.event_log, to.generations, recent, freshness, retention)
-    handlers = QueryHandlers(recall, to.event_log, to.generations, freshness, progress)
+    lists = ResponseLists(recall, to.generations, freshness, JetStreamLogTimes(to.client))
+    handlers = QueryHandlers(recall, to.event_log, to.generations, freshness, lists, progress)
     responder.respond_to(STORE_RESPONSE, handlers.response)
     responder.respond_to(STORE_HISTORY, handlers.history)
     responder.respond_to(STORE_CONVERSATION, handlers.conversation)
     responder.respond_to(STORE_CONVERSATIONS, handlers.conversations)
     responder.respond_to(STORE_TREE, handlers.tree)
+    responder.respond_to(STORE_RESPONSES, handlers.responses)
     responder.respond_to(STORE_APPROVALS, handlers.approvals)
     responder.respond_to(STORE_ERASURE, ErasureHandlers(erasure_of(to, freshness)).erasure)
     responder.respond_to(STORE_HEALTH, handlers.health)

@@ -28,6 +28,7 @@ from turnwire_contracts.queries import (
     Running,
     SystemHealth,
 )
+from turnwire_contracts.response_list import STORE_RESPONSES
 from turnwire_store.feed import FeedLostError
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import ProjectionProgress
@@ -37,6 +38,7 @@ from turnwire_store.queries.conversations import find_conversation, list_convers
 from turnwire_store.queries.freshness import Freshness
 from turnwire_store.queries.history import read_history
 from turnwire_store.queries.recall import Recall
+from turnwire_store.queries.responses import NoListsError, ResponseLists
 from turnwire_store.queries.tree import TreePage, read_tree
 from turnwire_store.removing.erasure import Erasure
 from turnwire_store.views import Generations, StoredTurn, Views, ViewsUnavailableError
@@ -55,6 +57,10 @@ _UNAVAILABLE = _refusal(
 )
 _NO_LOG = _refusal("The log does not say where it ends. Try again.")
 _BEHIND = _refusal("The store has not read all of the log yet. Try again.")
+_NO_LISTS = _refusal(
+    "The views were written by an earlier version, which kept no lists of responses. Have the "
+    "operator build them anew: turnwire rebuild."
+)
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -87,6 +93,7 @@ class QueryHandlers:
     event_log: EventLog
     generations: Generations
     freshness: Freshness
+    lists: ResponseLists
     progress: ProjectionProgress
 
     async def response(self, body: bytes) -> bytes:
@@ -157,6 +164,16 @@ class QueryHandlers:
         except ViewsBehindError:
             return STORE_APPROVALS.encode_answer(_BEHIND)
         return STORE_APPROVALS.encode_answer(page)
+
+    async def responses(self, body: bytes) -> bytes:
+        """Answer `STORE_RESPONSES`; raises `LogUnavailableError`."""
+        request = begin_answering(STORE_RESPONSES, body)
+        try:
+            return STORE_RESPONSES.encode_answer(await self.lists.page(request))
+        except ViewsUnavailableError:
+            return STORE_RESPONSES.encode_answer(_UNAVAILABLE)
+        except NoListsError:
+            return STORE_RESPONSES.encode_answer(_NO_LISTS)
 
     async def health(self, body: bytes) -> bytes:
         """Answer `STORE_HEALTH`."""

@@ -17,7 +17,9 @@ from turnwire_contracts.conversation import ConversationState, evolve_conversati
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import Status
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
+from turnwire_contracts.response_list import ResponseSummary
 from turnwire_store.chain_position import ChainPosition, ChainStatus
+from turnwire_store.listing import ListedTurns, RunningTurns, Window
 
 
 class ViewsUnavailableError(Exception):
@@ -51,6 +53,10 @@ class View(Struct, frozen=True):
     """Its requests for approval."""
     answers: tuple[ItemId, ...] = ()
     """The requests for approval that it answers."""
+    began: int = 0
+    """The place of its request in the log."""
+    summary: ResponseSummary | None = None
+    """What lists say of it; `None`: it is in none, as no model was asked."""
 
 
 class Revisable(Struct, frozen=True):
@@ -118,14 +124,6 @@ class ConversationView(Struct, frozen=True):
     conversation: ConversationState
 
 
-class Window(Struct, frozen=True):
-    """A part of the log, both ends included, and the direction in which it is read."""
-
-    first: int
-    last: int
-    newest_first: bool
-
-
 def follow(
     view: ConversationView | None, sequence: int, event: AnyConversationEvent | None
 ) -> ConversationView | None:
@@ -171,6 +169,20 @@ class ConversationViews(Protocol):
 
 class Views(Protocol):
     """One generation of views. Every method raises `ViewsUnavailableError`."""
+
+    @property
+    def listed(self) -> ListedTurns:
+        """The turns that have ended, as lists see them."""
+        ...
+
+    @property
+    def running(self) -> RunningTurns:
+        """The turns that have not ended."""
+        ...
+
+    async def has_lists(self) -> bool:
+        """Tell whether all turns can be listed; those of an earlier version cannot."""
+        ...
 
     @property
     def conversations(self) -> ConversationViews:

@@ -8,8 +8,8 @@ import typer
 from turnwire_chassis.broker_access.nkey import NoSeedError, is_public_key, public_key
 from turnwire_chassis.broker_authorization.rights import User
 from turnwire_chassis.broker_authorization.server_config import authorization
+from turnwire_cli.exit_codes import BAD_INPUT, FAILED
 from turnwire_dev.instance import generated_secrets
-from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.screen import Screen
 
 

@@ -14,6 +14,7 @@ from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_authorization.rights import User
 from turnwire_chassis.settings import ServiceSettings, SettingsError, load
 from turnwire_chassis.tool_servers.settings import ToolServerSettings
+from turnwire_cli.exit_codes import FAILED
 from turnwire_dev.commands import broker_checks, checks, machine_checks
 from turnwire_dev.commands.check_keys import check_keys, keys_unread
 from turnwire_dev.commands.checks import CheckFailed, CheckPassed, Finding
@@ -26,7 +27,6 @@ from turnwire_dev.commands.view_checks import check_mongodb_options, check_proje
 from turnwire_dev.instance.folder import DataFolder
 from turnwire_dev.instance.generated_secrets import read_secret
 from turnwire_dev.instance.run_file import Run
-from turnwire_dev.output import FAILED
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
 from turnwire_store.sealing import MasterKeys

@@ -26,13 +26,13 @@ from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.settings import SettingsError, load
+from turnwire_cli.exit_codes import BAD_INPUT, FAILED
+from turnwire_cli.moments import moment_ahead
 from turnwire_contracts.audit.acts import OPERATOR, Actor
 from turnwire_dev.commands.key_propagation import until_taken
-from turnwire_dev.commands.moments import moment_ahead
 from turnwire_dev.commands.operator import NoBrokerError, reached
 from turnwire_dev.instance.folder import DataFolder
 from turnwire_dev.instance.generated_secrets import seal_key
-from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.screen import Screen
 from turnwire_dev.settings import RunnerSettings
 

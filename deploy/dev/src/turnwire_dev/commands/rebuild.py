@@ -12,10 +12,10 @@ from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.logs import start_logging
 from turnwire_chassis.settings import SettingsError, load
 from turnwire_chassis.storage_space import FOR_VIEWS
+from turnwire_cli.exit_codes import FAILED
 from turnwire_dev.commands.operator import NoBrokerError, run_here
 from turnwire_dev.instance.folder import DataFolder
 from turnwire_dev.instance.generated_secrets import read_secret
-from turnwire_dev.output import FAILED
 from turnwire_dev.screen import Screen, ShowProgress
 from turnwire_dev.settings import RunnerSettings
 from turnwire_store.app import connected

@@ -1,4 +1,4 @@
-"""`turnwire replay`: what happened to a turn or a conversation, and what that adds up to."""
+"""`turnwire broker-replay`: what the broker's log has of a turn or a conversation."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,14 @@ from pathlib import Path
 
 import typer
 
-from turnwire_chassis.event_log import LogUnavailableError, Recorded, RecordedConversation
+from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
+from turnwire_cli.exit_codes import BAD_INPUT, FAILED
+from turnwire_cli.replaying import log_file
+from turnwire_cli.replaying.conversation_views import conversation_event_views
+from turnwire_cli.replaying.event_view import EventView, PlacedEvent
+from turnwire_cli.replaying.log_file import LogHeading, UnreadableLogError, owner_of
+from turnwire_cli.replaying.turn_views import event_views
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import (
     ConversationId,
@@ -18,12 +24,6 @@ from turnwire_contracts.ids import (
 )
 from turnwire_contracts.turn import ImpossibleEventError
 from turnwire_dev.commands.operator import NoBrokerError, connected
-from turnwire_dev.output import BAD_INPUT, FAILED
-from turnwire_dev.replaying import log_file
-from turnwire_dev.replaying.conversation_timeline import conversation_event_views
-from turnwire_dev.replaying.event_view import EventView
-from turnwire_dev.replaying.log_file import AnyRecorded, UnreadableLogError
-from turnwire_dev.replaying.timeline import event_views
 from turnwire_dev.screen import Screen
 
 
@@ -45,7 +45,7 @@ def replay(
     try:
         recorded = _recorded(id_, from_file, TenantId(tenant))
         if export is not None:
-            log_file.write(export, recorded)
+            log_file.write(export, _heading(recorded), recorded)
         for event_view in _event_views(recorded):
             screen.event_view(event_view)
     except (
@@ -60,24 +60,29 @@ def replay(
         raise typer.Exit(BAD_INPUT if isinstance(error, BadIdError) else FAILED) from error
 
 
-def _event_views(recorded: Sequence[AnyRecorded]) -> Iterator[EventView]:
-    yield from event_views(each for each in recorded if isinstance(each, Recorded))
-    yield from conversation_event_views(
-        each for each in recorded if isinstance(each, RecordedConversation)
-    )
+def _heading(recorded: Sequence[PlacedEvent]) -> LogHeading:
+    owner = owner_of(recorded[0].event)
+    return LogHeading("conversation" if is_conversation_id(owner) else "turn", owner)
 
 
-def _recorded(id_: str | None, from_file: Path | None, tenant: TenantId) -> Sequence[AnyRecorded]:
+def _event_views(recorded: Sequence[PlacedEvent]) -> Iterator[EventView]:
+    yield from event_views(recorded)
+    yield from conversation_event_views(recorded)
+
+
+def _recorded(id_: str | None, from_file: Path | None, tenant: TenantId) -> Sequence[PlacedEvent]:
     if id_ is not None and not is_response_id(id_) and not is_conversation_id(id_):
         raise BadIdError(
             f"{id_} is no id of a response or a conversation; they look like resp_0123… and "
             "conv_0123…"
         )
     if from_file is not None:
-        recorded = log_file.read(from_file, id_)
+        file = log_file.read(from_file)
+        owner = id_ or next(iter(file.owners), "")
+        recorded: Sequence[PlacedEvent] = file.of(owner)
     elif id_ is None:
         raise BadIdError(
-            "Say which one: turnwire replay resp_… or conv_…, or name a file: --from-file."
+            "Say which one: turnwire broker-replay resp_… or conv_…, or name a file: --from-file."
         )
     else:
         recorded = _from_running(tenant, id_)
@@ -86,14 +91,14 @@ def _recorded(id_: str | None, from_file: Path | None, tenant: TenantId) -> Sequ
     return recorded
 
 
-def _from_running(tenant: TenantId, id_: str) -> Sequence[AnyRecorded]:
+def _from_running(tenant: TenantId, id_: str) -> Sequence[PlacedEvent]:
     try:
         return asyncio.run(_from_broker(tenant, id_))
     except NoBrokerError as error:
         raise NoLogError(f"{error} Or read an exported log with --from-file.") from error
 
 
-async def _from_broker(tenant: TenantId, id_: str) -> Sequence[AnyRecorded]:
+async def _from_broker(tenant: TenantId, id_: str) -> Sequence[PlacedEvent]:
     async with connected() as client:
         log = JetStreamEventLog(client, client.jetstream())
         if is_conversation_id(id_):

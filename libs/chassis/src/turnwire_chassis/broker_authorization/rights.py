@@ -27,6 +27,8 @@ from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queries import Query
 from turnwire_contracts.queues import QUEUES
+from turnwire_contracts.response_list import STORE_RESPONSES
+from turnwire_contracts.sent_prompts import BACKEND_PROMPT
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 
 
@@ -70,6 +72,7 @@ _STORE_QUESTIONS: Final = (
     queries.STORE_CONVERSATION,
     queries.STORE_CONVERSATIONS,
     queries.STORE_TREE,
+    STORE_RESPONSES,
     queries.STORE_HEALTH,
     STORE_PROJECTION,
     STORE_APPROVALS,
@@ -83,6 +86,7 @@ _OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
 _BACKEND_QUESTIONS: Final = (
     queries.BACKEND_MODELS,
     queries.BACKEND_INPUT_TOKENS,
+    BACKEND_PROMPT,
     BACKEND_STATUS,
     TURN_QUEUES,
 )

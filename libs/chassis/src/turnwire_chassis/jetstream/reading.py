@@ -9,6 +9,7 @@ is asked, once a read has come to its end, whether anything follows.
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 import orjson
@@ -26,6 +27,10 @@ READ_WITHIN_S = 8.0
 _SILENCE_S = 2.0
 _AGAIN_S = 0.1
 _BATCH = 1000
+_LATEST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999."""
+BEHIND_ALL = 2**62
+"""Greater than the sequence of any message."""
 _PATTERNS = 50
 """The broker refuses a question that more than 1,024 subjects match; a turn has at most 20."""
 _NO_MESSAGE = 10037
@@ -93,6 +98,17 @@ async def last_of_each(
             root, tenant, about, _ = subject_of_message(message).split(".", 3)
             found[f"{root}.{tenant}.{about}.>"].append(message)
     return found
+
+
+async def first_since(client: Client, stream: str, milliseconds: int) -> int:
+    """Give the sequence of the first message since a Unix time; `BEHIND_ALL` if there is none.
+
+    In a cluster a node that is behind may answer. Raises `LogUnavailableError`.
+    """
+    since = datetime.fromtimestamp(max(0, min(milliseconds, _LATEST_MS)) / 1000, UTC)
+    question = orjson.dumps({"start_time": since, "next_by_subj": ">", "batch": 1})
+    messages = await _patiently(partial(_direct_get, client, stream, question))
+    return sequence_of(messages[0]) if messages else BEHIND_ALL
 
 
 def sequence_of(message: Msg) -> int:

@@ -57,14 +57,16 @@ class DeletedResponse(BaseModel):
     deleted: Literal[True]
 
 
-class _Page(BaseModel):
+class ListPage(BaseModel):
+    """One page of a list."""
+
     object: Literal["list"]
     first_id: str | None
     last_id: str | None
     has_more: bool
 
 
-class ItemList(_Page):
+class ItemList(ListPage):
     """A page of items."""
 
     data: list[StoredItem]
@@ -120,7 +122,7 @@ class Conversation(BaseModel):
     deleted: Deleted = ABSENT
 
 
-class ConversationList(_Page):
+class ConversationList(ListPage):
     """A page of conversations."""
 
     data: list[Conversation]
@@ -143,7 +145,7 @@ class TreeResponse(Response):
     deleted: Deleted = ABSENT
 
 
-class ResponseTree(_Page):
+class ResponseTree(ListPage):
     """A page of the responses of a conversation; branches lie beside each other."""
 
     data: list[TreeResponse]

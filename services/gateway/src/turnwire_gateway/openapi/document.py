@@ -16,6 +16,7 @@ from turnwire_gateway.openapi import (
     branch_operations,
     conversation_operations,
     deployment_operations,
+    log_operations,
     response_operations,
 )
 from turnwire_gateway.openapi.answers import ErrorEnvelope
@@ -27,6 +28,7 @@ OPERATIONS: Final = tuple(
     each
     for module in (
         response_operations,
+        log_operations,
         branch_operations,
         conversation_operations,
         deployment_operations,

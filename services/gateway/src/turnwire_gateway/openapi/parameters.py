@@ -77,7 +77,62 @@ AfterSequence = Annotated[
 DiffWith = Annotated[
     str, Query(alias="with", min_length=1, description="The id of the response to compare with.")
 ]
+AtSequence = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=paging.LARGEST_NUMBER,
+        description="Only events up to this `sequence` count; without it, all.",
+    ),
+]
+SampleNumber = Annotated[
+    int, Query(alias="sample", ge=1, le=1000, description="Which sample; without it, the last.")
+]
 LiveEvents = Annotated[bool, Query(alias="stream", description="Answer with events as they come.")]
+
+
+_Name = Annotated[str, Field(min_length=1, max_length=256)]
+_Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
+
+
+class ListQuery(BaseModel):
+    """Which responses a list has; filters narrow each other."""
+
+    status: Annotated[
+        Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"],
+        Field(description="Only those with this status."),
+    ] = ABSENT
+    model: Annotated[_Name, Field(description="Only those that asked for this model.")] = ABSENT
+    application: Annotated[_Name, Field(description="Only those with this `x-application-id`.")] = (
+        ABSENT
+    )
+    conversation: Annotated[_Name, Field(description="Only those of this conversation.")] = ABSENT
+    tool: Annotated[_Name, Field(description="Only those in which the model called this tool.")] = (
+        ABSENT
+    )
+    guard: Annotated[
+        Literal["none", "passed", "blocked"],
+        Field(description="`none`: not judged; `blocked`: output was held back or withheld."),
+    ] = ABSENT
+    error_code: Annotated[_Name, Field(description="Only those that failed with it.")] = ABSENT
+    created_from: Annotated[_Time, Field(description="Only those made since, Unix seconds.")] = (
+        ABSENT
+    )
+    created_to: Annotated[_Time, Field(description="Only those made until, Unix seconds.")] = ABSENT
+    background: Annotated[
+        bool, Field(description="Only those that ran in the background, or that did not.")
+    ] = ABSENT
+    owner: Annotated[_Name, Field(description="Only those of this user. Admins only.")] = ABSENT
+    search: Annotated[
+        _Name,
+        Field(
+            description="Only those whose text has these words. Content is read for that, so that "
+            "a page looks at 200 responses at most; `scan` says how far it came."
+        ),
+    ] = ABSENT
+
+
+Filters = Annotated[ListQuery, Query()]
 
 
 class StreamQuery(BaseModel):

@@ -4,7 +4,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnwire_contracts.events import Failure, Item, OutputCheck, Run, Status, TurnUsage
+from turnwire_contracts.events import (
+    Failure,
+    Item,
+    OutputCheck,
+    Run,
+    SampleRecord,
+    Status,
+    TurnUsage,
+)
 from turnwire_contracts.ids import ItemId
 
 
@@ -65,6 +73,8 @@ class Finish(Struct, frozen=True):
     runs: list[Run] = []
     server: str | None = None
     """Which inference server answered."""
+    sample: SampleRecord | None = None
+    """How the model was asked."""
 
 
 class Fail(Struct, frozen=True):

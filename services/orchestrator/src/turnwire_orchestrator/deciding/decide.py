@@ -144,6 +144,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
             instructions=instructions,
             runs=command.runs,
             server=command.server,
+            sample=command.sample,
         )
     return Closed(
         **_about(turn, Closed, command.at),
@@ -160,6 +161,7 @@ def _finished(command: Finish, turn: Running) -> AnyEvent:
         fields=command.fields,
         runs=command.runs,
         server=command.server or _server(turn),
+        sample=command.sample,
     )
 
 

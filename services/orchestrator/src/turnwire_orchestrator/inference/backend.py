@@ -24,7 +24,7 @@ from turnwire_orchestrator.inference.pool.routing import served
 from turnwire_orchestrator.inference.pool.server_health import ServerHealth
 from turnwire_orchestrator.inference.probing import EMPTY_REQUEST, api_spoken, has_route, in_words
 from turnwire_orchestrator.inference.reading import Reader
-from turnwire_orchestrator.ports import BackendStream
+from turnwire_orchestrator.ports import BackendStream, SentPrompt
 from turnwire_orchestrator.prompting.chat_body import chat_body
 from turnwire_orchestrator.prompting.chat_content import UnsayableError
 from turnwire_orchestrator.prompting.client_tools import client_tools
@@ -81,15 +81,20 @@ class HttpBackend:
         """See `Backend.sample`."""
         await self._settle()
         tools = client_tools(prompt.request.params)
+        sent = written(prompt, self.api or Api.RESPONSES, self.dialect)
+        path = _PATHS[Api(sent.api)]
         if self.api is Api.CHAT:
-            path, body = _PATHS[Api.CHAT], self._chat_body(prompt)
             reader = partial(ChatReader, tools=tools)
         else:
-            path, body = _PATHS[Api.RESPONSES], responses_body(prompt, self.dialect)
             limit = prompt.request.params.get("max_output_tokens")
             reader = partial(Reader, max_output_tokens=limit, tools=tools)
-        async with self._http.stream(f"{self._http.url}{path}", body) as reads:
-            yield BackendStream(reads, reader)
+        async with self._http.stream(f"{self._http.url}{path}", sent.body) as reads:
+            yield BackendStream(reads, reader, sent=sent)
+
+    async def spoken(self) -> tuple[Api, Dialect]:
+        """Tell how the server would be asked now."""
+        await self._settle()
+        return self.api or Api.RESPONSES, self.dialect
 
     async def models(self) -> bytes:
         """Give the server's own list of models, as JSON. Raises `TurnFailedError`."""
@@ -187,11 +192,15 @@ class HttpBackend:
         self.served = served(self.server.models, objects(mapping(said).get("data")))
         self.dialect = dialect_of(said)
 
-    def _chat_body(self, prompt: Prompt) -> bytes:
-        try:
-            return chat_body(prompt, self.dialect)
-        except UnsayableError as error:
-            raise TurnFailedError(failures.unsayable(str(error))) from error
+
+def written(prompt: Prompt, api: Api, dialect: Dialect) -> SentPrompt:
+    """Write a prompt in the words of an API; raises `TurnFailedError` if it has none for it."""
+    if api is Api.RESPONSES:
+        return SentPrompt(api.value, dialect.value, responses_body(prompt, dialect))
+    try:
+        return SentPrompt(api.value, dialect.value, chat_body(prompt, dialect))
+    except UnsayableError as error:
+        raise TurnFailedError(failures.unsayable(str(error))) from error
 
 
 def _ignore_failure(looking: asyncio.Task[None]) -> None:

@@ -66,7 +66,7 @@ class Inference:
             self._reader = answering.reader(assembler)
             return self._reader
 
-        return BackendStream(answering.reads, reader, self._heard)
+        return BackendStream(answering.reads, reader, self._heard, sent=answering.sent)
 
     @property
     def failure(self) -> Failure | None:

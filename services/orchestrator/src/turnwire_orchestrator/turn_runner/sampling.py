@@ -5,11 +5,14 @@ What a sample stands on is read once a turn: the history before it, and the inst
 
 import asyncio
 from collections.abc import Sequence
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import Final
 
 from msgspec.structs import replace
 
 from turnwire_chassis.crash_points import reached
-from turnwire_contracts.events import Failure, Item, Requested, Status
+from turnwire_contracts.events import Failure, Item, Requested, SampleRecord, Status
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.refusals import item_not_found
 from turnwire_orchestrator import failures
@@ -20,7 +23,7 @@ from turnwire_orchestrator.failures import (
     is_worth_another_server,
 )
 from turnwire_orchestrator.guarding.output_buffer import OutputBlockedError, OutputBuffer
-from turnwire_orchestrator.ports import SampleOutcome, StreamReader, TurnRunnerPorts
+from turnwire_orchestrator.ports import SampleOutcome, SentPrompt, StreamReader, TurnRunnerPorts
 from turnwire_orchestrator.prompting.history import (
     HistoryTurn,
     PromptContext,
@@ -31,6 +34,10 @@ from turnwire_orchestrator.prompting.history import (
 from turnwire_orchestrator.prompting.prompt import Prompt, prompt_for
 from turnwire_orchestrator.prompting.shortening import shortened
 from turnwire_orchestrator.turn_runner.channel import Channel
+
+VERSION: Final = version("turnwire-orchestrator")
+
+_DIGEST_BYTES: Final = 16
 
 OPEN_AFTER_S = 1.0
 """A stream starts when the backend has accepted, so that a refusal is a plain HTTP error; one that
@@ -61,6 +68,18 @@ async def context_of(request: Requested, ports: TurnRunnerPorts) -> PromptContex
     return PromptContext(past, instructions_for(request, past, default, inherit=inherit))
 
 
+def recorded_sample(sent: SentPrompt | None, asked_at: int) -> SampleRecord | None:
+    """Say how a model was asked; `asked_at`: Unix time in milliseconds."""
+    if sent is None:
+        return None
+    return SampleRecord(VERSION, sent.api, sent.dialect, digest(sent.body), asked_at)
+
+
+def digest(body: bytes) -> str:
+    """Give the digest of a request's body."""
+    return blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+
+
 class ModelSampler:
     """Samples once; `stopped` tells what is there when it is cut short."""
 
@@ -87,6 +106,7 @@ class ModelSampler:
     def prefer(self, server: str | None) -> None:
         """Ask the server that gave the earlier samples of this turn, where it can be had."""
         self._server = server
+        self._record: SampleRecord | None = None
 
     def hold_back(self, buffer: OutputBuffer | None) -> None:
         """Show only what has passed `buffer`, if there is one."""
@@ -153,14 +173,19 @@ class ModelSampler:
 
     async def _sample(self, prompt: Prompt) -> SampleOutcome:
         reached("backend.before")
+        asked_at, first_at = self._ports.now_ms(), None
         async with self._ports.backend.sample(prompt) as answering:
             self._server, self._has_others = answering.server, answering.has_others
+            self._record = record = recorded_sample(answering.sent, asked_at)
             buffer = self._buffer
             sink = self._assembler if buffer is None else buffer.held
             self._reader = reader = answering.reader(sink)
             await self._channel.open(self._instructions)
             async for events in answering.reads:
                 answering.on_read(len(events))
+                if first_at is None and events and record is not None:
+                    first_at = self._ports.now_ms()
+                    self._record = replace(record, first_at=first_at)
                 for data in events:
                     reader.take(data)
                 if buffer is not None:
@@ -195,4 +220,5 @@ class ModelSampler:
             failure=outcome.failure,
             fields=outcome.fields,
             server=self._server,
+            sample=self._record,
         )

@@ -6,21 +6,18 @@ from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import ItemId
 from turnwire_contracts.queries import Refusal
+from turnwire_contracts.react import CallTools
 from turnwire_contracts.tool_rounds.tool_calls import protocol_error
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, ToolServer
 from turnwire_contracts.turn_state import Sampling
 from turnwire_contracts.wire.replay import write_item
 from turnwire_orchestrator import failures
 from turnwire_orchestrator.deciding.commands import Prepare, Return, StartCalls
-from turnwire_orchestrator.deciding.react import CallTools
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession
 from turnwire_orchestrator.ports import TurnRunnerPorts
-from turnwire_orchestrator.prompting.history import (
-    HistoryTurn,
-    PromptContext,
-    remembered,
-)
+from turnwire_orchestrator.prompting.history import HistoryTurn, PromptContext, remembered
+from turnwire_orchestrator.prompting.sampled import listings_for
 from turnwire_orchestrator.prompting.toolbox import (
     OfferedTool,
     Toolbox,
@@ -53,12 +50,11 @@ class ToolRounds:
         own_items = (
             self._session.turn.so_far.items if isinstance(self._session.turn, Sampling) else ()
         )
-        own = [item for item in reversed(own_items) if item["type"] == "mcp_list_tools"]
-        if len(own) not in self._boxes:
+        listings = listings_for(request, own_items, past)
+        if len(listings) not in self._boxes:
             # A turn's listings only grow, and nothing else of this changes while it runs.
-            listings = [*own, *_listed_before(request, past)]
-            self._boxes[len(own)] = toolbox(request, listings)
-        return self._boxes[len(own)]
+            self._boxes[len(listings)] = toolbox(request, listings)
+        return self._boxes[len(listings)]
 
     async def prepare(self, request: Requested, context: PromptContext) -> Prepare:
         """Ask servers that the history does not know, and find the calls that were approved.
@@ -66,7 +62,7 @@ class ToolRounds:
         Raises `TurnFailedError`; nothing has been told then.
         """
         past = context.history
-        listed = {item["server_label"] for item in _listed_before(request, past)}
+        listed = {item["server_label"] for item in listings_for(request, (), past)}
         unlisted = [server for server in servers_of(request) if server.label not in listed]
         items = [*await self._listings(request, unlisted), *_approved(request, past)]
         return await self._shown(items, context.instructions)
@@ -211,12 +207,6 @@ class ToolRounds:
             prepared = await self._shown(await self._listings(request, changed), None)
             await self._session.carry_out(prepared)
             await self._channel.flush()
-
-
-def _listed_before(request: Requested, past: HistoryTurn | None) -> list[Item]:
-    """Give what MCP servers offered before this turn, newest first."""
-    own = [item for item in reversed(request.from_log) if item["type"] == "mcp_list_tools"]
-    return [*own, *remembered(past, "mcp_list_tools")]
 
 
 def _approved(request: Requested, past: HistoryTurn | None) -> list[Item]:

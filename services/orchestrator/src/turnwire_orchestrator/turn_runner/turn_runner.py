@@ -11,6 +11,19 @@ from typing import TypeVar, assert_never
 from msgspec.structs import replace
 
 from turnwire_contracts.events import Failure, Requested, Status
+from turnwire_contracts.react import (
+    CallTools,
+    CloseCancelled,
+    Dequeue,
+    Erase,
+    ListTools,
+    Refuse,
+    ReturnToClient,
+    Sample,
+    ScreenInput,
+    Step,
+    react,
+)
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn_state import ClosedTurn, Sampling
@@ -25,26 +38,13 @@ from turnwire_orchestrator.deciding.commands import (
     Start,
     TakeOver,
 )
-from turnwire_orchestrator.deciding.react import (
-    CallTools,
-    CloseCancelled,
-    Dequeue,
-    Erase,
-    ListTools,
-    Refuse,
-    ReturnToClient,
-    Sample,
-    ScreenInput,
-    Step,
-    react,
-)
 from turnwire_orchestrator.failures import TurnFailedError
 from turnwire_orchestrator.guarding.guard_session import GuardSession
 from turnwire_orchestrator.guarding.output_guard import OutputGuard
 from turnwire_orchestrator.ports import TurnRunnerPorts
-from turnwire_orchestrator.prompting.compacting import asking_for_summary, compacted
+from turnwire_orchestrator.prompting.compacting import compacted
 from turnwire_orchestrator.prompting.history import PromptContext
-from turnwire_orchestrator.prompting.toolbox import offering
+from turnwire_orchestrator.prompting.sampled import sampled
 from turnwire_orchestrator.turn_runner.channel import Channel
 from turnwire_orchestrator.turn_runner.recovery import seen_items
 from turnwire_orchestrator.turn_runner.sampling import ModelSampler, context_of
@@ -69,6 +69,8 @@ class TurnRunner:
         self._request = request
         self._first_owner = first_owner
         self._context: PromptContext | None = None
+        self._taken_at = ports.now_ms()
+        self._history_ms: int | None = None
         self._working: asyncio.Task[object] | None = None
         self._cancelled = False
 
@@ -164,6 +166,9 @@ class TurnRunner:
         guard = self._output_guard()
         sampler = self._sampler(context, guard)
         finish = await self._stoppable(sampler.run(context), sampler.stopped)
+        if (record := finish.sample) is not None:
+            times = {"taken_at": self._taken_at, "history_ms": self._history_ms}
+            finish = replace(finish, sample=replace(record, **times))
         if guard is not None:
             finish = await guard.finish(finish, context.history)
         return compacted(finish, self._request) if self._request.compact else finish
@@ -210,13 +215,9 @@ class TurnRunner:
     def _sampler(self, context: PromptContext, guard: OutputGuard | None) -> ModelSampler:
         turn, request, past = self._session.turn, self._request, context.history
         so_far = turn.so_far if isinstance(turn, Sampling) else OutputSoFar()
-        if request.compact:
-            request = asking_for_summary(request)
         box = self._rounds.box(request, past) if uses_mcp(request) else None
         assembler = self.channel.assembler(len(so_far.items), box)
-        said = () if box is None else so_far.said
-        said_here = [*request.earlier_rounds, *so_far.said]
-        offered = request if box is None else offering(request, box, said_here)
+        offered, said = sampled(request, so_far, box)
         sampler = ModelSampler(self._ports, offered, self.channel, said, assembler)
         sampler.prefer(turn.server if isinstance(turn, Sampling) else None)
         if guard is not None:
@@ -244,7 +245,9 @@ class TurnRunner:
     async def _read_context(self) -> PromptContext:
         """Give the history and the instructions, which are read once."""
         if self._context is None:
+            began = self._ports.now_ms()
             self._context = await context_of(self._request, self._ports)
+            self._history_ms = self._ports.now_ms() - began
         return self._context
 
     async def _take_over(self) -> None:

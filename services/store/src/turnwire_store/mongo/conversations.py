@@ -9,18 +9,12 @@ from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId
-from turnwire_store.mongo.documents import (
-    SCHEMA,
-    create_missing,
-    date_of,
-    opened_all,
-    refused,
-    seal_all,
-    write_all,
-)
+from turnwire_store.listing import Window
+from turnwire_store.mongo.documents import SCHEMA, date_of
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
+from turnwire_store.mongo.writing import create_missing, opened_all, refused, seal_all, write_all
 from turnwire_store.sealing import CONVERSATION, Document, FieldSealing
-from turnwire_store.views import ConversationView, Window
+from turnwire_store.views import ConversationView
 
 
 class MongoConversationViews:

@@ -1,25 +1,16 @@
-"""Documents: views written as them and read back, and what MongoDB does with them.
+"""Documents: views written as them and read back."""
 
-What its errors mean, and how those of an earlier version are sealed.
-"""
-
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import bson
 import msgspec
-import structlog
 from bson.datetime_ms import DatetimeMS
-from bson.errors import BSONError
-from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
+from turnwire_contracts.response_list import ResponseSummary
 from turnwire_store.chain_position import ChainPosition, ChainStatus, parent_place
-from turnwire_store.mongo.server import INDEX_TIMEOUT_S, WRITE_TIMEOUT_S, within
-from turnwire_store.sealing import Document, Field, FieldSealing
+from turnwire_store.listing import keys_of
+from turnwire_store.sealing import Document
 from turnwire_store.views import (
     LineageRow,
     Revisable,
@@ -27,7 +18,7 @@ from turnwire_store.views import (
     View,
 )
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 """A later schema is a new generation: `python -m turnwire_store rebuild`."""
 
 READ_FIELDS: Final = dict.fromkeys(
@@ -44,15 +35,18 @@ REVISABLE_FIELDS: Final = dict.fromkeys(("tenant", "seq", "revised", "turn"), 1)
 
 _SEQUENCE_DIGITS = 20
 
-_SEALED_AT_ONCE: Final = 64
-_OPENED_AT_ONCE: Final = 64
-_DUPLICATE: Final = 11000
 _EARLIEST: Final = int(DatetimeMS(datetime.min.replace(tzinfo=UTC)))
 _LATEST: Final = int(DatetimeMS(datetime.max.replace(tzinfo=UTC)))
-_MOST_BYTES: Final = 16 * 1024 * 1024
-"""MongoDB: the most that a document may have."""
 
-log = structlog.get_logger()
+_BESIDE: Final = {
+    "response_id": "_id",
+    **{name: name for name in ("owner", "status", "model", "created_at", "closed_at", "parent")},
+}
+"""What of a summary stands in the document itself, by its name there."""
+
+LISTED_FIELDS: Final = dict.fromkeys(
+    ("tenant", "began", "summary", "deleted", *_BESIDE.values()), 1
+)
 
 
 def to_document(view: View) -> Document:
@@ -82,6 +76,8 @@ def to_document(view: View) -> Document:
         document["asking"] = asking_key(view.tenant, view.owner, view.sequence)
     if view.answers:
         document["answers"] = list(view.answers)
+    if view.summary is not None:
+        document |= listed_fields(view.began, view.summary)
     if view.revised is not None:
         document["revised"] = view.revised
     if view.deleted:
@@ -137,6 +133,8 @@ def to_view(document: Document) -> View:
         revised=document.get("revised"),
         asks=tuple(document.get("asks", ())),
         answers=tuple(document.get("answers", ())),
+        began=document.get("began", 0),
+        summary=summary_in(document),
     )
 
 
@@ -193,96 +191,24 @@ def date_of(milliseconds: int) -> DatetimeMS | int:
     return DatetimeMS(milliseconds) if _EARLIEST <= milliseconds <= _LATEST else milliseconds
 
 
-def refused(error: BulkWriteError) -> list[int]:
-    """List the operations that met a duplicate; raises `error` if anything else went wrong."""
-    details: Mapping[str, Any] = error.details
-    errors: list[Mapping[str, Any]] = details["writeErrors"]
-    if details["writeConcernErrors"] or any(
-        write_error["code"] != _DUPLICATE for write_error in errors
-    ):
-        raise error
-    return [write_error["index"] for write_error in errors]
+def listed_fields(began: int, summary: ResponseSummary) -> Document:
+    """Write what a document needs to be listed, beside what it says of any turn."""
+    written = msgspec.to_builtins(summary)
+    rest = {name: value for name, value in written.items() if name not in _BESIDE}
+    return {"began": began, "keys": keys_of(summary), "summary": rest}
 
 
-async def create_missing(
-    collection: AsyncCollection[Document], indexes: Sequence[IndexModel]
-) -> None:
-    """Create those indexes that are not there yet, which takes long if there are documents.
-
-    Raises `ViewsUnavailableError`.
-    """
-    with within(WRITE_TIMEOUT_S):
-        there = await collection.index_information()
-    if missing := [index for index in indexes if index.document["name"] not in there]:
-        with within(INDEX_TIMEOUT_S):
-            await collection.create_indexes(missing)
+def beside_summary(summary: ResponseSummary) -> Document:
+    """Write the rest of a summary, for a document that says nothing else of its turn."""
+    return {kept: getattr(summary, name) for name, kept in _BESIDE.items()}
 
 
-async def write_all(
-    collection: AsyncCollection[Document],
-    documents: Sequence[Document],
-    operation: Callable[[Document], InsertOne[Document] | ReplaceOne[Document]],
-) -> None:
-    """Write documents in any order; what can be no document is left out, as the log has it.
-
-    Raises what `bulk_write` raises.
-    """
-    try:
-        await collection.bulk_write(list(map(operation, documents)), ordered=False)
-    except (BSONError, OverflowError):
-        # The driver refuses all of them, and does not say because of which.
-        fitting = [document for document in documents if _fits(document)]
-        ids = [document["_id"] for document in documents if document not in fitting]
-        log.error("views that can be no documents are left out", about=ids)  # noqa: TRY400 -- what was raised holds the documents
-        if not ids:
-            raise
-        if fitting:
-            await collection.bulk_write(list(map(operation, fitting)), ordered=False)
-
-
-def _fits(document: Document) -> bool:
-    try:
-        return len(bson.encode(document)) <= _MOST_BYTES
-    except (BSONError, OverflowError):
-        return False
-
-
-async def opened_all(
-    collection: AsyncCollection[Document], field: Field, sealing: FieldSealing
-) -> AsyncIterator[Document]:
-    """Give every document of a collection that opens. Raises `ViewsUnavailableError`."""
-    async with collection.find({}, batch_size=_OPENED_AT_ONCE) as cursor:
-        while True:
-            with within(WRITE_TIMEOUT_S):
-                chunk = await cursor.to_list(_OPENED_AT_ONCE)
-            if not chunk:
-                return
-            for document in await sealing.opened(chunk, field):
-                yield document
-
-
-async def seal_all(
-    collection: AsyncCollection[Document], field: Field, sealing: FieldSealing
-) -> None:
-    """Seal whatever in a collection is not sealed yet. Raises `ViewsUnavailableError`."""
-    fields = {"tenant": 1, field: 1}
-    # What only an earlier version wrote goes as well: it said twice what the field says.
-    gone = {"$unset": {"metadata": ""}}
-    async with collection.find({}, fields, batch_size=_SEALED_AT_ONCE) as cursor:
-        while True:
-            with within(WRITE_TIMEOUT_S):
-                chunk = await cursor.to_list(_SEALED_AT_ONCE)
-            if not chunk:
-                return
-            plain = [document for document in chunk if isinstance(document[field], str)]
-            sealed = await sealing.sealed(plain, field)
-            updates = [
-                # Unless it has changed meanwhile.
-                UpdateOne(
-                    {"_id": old["_id"], field: old[field]}, {"$set": {field: new[field]}, **gone}
-                )
-                for old, new in zip(plain, sealed, strict=True)
-            ]
-            if updates:
-                with within(WRITE_TIMEOUT_S):
-                    await collection.bulk_write(updates, ordered=False)
+def summary_in(document: Document) -> ResponseSummary | None:
+    """Read the summary of a document that has one."""
+    if "summary" not in document:
+        return None
+    kept = {name: document[there] for name, there in _BESIDE.items()}
+    kept["created_at"] = int(document["created_at"])
+    if document["closed_at"] is not None:
+        kept["closed_at"] = int(document["closed_at"])
+    return msgspec.convert({**document["summary"], **kept}, ResponseSummary)

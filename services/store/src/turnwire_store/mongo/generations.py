@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
-from turnwire_store.mongo.turns import MongoViews, conversations_of, turns_of
+from turnwire_store.mongo.turns import MongoViews, conversations_of, running_of, turns_of
 from turnwire_store.sealing import FieldSealing, ViewKeys
 
 _SERVING_FOR_S: Final = 1.0
@@ -14,7 +14,7 @@ _SERVING = "responses"
 class MongoGenerations:
     """`Generations` as collections of one database: `responses`, `responses_1`, and so on.
 
-    Beside each stand its `conversations`.
+    Beside each stand its `conversations` and its turns that are `running`.
     """
 
     def __init__(self, url: str, keys: ViewKeys) -> None:
@@ -76,6 +76,7 @@ class MongoGenerations:
             await self._database["checkpoints"].delete_one({"_id": turns_of(generation)})
             await self._database.drop_collection(turns_of(generation))
             await self._database.drop_collection(conversations_of(generation))
+            await self._database.drop_collection(running_of(generation))
 
     async def drop_before(self, generation: int) -> None:
         """See `Generations.drop_before`."""

@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
 from turnwire_store.chain_position import ChainPosition, ChainStatus
+from turnwire_store.listing import Window
 from turnwire_store.mongo.conversations import MongoConversationViews
 from turnwire_store.mongo.documents import (
     APPROVAL_FIELDS,
@@ -19,20 +20,17 @@ from turnwire_store.mongo.documents import (
     asking_key,
     beside,
     branch,
-    create_missing,
-    opened_all,
     place_in,
-    refused,
-    seal_all,
     to_chain_status,
     to_document,
     to_lineage_row,
     to_revisable,
     to_stored,
     to_view,
-    write_all,
 )
+from turnwire_store.mongo.listed_turns import LISTED, MongoListedTurns, MongoRunningTurns
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
+from turnwire_store.mongo.writing import create_missing, opened_all, refused, seal_all, write_all
 from turnwire_store.sealing import TURN, Document, FieldSealing
 from turnwire_store.views import (
     ApprovalRow,
@@ -42,7 +40,6 @@ from turnwire_store.views import (
     StoredTurn,
     View,
     ViewsUnavailableError,
-    Window,
 )
 
 _CHUNK = 64
@@ -59,8 +56,13 @@ def conversations_of(generation: int) -> str:
     return f"conversations_{generation}" if generation else "conversations"
 
 
+def running_of(generation: int) -> str:
+    """Name the collection of a generation's turns that have not ended."""
+    return f"running_{generation}" if generation else "running"
+
+
 class MongoViews:
-    """`Views` as two collections, and one checkpoint beside them."""
+    """`Views` as three collections, and one checkpoint beside them."""
 
     def __init__(self, server: MongoServer, generation: int, sealing: FieldSealing) -> None:
         """Use the collections of `generation`."""
@@ -73,6 +75,9 @@ class MongoViews:
         self.conversations = MongoConversationViews(
             database[conversations_of(generation)], server, sealing
         )
+        self.listed = MongoListedTurns(self._turns, server)
+        self.running = MongoRunningTurns(database[running_of(generation)], server)
+        self._has_lists = False
 
     async def declare(self) -> None:
         """Create the indexes, and the checkpoint; again changes nothing."""
@@ -82,10 +87,12 @@ class MongoViews:
             IndexModel([("branch", ASCENDING)], name="branch", sparse=True),
             IndexModel([("asking", ASCENDING)], name="asking", sparse=True),
             IndexModel([("answers", ASCENDING)], name="answers", sparse=True),
+            LISTED,
         ]
-        start = {"$setOnInsert": {"seq": 0, "sealed": True}}
+        start = {"$setOnInsert": {"seq": 0, "sealed": True, "listed": True}}
         await create_missing(self._turns, indexes)
         await self.conversations.declare()
+        await self.running.declare()
         with within(WRITE_TIMEOUT_S):
             await self._checkpoints.update_one({"_id": self._name}, start, upsert=True)
 
@@ -103,6 +110,14 @@ class MongoViews:
             done = {"$set": {"sealed": True}}
             await self._checkpoints.update_one({"_id": self._name}, done)
         return True
+
+    async def has_lists(self) -> bool:
+        """See `Views.has_lists`."""
+        if not self._has_lists:
+            with self._server.reading():
+                found = await self._checkpoints.find_one({"_id": self._name})
+            self._has_lists = found is not None and found.get("listed", False)
+        return self._has_lists
 
     async def find(self, response_id: ResponseId) -> StoredTurn | None:
         """See `Views.find`."""

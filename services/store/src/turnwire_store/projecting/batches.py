@@ -7,10 +7,10 @@ A batch is cut behind the purges that take a view away: where a turn stands depe
 turns have a view when it ends, so inside a part none is taken away before another one ends.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -19,18 +19,19 @@ from turnwire_chassis.event_log import EventLog
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_chassis.telemetry import names, spans, trace_context
 from turnwire_chassis.telemetry.metrics import DEAD_LETTERS
-from turnwire_contracts import codec, subjects
+from turnwire_contracts import subjects
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.dead_letters import DeadLetter
-from turnwire_contracts.event_kinds import TURN_EVENT_KINDS
-from turnwire_contracts.events import Closed, ItemsAdded
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ImpossibleEventError
 from turnwire_store.chain_position import ChainStatus
 from turnwire_store.feed import MOST_IN_A_BATCH, FeedEntry, Feeds
+from turnwire_store.listing import RunningTurn, running_summary
 from turnwire_store.projecting.changing import PurgedConversation, converse, revise
 from turnwire_store.projecting.erasing import erase_conversation, erase_turn
 from turnwire_store.projecting.log_excerpt import (
+    ENDS,
+    PURGED,
     Change,
     ConversationEntry,
     EndedTurn,
@@ -38,6 +39,9 @@ from turnwire_store.projecting.log_excerpt import (
     PurgedTurn,
     UnknownTurn,
     dead_letter,
+    parts,
+    taken_away,
+    turns_with,
 )
 from turnwire_store.projecting.view_builder import (
     DEFAULT_LIMITS,
@@ -52,9 +56,6 @@ log = structlog.get_logger()
 
 _AT_ONCE = 32
 """How many turns are read, changed or erased side by side."""
-
-_ENDS: Final = {kind for kind, row in TURN_EVENT_KINDS.items() if row.event in (Closed, ItemsAdded)}
-_PURGED: Final = "purged"
 
 GoneT = TypeVar("GoneT", PurgedTurn, PurgedConversation)
 
@@ -111,10 +112,10 @@ class ProjectionBatches:
         if self._maybe_written <= 0:
             return {}
         self._maybe_written -= len(batch)
-        return await self._views.chain_statuses(_with(batch, _ENDS))
+        return await self._views.chain_statuses(turns_with(batch, ENDS))
 
     async def _taken_away(self, batch: Sequence[FeedEntry]) -> set[ResponseId]:
-        purged = _with(batch, {_PURGED})
+        purged = turns_with(batch, {PURGED})
         return taken_away(batch, await self._views.existing(purged)) if purged else set()
 
     async def _take_part(self, reading: LogExcerpt) -> list[DeadLetter]:
@@ -122,6 +123,7 @@ class ProjectionBatches:
         ended, dead = await self._all_ended(reading)
         if ended:
             await self._write(ended)
+        await self._note_running(reading)
         # Only what is there can be changed, and what is taken away was perhaps changed before.
         if reading.changes:
             dead += await self._change(reading.changes)
@@ -151,6 +153,19 @@ class ProjectionBatches:
         for view in written:
             self._ports.recent.put(stored(view))
         chain_positions.trim()
+
+    async def _note_running(self, reading: LogExcerpt) -> None:
+        """List what runs longer than a batch is gathered; most turns are over by then."""
+        if reading.over:
+            await self._views.running.remove(reading.over)
+        if reading.begun:
+            begun = [
+                RunningTurn(
+                    each.request.tenant, each.sequence, running_summary(each.request, started=False)
+                )
+                for each in reading.begun.values()
+            ]
+            await self._views.running.write(begun)
 
     async def _change(self, changes: Mapping[ResponseId, list[Change]]) -> list[DeadLetter]:
         dead: list[DeadLetter | None] = []
@@ -250,47 +265,3 @@ def _span(ended: Sequence[EndedTurn]) -> spans.Span:
 
 def _subjects_of(purged: PurgedTurn) -> str:
     return subjects.turn(purged.event.tenant, purged.event.response_id)
-
-
-def _with(batch: Sequence[FeedEntry], kinds: Collection[str]) -> set[ResponseId]:
-    """Name the turns of which a batch has an entry of one of these kinds."""
-    return {response_id for _, response_id, kind in _turns(batch) if kind in kinds}
-
-
-def taken_away(batch: Sequence[FeedEntry], there: Collection[ResponseId]) -> set[ResponseId]:
-    """Name the turns that have a view when they are purged.
-
-    Those that are `there` before the batch, and those that end in it first. An old log is full of
-    purges of turns that are neither.
-    """
-    ended: set[ResponseId] = set()
-    taken: set[ResponseId] = set()
-    for _, response_id, kind in _turns(batch):
-        if kind in _ENDS:
-            ended.add(response_id)
-        elif kind == _PURGED and (response_id in there or response_id in ended):
-            taken.add(response_id)
-    return taken
-
-
-def parts(batch: Sequence[FeedEntry], taken: Collection[ResponseId]) -> list[Sequence[FeedEntry]]:
-    """Cut a batch behind the purges of those that are `taken` away."""
-    ends_here = {
-        at for at, response_id, kind in _turns(batch) if kind == _PURGED and response_id in taken
-    }
-    # Purges that stand side by side are done side by side.
-    cuts = [at + 1 for at in sorted(ends_here) if at + 1 not in ends_here]
-    starts, ends = [0, *cuts], [*cuts, len(batch)]
-    return [batch[start:end] for start, end in zip(starts, ends, strict=True) if start < end]
-
-
-def _turns(batch: Sequence[FeedEntry]) -> Iterator[tuple[int, ResponseId, str]]:
-    """Give the place, the turn and the kind of each entry that is of a turn by its subject."""
-    for at, entry in enumerate(batch):
-        if codec.is_of_conversation(entry.subject):
-            continue
-        try:
-            _, response_id, kind = subjects.parse_turn_event(entry.subject)
-        except ValueError:
-            continue
-        yield at, response_id, kind

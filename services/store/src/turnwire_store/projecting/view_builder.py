@@ -41,7 +41,9 @@ from turnwire_contracts.turn_state import (
 )
 from turnwire_store.chain_position import ChainPositions, ChainStatus
 from turnwire_store.feed import FeedEntry
+from turnwire_store.listing import ended_summary
 from turnwire_store.projecting.log_excerpt import (
+    BegunTurn,
     Change,
     ConversationEntry,
     EndedTurn,
@@ -78,6 +80,7 @@ Open = Screening | Sampling | RefusedByGuard
 class _Held(Struct):
     turn: Open
     size: int
+    began: int
 
 
 class OpenTurns:
@@ -92,7 +95,7 @@ class OpenTurns:
         self._size = 0
         self._held: OrderedDict[ResponseId, _Held] = OrderedDict()
 
-    def fold(self, event: AnyEvent, size: int) -> ClosedTurn | None:
+    def fold(self, sequence: int, event: AnyEvent, size: int) -> EndedTurn | None:
         """Take an event of `size` bytes; gives the turn if it is known here and ends with it.
 
         Raises `ImpossibleEventError`; the turn is then forgotten, so that the log decides.
@@ -108,9 +111,9 @@ class OpenTurns:
         match turn:
             case ClosedTurn():
                 self.forget(event.response_id)
-                return turn
+                return EndedTurn(sequence, turn, sequence if held is None else held.began)
             case Screening() | Sampling() | RefusedByGuard():
-                self._hold(event.response_id, turn, size)
+                self._hold(event.response_id, turn, size, sequence)
             case NotRequested() | Erased():
                 # Neither can follow what is held or a request.
                 self.forget(event.response_id)
@@ -122,10 +125,10 @@ class OpenTurns:
         if held is not None:
             self._size -= held.size
 
-    def _hold(self, response_id: ResponseId, turn: Open, size: int) -> None:
+    def _hold(self, response_id: ResponseId, turn: Open, size: int, sequence: int) -> None:
         held = self._held.get(response_id)
         if held is None:
-            self._held[response_id] = _Held(turn, size)
+            self._held[response_id] = _Held(turn, size, sequence)
         else:
             held.turn = turn
             held.size += size
@@ -146,7 +149,7 @@ class ViewBuilder:
 
     def read(self, entries: Iterable[FeedEntry]) -> LogExcerpt:
         """Take entries; those up to the position were read before and say nothing."""
-        reading = LogExcerpt([], [], {}, {}, [], [])
+        reading = LogExcerpt({}, [], [], [], {}, {}, [], [])
         for entry in entries:
             if entry.sequence <= self.position:
                 continue
@@ -198,10 +201,15 @@ class ViewBuilder:
         match event:
             case Closed(stored=False):
                 self._open.forget(event.response_id)
+                reading.end(event.response_id)
             case Closed():
+                reading.end(event.response_id)
                 if not self._fold(entry, event, reading):
                     reading.unknown.append(UnknownTurn(event.tenant, event.response_id, entry))
-            case Requested() | Started() | ItemsAdded() | Screened() | TakenOver():
+            case Requested():
+                self._fold(entry, event, reading)
+                reading.begun.setdefault(event.response_id, BegunTurn(entry.sequence, event))
+            case Started() | ItemsAdded() | Screened() | TakenOver():
                 self._fold(entry, event, reading)
             case ToolsListed() | Sampled() | ToolCalled() | ToolReturned() | CancelRequested():
                 self._fold(entry, event, reading)
@@ -210,16 +218,17 @@ class ViewBuilder:
                 reading.changes.setdefault(event.response_id, []).append(change)
             case Purged():
                 self._open.forget(event.response_id)
+                reading.end(event.response_id)
                 reading.purged[event.response_id] = PurgedTurn(entry, event)
             case _:
                 assert_never(event)
 
     def _fold(self, entry: FeedEntry, event: AnyEvent, reading: LogExcerpt) -> bool:
         """Fold an event of a turn that is not over; tells whether the turn is known and ends."""
-        turn = self._open.fold(event, len(entry.body))
-        if turn is None:
+        ended = self._open.fold(entry.sequence, event, len(entry.body))
+        if ended is None:
             return False
-        reading.ended.append(EndedTurn(entry.sequence, turn))
+        reading.ended.append(ended)
         return True
 
     def _view(self, ended: EndedTurn) -> View | None:
@@ -250,6 +259,8 @@ class ViewBuilder:
             conversation=placed.conversation,
             asks=tuple(item["id"] for item in approval_requests(ended.turn)),
             answers=answered_approvals(ended.turn),
+            began=ended.began,
+            summary=ended_summary(ended.turn) if ended.turn.is_response else None,
         )
 
 
@@ -260,7 +271,7 @@ def settle(unknown: UnknownTurn, recorded: Sequence[Recorded]) -> EndedTurn | No
     """
     last = unknown.closing.sequence
     turn = fold([one.event for one in recorded if one.sequence <= last])
-    return EndedTurn(last, turn) if isinstance(turn, ClosedTurn) else None
+    return EndedTurn(last, turn, recorded[0].sequence) if isinstance(turn, ClosedTurn) else None
 
 
 def _read_conversation(entry: FeedEntry, reading: LogExcerpt) -> None:

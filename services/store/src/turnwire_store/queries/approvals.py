@@ -18,9 +18,10 @@ from turnwire_contracts.approvals import (
 )
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_store.listing import Window
 from turnwire_store.queries.conversations import MOST_ON_A_PAGE, PAGE_BYTES
 from turnwire_store.queries.range_scan import sweep
-from turnwire_store.views import ApprovalRow, Views, Window
+from turnwire_store.views import ApprovalRow, Views
 
 _DECODER: Final = msgspec.json.Decoder(ClosedTurn)
 

@@ -16,13 +16,13 @@ from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId, OwnerId, TenantId, is_conversation_id
 from turnwire_contracts.queries import AskForConversations, Conversations
 from turnwire_contracts.turn import ImpossibleEventError
+from turnwire_store.listing import Window
 from turnwire_store.queries.range_scan import sweep
 from turnwire_store.views import (
     ConversationView,
     ConversationViews,
     Generations,
     ViewsUnavailableError,
-    Window,
     follow,
 )
 

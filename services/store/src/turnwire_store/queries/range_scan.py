@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
 
-from turnwire_store.views import Window
+from turnwire_store.listing import Window
 
 FoundT = TypeVar("FoundT")
 
@@ -11,19 +11,23 @@ _NARROW: Final = 4096
 _AT_ONCE: Final = 100
 _FEW: Final = 25
 _WIDER: Final = 4
+_MUCH_WIDER: Final = 16
+"""Where nothing was found; on average that much wider a window then has few things still."""
 
 
 async def sweep(
     within: Window,
     read: Callable[[Window, int], Awaitable[list[FoundT]]],
     sequence_of: Callable[[FoundT], int],
+    narrow: int = _NARROW,
 ) -> AsyncIterator[FoundT]:
     """Give what `read` finds in all of `within`; windows grow while little is found in them.
 
-    `read` gives the first things of a window, at most as many as it is told.
+    `read` gives the first things of a window, at most as many as it is told. The first window has
+    `narrow` sequences.
     """
     first, last = within.first, within.last
-    width = _NARROW
+    width = narrow
     while first <= last:
         window = _next(first, last, width, newest_first=within.newest_first)
         found = await read(window, _AT_ONCE)
@@ -35,7 +39,7 @@ async def sweep(
         else:
             first = (sequence_of(found[-1]) if full else window.last) + 1
         if len(found) < _FEW:
-            width *= _WIDER
+            width *= _WIDER if found else _MUCH_WIDER
 
 
 def _next(first: int, last: int, width: int, *, newest_first: bool) -> Window:

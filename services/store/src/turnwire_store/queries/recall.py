@@ -15,6 +15,7 @@ from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, is_response_id
 from turnwire_contracts.queries import Running
+from turnwire_contracts.response_list import ResponseSummary
 from turnwire_contracts.turn import ImpossibleEventError, fold
 from turnwire_contracts.turn_state import (
     ClosedTurn,
@@ -103,6 +104,10 @@ class Recall:
         for turn in reversed(right):
             self._recent.put(turn, mark)
         return [self._kept(turn) for turn in right]
+
+    def is_over(self, summary: ResponseSummary) -> bool:
+        """Tell whether the time of a listed turn is over: it is told as purged."""
+        return summary.conversation is None and self._retention.is_over(summary.created_at)
 
     def _kept(self, turn: StoredTurn) -> StoredTurn:
         """Give a turn as it is told now: one whose time is over has no content."""

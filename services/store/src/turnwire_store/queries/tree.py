@@ -13,9 +13,10 @@ from msgspec import Struct
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import AskForTree
 from turnwire_store.chain_position import ChainPosition
+from turnwire_store.listing import Window
 from turnwire_store.queries.range_scan import sweep
 from turnwire_store.queries.recall import Recall
-from turnwire_store.views import LineageRow, StoredTurn, Views, Window
+from turnwire_store.views import LineageRow, StoredTurn, Views
 
 PAGE_BYTES: Final = 700 * 1024
 """A page must fit in one message of the broker."""

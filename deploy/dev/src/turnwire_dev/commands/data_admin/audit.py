@@ -12,12 +12,12 @@ import typer
 
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
+from turnwire_cli.exit_codes import BAD_INPUT, FAILED
+from turnwire_cli.moments import moment_ago
 from turnwire_contracts.audit.acts import AnyAuditEvent, audit_kind_of
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import TenantId
-from turnwire_dev.commands.moments import moment_ago
 from turnwire_dev.commands.operator import NoBrokerError, connected
-from turnwire_dev.output import BAD_INPUT, FAILED
 from turnwire_dev.screen import Screen
 
 _HEAD: Final = {"v", "tenant", "at", "by"}

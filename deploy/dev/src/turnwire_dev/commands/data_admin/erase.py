@@ -14,11 +14,11 @@ from turnwire_chassis.administration.erasing import (
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
+from turnwire_cli.exit_codes import FAILED
 from turnwire_contracts.audit.acts import OPERATOR, Actor, ErasureBegun, ErasureFinished
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_contracts.queries import STORE_ERASURE, AskForErasure, ErasureStep
 from turnwire_dev.commands.operator import NoBrokerError, connected
-from turnwire_dev.output import FAILED
 from turnwire_dev.screen import Screen
 
 _STEP_TIMEOUT_S: Final = 60.0

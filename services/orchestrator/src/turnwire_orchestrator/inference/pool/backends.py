@@ -21,6 +21,7 @@ from turnwire_orchestrator.inference.pool.balancing import Candidate, pick
 from turnwire_orchestrator.inference.pool.routing import Served, merged, serving
 from turnwire_orchestrator.observing.inference import Inference
 from turnwire_orchestrator.ports import BackendStream
+from turnwire_orchestrator.prompting.dialect import Api, Dialect
 from turnwire_orchestrator.prompting.prompt import Prompt
 from turnwire_orchestrator.servers import Server
 
@@ -102,6 +103,10 @@ class Backends:
                 return await backend.input_tokens(prompt)
 
         return await self._at_one(prompt, count)
+
+    async def spoken(self, model: str) -> tuple[Api, Dialect]:
+        """Tell how the first server of a model would be asked now. Raises `TurnFailedError`."""
+        return await (await self._serving(model))[0].spoken()
 
     async def models(self) -> bytes:
         """Give all models as one list, as JSON; that of a single server is its own.

@@ -1,0 +1,1 @@
+"""One turn or conversation told from its events, and files of events: written, read, folded."""

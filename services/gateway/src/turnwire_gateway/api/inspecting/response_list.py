@@ -1,0 +1,173 @@
+"""`GET /v1/responses`: which responses there are, by filters; summaries without content."""
+
+from collections.abc import Mapping
+from typing import Final, TypeVar, get_args
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from turnwire_contracts.events import Status
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, is_response_id
+from turnwire_contracts.json_values import JSON
+from turnwire_contracts.response_list import (
+    AskForResponses,
+    GuardOutcome,
+    ResponseFilters,
+    Responses,
+    ResponseSummary,
+    Scan,
+    UnknownAfter,
+)
+from turnwire_gateway.api.admin_acts import AdminActs
+from turnwire_gateway.api.request_context import answered, caller, subject_id
+from turnwire_gateway.api.requests.paging import flag, listed, paging, unknown_after, whole_number
+from turnwire_gateway.auth.caller import Caller, require_admin
+from turnwire_gateway.errors import invalid
+from turnwire_gateway.store_client import StoreClient
+
+STATUSES: Final = ("queued", "in_progress", *get_args(Status))
+GUARD_OUTCOMES: Final[tuple[GuardOutcome, ...]] = get_args(GuardOutcome)
+LONGEST_VALUE: Final = 256
+LATEST_S: Final = 253_402_300_799
+"""Unix seconds: the end of the year 9999."""
+
+ChoiceT = TypeVar("ChoiceT", bound=str)
+
+
+class ResponseListHandlers:
+    """The list of responses."""
+
+    def __init__(self, store: StoreClient, acts: AdminActs) -> None:
+        self._store = store
+        self._acts = acts
+
+    async def list_all(self, request: Request) -> Response:
+        """`GET /v1/responses`; an admin sees all of the tenant's."""
+        who, query = caller(request), request.query_params
+        page = paging(query)
+        owner = _owner(who, query)
+        question = AskForResponses(
+            who.tenant,
+            owner,
+            limit=page.limit,
+            after=_after(page.after),
+            newest_first=page.newest_first,
+            filters=_filters(query),
+            search=_text(query, "search"),
+        )
+        if owner != who.owner:
+            await self._acts.allow(request, "see_others", subject_id(request))
+        found = await self._store.responses(question)
+        if isinstance(found, UnknownAfter):
+            raise unknown_after(question.after or "")
+        return answered(_page(found))
+
+
+def summary_object(summary: ResponseSummary) -> JSON:
+    """Write a summary; times are Unix seconds, with milliseconds."""
+    closed_at = summary.closed_at
+    return {
+        "id": summary.response_id,
+        "object": "response.summary",
+        "created_at": summary.created_at / 1000,
+        "completed_at": None if closed_at is None else closed_at / 1000,
+        "status": summary.status,
+        "model": summary.model,
+        "owner": summary.owner,
+        "application": summary.application,
+        "conversation": summary.conversation,
+        "previous_response_id": summary.parent,
+        "background": summary.background,
+        "tools": summary.tools,
+        "guard": summary.guard,
+        "error_code": summary.error_code,
+        "incomplete_reason": summary.incomplete_reason,
+        "duration_ms": None if closed_at is None else closed_at - summary.created_at,
+        "usage": _usage(summary),
+    }
+
+
+def _page(found: Responses) -> JSON:
+    written = listed([summary_object(each) for each in found.responses], has_more=found.has_more)
+    return written if found.scan is None else {**written, "scan": _scan(found.scan)}
+
+
+def _scan(scan: Scan) -> JSON:
+    return {
+        "scanned": scan.scanned,
+        "complete": scan.complete,
+        "last_scanned_id": scan.last_scanned,
+    }
+
+
+def _usage(summary: ResponseSummary) -> JSON | None:
+    if summary.input_tokens is None or summary.output_tokens is None:
+        return None
+    return {
+        "input_tokens": summary.input_tokens,
+        "output_tokens": summary.output_tokens,
+        "total_tokens": summary.input_tokens + summary.output_tokens,
+    }
+
+
+def _owner(who: Caller, query: Mapping[str, str]) -> OwnerId | None:
+    """Say whose responses are asked for; raises `ApiError` (403) if that is not for the caller."""
+    given = _text(query, "owner")
+    if given is None:
+        return None if who.is_admin else who.owner
+    if given != who.owner:
+        require_admin(who, "list what others made")
+    return OwnerId(given)
+
+
+def _after(given: str | None) -> ResponseId | None:
+    if given is not None and not is_response_id(given):
+        raise unknown_after(given)
+    return None if given is None else ResponseId(given)
+
+
+def _filters(query: Mapping[str, str]) -> ResponseFilters:
+    conversation = _text(query, "conversation")
+    return ResponseFilters(
+        status=_one_of(query, "status", STATUSES),
+        model=_text(query, "model"),
+        application=_text(query, "application"),
+        conversation=None if conversation is None else ConversationId(conversation),
+        tool=_text(query, "tool"),
+        guard=_one_of(query, "guard", GUARD_OUTCOMES),
+        error_code=_text(query, "error_code"),
+        created_from=_milliseconds(query, "created_from", 0),
+        created_to=_milliseconds(query, "created_to", 999),
+        background=flag(query, "background") if query.get("background") else None,
+    )
+
+
+def _text(query: Mapping[str, str], name: str) -> str | None:
+    given = query.get(name) or None
+    if given is not None and len(given) > LONGEST_VALUE:
+        raise invalid(
+            f"Invalid value for '{name}': at most {LONGEST_VALUE} characters are taken "
+            f"(got {len(given)}).",
+            name,
+        )
+    return given
+
+
+def _one_of(query: Mapping[str, str], name: str, choices: tuple[ChoiceT, ...]) -> ChoiceT | None:
+    given = query.get(name) or None
+    if given is None:
+        return None
+    for choice in choices:
+        if given == choice:
+            return choice
+    listed_choices = ", ".join(f"'{choice}'" for choice in choices)
+    raise invalid(
+        f"Invalid value for '{name}': must be one of {listed_choices} (got {given[:32]!r}).", name
+    )
+
+
+def _milliseconds(query: Mapping[str, str], name: str, rest_ms: int) -> int | None:
+    """Read Unix seconds; `rest_ms` is how much of that second is included."""
+    if not query.get(name):
+        return None
+    return 1000 * whole_number(query, name, 0, (0, LATEST_S)) + rest_ms
