@@ -36,10 +36,15 @@ REASONS = {
     "return_when=asyncio.FIRST_COMPLETED)": _ENDS,
     "chassis/run.py: _until_told: await serving": "cancelled just before; a second signal and the "
     "supervisor end a service that does not end",
+    "chassis/output_log.py: JetStreamOutputLog._listen: await asyncio.shield(shared.listens)": (
+        "the first watcher sets it, however its subscription ends"
+    ),
     "gateway/answers.py: FrameStream._listen: await receive()": "beside the answer: until the "
     "client leaves or all is sent",
     "gateway/answers.py: gone: await request.receive()": "beside the answer, which cancels it",
-    "gateway/feed.py: FrameFeed.read: await self._news.wait()": "a timer wakes it every 5 s",
+    "gateway/feed.py: FrameFeed.read: await self._queue.wait()": "a timer wakes it every 5 s",
+    "gateway/frame_queue.py: FrameQueue.wait: await self.news.wait()": "a timer of the feed wakes "
+    "it every 5 s",
     "gateway/guard_check.py: CheckHandlers.check: await limits.acquire()": _OWN_DEADLINE
     + "TenantLimiter",
     "gateway/token_counting.py: TokenCountingHandlers.input_tokens: await limits.acquire()": (

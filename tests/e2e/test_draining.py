@@ -7,7 +7,7 @@ import aiohttp
 from e2e.rig.conversation import asks
 from e2e.rig.gateway import Gateway, gateway_process
 from e2e.rig.stack import Stack
-from e2e.rig.wire import JSON, Api
+from e2e.rig.wire import JSON, Api, payload
 from scripted_backend import ScriptedBackend, says
 from turnwire_testing.stream_grammar import check_stream
 
@@ -47,6 +47,9 @@ async def _resumed(leaving: Api, other: Api, begun: asyncio.Barrier) -> tuple[st
         await begun.wait()
         await cut.to_the_end()
     assert not cut.done
+    stopped = payload(cut.frames.pop())
+    assert (stopped["type"], stopped["code"]) == ("error", "gateway_stopping")
+    assert stopped["sequence_number"] == len(cut.frames) - 1
     response_id: str = created["response"]["id"]
     await begun.wait()
     async with other.join(response_id, after=len(cut.frames) - 1) as rest:

@@ -3,7 +3,8 @@
 import asyncio
 
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import Chunk
 from turnwire_testing.told_turns import ToldTurn
 

@@ -25,7 +25,7 @@ from turnwire_contracts.wire.compaction import compaction_object
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import closed_response, error_envelope
 from turnwire_contracts.wire.stream import stream_of
-from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.requests.prompts import Prompts
 from turnwire_gateway.api.requests.validation import Rules
 from turnwire_gateway.api.turns import TurnLimits, Turns

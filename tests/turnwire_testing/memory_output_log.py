@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from turnwire_chassis.output_log import Watcher
+from turnwire_chassis.output_log import KeptFrames, Watcher
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 
@@ -37,6 +37,16 @@ class MemoryOutputLog:
     async def read(self, turn: TurnKey) -> list[FrameMessage]:
         """See `OutputLog.read`."""
         return list(self._kept[turn])
+
+    async def read_after(self, turn: TurnKey, place: int, most_bytes: int) -> KeptFrames:
+        """See `OutputLog.read_after`."""
+        kept = await self.read(turn)
+        messages: list[FrameMessage] = []
+        while place + len(messages) < len(kept):
+            messages.append(kept[place + len(messages)])
+            if sum(len(each.body) for each in messages) >= most_bytes:
+                break
+        return KeptFrames(messages, place + len(messages), kept[-1] if messages else None)
 
     async def forget(self, turn: TurnKey) -> None:
         """See `OutputLog.forget`."""

@@ -52,7 +52,7 @@ turn.t.resp_1.requested.background.2           GP  -
 turn.t.resp_1.requested.background.3           GP  -
 turn.t.resp_1.requested.4                      -   -
 turn.t.resp_1.requested.background.4           -   -
-queue_state                                    O   G
+queue_state                                    O   GO
 turn.t.resp_1.items_added                      G   -
 turn.t.resp_1.started                          O   -
 turn.t.resp_1.screened                         O   -

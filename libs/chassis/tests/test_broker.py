@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+import uvloop
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, StorageType
 
-from turnwire_chassis.broker import connect, on_loss
+from turnwire_chassis.broker import connect, disconnect, on_loss
 from turnwire_chassis.jetstream.topology import declare, heartbeat_s, turn_consumer
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask, ask_patiently
 from turnwire_contracts import subjects
@@ -20,6 +21,7 @@ from turnwire_contracts.queues import QUEUES, Queue
 from turnwire_testing.brokers import KillableBroker
 from turnwire_testing.examples import fresh_id
 from turnwire_testing.tcp_proxy import proxy_to
+from turnwire_testing.waiting import eventually
 
 WITHIN_S = 30.0
 
@@ -130,6 +132,25 @@ async def test_a_service_waits_for_a_broker_that_starts_later(broker: KillableBr
         client = await connecting
     assert client.is_connected
     await client.close()
+
+
+def test_a_service_whose_broker_is_gone_ends_without_an_error(tmp_path: Path) -> None:
+    async def connect_and_end() -> None:
+        broker = KillableBroker(tmp_path)
+        await broker.start()
+        client = await connect(broker.url, "ends")
+        await broker.kill()
+
+        async def is_lost() -> bool:
+            return not client.is_connected
+
+        await eventually(is_lost)
+        await client.publish("late", b"nobody takes this")
+        await disconnect(client)
+        assert client.is_closed
+
+    # As services run: asyncio's own loop only warns.
+    uvloop.run(connect_and_end())
 
 
 async def test_a_service_comes_back_to_a_broker_that_restarted(broker: KillableBroker) -> None:

@@ -115,6 +115,10 @@ class Site:
         info = await self.jetstream.consumer_info(TURNS_STREAM, f"fair-{self.mark}-{level}")
         return info.num_waiting or 0
 
+    async def give_way(self, number: int, free: int) -> None:
+        """Tell an inbox that another process has free places."""
+        await self._inboxes[number].give_way(free)
+
     def holds(self, tenant: str) -> bool:
         """Tell whether a turn of a tenant waits at an inbox for a place."""
         subject = f"turn.{tenant}.{self.mark}.requested"
@@ -279,6 +283,30 @@ async def test_an_inbox_tells_what_it_holds_until_that_has_a_place(site: Site) -
         return not site.holds("second")
 
     await eventually(is_held_no_more)
+
+
+async def test_a_full_inbox_leaves_what_it_holds_to_one_that_starts_later(site: Site) -> None:
+    full_one = site.open()
+    await site.request("flood", range(PLACES + 3))
+    await full(full_one)
+
+    async def is_held() -> bool:
+        return await site.left(0) == (0, PLACES + 3)
+
+    await eventually(is_held)
+    later = site.open()
+
+    async def later_asks() -> bool:
+        return await site.asking(0) == 2
+
+    await eventually(later_asks)
+    await site.give_way(0, 2)
+    await runs(later, "flood", 2)
+    # One with a free place keeps what it has, and works on it.
+    await site.give_way(1, 2)
+    await site.give_way(0, 2)
+    await runs(later, "flood", 3)
+    assert full_one.tenants() == {"flood": PLACES}
 
 
 async def test_an_inbox_that_finishes_gives_back_what_it_holds_for_another(site: Site) -> None:

@@ -8,6 +8,7 @@ from nats.js import JetStreamContext
 
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.output_log import OutputLog
+from turnwire_contracts import subjects
 from turnwire_contracts.ids import TenantId, TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_testing.examples import TENANT, fresh_id
@@ -89,6 +90,34 @@ async def test_frames_are_kept_in_the_order_they_were_written(
     assert await kept(output, turn, 20) == told
 
 
+async def test_what_is_kept_can_be_read_piece_by_piece(output: OutputLog, turn: TurnKey) -> None:
+    told = [FrameMessage("F", 1, number, 1, b"x" * 1000) for number in range(7)]
+    told += [FrameMessage("E", 2, 7, 1, b"x" * 9000)]
+    for message in told:
+        await output.publish(turn, message)
+    await kept(output, turn, len(told))
+    place, pieces = 0, list[list[FrameMessage]]()
+    while (piece := await output.read_after(turn, place, 2500)).messages:
+        assert piece.newest == told[-1]
+        assert piece.place > place
+        place, pieces = piece.place, [*pieces, piece.messages]
+    assert piece.place == place
+    assert [message for piece in pieces for message in piece] == told
+    assert [len(piece) for piece in pieces][:2] == [3, 3]
+
+
+async def test_what_is_no_frames_is_left_out(
+    jetstream_output: JetStreamOutputLog, client: Client, turn: TurnKey
+) -> None:
+    ear = Ear()
+    await jetstream_output.watch(turn, ear)
+    await client.publish(subjects.output(*turn), b"\x00 nothing")
+    await jetstream_output.publish(turn, frames(0))
+    assert await ear.next() == frames(0)
+    assert await kept(jetstream_output, turn, 1) == [frames(0)]
+    assert (await jetstream_output.read_after(turn, 0, 1)).messages == []
+
+
 async def test_who_comes_late_hears_what_follows(output: OutputLog, turn: TurnKey) -> None:
     await output.publish(turn, frames(0))
     await kept(output, turn, 1)
@@ -108,6 +137,37 @@ async def test_who_stopped_watching_hears_nothing_more(output: OutputLog, turn: 
     await output.publish(turn, frames(0))
     await stayer.next()
     assert leaver.heard == []
+
+
+async def test_watchers_of_one_response_share_what_comes(
+    jetstream_output: JetStreamOutputLog, turn: TurnKey
+) -> None:
+    ears = [Ear() for _ in range(5)]
+    listening = [jetstream_output.watch(turn, ear) for ear in ears]
+    watches = await asyncio.gather(*listening)
+    await jetstream_output.publish(turn, frames(0))
+    first = [await ear.next() for ear in ears]
+    assert all(each is first[0] for each in first)
+    for watch in watches:
+        await watch.stop()
+    again = Ear()
+    await jetstream_output.watch(turn, again)
+    await jetstream_output.publish(turn, frames(1))
+    assert await again.next() == frames(1)
+    assert [ear.heard for ear in ears] == [[frames(0)]] * 5
+
+
+async def test_who_gives_up_watching_leaves_the_others_theirs(
+    jetstream_output: JetStreamOutputLog, turn: TurnKey
+) -> None:
+    ear = Ear()
+    first = asyncio.create_task(jetstream_output.watch(turn, Ear()))
+    second = asyncio.create_task(jetstream_output.watch(turn, ear))
+    await asyncio.wait({first}, timeout=0)
+    first.cancel()
+    await second
+    await jetstream_output.publish(turn, frames(0))
+    assert await ear.next() == frames(0)
 
 
 async def test_an_answer_reaches_who_waits_for_it_and_is_kept_nowhere(
@@ -133,6 +193,7 @@ async def test_the_same_id_in_another_tenant_is_another_response(
     await output.publish(others, frames(0))
     await output.publish(turn, frames(1))
     assert await ear.next() == frames(1)
+    assert await kept(output, others, 1) == [frames(0)]
     await output.forget(others)
     assert await kept(output, turn, 1) == [frames(1)]
     assert await output.read(others) == []

@@ -166,3 +166,23 @@ async def test_without_a_connection_no_delivery_is_taken_for_the_first() -> None
     with pytest.raises(OwnershipLostError):
         await handlers.requested(await world.delivery(request))
     assert await world.kinds(request) == ["requested"]
+
+
+async def test_a_full_buffer_does_not_end_the_telling_of_what_the_broker_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    async with asyncio.timeout(WITHIN_S):
+        held = await stream_without_a_connection(world)
+        await held.handlers.connection_found()
+        told: list[Channel] = []
+
+        async def say(channel: Channel) -> None:
+            told.append(channel)
+            raise OutboundBufferLimitError
+
+        monkeypatch.setattr(Channel, "say_again", say)
+        await held.handlers.say_again()
+        assert len(told) == 1
+        held.then.release()
+        await held.driving

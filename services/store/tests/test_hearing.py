@@ -29,7 +29,7 @@ from turnwire_contracts.queries import (
 )
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_store.app import Connections, bind
-from turnwire_store.jetstream_feed import JetStreamFeeds
+from turnwire_store.jetstream_feeds import JetStreamFeeds
 from turnwire_store.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.projecting.log_excerpt import EndedTurn
 from turnwire_store.projecting.projector import ProjectionProgress

@@ -11,12 +11,14 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from turnwire_chassis.jetstream import topology
+from turnwire_chassis.jetstream import api, topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import subjects
 from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_store import jetstream_feed, jetstream_feeds
 from turnwire_store.feed import FeedLostError
-from turnwire_store.jetstream_feed import JetStreamFeed, JetStreamFeeds
+from turnwire_store.jetstream_feed import JetStreamFeed
+from turnwire_store.jetstream_feeds import JetStreamFeeds
 from turnwire_testing.examples import TENANT, closed, deleted, fresh_id, purged, requested
 from turnwire_testing.waiting import eventually
 
@@ -164,6 +166,27 @@ async def test_a_consumer_that_the_broker_forgot_ends_the_feed(
 
     with pytest.raises(FeedLostError, match=r"409|503"):
         await asyncio.wait_for(waiting, WITHIN_S)
+
+
+async def test_a_batch_that_takes_long_does_not_cost_the_consumer(
+    monkeypatch: pytest.MonkeyPatch,
+    client: Client,
+    generation: int,
+    start: int,
+    event_log: JetStreamEventLog,
+) -> None:
+    monkeypatch.setattr(jetstream_feeds, "FORGOTTEN_AFTER_S", 1)
+    monkeypatch.setattr(jetstream_feed, "STAYS_EVERY_S", 0.3)
+    async with JetStreamFeeds(client, 1, uuid4().hex).open(generation, start) as feed:
+        written = await write_turn(event_log)
+        assert await sequences(feed, len(written)) == written
+        async with asyncio.timeout(WITHIN_S):
+            asked = await client.subscribe(api.next_messages("TURNS", f"store-{generation}"))
+            for _ in range(6):
+                await asked.next_msg(WITHIN_S)
+            await asked.unsubscribe()
+        written = await write_turn(event_log)
+        assert await sequences(feed, len(written)) == written
 
 
 async def test_another_process_stands_by_until_the_first_leaves(

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvloop
 
 from chaos.faults.scenarios import SCENARIOS
-from chaos.faults.soak import soaked
+from chaos.faults.soak import SOAK_BOUNDS, soaked
 from chaos.faults.system import SERVICES, System, running_system
 from chaos.faults.trial import tried
 from chaos.rig.run import run_folder, say
@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _done(folder: Path, told: argparse.Namespace) -> int:
     services = (*SERVICES, "orchestrator", "gateway")
-    async with running_system(folder, services, with_replicas=True) as system:
+    bounds = SOAK_BOUNDS if told.what == "soak" else {}
+    async with running_system(folder, services, with_replicas=True, **bounds) as system:
         system.older = told.older
         if told.what == "soak":
             result = await soaked(

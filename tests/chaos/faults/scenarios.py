@@ -15,7 +15,7 @@ from chaos.faults.overload import (
     few_places,
     some_are_refused_and_some_are_served,
 )
-from chaos.faults.poison import poisoned
+from chaos.faults.poison import DEAD_LETTERS_WITHIN_S, poisoned
 from chaos.faults.replica_set import (
     ERRORS,
     Document,
@@ -180,7 +180,9 @@ _OF_MESSAGES: Final[dict[str, Scenario]] = {
     "messages twice": Scenario(partial(delivered, passes=twice), 15),
     "deliveries out of order": Scenario(partial(delivered, passes=out_of_order), 15),
     "deliveries given back": Scenario(given_back, 15),
-    "poison, a thousand on every subject": Scenario(poisoned, 5),
+    "poison, a thousand on every subject": Scenario(
+        poisoned, 5, views_within_s=DEAD_LETTERS_WITHIN_S
+    ),
 }
 
 SCENARIOS: Final[dict[str, Scenario]] = {

@@ -15,6 +15,10 @@ from chaos.rig.scenes import SCENES, Actor
 MOST_MIB_A_MINUTE = 0.5
 MOST_DESCRIPTORS_A_MINUTE = 1.0
 
+SOAK_BOUNDS = {"output_max_bytes": str(1024 * 1024)}
+"""Settings with which what is bounded is full before it is judged: frames are kept in the broker's
+memory, 256 MiB of them unless a setting says otherwise, and that takes longer than a soak."""
+
 _SAMPLE_S = 2.0
 _WARM_SHARE = 0.3
 """The first part is not judged: caches fill, and allocators take what they will keep."""

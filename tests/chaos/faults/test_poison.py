@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from chaos.faults.poison import poisoned_log, poisoned_subjects, publish_all
+from chaos.faults.poison import poisoned_log, poisoned_subjects, publish_all, publish_to_log
 from chaos.faults.processes import usage
 from chaos.faults.system import System
 from chaos.faults.trial import Scenario, tried
@@ -28,7 +28,7 @@ async def test_poison_stops_nothing_and_is_kept_as_dead_letters(system: System) 
     @asynccontextmanager
     async def fault(_: System) -> AsyncGenerator[None]:
         nonlocal poisoned
-        poisoned = await publish_all(client, poisoned_log(EACH))
+        poisoned = await publish_to_log(client, poisoned_log(EACH))
         await publish_all(client, poisoned_subjects(ResponseId(f"resp_{0:032x}"), EACH))
         yield
 

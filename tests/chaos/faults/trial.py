@@ -55,6 +55,8 @@ class Scenario:
     laws: Sequence[Law] = ()
     clocks_agree: bool = True
     """Whether the times of events can be compared with this machine's."""
+    views_within_s: float = RECOVERED_WITHIN_S
+    """How long the views may be behind the log when all else is well again."""
     cannot_run: Callable[[System], str] = lambda _: ""
     """Why it cannot be tried here; empty when it can."""
 
@@ -144,7 +146,7 @@ async def tried(
     ids = [each for each, view in run.views.items() if view]
     found = [_with_story(run, each) for each in problems(run)]
     found += [problem for law in scenario.laws for problem in law(run)]
-    found += await views_trouble(system, ids)
+    found += await views_trouble(system, ids, scenario.views_within_s)
     slow = [_with_story(run, f"slow: {one}") for one in _slow(run, healed)]
     return Verdict(
         name,

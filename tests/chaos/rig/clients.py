@@ -145,6 +145,8 @@ class Client:
                 if frame == DONE:
                     seen.done = True
                     return
+                if _is_handed_over(frame):
+                    return
                 if not frame.startswith(b":"):
                     seen.frames.append(frame)
                     if len(seen.frames) in cuts:
@@ -195,6 +197,11 @@ class _Noted:
             self._request.code = self._request.code or type(error).__name__
             return True
         return False
+
+
+def _is_handed_over(frame: bytes) -> bool:
+    """Tell whether a gateway was stopped, and the stream is to be resumed at another."""
+    return frame.startswith(b"event: error\n") and b'"gateway_stopping"' in frame
 
 
 def split_whole(data: bytes) -> list[bytes]:

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cached_property
 
 import structlog
 from nats.aio.client import Client
@@ -15,6 +16,7 @@ from nats.errors import SlowConsumerError
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.broker_access.server_urls import parse_server_urls
+from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
 
@@ -27,6 +29,11 @@ SILENCE_S = 3.0
 
 _MOST_UNANSWERED_PINGS = 2
 """What nats-py takes without being told."""
+
+MOST_READS_AT_ONCE = 8
+"""Reads of streams that a connection asks for at once. The broker answers one after the other and
+takes nothing else of that connection meanwhile, no ping either: with a hundred reads of some 40 ms
+each a connection that is well would be taken to be lost."""
 
 _RESET = struct.pack("ii", 1, 0)
 _PENDING_BYTES = 64 * 1024 * 1024
@@ -41,6 +48,11 @@ class BrokerConnection(Client):
         self.refusals = refusals
         self.parting = False
         self.lost: Callable[[], None] = _ignore
+
+    @cached_property
+    def reads(self) -> ConcurrencyLimit:
+        """Lets reads of streams in, `MOST_READS_AT_ONCE` of them."""
+        return ConcurrencyLimit(MOST_READS_AT_ONCE)
 
     async def _attempt_reconnect(self) -> None:
         """Connect anew; what the old connection has not delivered must not arrive later.
@@ -69,7 +81,17 @@ class BrokerConnection(Client):
     async def close(self) -> None:
         """Close for good: the end of the connection is then no error."""
         self.parting = True
-        await super().close()
+        if not self.is_connected or _is_closed(self._transport):
+            # The broker takes it no more, and uvloop raises where nats-py would still send it.
+            self._pending, self._pending_data_size = [], 0
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        try:
+            await super().close()
+        except asyncio.CancelledError:
+            # A task of nats-py waited for the same socket and was cancelled; we may not have been.
+            if task is None or task.cancelling() > cancelled:
+                raise
 
     async def drain(self) -> None:
         """Close once everything that was received is handled."""
@@ -158,6 +180,12 @@ def _abort(transport: object) -> None:
         writer.transport.abort()
 
 
+def _is_closed(transport: object) -> bool:
+    """Tell whether a connection takes nothing more."""
+    writer: object = getattr(transport, "_io_writer", None)
+    return isinstance(writer, asyncio.StreamWriter) and writer.transport.is_closing()
+
+
 def on_loss(client: Client, lost: Callable[[], None], silence_s: float = SILENCE_S) -> None:
     """Call `lost` whenever the connection is lost, before anything can be sent over a new one.
 
@@ -190,6 +218,13 @@ def denied(client: Client) -> str | None:
 def is_clustered(client: Client) -> bool:
     """Tell whether streams may have several nodes, of which one leads and others may be behind."""
     return isinstance(client, BrokerConnection) and client.is_clustered
+
+
+def reads_of(client: Client) -> ConcurrencyLimit:
+    """Give the limit that every read of a stream over this connection passes."""
+    if isinstance(client, BrokerConnection):
+        return client.reads
+    return ConcurrencyLimit(MOST_READS_AT_ONCE)
 
 
 def server_version(client: Client) -> tuple[int, int, int]:

@@ -3,11 +3,24 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 
 Watcher = Callable[[FrameMessage], None]
 """Is called for every message as it comes; must not block."""
+
+
+class KeptFrames(Struct, frozen=True):
+    """Some of the messages that are kept of a response."""
+
+    messages: list[FrameMessage]
+    place: int
+    """Behind which the next ones are; that which was asked for when there are none."""
+    newest: FrameMessage | None
+    """The last message that is kept, whether it is one of these or not; `None` when there are none
+    of these."""
 
 
 class FrameSubscription(Protocol):
@@ -44,6 +57,14 @@ class OutputLog(Protocol):
         """Give the messages that are still kept, in the order they were sent.
 
         Raises `LogUnavailableError`.
+        """
+        ...
+
+    async def read_after(self, turn: TurnKey, place: int, most_bytes: int) -> KeptFrames:
+        """Give the next messages behind a place (0: all) until they have so many bytes.
+
+        There is one at least, if any is left. Places are counted anew when the broker has lost what
+        it kept. Raises `LogUnavailableError`.
         """
         ...
 

@@ -24,7 +24,7 @@ from turnwire_gateway.api.conversation_contents import ConversationContents
 from turnwire_gateway.api.conversations import ConversationHandlers, ConversationPorts
 from turnwire_gateway.api.cors import ApiCorsMiddleware
 from turnwire_gateway.api.error_responses import add_exception_handlers
-from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.guard_check import CheckHandlers
 from turnwire_gateway.api.inspecting.response_list import ResponseListHandlers
 from turnwire_gateway.api.inspecting.sent_prompt import SentPromptHandlers

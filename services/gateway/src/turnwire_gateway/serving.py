@@ -28,7 +28,7 @@ from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.notices.queue_state import QueueState
 from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_gateway.admission.turn_queues import TurnQueues
-from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.requests.validation import Rules, SecretSealing
 from turnwire_gateway.api.turns import TurnLimits, Turns
 from turnwire_gateway.app import GatewayDependencies, build

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from turnwire_contracts.wire.frames import DONE, FrameMessage
+from turnwire_contracts.wire.frames import DONE, FrameMessage, payload
 from turnwire_gateway.api.answers import FrameStream, PlainAnswer
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import EarlyResponse
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.told_turns import ToldTurn
@@ -130,7 +131,7 @@ async def test_a_server_that_is_stopped_lets_go_of_its_streams(streaming: Stream
     assert streaming.ends == [(False, True)]
 
 
-async def test_a_stream_that_is_handed_over_ends_properly_behind_a_comment(
+async def test_a_stream_that_is_handed_over_ends_with_an_event_that_is_no_end(
     streaming: Streaming,
 ) -> None:
     sending = await streaming.start()
@@ -140,9 +141,11 @@ async def test_a_stream_that_is_handed_over_ends_properly_behind_a_comment(
     async with asyncio.timeout(WITHIN_S):
         exchange = await sending
     sent = b"".join(streaming.turn.frames[:3])
-    assert exchange.body.startswith(sent + b": ")
-    assert b"data:" not in exchange.body.removeprefix(sent)
-    assert exchange.body.endswith(b"\n\n")
+    assert exchange.body.startswith(sent)
+    event = payload(exchange.body.removeprefix(sent))
+    assert (event["type"], event["code"]) == ("error", "gateway_stopping")
+    # Who resumes behind it gets the next frame.
+    assert event["sequence_number"] == 2
     assert exchange.ended
     assert streaming.ends == [(False, True)]
 
@@ -159,6 +162,28 @@ async def test_a_stream_that_is_handed_over_before_its_first_frame_tells_the_id(
     assert exchange.headers["x-should-retry"] == "false"
     # A client that knows the id may come back: the turn has its grace.
     assert streaming.ends == [(False, True)]
+
+
+async def test_a_fault_of_the_gateway_ends_a_stream_with_an_error(
+    streaming: Streaming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sending = await streaming.start()
+    await streaming.turn.say(0, 3)
+    await streaming.exchange.said(streaming.turn.frames[2])
+
+    async def fail() -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(streaming.feed, "_from_queue", fail)
+    await streaming.turn.say(3, 4)
+    async with asyncio.timeout(WITHIN_S):
+        with pytest.raises(RuntimeError, match="a fault"):
+            await sending
+    body = streaming.exchange.body.removeprefix(b"".join(streaming.turn.frames[:3]))
+    frame, done = body.split(b"\n\n", 1)
+    error = payload(frame + b"\n\n")
+    assert (error["code"], error["sequence_number"], done) == ("stream_interrupted", 3, DONE)
+    assert streaming.exchange.ended
 
 
 async def test_a_plain_answer_says_its_length() -> None:

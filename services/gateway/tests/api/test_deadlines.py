@@ -7,7 +7,8 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.request_context import read_body
 from turnwire_gateway.api.stream_parts import Chunk, EarlyResponse
 from turnwire_gateway.errors import ApiError

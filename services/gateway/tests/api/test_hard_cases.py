@@ -8,7 +8,8 @@ from starlette.requests import Request
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage
 from turnwire_gateway.api.answers import FrameStream
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.request_context import read_body
 from turnwire_gateway.api.responses import _starting_after  # pyright: ignore[reportPrivateUsage]
 from turnwire_gateway.errors import ApiError

@@ -12,7 +12,7 @@ from turnwire_contracts.events import AnyEvent, CancelRequested, Closed
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased
 from turnwire_contracts.wire.frames import FrameMessage
-from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.turn_commands import TurnCommands
 from turnwire_gateway.errors import ApiError
 from turnwire_testing.away_logs import AwayLog, UnwritableLog

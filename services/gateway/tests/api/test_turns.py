@@ -12,7 +12,8 @@ from turnwire_contracts.ids import ResponseId, TurnKey
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_gateway.admission.admission import Admitted
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import EarlyResponse
 from turnwire_gateway.api.turns import TurnLimits, Turns
 from turnwire_gateway.errors import ApiError

@@ -16,20 +16,17 @@ from turnwire_chassis.broker import SILENCE_S, connect, disconnect, on_loss
 from turnwire_chassis.concurrency import BoundedTasks
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.inbox import Inbox
-from turnwire_chassis.jetstream.inbox_watch import QueueLength, Report
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.jetstream.topology import (
     declare,
     heartbeat_s,
     last_sequence,
-    turn_consumer,
 )
 from turnwire_chassis.lifecycle.followed_file import FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
-from turnwire_chassis.telemetry import metrics
-from turnwire_contracts import queues, subjects
+from turnwire_contracts import subjects
 from turnwire_contracts.deployment import BACKEND_STATUS, TURN_QUEUES
 from turnwire_contracts.event_kinds import TURN_CHANGES
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
@@ -41,10 +38,10 @@ from turnwire_orchestrator.clients.turn_consumers import turn_queues
 from turnwire_orchestrator.clients.usage_publisher import Gateways
 from turnwire_orchestrator.handlers import TurnHandlers
 from turnwire_orchestrator.histories import StoreHistories
+from turnwire_orchestrator.inboxes import run_background, run_foreground, turn_inboxes
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.pool.backends import Backends
-from turnwire_orchestrator.observing.queues import measure, queue_state
 from turnwire_orchestrator.ports import TurnPolicy, TurnRunnerPorts
 from turnwire_orchestrator.questions import BackendQuestions
 from turnwire_orchestrator.servers import FILE as BACKENDS
@@ -71,7 +68,7 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
     ports = _ports(settings, client, jetstream, backends)
     handlers = TurnHandlers(ports)
     handlers.distrust(await last_sequence(jetstream))
-    inbox, background = _inboxes(settings, client, jetstream, ports.claim)
+    inbox, background = await turn_inboxes(settings, client, jetstream, ports.claim)
     details = {"backends": lambda: file.detail}
     lifecycle.watch_broker(client, space=settings.storage_space, details=details)
     await _report(client, lifecycle, (inbox, background))
@@ -90,8 +87,8 @@ async def serve(settings: OrchestratorSettings, lifecycle: Lifecycle) -> None:
         await _listen(client, handlers, (inbox, background), settings.turn_lease_s)
         await _answer(client, BackendQuestions(backends, ports, file), jetstream)
         async with asyncio.TaskGroup() as group:
-            group.create_task(_run_foreground(inbox, handlers, settings))
-            group.create_task(_run_background(background, handlers, settings))
+            group.create_task(run_foreground(inbox, handlers, settings))
+            group.create_task(run_background(background, handlers, settings))
             for each in (backends.keep_looking(), file.watch(), restore()):
                 group.create_task(each)
     finally:
@@ -112,50 +109,6 @@ def _silence_s(lease_s: float) -> float:
     The broker counts the lease from the last sign of life, which may be a heartbeat old.
     """
     return min(SILENCE_S, (lease_s - heartbeat_s(lease_s)) * _SILENCE_OF_LEASE)
-
-
-def _inboxes(
-    settings: OrchestratorSettings, client: Client, jetstream: JetStreamContext, claim: str
-) -> tuple[Inbox, Inbox]:
-    """Give the inbox of foreground turns and that of background turns."""
-    metrics.PLACES("foreground").set(settings.max_turns)
-    metrics.PLACES("background").set(settings.max_background_turns)
-    gateways = Gateways(client)
-
-    def inbox(of: Sequence[queues.Queue], report: Report) -> Inbox:
-        consumers = [turn_consumer(queue, settings.turn_lease_s) for queue in of]
-        return Inbox(client, jetstream, consumers, subjects.TURNS_STREAM, report)
-
-    async def foreground(lengths: Sequence[QueueLength], free: int) -> None:
-        measure("foreground", lengths)
-        await gateways.queues_measured(queue_state(claim, lengths, free))
-
-    async def background(lengths: Sequence[QueueLength], free: int) -> None:
-        del free
-        measure("background", lengths)
-
-    return inbox(queues.FOREGROUND, foreground), inbox(queues.BACKGROUND, background)
-
-
-async def _run_foreground(
-    inbox: Inbox, handlers: TurnHandlers, settings: OrchestratorSettings
-) -> None:
-    """Hand out foreground turns, which are refused when they wait too long."""
-    await inbox.run(
-        handlers.requested,
-        settings.max_turns,
-        heartbeat_s(settings.turn_lease_s),
-        settings.max_queue_s,
-        handlers.is_first,
-    )
-
-
-async def _run_background(
-    inbox: Inbox, handlers: TurnHandlers, settings: OrchestratorSettings
-) -> None:
-    """Hand out background turns, which wait as long as it takes."""
-    every_s = heartbeat_s(settings.turn_lease_s)
-    await inbox.run(handlers.requested, settings.max_background_turns, every_s)
 
 
 async def _declared(client: Client, settings: OrchestratorSettings) -> JetStreamContext:

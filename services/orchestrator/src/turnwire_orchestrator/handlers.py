@@ -258,7 +258,9 @@ class TurnHandlers:
         live = [runner.channel for runner in self._runners.values()]
         for channel in [*live, *self._unstored.values()]:
             if not channel.held:
-                await channel.say_again()
+                # Of one turn too much may wait to be sent; the next may still have room.
+                with suppress(NatsError):
+                    await channel.say_again()
 
 
 def _tokens(turn: ClosedTurn) -> int:

@@ -39,7 +39,7 @@ from turnwire_contracts.response_list import STORE_RESPONSES
 from turnwire_store.admin_handlers import AdminHandlers
 from turnwire_store.administration.audit_pages import AuditPages
 from turnwire_store.handlers import ErasureHandlers, QueryHandlers, RetryHandlers
-from turnwire_store.jetstream_feed import JetStreamFeeds
+from turnwire_store.jetstream_feeds import JetStreamFeeds
 from turnwire_store.jetstream_times import JetStreamLogTimes
 from turnwire_store.jetstream_view_keys import JetStreamViewKeys
 from turnwire_store.mongo.generations import MongoGenerations

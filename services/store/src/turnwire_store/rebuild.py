@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from contextlib import aclosing
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from msgspec import Struct
@@ -23,6 +23,8 @@ from turnwire_store.views import Generations
 
 log = structlog.get_logger()
 
+_LOGGED_DIGITS: Final = 32
+"""Of a digest: all 64 look like a key, which no log line shows."""
 _REACH_S = 10.0
 _DIFFERENT = 1
 _CLAIMS_WITHIN_S = 30.0
@@ -120,7 +122,8 @@ class Rebuilding:
         await self._require(old)
         await self._generations.serve(old + 1)
         await self._require(old + 1)
-        log.info("views built anew", generation=old + 1, digest=new.views.digest)
+        digest = new.views.digest[:_LOGGED_DIGITS]
+        log.info("views built anew", generation=old + 1, digest=digest)
         if before.differences:
             log.warning("old views differed", generation=old, **_told(before.differences))
         return Rebuilt(old + 1, serves=True, new=new, old=before)

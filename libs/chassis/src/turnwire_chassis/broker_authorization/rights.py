@@ -228,7 +228,7 @@ _ORCHESTRATOR: Final = Rights(
         subjects.MEMBERS,
         *_answer(_BACKEND_QUESTIONS),
         subjects.tool_progress("*"),
-        subjects.OWNERS,
+        *(subjects.OWNERS, subjects.QUEUE_STATE),
         subjects.OUTPUT_LEADER_ELECTED,
         subjects.TURN_CANCEL_REQUESTED,
         *TURN_CHANGES,

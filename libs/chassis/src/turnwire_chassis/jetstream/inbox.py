@@ -133,6 +133,17 @@ class Inbox:
         """Tell whether a delivery whose subject begins so waits here for a place."""
         return any(held.delivery.subject.startswith(subject) for held in self._queue.waiting())
 
+    async def give_way(self, free: int) -> None:
+        """Give back what another process has `free` places for, the oldest first, if none is here.
+
+        The broker hands it to the pulls for free places, which come before those of this inbox.
+        """
+        if self._queue.free:
+            return
+        waiting = sorted(self._queue.waiting(), key=lambda held: held.delivery.published)
+        for held in waiting[:free]:
+            await self._give_up_held(held)
+
     async def redeclare(self) -> None:
         """Make sure the broker knows the consumers, and ask them anew: it may have restarted."""
         for pull in self._pulls:
@@ -224,9 +235,12 @@ class Inbox:
 
     async def _give_back_held(self) -> None:
         for held in self._queue.waiting():
-            self._queue.remove(held.tenant, held)
-            held.pull.held -= 1
-            await self._give_back(held.reply)
+            await self._give_up_held(held)
+
+    async def _give_up_held(self, held: Held) -> None:
+        self._queue.remove(held.tenant, held)
+        held.pull.held -= 1
+        await self._give_back(held.reply)
 
     async def _give_back(self, reply: str, delay_s: float = 0.0) -> None:
         said = b"-NAK " + orjson.dumps({"delay": int(delay_s * 1e9)}) if delay_s else b"-NAK"

@@ -1,5 +1,7 @@
 """Frames on the broker: live by core NATS, kept by the memory stream `OUTPUT` without an ack."""
 
+import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 import structlog
@@ -11,8 +13,14 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from turnwire_chassis.crash_points import reached
-from turnwire_chassis.jetstream.reading import read_batch
-from turnwire_chassis.output_log import Watcher
+from turnwire_chassis.jetstream.reading import (
+    last_message,
+    more_follow,
+    page_of_bytes,
+    read_batch,
+    sequence_of,
+)
+from turnwire_chassis.output_log import KeptFrames, Watcher
 from turnwire_contracts import subjects
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.wire.frames import FrameMessage, pack, unpack
@@ -27,6 +35,7 @@ class JetStreamOutputLog:
         """`client` and `jetstream`: a connection on which the streams are declared."""
         self._client = client
         self._jetstream = jetstream
+        self._shared: dict[str, _SharedSubscription] = {}
 
     async def publish(self, turn: TurnKey, message: FrameMessage) -> None:
         """See `OutputLog.publish`."""
@@ -51,7 +60,21 @@ class JetStreamOutputLog:
     async def read(self, turn: TurnKey) -> list[FrameMessage]:
         """See `OutputLog.read`; raises `LogUnavailableError`."""
         kept = await read_batch(self._client, subjects.OUTPUT_STREAM, subjects.output(*turn))
-        return [unpack(message.data) for message in kept]
+        return _readable(kept)
+
+    async def read_after(self, turn: TurnKey, place: int, most_bytes: int) -> KeptFrames:
+        """See `OutputLog.read_after`."""
+        subject = subjects.output(*turn)
+        found = await page_of_bytes(
+            self._client, subjects.OUTPUT_STREAM, subject, place, most_bytes
+        )
+        if not found:
+            return KeptFrames([], place, None)
+        last = found[-1]
+        if more_follow(found):
+            last = await last_message(self._client, subjects.OUTPUT_STREAM, subject) or last
+        newest = next(iter(_readable([last])), None)
+        return KeptFrames(_readable(found), sequence_of(found[-1]), newest)
 
     async def forget(self, turn: TurnKey) -> None:
         """See `OutputLog.forget`."""
@@ -71,19 +94,68 @@ class JetStreamOutputLog:
             log.warning("frame larger than the broker takes", subject=subject)
 
     async def _listen(self, subject: str, watcher: Watcher) -> "NatsFrameSubscription":
-        async def on_message(message: Msg) -> None:
-            watcher(unpack(message.data))
+        """Share one subscription among all who watch a subject: its messages come once."""
+        while (shared := self._shared.get(subject)) is not None:
+            if await asyncio.shield(shared.listens) and self._shared.get(subject) is shared:
+                shared.watchers = (*shared.watchers, watcher)
+                return NatsFrameSubscription(shared, watcher)
+        shared = self._shared[subject] = _SharedSubscription(self._shared, subject, watcher)
+        try:
+            shared.subscription = await self._client.subscribe(subject, cb=shared.on_message)
+        finally:
+            if shared.subscription is None:
+                del self._shared[subject]
+            shared.listens.set_result(shared.subscription is not None)
+        return NatsFrameSubscription(shared, watcher)
 
-        return NatsFrameSubscription(await self._client.subscribe(subject, cb=on_message))
+
+class _SharedSubscription:
+    """A core subscription with all who watch by it."""
+
+    def __init__(
+        self, among: dict[str, "_SharedSubscription"], subject: str, watcher: Watcher
+    ) -> None:
+        self.watchers: tuple[Watcher, ...] = (watcher,)
+        self.subscription: Subscription | None = None
+        self.listens: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._among = among
+        self._subject = subject
+
+    async def on_message(self, message: Msg) -> None:
+        """Pass frames on."""
+        for frames in _readable([message]):
+            for watcher in self.watchers:
+                watcher(frames)
+
+    async def leave(self, watcher: Watcher) -> None:
+        """Tell a watcher nothing more; with the last one the subscription ends."""
+        self.watchers = tuple(each for each in self.watchers if each != watcher)
+        if self.watchers or self._among.get(self._subject) is not self:
+            return
+        del self._among[self._subject]
+        if self.subscription is not None:
+            with suppress(BadSubscriptionError, ConnectionClosedError):
+                await self.subscription.unsubscribe()
+
+
+def _readable(messages: Iterable[Msg]) -> list[FrameMessage]:
+    """Decode messages; one that is none is left out, and shows as a gap."""
+    read: list[FrameMessage] = []
+    for message in messages:
+        try:
+            read.append(unpack(message.data))
+        except ValueError as error:
+            log.warning("frames not read", subject=message.subject, error=str(error))
+    return read
 
 
 class NatsFrameSubscription:
-    """A core subscription."""
+    """One watcher's part in a subscription."""
 
-    def __init__(self, subscription: Subscription) -> None:
-        self._subscription = subscription
+    def __init__(self, shared: _SharedSubscription, watcher: Watcher) -> None:
+        self._shared = shared
+        self._watcher = watcher
 
     async def stop(self) -> None:
         """See `FrameSubscription.stop`."""
-        with suppress(BadSubscriptionError, ConnectionClosedError):
-            await self._subscription.unsubscribe()
+        await self._shared.leave(self._watcher)

@@ -4,6 +4,8 @@ Any node that keeps the stream answers a direct get, and one that is behind answ
 there is: of 6,400 events that were read as soon as their append was confirmed, 34 were not there
 yet, and a node that has just come back may be further behind. So in a cluster the stream's leader
 is asked, once a read has come to its end, whether anything follows.
+
+A connection has a few reads at the broker at once, and the rest wait their turn here.
 """
 
 import asyncio
@@ -17,12 +19,13 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
-from turnwire_chassis.broker import is_clustered
+from turnwire_chassis.broker import is_clustered, reads_of
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream import api
 
 READ_WITHIN_S = 8.0
-"""How long a read waits for nodes that keep the stream, and in a cluster for its leader."""
+"""How long a read waits for its turn, for nodes that keep the stream, and in a cluster for its
+leader."""
 
 _SILENCE_S = 2.0
 _AGAIN_S = 0.1
@@ -70,15 +73,40 @@ async def page(
 
     Waits while the stream has no leader, `READ_WITHIN_S` at most.
     """
-    question = orjson.dumps({"seq": after + 1, "next_by_subj": subject, "batch": most})
+    return await _page(client, stream, subject, {"seq": after + 1, "batch": most})
+
+
+async def page_of_bytes(
+    client: Client, stream: str, subject: str, after: int, most_bytes: int
+) -> list[Msg]:
+    """Read the next messages until these have so many bytes, one at least; otherwise as `page`."""
+    wish = {"seq": after + 1, "batch": _BATCH, "max_bytes": most_bytes}
+    return await _page(client, stream, subject, wish)
+
+
+async def _page(client: Client, stream: str, subject: str, wish: dict[str, int]) -> list[Msg]:
+    question = orjson.dumps({**wish, "next_by_subj": subject})
 
     async def read() -> list[Msg]:
         messages = await _direct_get(client, stream, question)
-        if len(messages) < most and is_clustered(client):
-            await _complete(client, stream, subject, after, messages)
+        if len(messages) < wish["batch"] and is_clustered(client) and not more_follow(messages):
+            await _complete(client, stream, subject, wish["seq"] - 1, messages)
         return messages
 
-    return await _patiently(read)
+    return await _patiently(client, read)
+
+
+def more_follow(messages: Sequence[Msg]) -> bool:
+    """Tell whether the node that gave a page had more, and held them back for their size."""
+    left = (messages[-1].headers or {}).get("Nats-Num-Pending") if messages else None
+    return left is not None and int(left) > 0
+
+
+async def last_message(client: Client, stream: str, subject: str) -> Msg | None:
+    """Read the last message of a subject. Raises `LogUnavailableError`."""
+    question = orjson.dumps({"multi_last": [subject], "batch": 1})
+    found = await _patiently(client, partial(_direct_get, client, stream, question))
+    return found[-1] if found else None
 
 
 async def last_of_each(
@@ -94,7 +122,7 @@ async def last_of_each(
     for start in range(0, len(patterns), _PATTERNS):
         request = {"multi_last": patterns[start : start + _PATTERNS], "batch": _BATCH}
         question = orjson.dumps(request)
-        for message in await _patiently(partial(_direct_get, client, stream, question)):
+        for message in await _patiently(client, partial(_direct_get, client, stream, question)):
             root, tenant, about, _ = subject_of_message(message).split(".", 3)
             found[f"{root}.{tenant}.{about}.>"].append(message)
     return found
@@ -107,7 +135,7 @@ async def first_since(client: Client, stream: str, milliseconds: int) -> int:
     """
     since = datetime.fromtimestamp(max(0, min(milliseconds, _LATEST_MS)) / 1000, UTC)
     question = orjson.dumps({"start_time": since, "next_by_subj": ">", "batch": 1})
-    messages = await _patiently(partial(_direct_get, client, stream, question))
+    messages = await _patiently(client, partial(_direct_get, client, stream, question))
     return sequence_of(messages[0]) if messages else BEHIND_ALL
 
 
@@ -121,19 +149,31 @@ def subject_of_message(message: Msg) -> str:
     return (message.headers or {})["Nats-Subject"]
 
 
-async def _patiently(read: Callable[[], Awaitable[list[Msg]]]) -> list[Msg]:
-    """Read, and again while no node can answer."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + READ_WITHIN_S
+async def _patiently(client: Client, read: Callable[[], Awaitable[list[Msg]]]) -> list[Msg]:
+    """Read when it is this one's turn, and again while no node can answer."""
+    until = asyncio.get_running_loop().time() + READ_WITHIN_S
+    limit = reads_of(client)
+    try:
+        async with asyncio.timeout_at(until):
+            await limit.enter()
+    except TimeoutError as error:
+        raise LogUnavailableError("reads before this one were not answered in time") from error
+    try:
+        return await _until_answered(read, until)
+    except NatsError as error:
+        raise LogUnavailableError(str(error)) from error
+    finally:
+        limit.leave()
+
+
+async def _until_answered(read: Callable[[], Awaitable[list[Msg]]], until: float) -> list[Msg]:
     while True:
         try:
             return await read()
         except _UnansweredError as error:
-            if loop.time() >= until:
+            if asyncio.get_running_loop().time() >= until:
                 raise LogUnavailableError(str(error)) from error
             await asyncio.sleep(_AGAIN_S)
-        except NatsError as error:
-            raise LogUnavailableError(str(error)) from error
 
 
 async def _direct_get(client: Client, stream: str, question: bytes) -> list[Msg]:

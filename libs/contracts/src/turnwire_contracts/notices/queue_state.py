@@ -1,4 +1,4 @@
-"""What an orchestrator tells gateways while foreground turns wait for a place."""
+"""What an orchestrator tells gateways, and other orchestrators, of turns that wait for a place."""
 
 import msgspec
 
@@ -23,7 +23,9 @@ class QueueState(msgspec.Struct, frozen=True):
     levels: list[LevelState]
     """By the level of their queue (`queues.py`)."""
     free: int = 0
-    """Places of this orchestrator that no turn has."""
+    """Places of this orchestrator that no foreground turn has."""
+    background_free: int = 0
+    """Places of this orchestrator that no background turn has."""
 
     def encode(self) -> bytes:
         """Write it as JSON."""

@@ -18,6 +18,8 @@ _TERMINAL = {
     "cancelled": "response.failed",
 }
 
+_TERMINAL_STARTS = tuple(f"event: {kind}\n".encode() for kind in sorted({*_TERMINAL.values()}))
+
 
 def frame_writer(request: Requested, next_number: int = 0) -> FrameWriter:
     """Make the writer of a turn's frames; its first frame has the number `next_number`."""
@@ -66,6 +68,26 @@ def stream_of(turn: ClosedTurn) -> list[bytes]:
     write_again(assembler, turn.output, turn.cuts, rounds, runs)
     write_end(frames, turn)
     return frames.take()[1]
+
+
+def rest_of(turn: ClosedTurn, start: int, *, end_told: bool = False) -> list[bytes]:
+    """Write the frames of a turn that has ended from the one with number `start` on.
+
+    More may have been told than came into the log: an output that was too large for it, or that the
+    guard withheld. Who has heard more than that hears the end alone, as the next frame, unless
+    it may have been told already (`end_told`).
+    """
+    frames = stream_of(turn)[start:]
+    if frames or end_told:
+        return frames
+    writer = frame_writer(turn.request, start)
+    write_end(writer, turn)
+    return writer.take()[1]
+
+
+def is_end(frame: bytes) -> bool:
+    """Tell whether a frame is the terminal one of its response."""
+    return frame.startswith(_TERMINAL_STARTS)
 
 
 def _response(request: Requested, instructions: str | None, *, started: bool) -> JSON:

@@ -14,7 +14,14 @@ from turnwire_chassis.telemetry import metrics
 from turnwire_contracts.turn_state import ClosedTurn, failure_of
 from turnwire_contracts.wire.compaction import answer_object
 from turnwire_gateway.api.feed import FrameFeed
-from turnwire_gateway.api.stream_parts import Chunk, EarlyResponse, early_failure
+from turnwire_gateway.api.stream_parts import (
+    Chunk,
+    EarlyResponse,
+    broken_off,
+    early_failure,
+    handed_over,
+)
+from turnwire_gateway.errors import gateway_stopping
 
 _SSE_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -23,7 +30,6 @@ _SSE_HEADERS = [
 ]
 _JSON_HEADERS = [(b"content-type", b"application/json")]
 _ACCEPTED = (b"x-should-retry", b"false")
-_HANDED_OVER = b": this server was stopped; go on with starting_after\n\n"
 _CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 _CLIENT_CLOSED_REQUEST = 499
@@ -96,15 +102,26 @@ class FrameStream(Response):
                 begun = not ended
                 await send_answer(part, send)
             elif self._feed.handed_over and not ended and not self._feed.left:
-                if not begun:
-                    await send(_start(200, [*_SSE_HEADERS, self._name]))
-                    begun = True
-                # No frame, and no number: a reader that resumes goes on with the next one.
-                await send(_body(_HANDED_OVER, more=False))
+                await self._hand_over(send, begun=begun)
+                begun = True
+        except Exception:
+            # Logged with its answer, which is too late: a reader must not take this for the end.
+            if begun and not ended:
+                broken = broken_off(self._feed.next_number, "this gateway has a fault")
+                await send(_body(broken.body, more=False))
+            raise
         finally:
             listening.cancel()
             pace.ended()
             await self._ended(ended, begun)
+
+    async def _hand_over(self, send: Send, *, begun: bool) -> None:
+        if begun:
+            end = handed_over(self._feed.next_number - 1, "starting_after")
+            await send(_body(end.body, more=False))
+        else:
+            stopping = gateway_stopping(self._feed.turn.response_id)
+            await send_answer(early_failure(stopping.failure), send)
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -2,49 +2,51 @@
 
 import asyncio
 import math
-from collections import deque
+from collections.abc import Awaitable, Callable
 
-from msgspec import Struct
+import structlog
 
-from turnwire_chassis.event_log import EventLog, LogUnavailableError
-from turnwire_chassis.output_log import FrameSubscription, OutputLog
+from turnwire_chassis.event_log import LogUnavailableError
+from turnwire_chassis.output_log import FrameSubscription
 from turnwire_chassis.telemetry import metrics
-from turnwire_contracts.events import TakenOver
+from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import TurnKey
-from turnwire_contracts.turn import fold
+from turnwire_contracts.turn import ImpossibleEventError, fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased, failure_of
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, tail
-from turnwire_contracts.wire.stream import stream_of
+from turnwire_contracts.wire.stream import rest_of
+from turnwire_gateway.api.frames.backfill import (
+    MOST_FETCHED_BYTES,
+    Backfill,
+    Logs,
+    ReaderEpochs,
+    contradicts,
+    ended_by,
+    messages_of,
+)
+from turnwire_gateway.api.frames.frame_queue import FrameQueue
 from turnwire_gateway.api.stream_parts import (
     Chunk,
     EarlyResponse,
     broken_off,
     early_failure,
+    end_behind,
     refused_late,
     replayed,
     told_otherwise,
 )
-from turnwire_gateway.errors import gateway_stopping, unfinished
+from turnwire_gateway.errors import gateway_stopping, internal_error, unfinished
 
-_MOST_QUEUED_BYTES = 1024 * 1024
+log = structlog.get_logger()
+
 _MOST_AT_ONCE_BYTES = 64 * 1024
 """The HTTP server holds what it was given three times over while a reader does not read."""
-
 _LOOK_AFTER_S = 5.0
 """A reader that has heard nothing for so long looks whether it missed something."""
-
 _LOOK_AGAIN_S = 0.25
 """How soon after a fruitless look in front of a known gap the next one comes."""
-
 _UNSTORED_WITHIN_S = 10.0
 """How long frames that only their owner has may be missing; the broker elects within nine."""
-
-
-class Logs(Struct, frozen=True):
-    """Where frames come from."""
-
-    events: EventLog
-    output: OutputLog
 
 
 class FrameFeed:
@@ -52,20 +54,18 @@ class FrameFeed:
 
     def __init__(self, logs: Logs, turn: TurnKey, joins_at: int | None = None) -> None:
         """Read a stream that has yet to begin, or join one at the `sequence_number` `joins_at`."""
-        self._output = logs.output
-        self._log = logs.events
+        self._logs = logs
         self.turn = turn
-        self._next = joins_at or 0
         self._epoch = self._newest_epoch = 0
-        self._queue: deque[FrameMessage] = deque()
-        self._queued_bytes = 0
-        self._news = asyncio.Event()
+        self._queue = FrameQueue(logs.queued, joins_at or 0)
+        self._backfill = Backfill(logs.output, turn)
         self._watch: FrameSubscription | None = None
         self._gap_since = self._over_since = 0.0
         self._begun = self._idle = joins_at is not None
         self._ticker: asyncio.TimerHandle | None = None
+        self._ticked_at = -1
         self._limit_s = self._ends_at = math.inf
-        self._joined_at = self._next
+        self._joined_at = joins_at or 0
         self._replays = False
         self._fetched = {"kept": 0, "log": 0}
         self.left = False
@@ -76,7 +76,7 @@ class FrameFeed:
     async def start(self) -> None:
         """Listen; frames are complete from here on."""
         metrics.STREAMS_OPEN().inc()
-        self._watch = await self._output.watch(self.turn, self._heard)
+        self._watch = await self._logs.output.watch(self.turn, self._heard)
         self._tick_later()
 
     def end_within(self, seconds: float) -> None:
@@ -91,27 +91,33 @@ class FrameFeed:
             self._ticker.cancel()
         if self._watch is not None:
             await self._watch.stop()
+        self._queue.clear()
+
+    @property
+    def next_number(self) -> int:
+        """The `sequence_number` of the frame that comes next."""
+        return self._queue.next
 
     def look(self) -> None:
         """Look at once for what was written before: the turn is not new."""
         self._idle = self._replays = True
-        self._news.set()
+        self._queue.news.set()
 
     @property
     def sent(self) -> dict[str, int]:
         """How many frames were given, by where they came from."""
-        live = max(0, self._next - self._joined_at - self._fetched["kept"])
-        return {"live": live, **self._fetched}
+        live = self._queue.next - self._joined_at - sum(self._fetched.values())
+        return {"live": max(0, live), **self._fetched}
 
     def leave(self) -> None:
         """End `read`: the reader has gone."""
         self.left = True
-        self._news.set()
+        self._queue.news.set()
 
     def hand_over(self) -> None:
         """End `read`: this process ends, and the rest is read at another gateway."""
         self.handed_over = True
-        self._news.set()
+        self._queue.news.set()
 
     async def read(self) -> Chunk | EarlyResponse | None:
         """Give what comes next, waiting for it; `None` once the reader or this process goes."""
@@ -123,9 +129,8 @@ class FrameFeed:
                 self._idle = False
                 if not self._queue and (chunk := await self._idle_chunk()):
                     return self._told(chunk)
-            if not self._queue:
-                self._news.clear()
-                await self._news.wait()
+            if not (self._queue or self._queue.has_missed):
+                await self._queue.wait()
                 continue
             chunk = await self._from_queue()
             if chunk is not None:
@@ -137,18 +142,21 @@ class FrameFeed:
 
     async def _idle_chunk(self) -> Chunk | EarlyResponse | None:
         """Give what was missed, else a sign of life; before the first frame an error is HTTP's."""
-        chunk = await self._look()
+        chunk = await self._readable(self._from_kept)
         if chunk is not None or self._queue:
             return chunk
         if asyncio.get_running_loop().time() >= self._ends_at:
-            too_late = broken_off(self._next, "it has not ended in time")
+            too_late = broken_off(self._queue.next, "it has not ended in time")
             return too_late if self._begun else early_failure(unfinished(self._limit_s).failure)
         return Chunk(KEEP_ALIVE) if self._begun else None
 
     def _tick(self) -> None:
         self._idle = not self._queue
         if self._idle:
-            self._news.set()
+            self._queue.news.set()
+        elif self._queue.is_over_full and self._queue.next == self._ticked_at:
+            self._queue.give_up()
+        self._ticked_at = self._queue.next
         self._tick_later()
 
     def _tick_later(self) -> None:
@@ -158,76 +166,68 @@ class FrameFeed:
         if message.epoch < self._newest_epoch:
             return
         self._newest_epoch = message.epoch
-        if message.announces_owner:
-            return
-        self._queued_bytes += len(message.body)
-        if self._queued_bytes > _MOST_QUEUED_BYTES:
-            # A slow reader: what is dropped here shows as a gap and is fetched when it can read.
-            self._queue.clear()
-            self._queued_bytes = len(message.body)
-        self._queue.append(message)
-        self._news.set()
+        if not message.announces_owner:
+            self._queue.hear(message)
 
     async def _from_queue(self) -> Chunk | EarlyResponse | None:
-        bodies, last, size = list[bytes](), False, 0
-        while self._queue and not last and size < _MOST_AT_ONCE_BYTES:
-            message = self._queue[0]
-            if message.kind == "A":
-                return await self._early_end(message)
-            if self._contradicts(message):
-                if bodies:
-                    break
-                if message.kind == "F" or not await self._is_end_of_known_owner():
-                    return told_otherwise(self._next)
-            if message.epoch < self._epoch or message.end <= self._next:
-                self._drop_first()
+        bodies, last, size, queue = list[bytes](), False, 0, self._queue
+        while queue and not last and size < _MOST_AT_ONCE_BYTES:
+            message = queue.first
+            if message.kind == "A" or contradicts(message, queue.next, self._epoch):
+                break
+            if message.epoch < self._epoch or message.end <= queue.next:
+                queue.drop_first()
                 continue
-            if message.first > self._next:
-                if bodies:
-                    break
-                return await self._fill()
-            bodies.append(tail(message, self._next))
+            if message.first > queue.next:
+                break
+            if bodies and size + len(message.body) > _MOST_AT_ONCE_BYTES:
+                break
+            bodies.append(tail(message, queue.next))
             size += len(bodies[-1])
-            self._begun = True
-            self._next, self._epoch, self._gap_since = message.end, message.epoch, 0.0
+            queue.next, self._epoch = message.end, message.epoch
             last = message.kind == "E"
-            self._drop_first()
-        if last:
-            bodies.append(DONE)
-        return Chunk(b"".join(bodies), last) if bodies else None
+            queue.drop_first()
+        if not bodies:
+            return await self._without_next()
+        self._begun, self._gap_since = True, 0.0
+        return Chunk(b"".join([*bodies, DONE] if last else bodies), last)
 
-    async def _early_end(self, message: FrameMessage) -> Chunk | EarlyResponse:
-        self._drop_first()
+    async def _without_next(self) -> Chunk | EarlyResponse | None:
+        """Do what is to be done when the next frame does not stand first in the queue."""
+        if not self._queue:
+            return await self._fill() if self._queue.has_missed else None
+        message = self._queue.first
+        if message.kind == "A":
+            return await self._early_end(message)
+        if not contradicts(message, self._queue.next, self._epoch):
+            return await self._fill()
+        if message.kind == "E" and await ended_by(self._logs.events, self.turn, self._epoch):
+            self._epoch = message.epoch
+            return None
+        return told_otherwise(self._queue.next)
+
+    async def _early_end(self, message: FrameMessage) -> Chunk | EarlyResponse | None:
+        self._queue.drop_first()
         if not self._begun:
             return EarlyResponse(message.first, message.body, message.count)
-        if 0 < self._epoch < message.epoch and not await self._is_end_of_known_owner():
+        if 0 < self._epoch < message.epoch and not await ended_by(
+            self._logs.events, self.turn, self._epoch
+        ):
             # Who refuses a turn knows of no frames of it.
-            return told_otherwise(self._next)
+            return told_otherwise(self._queue.next)
         # Once bytes are out it is too late for an HTTP error: the log tells it as frames.
-        return await self._from_log() or refused_late(self._next, message.body)
-
-    def _contradicts(self, message: FrameMessage) -> bool:
-        """Tell whether a new owner repeats numbers that this reader has seen from the old one."""
-        return 0 < self._epoch < message.epoch and message.first < self._next
-
-    async def _is_end_of_known_owner(self) -> bool:
-        """Tell whether whom this reader heard closed the turn: all later owners tell that end."""
-        try:
-            recorded = await self._log.read(*self.turn)
-        except LogUnavailableError:
-            return False
-        return self._epoch == 1 + sum(isinstance(each.event, TakenOver) for each in recorded)
-
-    def _drop_first(self) -> None:
-        self._queued_bytes -= len(self._queue.popleft().body)
+        part = await self._readable(self._from_log)
+        if part is None and not self._queue.has_next:
+            return refused_late(self._queue.next, message.body)
+        return part
 
     async def _fill(self) -> Chunk | EarlyResponse | None:
         """Fetch what is missing in front of what was heard, or give a sign of life.
 
         While the turn runs, its owner publishes again what the broker lost; then the log has all.
         """
-        chunk = await self._look()
-        if chunk is not None or self._queue[0].first <= self._next:
+        chunk = await self._readable(self._from_kept)
+        if chunk is not None or self._queue.has_next:
             return chunk
         now = asyncio.get_running_loop().time()
         self._gap_since = self._gap_since or now
@@ -237,37 +237,59 @@ class FrameFeed:
         await asyncio.sleep(_LOOK_AGAIN_S)
         return None
 
-    async def _look(self) -> Chunk | EarlyResponse | None:
-        """Fetch what was missed: from kept frames, else from the log once the turn has ended."""
+    async def _readable(
+        self, read: Callable[[], Awaitable[Chunk | EarlyResponse | None]]
+    ) -> Chunk | EarlyResponse | None:
+        """Read what was written; nothing comes of it while it cannot be asked for."""
         try:
-            kept = await self._output.read(self.turn)
-            if kept and kept[-1].kind == "A" and not self._begun:
-                return EarlyResponse(kept[-1].first, kept[-1].body, kept[-1].count)
-            if following := self._following(kept):
-                # What was heard meanwhile follows; what is in both is skipped by its number.
-                self._fetched["kept"] += following[-1].end - self._next
-                self._queue = deque([*following, *self._queue])
-                self._queued_bytes = sum(len(message.body) for message in self._queue)
-                return None
-            return await self._from_log()
+            return await read()
         except LogUnavailableError:
             return None
+        except (UnreadableEventError, ImpossibleEventError):
+            log.exception("turn cannot be read", response_id=self.turn.response_id)
+            if not self._begun:
+                return early_failure(internal_error().failure)
+            return broken_off(self._queue.next, "an event of it cannot be read by this gateway")
+
+    async def _from_kept(self) -> Chunk | EarlyResponse | None:
+        """Fetch what was missed: from kept frames, else from the log once the turn has ended."""
+        queue = self._queue
+        epochs = ReaderEpochs(self._epoch, self._newest_epoch)
+        if not (kept := await self._backfill.read(queue.next, epochs, begun=self._begun)):
+            return await self._from_log()
+        if kept[-1].kind != "A":
+            self._fetched["kept"] += kept[-1].end - queue.next
+            queue.missed = max(queue.missed, self._backfill.known_end)
+        queue.put_first(kept)
+        return None
 
     async def _from_log(self) -> Chunk | EarlyResponse | None:
-        recorded = await self._log.read(*self.turn)
-        turn = fold([each.event for each in recorded])
+        turn = fold([each.event for each in await self._logs.events.read(*self.turn)])
         if isinstance(turn, ClosedTurn) and turn.closed.stored:
-            frames = stream_of(turn)
-            if self._next > max(len(frames), self._joined_at):
-                return broken_off(self._next, f"the response has {len(frames)} events")
-            del frames[: self._next]
-            self._fetched["log"] += len(frames)
-            return Chunk(b"".join([*frames, DONE]), last=True)
+            return self._rest_of(turn)
         failure = failure_of(turn)
         if failure is not None and not self._begun:
             return early_failure(failure)
         if isinstance(turn, ClosedTurn | Erased) and self._is_over():
-            return broken_off(self._next, "its content was not stored")
+            return broken_off(self._queue.next, "its content was not stored")
+        return None
+
+    def _rest_of(self, turn: ClosedTurn) -> Chunk | None:
+        """Queue what the log has behind what was read, as much of it as may wait."""
+        queue = self._queue
+        frames = rest_of(turn, queue.next, end_told=True)
+        if not frames and turn.closed.status == "completed":
+            return end_behind(turn, queue.next, self._joined_at)
+        if not frames:
+            # More may have been told than came into the log, by an owner that still tells the end.
+            if not self._is_over():
+                return None
+            frames = rest_of(turn, queue.next)
+        room = max(MOST_FETCHED_BYTES, self._logs.queued.room)
+        messages = messages_of(frames, queue.next, self._epoch, room)
+        self._fetched["log"] += messages[-1].end - queue.next
+        queue.missed = max(queue.missed, queue.next + len(frames))
+        queue.put_first(messages)
         return None
 
     def _is_over(self) -> bool:
@@ -275,26 +297,3 @@ class FrameFeed:
         now = asyncio.get_running_loop().time()
         self._over_since = self._over_since or now
         return not self._epoch or now - self._over_since >= _UNSTORED_WITHIN_S
-
-    def _following(self, kept: list[FrameMessage]) -> list[FrameMessage]:
-        """Give what follows what was read; lost frames come where they were published again.
-
-        An owner that did not know of a former one's frames has told others in their place. What an
-        owner told before its successor announced itself counts, if that announcement is kept.
-        """
-        following: list[FrameMessage] = []
-        reached, epoch = self._next, self._epoch
-        is_known = any(message.epoch >= self._newest_epoch for message in kept)
-        newest = epoch if is_known else self._newest_epoch
-        for message in kept:
-            newest = max(newest, message.epoch)
-            if message.kind == "A" or message.announces_owner or message.epoch < newest:
-                continue
-            contradicts = self._contradicts(message)
-            if epoch < message.epoch and message.first < reached and not contradicts:
-                following = [each for each in following if each.end <= message.first]
-                reached = following[-1].end if following else self._next
-            if contradicts or message.first <= reached < message.end:
-                following.append(message)
-                reached, epoch = max(reached, message.end), message.epoch
-        return following

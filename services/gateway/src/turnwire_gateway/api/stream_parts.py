@@ -7,8 +7,10 @@ from msgspec.structs import replace
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts.events import Failure
 from turnwire_contracts.json_values import mapping
+from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.frames import DONE, FrameWriter
 from turnwire_contracts.wire.response import error_envelope
+from turnwire_contracts.wire.stream import stream_of
 
 
 class EarlyResponse(Struct, frozen=True):
@@ -50,6 +52,29 @@ def broken_off(number: int, reason: str) -> Chunk:
 def told_otherwise(number: int) -> Chunk:
     """End a stream whose new owner does not know what the reader has seen."""
     return broken_off(number, "another owner of the response told it otherwise")
+
+
+def end_behind(turn: ClosedTurn, number: int, joined_at: int) -> Chunk:
+    """End a stream whose reader needs the frame `number`, which a completed turn does not have.
+
+    Who joined there knows what it asked for; who was told more was told otherwise than the log.
+    """
+    count = len(stream_of(turn))
+    if number > max(count, joined_at):
+        return broken_off(number, f"the response has {count} events")
+    return Chunk(DONE, last=True)
+
+
+def handed_over(last: int, go_on: str) -> Chunk:
+    """End a stream that goes on at another gateway, with an event that no reader takes for its end.
+
+    `last` is the number that its reader has (-1: none), `go_on` the parameter to resume with. The
+    event has that number and no `[DONE]` follows: who resumes behind it misses nothing.
+    """
+    message = f"This gateway was stopped; the response goes on. Resume the stream with {go_on}."
+    number = {"sequence_number": last} if last >= 0 else {}
+    error = {"type": "error", **number, "code": "gateway_stopping", "message": message}
+    return Chunk(b"event: error\ndata: " + orjson.dumps({**error, "param": None}) + b"\n\n")
 
 
 def refused_late(number: int, envelope: bytes) -> Chunk:

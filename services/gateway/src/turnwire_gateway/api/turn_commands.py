@@ -22,7 +22,7 @@ from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, Sampling, Screening
 from turnwire_contracts.wire.frames import FrameMessage
-from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.errors import not_kept, unavailable
 
 _LOOK_AFTER_S = 0.5

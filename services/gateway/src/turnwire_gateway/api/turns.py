@@ -21,7 +21,8 @@ from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_gateway.admission.admission import Admitted
 from turnwire_gateway.admission.turn_queues import TurnQueues
 from turnwire_gateway.api.answers import answer_of
-from turnwire_gateway.api.feed import FrameFeed, Logs
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import EarlyResponse, replayed
 from turnwire_gateway.api.telemetry import reader_left
 from turnwire_gateway.errors import ApiError, gateway_stopping, not_kept, too_large, unfinished
@@ -31,7 +32,6 @@ log = structlog.get_logger()
 _LOOK_AFTER_S = 5.0
 _OVERTIME_S = 30.0
 """What the gateway waits beyond the turn's own limit: a takeover may have started it again."""
-
 _OWNERS = 2
 """A turn that another owner takes over in its last moment has its whole time again."""
 

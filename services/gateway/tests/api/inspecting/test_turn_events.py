@@ -1,11 +1,12 @@
 """`/v1/responses/{response_id}/events`: pages of a turn's events, and the same as they come."""
 
 import asyncio
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from turnwire_chassis.event_log import LogUnavailableError, Recorded
 from turnwire_contracts.codec import UnreadableEventError
@@ -127,6 +128,27 @@ async def test_a_live_stream_ends_at_an_event_that_cannot_be_read(
     assert end_of(body)["code"] == "stream_interrupted"
 
 
+async def test_a_live_stream_ends_at_an_event_that_cannot_follow(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn_events, "_LOOK_AGAIN_S", 0.01)
+    api.log.busy = True
+    promised = (await api.create(background=True)).json
+    (request,) = api.log.requests
+    read, reads = api.log.read, iter([True, True])
+
+    async def twice(*about: Any) -> list[Recorded]:
+        if next(reads, False):
+            return await read(*about)
+        return [Recorded(1000, replace(request, model="another"))]
+
+    monkeypatch.setattr(api.log, "read", twice)
+    async with asyncio.timeout(10):
+        body = (await api.get(events_of(promised, "?stream=true"))).body
+    assert b"event: requested" in body
+    assert end_of(body)["code"] == "stream_interrupted"
+
+
 @pytest.mark.parametrize("away", [True, False])
 async def test_a_turn_that_nothing_drives_is_not_followed_for_ever(
     api: Api, monkeypatch: pytest.MonkeyPatch, *, away: bool
@@ -178,6 +200,8 @@ async def test_a_gateway_that_stops_ends_its_live_streams(api: Api) -> None:
     api.world.turns.hand_over()
     body = (await api.get(events_of(promised, "?stream=true"))).body
     assert b"event: requested" in body
+    assert b"event: error" in body
+    assert b'"code":"gateway_stopping"' in body
     assert b"[DONE]" not in body
 
 

@@ -21,7 +21,7 @@ from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_contracts.wire.stream import stream_of
 from turnwire_gateway.admission.admission import Admitted, Origin
-from turnwire_gateway.api.feed import Logs
+from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.middleware import IdentityMiddleware, RequestIdMiddleware
 from turnwire_gateway.api.requests.validation import Rules, requested
 from turnwire_gateway.api.turns import TurnLimits, Turns

@@ -13,8 +13,10 @@ def measure(lane: str, lengths: Sequence[QueueLength]) -> None:
     metrics.INBOX_UNCONFIRMED(lane).set(sum(length.unconfirmed for length in lengths))
 
 
-def queue_state(orchestrator: str, lengths: Sequence[QueueLength], free: int) -> QueueState:
-    """Give what gateways are told of the foreground queues."""
+def queue_state(
+    orchestrator: str, lengths: Sequence[QueueLength], free: int, background_free: int
+) -> QueueState:
+    """Give what gateways are told of the foreground queues, and orchestrators of free places."""
     return QueueState(
         orchestrator,
         [
@@ -22,4 +24,5 @@ def queue_state(orchestrator: str, lengths: Sequence[QueueLength], free: int) ->
             for length in lengths
         ],
         free,
+        background_free,
     )

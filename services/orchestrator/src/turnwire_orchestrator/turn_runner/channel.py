@@ -17,6 +17,8 @@ from turnwire_contracts.wire.frames import FrameMessage, split
 from turnwire_contracts.wire.response import error_envelope
 from turnwire_contracts.wire.stream import (
     frame_writer,
+    is_end,
+    rest_of,
     stream_of,
     write_end,
     write_opening,
@@ -129,7 +131,7 @@ class Channel:
             if uses_mcp(self._request):
                 # Calls that the turn did not wait for have an end, too; listings that did not come
                 # to be durable are not told.
-                frames = stream_of(turn)[first:]
+                frames = rest_of(turn, first)
             else:
                 write_end(self._frames, turn)
                 frames += self._frames.take()[1]
@@ -145,14 +147,16 @@ class Channel:
             status = _CANCELLED_HTTP_STATUS if cancelled else 200
             await self._answer(status, orjson.dumps(answer_object(turn)))
 
-    async def end_again(self, turn: ClosedTurn, published: int) -> None:
-        """Tell an end that a lost owner may not have told; telling it twice changes nothing."""
+    async def end_again(self, turn: ClosedTurn, published: list[bytes]) -> None:
+        """Tell an end that a lost owner may not have told, behind the frames that are out."""
         refused = turn.closed.failure is not None and not self._request.background
         if self._frames is None or (refused and not published):
             await self.end(turn)
             return
         self._opened = True
-        await self._publish(published, stream_of(turn)[published:], last=True)
+        end_told = bool(published) and is_end(published[-1])
+        rest = rest_of(turn, len(published), end_told=end_told)
+        await self._publish(len(published), rest, last=True)
 
     async def end_lost(self, turn: ClosedTurn, published: int, failure: Failure) -> None:
         """Tell the end of a turn that left nothing to tell: its content was not to be stored."""

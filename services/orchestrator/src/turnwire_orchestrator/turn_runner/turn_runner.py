@@ -112,11 +112,11 @@ class TurnRunner:
         turn = self._session.closed
         if turn is None:
             return
-        published = len(await self.channel.published())
+        published = await self.channel.published()
         if turn.closed.stored:
             await self.channel.end_again(turn, published)
             return
-        await self.channel.end_lost(turn, published, answer_lost())
+        await self.channel.end_lost(turn, len(published), answer_lost())
         await self._session.erase()
 
     async def _do(self, step: Step) -> Command | None:  # noqa: PLR0911 -- one for each step

@@ -15,7 +15,7 @@ from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.event_kinds import kind_of
 from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.turn import evolve
+from turnwire_contracts.turn import ImpossibleEventError, evolve
 from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested, Turn
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE
 from turnwire_gateway.api.inspecting.turn_log import TurnLog, shown
@@ -28,7 +28,7 @@ from turnwire_gateway.api.requests.paging import (
     whole_number,
 )
 from turnwire_gateway.api.responses import ResponsePorts
-from turnwire_gateway.api.stream_parts import broken_off
+from turnwire_gateway.api.stream_parts import broken_off, handed_over
 
 log = structlog.get_logger()
 
@@ -84,31 +84,45 @@ class TurnEventHandlers:
     async def _live(
         self, turn: TurnKey, recorded: list[Recorded], after: int
     ) -> AsyncIterator[bytes]:
-        """Give events as they are appended, until the turn has ended or this process stops.
+        """Give events as they are appended, until the turn has ended or this process stops."""
+        sequence = 0
+        try:
+            async for last, part in self._followed(turn, recorded, after):
+                sequence = last
+                yield part
+        except (UnreadableEventError, ImpossibleEventError):
+            log.exception("turn cannot be read", response_id=turn.response_id)
+            yield broken_off(sequence, "an event of it cannot be read by this gateway").body
+
+    async def _followed(
+        self, turn: TurnKey, recorded: list[Recorded], after: int
+    ) -> AsyncIterator[tuple[int, bytes]]:
+        """Give what is to be sent, each with the sequence of the last event that it tells.
 
         A turn that nothing drives any more has no end: it is followed for as long as any may take.
+        Raises `ImpossibleEventError`, `UnreadableEventError`.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._follows_s
         state: Turn = NotRequested()
-        quiet = 0
-        last = 0
+        quiet = last = 0
         while True:
             for each in recorded:
                 state, last = evolve(state, each.event), each.sequence
                 if last > after:
-                    yield _sse(each)
+                    yield last, _sse(each)
             if isinstance(state, ClosedTurn | Erased):
-                yield DONE
+                yield last, DONE
                 return
             quiet = 0 if recorded else quiet + 1
             if quiet == _QUIET_LOOKS:
                 quiet = 0
-                yield KEEP_ALIVE
+                yield last, KEEP_ALIVE
             if self._ports.turns.is_handing_over:
+                yield last, handed_over(last, "after").body
                 return
             if loop.time() >= until:
-                yield broken_off(last, "the response has not ended in time").body
+                yield last, broken_off(last, "the response has not ended in time").body
                 return
             await asyncio.sleep(_LOOK_AGAIN_S)
             try:
@@ -116,10 +130,6 @@ class TurnEventHandlers:
             except LogUnavailableError:
                 # The reader keeps its stream while the broker elects or restarts.
                 recorded = []
-            except UnreadableEventError:
-                log.exception("turn cannot be read", response_id=turn.response_id)
-                yield broken_off(last, "an event of it cannot be read by this gateway").body
-                return
 
 
 def event_object(recorded: Recorded) -> JSON:

@@ -23,7 +23,7 @@ from turnwire_gateway.api.websocket.messages import (
 )
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller
-from turnwire_gateway.errors import ApiError
+from turnwire_gateway.errors import ApiError, gateway_stopping
 
 _ENDED_WELL = {b"response.completed", b"response.incomplete"}
 _ENDED_BADLY = {b"response.failed", b"error"}
@@ -110,6 +110,8 @@ class CreateRunner:
             if isinstance(part, EarlyResponse):
                 ended = True
                 await self._refuse(part.status, part.body, create)
+            elif feed.handed_over and not ended and not self._left:
+                await self.refuse(gateway_stopping(request.response_id), create)
         finally:
             self._feeds.discard(feed)
             await turns.end_stream(feed, ended=ended, begun=begun)

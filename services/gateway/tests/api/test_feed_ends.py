@@ -1,0 +1,136 @@
+"""A stream ends by an event, whatever came of its turn, and a stalled reader holds little."""
+
+import asyncio
+
+import pytest
+
+from turnwire_contracts.errors.catalogue import failure
+from turnwire_contracts.events import Failure
+from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, payload
+from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.backfill import Logs
+from turnwire_gateway.api.frames.frame_queue import MOST_QUEUED_BYTES, QueuedBytes
+from turnwire_gateway.api.stream_parts import Chunk
+from turnwire_testing.examples import closed
+from turnwire_testing.stories import Part, Told
+from turnwire_testing.told_turns import ToldTurn
+
+WITHIN_S = 30.0
+
+
+def output_too_large() -> Failure:
+    """What a turn fails with whose output does not fit into the log."""
+    return failure("output_too_large")
+
+
+def feed_of(turn: ToldTurn, joins_at: int | None = None) -> FrameFeed:
+    """A reader of a turn."""
+    return FrameFeed(Logs(turn.log, turn.output), turn.request.turn_key, joins_at)
+
+
+async def rest(feed: FrameFeed) -> bytes:
+    """Read to the end; signs of life say nothing."""
+    bodies: list[bytes] = []
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            part = await feed.read()
+            assert isinstance(part, Chunk), part
+            bodies.append(part.body)
+            if part.last:
+                await feed.stop()
+                return b"".join(bodies).replace(KEEP_ALIVE, b"")
+
+
+def whole(turn: ToldTurn, start: int = 0) -> bytes:
+    """What a reader must have got."""
+    return b"".join(turn.frames[start:]) + DONE
+
+
+@pytest.fixture
+async def turn() -> ToldTurn:
+    return ToldTurn()
+
+
+async def test_a_reader_that_stalls_holds_little_and_misses_nothing() -> None:
+    deltas = tuple("x" * 100_000 for _ in range(60))
+    turn = ToldTurn((Told({"type": "message"}, (Part("output_text", deltas),)),))
+    queued = QueuedBytes()
+    feed = FrameFeed(Logs(turn.log, turn.output, queued), turn.request.turn_key)
+    await feed.start()
+    for number in range(turn.count - 1):
+        await turn.say(number, number + 1)
+    assert queued.count <= MOST_QUEUED_BYTES
+    await turn.say(turn.count - 1, turn.count)
+    bodies: list[bytes] = []
+    async with asyncio.timeout(WITHIN_S):
+        while not bodies or not bodies[-1].endswith(DONE):
+            part = await feed.read()
+            assert isinstance(part, Chunk), part
+            bodies.append(part.body)
+            assert queued.count <= MOST_QUEUED_BYTES + max(map(len, turn.frames))
+    assert b"".join(bodies) == whole(turn)
+    await feed.stop()
+    assert queued.count == 0
+
+
+async def test_a_turn_whose_output_was_too_large_for_the_log_ends_for_who_saw_more(
+    turn: ToldTurn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnwire_gateway.api.feed._UNSTORED_WITHIN_S", 0.01)
+    monkeypatch.setattr("turnwire_gateway.api.feed._LOOK_AFTER_S", 0.1)
+    feed = feed_of(turn)
+    await feed.start()
+    await turn.say(0, 6)
+    await turn.log.append(turn.request, None)
+    await turn.log.append(closed(status="failed", failure=output_too_large(), output=[]), None)
+    assert await feed.read() == Chunk(b"".join(turn.frames[:6]))
+    feed.look()
+    async with asyncio.timeout(WITHIN_S):
+        while (part := await feed.read()) == Chunk(KEEP_ALIVE):
+            pass
+    assert isinstance(part, Chunk)
+    assert part.last
+    frame, done = part.body.split(b"\n\n", 1)
+    end = payload(frame + b"\n\n")
+    assert (end["type"], end["sequence_number"], done) == ("response.failed", 6, DONE)
+    assert end["response"]["error"]["code"] == "output_too_large"
+    await feed.stop()
+
+
+async def test_who_joins_a_failed_turn_behind_what_the_log_has_hears_its_end() -> None:
+    turn = ToldTurn()
+    await turn.log.append(turn.request, None)
+    await turn.log.append(closed(status="failed", failure=output_too_large(), output=[]), None)
+    for start in (3, 500):
+        feed = feed_of(turn, start)
+        await feed.start()
+        told = await rest(feed)
+        assert b"event: response.failed" in told
+        assert b'"sequence_number":%d' % start in told
+
+
+async def test_a_turn_that_cannot_be_read_ends_with_an_error(turn: ToldTurn) -> None:
+    feed = feed_of(turn, 0)
+    await feed.start()
+    await turn.log.append(closed(output=[]), None)
+    await turn.log.append(closed(output=[]), None)
+    part = await feed.read()
+    assert isinstance(part, Chunk)
+    assert part.last
+    assert b'"code":"stream_interrupted"' in part.body
+    await feed.stop()
+
+
+async def test_what_an_owner_far_behind_has_told_otherwise_is_left_out() -> None:
+    deltas = tuple("x" * 100_000 for _ in range(30))
+    turn = ToldTurn((Told({"type": "message"}, (Part("output_text", deltas),)),))
+    for number in range(20):
+        await turn.say(number, number + 1)
+    lost = [b'data: {"other":%d}\n\n' % number for number in range(20, 25)]
+    other = FrameMessage("F", 1, 20, 5, b"".join(lost))
+    await turn.output.publish(turn.request.turn_key, other)
+    for number in range(20, turn.count):
+        await turn.say(number, number + 1, epoch=2)
+    feed = feed_of(turn, 0)
+    await feed.start()
+    assert await rest(feed) == whole(turn)
