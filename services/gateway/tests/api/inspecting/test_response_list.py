@@ -7,8 +7,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from turnwire_contracts.audit.acts import AdminActed
+from turnwire_contracts.inspecting.response_list import STORE_RESPONSES, AskForResponses
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.response_list import STORE_RESPONSES, AskForResponses
 from turnwire_testing.examples import AT
 from turnwire_testing.gateway import Api, error_of
 

@@ -8,8 +8,7 @@ from starlette.responses import Response
 
 from turnwire_contracts.events import Status
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, is_response_id
-from turnwire_contracts.json_values import JSON
-from turnwire_contracts.response_list import (
+from turnwire_contracts.inspecting.response_list import (
     AskForResponses,
     GuardOutcome,
     ResponseFilters,
@@ -18,6 +17,7 @@ from turnwire_contracts.response_list import (
     Scan,
     UnknownAfter,
 )
+from turnwire_contracts.json_values import JSON
 from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.request_context import answered, caller, subject_id
 from turnwire_gateway.api.requests.paging import flag, listed, paging, unknown_after, whole_number
