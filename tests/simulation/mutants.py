@@ -363,7 +363,7 @@ MUTANTS: Final = (
         first=1000,
     ),
     Mutant("keep what is not to be stored", TurnSession, "erase", _left_out, faults=0, extras="u"),
-    Mutant("erase the oldest first", TurnSession, "erase", _oldest_first, extras="u"),
+    Mutant("erase the oldest first", TurnSession, "erase", _oldest_first, extras="u", first=460),
     Mutant("call without approval", toolbox, "_needs_approval", _nothing_needs_it, extras="a"),
     Mutant("a denial approves", tool_rounds, "_approved", _whatever_was_said, extras="a"),
     Mutant(
