@@ -376,5 +376,5 @@ MUTANTS: Final = (
     Mutant("pull the first level only", Inbox, "__init__", _first_level_only, faults=0, extras="q"),
     Mutant("refuse what has time", Inbox, "_is_overdue", _without_a_clock, faults=0, extras="q"),
     Mutant("believe the wall clock", BrokerClock, "hear", _deaf, faults=0, extras="jq"),
-    Mutant("checkpoint before the views", ProjectionBatches, "take", _advance_first, first=290),
+    Mutant("checkpoint before the views", ProjectionBatches, "take", _advance_first, first=650),
 )

@@ -146,8 +146,9 @@ class TurnSession:
         if isinstance(event, TakenOver):
             return event.cause != self.claim
         # An append of our own is found by the log, however its confirmation was lost; it may be
-        # there before that comes. So whatever else an owner writes tells that another one lives,
-        # and that what we decided on is old. A dead letter that is retried is requested again.
+        # there before that comes, or when we wait for it no more. So whatever else an owner writes
+        # tells that another one lives, and that what we decided on is old. A dead letter that is
+        # retried is requested again.
         return event not in self._unconfirmed and not isinstance(
             event, Requested | CancelRequested | TurnChange
         )
