@@ -25,6 +25,8 @@ FOUND = {
     "before that was confirmed",
     "c3t1f4s6612ju": "the reader of an unstored turn whose end the broker lost waited for the "
     "turn's time limit",
+    "r1t2f2s14073p": "a reader went on behind its place in frames that the broker had lost: it was "
+    "given those of two owners",
 }
 """Schedules that found something in the product; each has a plain test beside its code."""
 
