@@ -155,7 +155,7 @@ async def test_a_reader_of_an_unstored_turn_is_told_when_its_successor_knew_less
 ) -> None:
     """Found by the simulation (c3t1f4s6612ju): the reader waited for the turn's time limit."""
     monkeypatch.setattr("turnwire_gateway.api.feed._UNSTORED_WITHIN_S", 0.1)
-    monkeypatch.setattr("turnwire_gateway.api.feed._LOOK_AFTER_S", 0.02)
+    monkeypatch.setattr("turnwire_gateway.api.frames.silence.LOOK_AFTER_S", 0.02)
     turn.output.unkept = {2}
     feed = feed_of(turn)
     await feed.start()
