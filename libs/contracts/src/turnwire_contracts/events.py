@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId, TurnKey
+from turnwire_contracts.webhooks.subscription import WebhookSubscription
 
 Item = dict[str, Any]
 """One item as the Responses API writes it."""
@@ -144,6 +145,7 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Set if it continues another turn from one of that turn's events."""
     rerun_of: ResponseId | None = None
     """The response whose request it repeats."""
+    webhook: WebhookSubscription | None = None
 
     @property
     def own_input(self) -> list[Item]:

@@ -29,6 +29,7 @@ from turnwire_chassis.jetstream.delivery import (
     Held,
     MayRefuse,
     OwnershipLostError,
+    PostponedError,
     Work,
     is_given_out_first,
 )
@@ -216,6 +217,8 @@ class Inbox:
             reached("delivery.after_ack")
         except OwnershipLostError:
             log.warning("turn has another owner", subject=delivery.subject)
+        except PostponedError as postponed:
+            await self._give_back(reply, postponed.delay_s)
         except asyncio.CancelledError:
             await self._give_back(reply)
             raise

@@ -27,6 +27,7 @@ from turnwire_gateway.api.requests.fields import refuse_other_apis, shaped
 from turnwire_gateway.api.requests.input_items import normalised_items
 from turnwire_gateway.api.requests.mcp_tools import NO_TOOLS, DeclaredTools, check_choice, declared
 from turnwire_gateway.api.requests.prompts import Prompts, render
+from turnwire_gateway.api.requests.webhooks import subscription_of
 from turnwire_gateway.errors import (
     ApiError,
     conversation_not_found,
@@ -112,7 +113,9 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         request = replace(request, instructions=rendered.instructions, model=model)
     if not request.model:
         raise missing("model")
-    return replace(request, seals=_sealed(tools, request, rules.sealing))
+    sealer = rules.sealing.sealer if rules.sealing else None
+    webhook = subscription_of(given.webhook, request, origin, sealer)
+    return replace(request, seals=_sealed(tools, request, rules.sealing), webhook=webhook)
 
 
 def _declared(shapes: JSON, servers: Registry) -> DeclaredTools:
