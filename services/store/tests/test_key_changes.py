@@ -56,6 +56,13 @@ async def test_the_webhook_of_a_key_is_kept(webhook: KeyWebhook | None) -> None:
     assert keys.put_in == [(replace(KEPT, webhook=webhook), 3)]
 
 
+async def test_the_webhook_of_a_revoked_key_goes() -> None:
+    keys = OneKey(replace(KEPT, webhook=KeyWebhook("older"), revoked_ms=5))
+    gone = replace(KEPT, webhook=None, revoked_ms=5)
+    await keep_key(keys, change(gone, 3))
+    assert keys.put_in == [(gone, 3)]
+
+
 @pytest.mark.parametrize(
     ("before", "changes", "expected"),
     [

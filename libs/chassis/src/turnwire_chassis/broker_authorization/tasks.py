@@ -79,7 +79,7 @@ def work_on_turns() -> Iterable[str]:
 
 
 def deliver_webhooks() -> Iterable[str]:
-    """Take events for webhooks, with the key that one is signed by, and keep what nobody takes."""
+    """Take events for webhooks and the key that signs one, and keep what no receiver takes."""
     stream, consumer = subjects.WEBHOOKS_STREAM, subjects.WEBHOOK_CONSUMER
     yield api.create_consumer(stream, consumer, subjects.WEBHOOKS)
     yield api.consumer_info(stream, consumer)

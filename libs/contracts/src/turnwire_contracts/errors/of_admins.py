@@ -54,15 +54,6 @@ OF_ADMINS: Final = (
         way_out="`GET /v1/admin/keys`",
     ),
     ErrorCode(
-        code="webhook_not_found",
-        status=404,
-        type=_NOT_FOUND,
-        message="The API key '{key_id}' has no webhook. Give it one: PUT "
-        "/v1/admin/keys/{key_id}/webhook.",
-        what="the API key has no webhook",
-        way_out="`PUT /v1/admin/keys/{key_id}/webhook`",
-    ),
-    ErrorCode(
         code="dead_letter_not_found",
         status=404,
         type=_NOT_FOUND,
@@ -78,15 +69,6 @@ OF_ADMINS: Final = (
         message="There is no erasure '{erasure_id}'. Those that there are: GET /v1/admin/erasures.",
         what="no such erasure, or another tenant's",
         way_out="`GET /v1/admin/erasures`",
-    ),
-    ErrorCode(
-        code="seal_key_missing",
-        status=503,
-        type="server_error",
-        message="This gateway has no TURNWIRE_SEAL_KEY, so it can keep no secret of a webhook. Give "
-        "all gateways and tool-runners the same: openssl rand -hex 32",
-        what="nothing seals the URLs and secrets of webhooks",
-        way_out="set `TURNWIRE_SEAL_KEY` for all gateways and tool-runners",
     ),
     ErrorCode(
         code="key_pepper_missing",

@@ -54,17 +54,6 @@ OF_REQUESTS: Final = (
         way_out="send one of them",
     ),
     ErrorCode(
-        code="webhook_secret_missing",
-        status=400,
-        type=_INVALID,
-        param="webhook",
-        message="A webhook is signed with the secret of the API key that asks, and this caller has "
-        "none. An admin makes one: PUT /v1/admin/keys/{{key_id}}/webhook.",
-        what="the caller's API key has no webhook, and so no secret that signs; or the caller has "
-        "no API key",
-        way_out="have an admin give the key one ([webhooks](webhooks.md))",
-    ),
-    ErrorCode(
         code="response_not_cancellable",
         status=400,
         type=_INVALID,

@@ -32,10 +32,10 @@ async def _require_change(keys: KeyRecords, record: KeyRecord, expected: int) ->
     before = kept[0].record if kept else None
     if before is None or kept[0].key_id != record.id:
         raise KeyChangeRefusedError("there is no such key in that place")
-    if before.revoked_ms is not None or before == record:
-        raise KeyChangeRefusedError("a key can be revoked once, and does not change after it")
-    if record not in (
-        replace(before, revoked_ms=record.revoked_ms),
-        replace(before, webhook=record.webhook),
-    ):
+    revoked = replace(before, revoked_ms=record.revoked_ms)
+    changed = replace(before, webhook=record.webhook)
+    # What was asked with a revoked key is told of until its webhook is removed.
+    if before.revoked_ms is not None and (record != changed or record.webhook is not None):
+        raise KeyChangeRefusedError("of a revoked key only the webhook can go")
+    if before == record or record not in (revoked, changed):
         raise KeyChangeRefusedError("of a key nothing but its revocation or its webhook can change")

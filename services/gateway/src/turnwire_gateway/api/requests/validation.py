@@ -74,6 +74,11 @@ class Rules(Struct, frozen=True):
     retention: Retention = KEEPS_ALL
     """How long what was asked is kept."""
 
+    @property
+    def sealer(self) -> Sealer | None:
+        """What seals secrets; `None` without a key."""
+        return None if self.sealing is None else self.sealing.sealer
+
 
 def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     """Read the fields of `POST /v1/responses`.
@@ -113,9 +118,10 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         request = replace(request, instructions=rendered.instructions, model=model)
     if not request.model:
         raise missing("model")
-    sealer = rules.sealing.sealer if rules.sealing else None
-    webhook = subscription_of(given.webhook, request, origin, sealer)
-    return replace(request, seals=_sealed(tools, request, rules.sealing), webhook=webhook)
+    if given.webhook is not None or origin.webhook is not None:
+        webhook = subscription_of(given.webhook, request, origin, rules.sealer)
+        request = replace(request, webhook=webhook)
+    return replace(request, seals=_sealed(tools, request, rules.sealing))
 
 
 def _declared(shapes: JSON, servers: Registry) -> DeclaredTools:
