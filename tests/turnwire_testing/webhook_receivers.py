@@ -87,6 +87,15 @@ class WebhookReceiver:
 
         await eventually(came, within_s)
 
+    async def first(self, of: Callable[[Posted], bool], within_s: float = 20.0) -> Posted:
+        """Wait until one of a kind has come; gives the first."""
+
+        async def came() -> bool:
+            return any(map(of, self.posted))
+
+        await eventually(came, within_s)
+        return next(filter(of, self.posted))
+
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:

@@ -1,4 +1,4 @@
-"""The end of a turn is handed to its webhook before the turn is confirmed, whoever dies."""
+"""The end of a turn is handed to its webhook before the turn is confirmed, also if its owner dies."""
 
 import pytest
 

@@ -17,6 +17,7 @@ from nats.js.api import (
     StreamConfig,
 )
 
+from turnwire_chassis.crash_points import reached
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.publishing import publish_when_led
 from turnwire_contracts import subjects
@@ -78,7 +79,9 @@ class WebhookQueue:
         for each in deliveries:
             headers = None if again else {"Nats-Msg-Id": each.event_id}
             subject = subjects.webhook(each.tenant, each.event_id)
+            reached("webhook.before", each.type)
             try:
                 await publish_when_led(self._jetstream, subject, each.encode(), headers)
             except (NatsError, TimeoutError) as error:
                 raise LogUnavailableError(str(error) or type(error).__name__) from error
+            reached("webhook.after", each.type)

@@ -1,6 +1,6 @@
 """One event on its way to a webhook, as the stream `WEBHOOKS` has it and as its receiver gets it.
 
-It follows from the turn alone, its id too: whoever tells the end of a turn twice tells the same.
+It follows from the turn alone, its id too: two owners that tell the end of a turn tell the same.
 OpenAI: "Webhooks"; the signature is that of Standard Webhooks.
 """
 

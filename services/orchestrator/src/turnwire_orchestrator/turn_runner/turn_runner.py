@@ -289,10 +289,7 @@ class TurnRunner:
         await self.channel.end(turn)
 
     async def _tell_webhook(self) -> None:
-        """Have a webhook told; the turn is not confirmed before that is kept.
-
-        Raises `LogUnavailableError`.
-        """
+        """Have a webhook told; only what is kept is confirmed. Raises `LogUnavailableError`."""
         turn = self._session.closed
         if turn is not None:
             await self._ports.webhooks.put(deliveries_of(turn, self._session.closed_at))

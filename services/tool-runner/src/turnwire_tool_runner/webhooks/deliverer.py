@@ -10,6 +10,7 @@ import structlog
 from msgspec import Struct
 
 from turnwire_chassis.concurrency import FullError, KeyedConcurrencyLimit
+from turnwire_chassis.crash_points import reached
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.delivery import Delivery, PostponedError
 from turnwire_chassis.telemetry import metrics
@@ -106,7 +107,7 @@ class WebhookDeliverer:
         await self._bury(delivery, attempt.reason, given)
 
     async def _attempt(self, delivery: WebhookDelivery) -> Attempt | None:
-        """Try once; `None`: there is nobody to send it to. Raises `FullError`."""
+        """Try once; `None`: it has no receiver any more. Raises `FullError`."""
         async with self._tenants.slot(delivery.tenant):
             try:
                 receiver = await self._ports.receivers.of(delivery)
@@ -117,7 +118,9 @@ class WebhookDeliverer:
             sender = self._ports.sender
             async with self._hosts.slot(sender.host_of(receiver)):
                 began = _now()
+                reached("post.before", delivery.type)
                 attempt = await sender.send(delivery, receiver)
+                reached("post.after", delivery.type)
                 metrics.WEBHOOK_ATTEMPTS().observe(_now() - began)
                 return attempt
 
