@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from pydantic import SecretStr
 
 from turnwire_chassis.administration.dead_letters import read_letters
 from turnwire_chassis.api_keys.key_text import KeyId
@@ -103,8 +104,10 @@ class WebhookWorld:
         self, resolve: Resolve | None = None, **settings: Any
     ) -> AsyncGenerator[None]:
         """Deliver in this process."""
-        rules = {"allow_private_urls": "loopback", "webhook_timeout_s": 5.0} | settings
-        made = ToolRunnerSettings(nats_url=self.url, seal_key=SEAL_KEY, **rules)
+        rules: dict[str, Any] = {"allow_private_urls": "loopback", "webhook_timeout_s": 5.0}
+        made = ToolRunnerSettings(
+            nats_url=self.url, seal_key=SecretStr(SEAL_KEY), **(rules | settings)
+        )
         resolver = SystemResolver()
         running = asyncio.create_task(
             deliver_webhooks(made, Lifecycle(), "tool-runner", resolve or resolver)

@@ -1,11 +1,13 @@
-"""The end of a turn is handed to its webhook before the turn is confirmed, also if its owner dies."""
+"""The end of a turn is handed to its webhook before the turn is confirmed, though owners die."""
 
 import pytest
 
 from scripted_backend import says
 from turnwire_chassis.event_log import LogUnavailableError
+from turnwire_chassis.jetstream.delivery import OwnershipLostError
 from turnwire_contracts.events import Closed, Failure
 from turnwire_contracts.webhooks.subscription import WEBHOOK_EVENT_TYPES, WebhookSubscription
+from turnwire_testing.examples import closed
 from turnwire_testing.orchestration import World
 from turnwire_testing.samples import events_of
 
@@ -62,3 +64,15 @@ async def test_an_end_that_is_told_again_is_the_same_event(world: World) -> None
     await world.run(request, attempt=2, claim="second")
     first, again = world.webhooks.kept
     assert first == again
+
+
+async def test_the_end_of_a_turn_that_a_gateway_cancelled_in_its_queue_is_handed_over(
+    world: World,
+) -> None:
+    request = await world.request(webhook=WEBHOOK, background=True)
+    key = {"tenant": request.tenant, "response_id": request.response_id}
+    await world.log.append(closed(**key, status="cancelled"), None)
+    with pytest.raises(OwnershipLostError):
+        await world.run(request)
+    await world.run(request, attempt=2, claim="second")
+    assert [each.type for each in world.webhooks.kept] == ["response.cancelled"]

@@ -9,7 +9,15 @@ are pure functions from a run to problems in plain words, each with the id of th
 
 from chaos.oracle.laws import LAWS, problems
 from chaos.oracle.prompts import Prompt
-from chaos.oracle.records import BackendRequest, Fault, LoggedTurn, Run, SeenTurn, ToolCall
+from chaos.oracle.records import (
+    BackendRequest,
+    Fault,
+    LoggedTurn,
+    Run,
+    SeenTurn,
+    ToldEnd,
+    ToolCall,
+)
 
 __all__ = [
     "LAWS",
@@ -19,6 +27,7 @@ __all__ = [
     "Prompt",
     "Run",
     "SeenTurn",
+    "ToldEnd",
     "ToolCall",
     "problems",
 ]

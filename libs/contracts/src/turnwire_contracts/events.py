@@ -146,6 +146,7 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     rerun_of: ResponseId | None = None
     """The response whose request it repeats."""
     webhook: WebhookSubscription | None = None
+    """Where its end is told, if anywhere."""
 
     @property
     def own_input(self) -> list[Item]:

@@ -47,16 +47,7 @@ def admin_routes(
 ) -> tuple[tuple[Operation, Handler], ...]:
     """Say which handler serves which declared route."""
     records = StoreKeyRecords(world.client)
-    acting = KeyActPorts(records, world.audit)
-    of_keys = KeyPorts(
-        acting=acting,
-        acts=acts,
-        pepper=world.pepper,
-        take_up=world.take_up_keys,
-        largest_body=world.largest_body,
-        sealer=world.sealer,
-        now_ms=world.now_ms,
-    )
+    of_keys = _key_ports(world, acts, records)
     keys, webhooks = KeyHandlers(of_keys), WebhookHandlers(of_keys)
     limits = LimitHandlers(LimitPorts(world.limiter, records, world.now_ms))
     letters = LetterActPorts(world.client, world.audit, world.now_ms)
@@ -85,4 +76,16 @@ def admin_routes(
         (administration.test_guard_policy, parts.try_guard),
         (administration.list_tool_servers, parts.tool_servers),
         (administration.list_backends, parts.backends),
+    )
+
+
+def _key_ports(world: AdminDependencies, acts: AdminActs, records: StoreKeyRecords) -> KeyPorts:
+    return KeyPorts(
+        acting=KeyActPorts(records, world.audit),
+        acts=acts,
+        pepper=world.pepper,
+        take_up=world.take_up_keys,
+        largest_body=world.largest_body,
+        sealer=world.sealer,
+        now_ms=world.now_ms,
     )

@@ -108,7 +108,11 @@ async def test_a_tenant_with_many_slow_receivers_leaves_places_to_others(
         await never.wait()
         return "200 OK"
 
-    few = {"max_webhooks": 8, "max_webhooks_per_tenant": 4, "webhook_timeout_s": 60.0}
+    few: dict[str, Any] = {
+        "max_webhooks": 8,
+        "max_webhooks_per_tenant": 4,
+        "webhook_timeout_s": 60.0,
+    }
     async with (
         receiving(silent) as one,
         receiving(silent) as two,

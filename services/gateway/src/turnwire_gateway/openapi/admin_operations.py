@@ -103,7 +103,7 @@ def remove_webhook(key_id: of_admins.KeyId) -> None:
     answers.SignedWebhook,
     *(*_OF_WEBHOOKS, *errors.BODY, "webhook_not_found", "seal_key_missing"),
 )
-def rotate_webhook_secret(key_id: of_admins.KeyId, body: SecretRotation | None = None) -> None:
+def rotate_webhook_secret(key_id: of_admins.KeyId, body: SecretRotation) -> None:
     """Sign with a new secret, which only this answer has.
 
     With `keep_old_secret_active_for_24_hours` both sign for a day, so that receivers can be told.

@@ -155,16 +155,16 @@ class WebhookHandlers:
         events: tuple[WebhookEventType, ...],
         endpoint: WebhookEndpoint | None,
     ) -> JSON:
-        told: JSON = {"receiver": None, "secret_ending": None, "old_secret_until": None}
+        leads: JSON = {"receiver": None, "secret_ending": None, "old_secret_until": None}
         if endpoint is not None:
             now = self._ports.now_ms()
             until = [each.until_ms for each in endpoint.secrets if each.until_ms is not None]
-            told = {
+            leads = {
                 "receiver": _receiver(endpoint.url),
                 "secret_ending": endpoint.secrets[0].text.rstrip("=")[-_HINT:],
                 "old_secret_until": until[0] // 1000 if until and now < until[0] else None,
             }
-        return {"object": "admin.webhook", "key_id": record.id, "events": [*events], **told}
+        return {"object": "admin.webhook", "key_id": record.id, "events": [*events], **leads}
 
 
 def _receiver(url: str) -> str:

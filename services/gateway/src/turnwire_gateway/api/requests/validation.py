@@ -118,9 +118,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         request = replace(request, instructions=rendered.instructions, model=model)
     if not request.model:
         raise missing("model")
-    if given.webhook is not None or origin.webhook is not None:
-        webhook = subscription_of(given.webhook, request, origin, rules.sealer)
-        request = replace(request, webhook=webhook)
+    request = _with_webhook(given, request, origin, rules)
     return replace(request, seals=_sealed(tools, request, rules.sealing))
 
 
@@ -129,6 +127,15 @@ def _declared(shapes: JSON, servers: Registry) -> DeclaredTools:
     if shapes["tool_choice"] is not None:
         check_choice(shapes["tool_choice"], tools.tools)
     return tools
+
+
+def _with_webhook(
+    given: CreateRequest, request: Requested, origin: Origin, rules: Rules
+) -> Requested:
+    if given.webhook is None and origin.webhook is None:
+        return request
+    webhook = subscription_of(given.webhook, request, origin, rules.sealer)
+    return replace(request, webhook=webhook)
 
 
 def _needs_input(given: CreateRequest) -> bool:
