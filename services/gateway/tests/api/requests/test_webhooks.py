@@ -19,7 +19,9 @@ ACME, MINE = TenantId("acme"), ResponseId("resp_" + "1" * 32)
 SEALER = Sealer([bytes(32)])
 RULES = Rules(screen=False, prompts={}, sealing=SecretSealing(SEALER, 1_000, 60_000))
 URL = "https://hooks.example/hidden"
-MCP = {"tools": [{"type": "mcp", "server_label": "desk", "server_url": "https://desk.example/"}]}
+MCP: dict[str, Any] = {
+    "tools": [{"type": "mcp", "server_label": "desk", "server_url": "https://desk.example/"}]
+}
 OF_APPROVALS = ["approval.requested"]
 
 
