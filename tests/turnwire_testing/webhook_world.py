@@ -24,7 +24,7 @@ from turnwire_chassis.webhooks.endpoint import (
     seal_endpoint,
 )
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import Letter
+from turnwire_contracts.administration.dead_letters import Letter
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.webhooks.delivery import WebhookDelivery
 from turnwire_testing.waiting import eventually

@@ -6,7 +6,7 @@ from typing import Final
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import UNDELIVERED
+from turnwire_contracts.administration.dead_letters import UNDELIVERED
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queues import QUEUES
 

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from turnwire_contracts.approvals import approval_requests
 from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.inspecting.approvals import approval_requests
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.webhooks.subscription import APPROVAL_REQUESTED, WebhookSubscription

@@ -15,7 +15,7 @@ from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.delivery import Delivery, PostponedError
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.webhooks.delivery import WebhookDelivery
 from turnwire_tool_runner.webhooks.receivers import Receiver, UnknownReceiverError
 from turnwire_tool_runner.webhooks.retrying import Attempt, busy_s, next_attempt_s

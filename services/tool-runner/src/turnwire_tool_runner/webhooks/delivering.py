@@ -19,7 +19,7 @@ from turnwire_chassis.jetstream.webhook_queue import WEBHOOK_LEASE_S, webhook_co
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import UNDELIVERED, DeadLetter
+from turnwire_contracts.administration.dead_letters import UNDELIVERED, DeadLetter
 from turnwire_contracts.ids import ResponseId
 from turnwire_tool_runner.outbound.connecting import Resolve
 from turnwire_tool_runner.settings import ToolRunnerSettings
