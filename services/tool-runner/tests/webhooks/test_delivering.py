@@ -196,7 +196,7 @@ async def test_a_receiver_that_is_gone_is_left_alone(world: WebhookWorld) -> Non
     "url",
     ["http://hooks.example/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/hook",
      "https://169.254.169.254/latest/", "https://0x7f.1/", "https://hooks.example:6379/",
-     "https://[::ffff:127.0.0.1]/", "https://user:word@hooks.example/", "nonsense"],
+     "https://[::ffff:127.0.0.1]/", "https://user:pw@hooks.example/", "nonsense"],
 )  # fmt: skip
 async def test_a_url_that_leads_inside_is_sent_nothing(world: WebhookWorld, url: str) -> None:
     async with receiving() as inside, world.delivering(allow_private_urls=""):

@@ -90,7 +90,7 @@ class WebhookDeliverer:
         try:
             attempt = await self._attempt(delivery)
         except FullError:
-            raise PostponedError(busy_s(age_s, random.random())) from None  # noqa: S311 -- no secret
+            raise PostponedError(busy_s(age_s, _chance())) from None
         except LogUnavailableError:
             raise PostponedError(_UNKNOWN_AGAIN_S) from None
         if attempt is None:
@@ -99,8 +99,7 @@ class WebhookDeliverer:
         if attempt.result == "delivered":
             _note(delivery, "delivered", attempt.reason, given)
             return
-        chance = random.random()  # noqa: S311 -- no secret
-        delay_s = next_attempt_s(attempt, age_s, self._rules.give_up_s, chance)
+        delay_s = next_attempt_s(attempt, age_s, self._rules.give_up_s, _chance())
         if delay_s is not None:
             _note(delivery, "postponed", attempt.reason, given)
             raise PostponedError(delay_s)
@@ -147,6 +146,10 @@ def _note(delivery: WebhookDelivery, outcome: str, reason: str, given: Delivery)
         response_id=delivery.response_id,
         attempt=given.attempt,
     )
+
+
+def _chance() -> float:
+    return random.random()  # noqa: S311  # nosec B311 -- it spreads attempts, and hides nothing
 
 
 def _now() -> float:

@@ -155,7 +155,7 @@ class WebhookHandlers:
         events: tuple[WebhookEventType, ...],
         endpoint: WebhookEndpoint | None,
     ) -> JSON:
-        leads: JSON = {"receiver": None, "secret_ending": None, "old_secret_until": None}
+        leads: JSON = dict.fromkeys(("receiver", "secret_ending", "old_secret_until"))
         if endpoint is not None:
             now = self._ports.now_ms()
             until = [each.until_ms for each in endpoint.secrets if each.until_ms is not None]
