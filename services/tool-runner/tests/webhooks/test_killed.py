@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from turnwire_chassis.jetstream.topology import declare
 from turnwire_chassis.jetstream.webhook_queue import WEBHOOK_LEASE_S
+from turnwire_contracts import subjects
 from turnwire_testing.service_processes import StartService, service_processes
 from turnwire_testing.waiting import eventually
 from turnwire_testing.webhook_receivers import Posted, receiving
@@ -82,3 +84,14 @@ async def test_who_stops_properly_leaves_nothing_to_wait_for(
 
 async def _more(posted: list[Posted], number: int) -> bool:
     return len(posted) >= number
+
+
+async def test_who_comes_before_the_streams_waits_for_them(
+    world: WebhookWorld, start_deliverer: StartService
+) -> None:
+    await world.jetstream.delete_stream(subjects.WEBHOOKS_STREAM)
+    await (await start_deliverer(world.url)).becomes(200)
+    await declare(world.client, replicas=1)
+    async with receiving() as receiver:
+        (told,) = await world.tell(await world.key(receiver.url))
+        await receiver.has(told, within_s=WITHIN_S)
