@@ -111,9 +111,8 @@ def streams(replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES) -> list[Str
 def kept_streams() -> tuple[str, ...]:
     """Name the streams that lie on a disk, in the order in which they are backed up.
 
-    A letter names an entry of `TURNS`, so that comes after `DEAD`. An event of a webhook is kept
-    before its turn is confirmed, so `WEBHOOKS` comes behind; an act is noted in `AUDIT` before it
-    is done, so that comes last. What lies in memory is gone when a broker restarts.
+    A letter names an entry of `TURNS`; an event of a webhook is kept before its turn is confirmed,
+    an act noted before it is done. What lies in memory is gone when a broker restarts.
     """
     first, last = (subjects.DEAD_STREAM, subjects.TURNS_STREAM), subjects.AUDIT_STREAM
     on_disk = [each.name or "" for each in streams(1) if each.storage == StorageType.FILE]
