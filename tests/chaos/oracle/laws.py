@@ -182,12 +182,13 @@ def webhooks_are_told(case: Case) -> Iterator[str]:
         if not seen.webhook or turn is None or len(turn.closes) != 1:
             continue
         ends = [each for each in case.run.ends if each.response_id == seen.response_id]
-        if not ends:
-            yield f"{seen.name}: it has ended, and its webhook was not told"
         for wrong in {each.type for each in ends} - {f"response.{turn.closes[0].status}"}:
             yield f"{seen.name}: {turn.closes[0].status}, and its webhook was told {wrong}"
         if len({each.event_id for each in ends}) > 1:
             yield f"{seen.name}: its end was told by several events"
+    for seen in case.run.untold:
+        if not seen.response_id or seen.response_id in case.logged:
+            yield f"{seen.name}: it has ended, and its webhook was not told"
 
 
 LAWS: Mapping[str, Law] = {

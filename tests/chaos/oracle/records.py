@@ -146,6 +146,24 @@ class Run(Struct):
     passing: frozenset[str] = frozenset()
     """More codes with which turns may fail: the fault was one of what Turnwire calls."""
 
+    @property
+    def untold(self) -> list[SeenTurn]:
+        """The turns that name a webhook which was not told of them.
+
+        The client of a turn whose answer was lost has no id of it; its end is one of those that no
+        client knows.
+        """
+        told = {end.response_id for end in self.ends}
+        asked = [seen for seen in self.seen if seen.webhook]
+        missing = [seen for seen in asked if seen.response_id and seen.response_id not in told]
+        nameless = [
+            seen
+            for seen in asked
+            if not seen.response_id and (seen.error or {}).get("code") == "answer_lost"
+        ]
+        others = told - {seen.response_id for seen in self.seen}
+        return [*missing, *nameless[len(others) :]]
+
     def turn(self, response_id: str) -> LoggedTurn | None:
         """Find a turn in the log."""
         return next((each for each in self.log if each.response_id == response_id), None)

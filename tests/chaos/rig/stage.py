@@ -106,7 +106,7 @@ class Stage:
         while True:
             run.log = await read_log(self.broker, last)
             run.ends = self._ends(told)
-            settled = all(map(self._is_settled, run.log)) and self._all_told(run)
+            settled = all(map(self._is_settled, run.log)) and not run.untold
             if settled or time.monotonic() > until:
                 break
             await asyncio.sleep(_LOOK_AGAIN_S)
@@ -131,13 +131,6 @@ class Stage:
             seen.response_id == turn.response_id and not seen.stored for seen in self.run.seen
         )
         return bool(turn.closes) and not (unstored and turn.request is not None)
-
-    def _all_told(self, run: Run) -> bool:
-        """Whether each end that is to be told has come, to whichever number of attempts."""
-        came = {each.response_id for each in run.ends}
-        return all(
-            seen.response_id in came for seen in run.seen if seen.webhook and seen.response_id
-        )
 
     def _ends(self, begin: int) -> list[ToldEnd]:
         posted = self.receiver.posted[begin:] if self.receiver else []
