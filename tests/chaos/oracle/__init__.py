@@ -7,7 +7,7 @@
 are pure functions from a run to problems in plain words, each with the id of the turn.
 """
 
-from chaos.oracle.laws import LAWS, problems
+from chaos.oracle.laws import GIVEN_ONCE, LAWS, problems
 from chaos.oracle.prompts import Prompt
 from chaos.oracle.records import (
     BackendRequest,
@@ -20,6 +20,7 @@ from chaos.oracle.records import (
 )
 
 __all__ = [
+    "GIVEN_ONCE",
     "LAWS",
     "BackendRequest",
     "Fault",
