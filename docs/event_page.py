@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from nats.js.api import ConsumerConfig, DiscardPolicy, StorageType, StreamConfig
 from source import Field, Row, Shape, code, functions, names, shapes, summary, table
 
-from turnwire_chassis.jetstream import topology
+from turnwire_chassis.jetstream import topology, webhook_queue
 from turnwire_contracts import (
     conversation,
     conversation_events,
@@ -23,6 +23,7 @@ from turnwire_contracts.administration import dead_letters, deployment
 from turnwire_contracts.event_kinds import CONVERSATION_EVENT_KINDS, TURN_EVENT_KINDS, EventKind
 from turnwire_contracts.inspecting import response_list, sent_prompts
 from turnwire_contracts.queues import QUEUES
+from turnwire_contracts.webhooks import subscription
 
 _HEAD = """\
 # Events, streams and queries
@@ -106,12 +107,23 @@ def _consumers() -> str:
     lease_s = topology.TURN_LEASE_S
     configs = [topology.turn_consumer(queue, lease_s) for queue in QUEUES]
     head = ("consumer", "stream", "takes", "rules")
-    return f"## Consumers\n\n{table(head, [_consumer_row(config) for config in configs])}"
+    rows = [_consumer_row(config) for config in configs]
+    return f"## Consumers\n\n{table(head, [*rows, _webhook_row()])}"
 
 
 def _consumer_row(config: ConsumerConfig) -> Row:
     name, takes = code(config.durable_name or ""), code(config.filter_subject or "")
     return (name, code(subjects.TURNS_STREAM), takes, _rules(config))
+
+
+def _webhook_row() -> Row:
+    config = webhook_queue.webhook_consumer()
+    name, takes = code(config.durable_name or ""), code(config.filter_subject or "")
+    rules = (
+        f"explicit ack, which removes it; given to another after {config.ack_wait:g} s of silence, "
+        "or again when its next attempt is due"
+    )
+    return (name, code(subjects.WEBHOOKS_STREAM), takes, rules)
 
 
 def _rules(config: ConsumerConfig) -> str:
@@ -158,6 +170,7 @@ def _shapes_in_events() -> str:
     parts = ["### Shapes inside events"]
     parts += [_titled(shapes_by_name[name]) for name in _INNER_SHAPES]
     parts += [_titled(shape) for shape in shapes(event_values).values()]
+    parts += [_titled(each) for each in shapes(subscription).values()]
     parts += [_alias(field) for field in names(events) if field.name in ("Item", "Status")]
     return "\n\n".join(parts)
 

@@ -16,6 +16,8 @@ REASONS = {
     "chassis/asking.py: ask_patiently: await (asking[0] if len(asking) == 1 else "
     "_first_answer(asking))": _OWN_DEADLINE + "the question's timeout",
     "chassis/asking.py: _first_answer: await answered": _OWN_DEADLINE + "the question's timeout",
+    "chassis/dead_letter_acts.py: _retry: await WebhookQueue(client).put([letter.said.webhook], "
+    "again=True)": _OWN_DEADLINE + "the broker's confirmation",
     "chassis/concurrency.py: BoundedTasks.finish: await asyncio.wait(self._running)": _DRAIN,
     "chassis/concurrency.py: ConcurrencyLimit.enter: await self._free.acquire()": "all who hold a "
     "place do work with a deadline, and the number of those that wait is bounded, too",
@@ -94,7 +96,7 @@ REASONS = {
     "orchestrator/backends.py: Backends.keep_looking: await asyncio.Event().wait()": _ENDS,
     "orchestrator/tool_rounds.py: ToolRounds._run: await ended": _OWN_DEADLINE
     + "TURNWIRE_TOOL_CALL_TIMEOUT_S, and the turn's",
-    "tool_runner/app.py: serve: await asyncio.Event().wait()": _ENDS,
+    "tool_runner/delivering.py: deliver_webhooks.restore: await reconnected.wait()": _ENDS,
     "tool_runner/call_limiter.py: CallLimiter.admitted: async with waiting": "it is the deadline",
     "tool_runner/call_supervisor.py: CallSupervisor.prepared: await preparing": (
         "an import in a thread, which ends"

@@ -108,7 +108,9 @@ ORCHESTRATOR_STEPS = (
     ),
     Step(ORCHESTRATOR, "frames", ("stream", "writing_tool"), "E"),
     Step(ORCHESTRATOR, "plain", ("plain", "chain")),
-    Step(ORCHESTRATOR, "erase", ("unstored",)),
+    Step(ORCHESTRATOR, "erase", ("unstored", "unstored_webhook")),
+    Step(ORCHESTRATOR, "append", ("webhook", "unstored_webhook"), "Closed"),
+    Step(ORCHESTRATOR, "webhook", ("webhook", "unstored_webhook"), "response.completed"),
 )
 
 _QUERY = ("taken", "before_answer", "after_answer")
@@ -122,6 +124,7 @@ TOOL_RUNNER_STEPS = (
     Step(TOOL_RUNNER, "query", ("writing_tool",), "tools.list", sides=_QUERY),
     Step(TOOL_RUNNER, "query", (*_TOOLS, "approval"), "tools.call", sides=_QUERY),
     Step(TOOL_RUNNER, "tool", (*_TOOLS, "plain_tool")),
+    Step(TOOL_RUNNER, "post", ("webhook", "unstored_webhook"), "response.completed"),
 )
 
 STORE_STEPS = (
@@ -153,6 +156,8 @@ BROKER_STEPS = (
     Step(ORCHESTRATOR, "frames", ("stream",), "E"),
     Step(ORCHESTRATOR, "plain", ("plain",)),
     Step(TOOL_RUNNER, "tool", _TOOLS),
+    Step(ORCHESTRATOR, "webhook", ("webhook",), "response.completed"),
+    Step(TOOL_RUNNER, "post", ("webhook",), "response.completed"),
     Step(GUARD, "query", ("stream",), "guard.check", sides=("taken", "before_answer")),
     Step(STORE, "views", ("plain",)),
 )

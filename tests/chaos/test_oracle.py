@@ -215,6 +215,24 @@ def refuse_what_is_right(run: Run) -> None:
     seen(run, "plain").error = {"code": "invalid_value", "message": "No."}
 
 
+def tell_no_webhook(run: Run) -> None:
+    run.ends.clear()
+
+
+def lose_an_answer_and_tell_no_webhook(run: Run) -> None:
+    turn = seen(run, "stream")
+    turn.response_id, turn.error = "", {"code": "answer_lost"}
+    run.ends.clear()
+
+
+def tell_a_webhook_another_end(run: Run) -> None:
+    run.ends[0] = replace(run.ends[0], type="response.failed")
+
+
+def tell_a_webhook_by_two_events(run: Run) -> None:
+    run.ends[0] = replace(run.ends[0], event_id="evt_2")
+
+
 BREAKS: list[tuple[str, Break]] = [
     ("lost", lose_a_turn),
     ("ends once", leave_a_turn_open),
@@ -252,6 +270,10 @@ BREAKS: list[tuple[str, Break]] = [
     ("refusals", refuse_without_a_word),
     ("refusals", refuse_what_is_right),
     ("not stored", keep_what_is_not_stored),
+    ("webhooks", tell_no_webhook),
+    ("webhooks", lose_an_answer_and_tell_no_webhook),
+    ("webhooks", tell_a_webhook_another_end),
+    ("webhooks", tell_a_webhook_by_two_events),
 ]
 
 

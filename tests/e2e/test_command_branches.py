@@ -46,6 +46,16 @@ async def test_an_admin_makes_and_revokes_keys_and_reads_the_audit(turnwire: Com
     assert (await turnwire("conversations", "ls", TURNWIRE_API_KEY=secret)).code == 0
     listed = await turnwire("admin", "keys", "ls", "--user", "ci")
     assert (key_id in listed.out, secret in listed.out) == (True, False)
+    url = "https://hooks.example/hidden"
+    told = await turnwire("admin", "webhooks", "set", key_id, url, "--event", "response.failed")
+    assert told.out.splitlines()[-1].startswith("whsec_"), told.err
+    shown = await turnwire("admin", "webhooks", "show", key_id)
+    assert "response.failed" in shown.out
+    assert [each for each in ("hidden", "whsec_") if each in shown.out] == []
+    rotated = await turnwire("admin", "webhooks", "rotate", key_id, "--keep-old")
+    assert rotated.out.splitlines()[-1] not in {told.out.splitlines()[-1], ""}
+    assert (await turnwire("admin", "webhooks", "rm", key_id)).code == 0
+    assert "webhook_not_found" in (await turnwire("admin", "webhooks", "show", key_id)).err
     assert (await turnwire("admin", "keys", "rm", key_id)).code == 0
     audit = await turnwire("admin", "audit", "-n", "5", "--type", "key_created")
     assert key_id in audit.out

@@ -174,13 +174,17 @@ async def test_keys_and_erasures_of_a_tenant_are_nothing_to_others_and_no_admin_
     callers: Callers,
 ) -> None:
     admin = callers[ADMIN]
-    _, key = await admin.call("POST", "/admin/keys", {"user": "bob", "role": "user"})
+    first, second = [
+        (await admin.call("POST", "/admin/keys", {"user": "bob", "role": "user"}))[1]["id"]
+        for _ in range(2)
+    ]
     erasing = {"tenant": "acme", "user": "never was"}
     _, erasure = await admin.call("POST", "/admin/erasures", erasing)
-    names = {**UNKNOWN, "key": key["id"], "erasure": erasure["id"]}
+    names = {**UNKNOWN, "key": first, "erasure": erasure["id"]}
     for outsider in OUTSIDERS[:3]:
         assert await leaks(callers[outsider], OF_ADMINISTRATION, names) == [], outsider
-    for caller in (admin, callers[OPERATOR]):
+    for caller, key in ((admin, first), (callers[OPERATOR], second)):
+        names["key"] = key
         for route in OF_ADMINISTRATION:
             assert (await told(caller, route, names))[0] == 200, route
 

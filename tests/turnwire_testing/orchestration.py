@@ -1,7 +1,7 @@
 """An orchestrator in memory: real handlers between doubles of every port."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.delivery import Delivery
 from turnwire_chassis.request_reply.verdicts import ReadPriorMessages
 from turnwire_contracts import codec, subjects
@@ -22,6 +23,7 @@ from turnwire_contracts.queries import AskForCheck, GuardMessage, GuardViolation
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tool, Tools
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_contracts.webhooks.delivery import WebhookDelivery
 from turnwire_contracts.wire.frames import FrameMessage, payload, split
 from turnwire_contracts.wire.refusals import previous_not_found
 from turnwire_orchestrator.failures import TurnFailedError
@@ -227,6 +229,21 @@ class ListeningMeter:
         self.heard.append(notice)
 
 
+class KeptWebhooks:
+    """`Webhooks` that remember."""
+
+    def __init__(self) -> None:
+        """Have been told nothing."""
+        self.kept: list[WebhookDelivery] = []
+        self.away = False
+
+    async def put(self, deliveries: Iterable[WebhookDelivery]) -> None:
+        """See `Webhooks.put`."""
+        if self.away:
+            raise LogUnavailableError("no broker")
+        self.kept += deliveries
+
+
 class LivingOwners:
     """`Owners` of other processes: those that a test names live."""
 
@@ -250,6 +267,7 @@ class World:
     guard: ScriptedGuard = field(default_factory=ScriptedGuard)
     tools: ScriptedTools = field(default_factory=ScriptedTools)
     usage_publisher: ListeningMeter = field(default_factory=ListeningMeter)
+    webhooks: KeptWebhooks = field(default_factory=KeptWebhooks)
     owners: LivingOwners = field(default_factory=LivingOwners)
     policy: TurnPolicy = POLICY
     asks: Backend | None = None
@@ -271,6 +289,7 @@ class World:
             guard=self.guard,
             tools=self.tools,
             usage_publisher=self.usage_publisher,
+            webhooks=self.webhooks,
             owners=self.owners,
             policy=self.policy,
             now_ms=self._now_ms,

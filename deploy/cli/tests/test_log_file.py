@@ -7,6 +7,7 @@ import pytest
 
 from turnwire_cli.replaying import log_file
 from turnwire_cli.replaying.log_file import LogEntry, LogHeading, UnreadableLogError, owner_of
+from turnwire_contracts.webhooks.subscription import WebhookSubscription
 from turnwire_testing.examples import (
     CONVERSATION_ID,
     OTHER_ID,
@@ -86,7 +87,12 @@ def test_a_file_that_is_cut_off_anywhere_or_changed_is_refused(tmp_path: Path) -
 
 
 def test_no_file_has_credentials_or_what_limits_are_charged_by(tmp_path: Path) -> None:
-    secret = requested(seals={"desk": "sealed!"}, fingerprint="hash!", metered=["key:charged!"])
+    secret = requested(
+        seals={"desk": "sealed!"},
+        fingerprint="hash!",
+        metered=["key:charged!"],
+        webhook=WebhookSubscription("key!", [], "sealed!"),
+    )
     content = written(tmp_path / "log.jsonl", [LogEntry(1, secret)]).read_bytes()
     assert b"!" not in content
     (found,) = log_file.read(tmp_path / "log.jsonl").entries

@@ -20,6 +20,7 @@ from turnwire_contracts.audit.acts import (
     ErasureFinished,
     KeyCreated,
     KeyRevoked,
+    KeyWebhookChanged,
     audit_kind_of,
     audit_subject_of,
     decode_audit,
@@ -41,6 +42,7 @@ def every_kind(tenant: str, at: int) -> list[AnyAuditEvent]:
         ContentOpened(**about, about="resp_1", reason="ticket 17"),  # pyright: ignore[reportArgumentType] -- as below
         KeyCreated(**about, key_id="k1", user="ann", roles=["admin"]),  # pyright: ignore[reportArgumentType] -- as above
         KeyRevoked(**about, key_id="k1"),  # pyright: ignore[reportArgumentType] -- as above
+        KeyWebhookChanged(**about, key_id="k1", change="set"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureBegun(**about, user="ann"),  # pyright: ignore[reportArgumentType] -- as above
         ErasureFinished(**about, turns=3, conversations=1),  # pyright: ignore[reportArgumentType] -- as above
         DeadLetterRetried(**about, letter=1, about="resp_1"),  # pyright: ignore[reportArgumentType] -- as above

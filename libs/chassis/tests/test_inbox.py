@@ -6,6 +6,7 @@ import sys
 import uuid
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,23 @@ async def test_what_a_killed_process_held_is_given_to_another(site: Site, nats_u
     await process.communicate()
     assert (await worker.next()).attempt == 2
     await site.stands(waiting=0, owned=0)
+
+
+async def test_a_cancellation_that_was_lost_before_it_ran_ends_it_all_the_same(site: Site) -> None:
+    asleep = asyncio.Event()
+
+    async def work(delivery: Delivery) -> None:
+        raise AssertionError(delivery)
+
+    async def losing() -> None:
+        # As `asyncio.wait_for` loses one that comes together with its result.
+        with suppress(asyncio.CancelledError):
+            asleep.set()
+            await asyncio.sleep(LONG_S)
+        await site.inbox().run(work, 1, HEARTBEAT_S)
+
+    task = asyncio.create_task(losing())
+    await asleep.wait()
+    task.cancel()
+    await asyncio.wait({task}, timeout=WITHIN_S)
+    assert task.cancelled()

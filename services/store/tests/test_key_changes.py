@@ -1,4 +1,4 @@
-"""What a gateway can have changed of an API key: a new one, and that one was revoked."""
+"""What a gateway can have changed of an API key: a new one, its webhook, and its revocation."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from turnwire_chassis.api_keys.bucket import KeyEntry
 from turnwire_chassis.api_keys.key_text import KeyId, new_key
-from turnwire_chassis.api_keys.record import KeyOwner, KeyRecord, recorded
+from turnwire_chassis.api_keys.record import KeyOwner, KeyRecord, KeyWebhook, recorded
 from turnwire_contracts.administration.admin_queries import PutApiKey
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_store.administration.key_changes import KeyChangeRefusedError, keep_key
@@ -49,6 +49,20 @@ async def test_that_a_key_was_revoked_is_kept() -> None:
     assert keys.put_in == [(replace(KEPT, revoked_ms=9), 3)]
 
 
+@pytest.mark.parametrize("webhook", [KeyWebhook("sealed"), None])
+async def test_the_webhook_of_a_key_is_kept(webhook: KeyWebhook | None) -> None:
+    keys = OneKey(replace(KEPT, webhook=KeyWebhook("older")))
+    await keep_key(keys, change(replace(KEPT, webhook=webhook), 3))
+    assert keys.put_in == [(replace(KEPT, webhook=webhook), 3)]
+
+
+async def test_the_webhook_of_a_revoked_key_goes() -> None:
+    keys = OneKey(replace(KEPT, webhook=KeyWebhook("older"), revoked_ms=5))
+    gone = replace(KEPT, webhook=None, revoked_ms=5)
+    await keep_key(keys, change(gone, 3))
+    assert keys.put_in == [(gone, 3)]
+
+
 @pytest.mark.parametrize(
     ("before", "changes", "expected"),
     [
@@ -61,6 +75,10 @@ async def test_that_a_key_was_revoked_is_kept() -> None:
         ({}, {"revoked_ms": 9}, 0),
         ({}, {"revoked_ms": 9, "id": NEW.id}, 3),
         ({}, {"id": KeyId("key_.>")}, 0),
+        ({}, {"webhook": KeyWebhook("sealed"), "revoked_ms": 9}, 3),
+        ({}, {"webhook": KeyWebhook("sealed"), "digest": "0" * 64}, 3),
+        ({"revoked_ms": 5}, {"webhook": KeyWebhook("sealed"), "revoked_ms": 5}, 3),
+        ({}, {"webhook": KeyWebhook("sealed")}, 2),
     ],
 )
 async def test_nothing_else_of_a_key_is_changed(

@@ -9,7 +9,15 @@ are pure functions from a run to problems in plain words, each with the id of th
 
 from chaos.oracle.laws import GIVEN_ONCE, LAWS, problems
 from chaos.oracle.prompts import Prompt
-from chaos.oracle.records import BackendRequest, Fault, LoggedTurn, Run, SeenTurn, ToolCall
+from chaos.oracle.records import (
+    BackendRequest,
+    Fault,
+    LoggedTurn,
+    Run,
+    SeenTurn,
+    ToldEnd,
+    ToolCall,
+)
 
 __all__ = [
     "GIVEN_ONCE",
@@ -20,6 +28,7 @@ __all__ = [
     "Prompt",
     "Run",
     "SeenTurn",
+    "ToldEnd",
     "ToolCall",
     "problems",
 ]

@@ -5,7 +5,15 @@ from typing import Any
 import orjson
 
 from chaos.oracle.prompts import Prompt
-from chaos.oracle.records import BackendRequest, Fault, LoggedTurn, Run, SeenTurn, ToolCall
+from chaos.oracle.records import (
+    BackendRequest,
+    Fault,
+    LoggedTurn,
+    Run,
+    SeenTurn,
+    ToldEnd,
+    ToolCall,
+)
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import AnyEvent, Item
 from turnwire_contracts.ids import ResponseId
@@ -38,6 +46,7 @@ def good_run() -> Run:
     maker = _Maker()
     plain = maker.turn("plain", PLAIN)
     maker.turn("stream", STREAM, stream=True)
+    maker.tell_its_end()
     child_of = {"previous_response_id": plain.request.response_id}
     maker.turn("child", CHILD, **child_of)
     maker.tool_turn("tool", TOOL)
@@ -56,6 +65,12 @@ class _Maker:
     def __init__(self) -> None:
         self.run = Run()
         self._sequence = 0
+
+    def tell_its_end(self) -> None:
+        """Have the end of the last turn told, twice as happens where a process dies."""
+        seen = self.run.seen[-1]
+        seen.webhook = True
+        self.run.ends += 2 * [ToldEnd("evt_1", "response.completed", seen.response_id)]
 
     def turn(self, name: str, prompt: Prompt, **fields: Any) -> ClosedTurn:
         """A turn without tools."""

@@ -175,6 +175,22 @@ def unstored_turns_leave_nothing(case: Case) -> Iterator[str]:
             yield f"{seen.name}: not to be stored, and the log still has {left}"
 
 
+def webhooks_are_told(case: Case) -> Iterator[str]:
+    """The end of a turn that names a webhook comes to its receiver, and all that comes is one."""
+    for seen in case.run.seen:
+        turn = case.logged.get(seen.response_id)
+        if not seen.webhook or turn is None or len(turn.closes) != 1:
+            continue
+        ends = [each for each in case.run.ends if each.response_id == seen.response_id]
+        for wrong in {each.type for each in ends} - {f"response.{turn.closes[0].status}"}:
+            yield f"{seen.name}: {turn.closes[0].status}, and its webhook was told {wrong}"
+        if len({each.event_id for each in ends}) > 1:
+            yield f"{seen.name}: its end was told by several events"
+    for seen in case.run.untold:
+        if not seen.response_id or seen.response_id in case.logged:
+            yield f"{seen.name}: it has ended, and its webhook was not told"
+
+
 LAWS: Mapping[str, Law] = {
     "lost": accepted_turns_are_there,
     "ends once": turns_end_once,
@@ -190,6 +206,7 @@ LAWS: Mapping[str, Law] = {
     "approvals": approvals_are_kept,
     "refusals": refusals_say_when,
     "not stored": unstored_turns_leave_nothing,
+    "webhooks": webhooks_are_told,
 }
 
 

@@ -42,6 +42,8 @@ class SeenTurn(Struct):
     asks_approval: bool = False
     """Its tool needs approval, so the turn ends with a question."""
     stored: bool = True
+    webhook: bool = False
+    """It asks for its end to be told to the receiver of webhooks."""
     response_id: str = ""
     answer: JSON | None = None
     """The last response object that the client was given."""
@@ -75,6 +77,14 @@ class BackendRequest(Struct, frozen=True):
     """The input of one request that the backend was sent."""
 
     items: list[JSON]
+
+
+class ToldEnd(Struct, frozen=True):
+    """An event that came to the receiver of webhooks, and that it took."""
+
+    event_id: str
+    type: str
+    response_id: str
 
 
 class Fault(Struct, frozen=True):
@@ -128,12 +138,31 @@ class Run(Struct):
     seen: list[SeenTurn] = field(default_factory=list[SeenTurn])
     ledger: list[ToolCall] = field(default_factory=list[ToolCall])
     sent: list[BackendRequest] = field(default_factory=list[BackendRequest])
+    ends: list[ToldEnd] = field(default_factory=list[ToldEnd])
     log: list[LoggedTurn] = field(default_factory=list[LoggedTurn])
     views: dict[str, JSON] = field(default_factory=dict[str, JSON])
     """By id: what `GET` said of each turn afterwards."""
     faults: list[Fault] = field(default_factory=list[Fault])
     passing: frozenset[str] = frozenset()
     """More codes with which turns may fail: the fault was one of what Turnwire calls."""
+
+    @property
+    def untold(self) -> list[SeenTurn]:
+        """The turns that name a webhook which was not told of them.
+
+        The client of a turn whose answer was lost has no id of it; its end is one of those that no
+        client knows.
+        """
+        told = {end.response_id for end in self.ends}
+        asked = [seen for seen in self.seen if seen.webhook]
+        missing = [seen for seen in asked if seen.response_id and seen.response_id not in told]
+        nameless = [
+            seen
+            for seen in asked
+            if not seen.response_id and (seen.error or {}).get("code") == "answer_lost"
+        ]
+        others = told - {seen.response_id for seen in self.seen}
+        return [*missing, *nameless[len(others) :]]
 
     def turn(self, response_id: str) -> LoggedTurn | None:
         """Find a turn in the log."""

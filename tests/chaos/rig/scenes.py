@@ -45,12 +45,17 @@ class Actor:
         seen.previous = body.get("previous_response_id", "")
         seen.conversation = body.get("conversation", "")
         seen.stored = body.get("store", True)
+        seen.webhook = "webhook" in body
         self._stage.run.seen.append(seen)
         return seen, body
 
     def desk(self, **fields: Any) -> list[JSON]:
         """The tool server, as a request declares it."""
         return [self._stage.desk.tool(**fields)]
+
+    def webhook(self) -> JSON:
+        """The fields of a request whose end is told, where there is a receiver."""
+        return {} if self._stage.receiver is None else {"webhook": {}}
 
     def held(self) -> Client:
         """A client whose answers the guard judges before they are shown."""
@@ -169,10 +174,21 @@ async def held(actor: Actor) -> None:
     await actor.held().run(seen, body, within_s=ENDS_WITHIN_S)
 
 
+async def webhook(actor: Actor) -> None:
+    """A turn whose end is told to a receiver."""
+    await actor.turn(actor.prompt(), **actor.webhook())
+
+
+async def unstored_webhook(actor: Actor) -> None:
+    """A turn that leaves nothing behind, and whose end is told all the same."""
+    await actor.turn(actor.prompt(), store=False, **actor.webhook())
+
+
 SCENES: Mapping[str, Scene] = {
     each.__name__: each
     for each in (
         plain, stream, cut_stream, background, chain, conversation, writing_tool, reading_tool,
-        plain_tool, approval, denial, unstored, cancelled, held,
+        plain_tool, approval, denial, unstored, cancelled, held, webhook,
+        unstored_webhook,
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 from nats.aio.client import Client as BrokerClient
 
-from chaos.oracle import BackendRequest, Fault, LoggedTurn, Run, ToolCall
+from chaos.oracle import BackendRequest, Fault, LoggedTurn, Run, ToldEnd, ToolCall
 from chaos.rig.answering import answer_to
 from chaos.rig.clients import Client
 from chaos.rig.crash_orders import CrashOrders
@@ -19,6 +19,7 @@ from chaos.rig.log import read_log
 from e2e.rig.desk import Desk, running_desk
 from e2e.rig.stack import Stack
 from scripted_backend import ScriptedBackend, running_backend
+from turnwire_chassis.api_keys.key_text import id_of_key
 from turnwire_chassis.broker import connect
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_authorization.rights import User
@@ -26,6 +27,7 @@ from turnwire_chassis.crash_points import SWITCH
 from turnwire_contracts import subjects
 from turnwire_testing.ports import free_port
 from turnwire_testing.waiting import eventually
+from turnwire_testing.webhook_receivers import WebhookReceiver, receiving
 
 BROKER, DATABASE = "nats", "mongo"
 SERVICES = ("gateway", "orchestrator", "guard", "tool-runner", "store")
@@ -53,8 +55,10 @@ class Stage:
     session: aiohttp.ClientSession
     broker: BrokerClient
     orders: CrashOrders
+    receiver: WebhookReceiver | None = None
+    """Who is told the ends of turns that name a webhook."""
     run: Run = field(default_factory=Run)
-    _from: tuple[int, int, int] = (0, 0, 0)
+    _from: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @property
     def client(self) -> Client:
@@ -64,7 +68,8 @@ class Stage:
     async def begin(self) -> Run:
         """Begin a new run: what was before is none of it."""
         last = await self._last_sequence()
-        self._from = (last, len(self.desk.journal), len(self.backend.requests))
+        told = len(self.receiver.posted) if self.receiver else 0
+        self._from = (last, len(self.desk.journal), len(self.backend.requests), told)
         self.run = Run()
         return self.run
 
@@ -96,11 +101,13 @@ class Stage:
 
     async def gather(self) -> Run:
         """Wait until all turns have ended, and add what every side says of them."""
-        run, (last, calls, requests) = self.run, self._from
+        run, (last, calls, requests, told) = self.run, self._from
         until = time.monotonic() + ENDED_WITHIN_S
         while True:
             run.log = await read_log(self.broker, last)
-            if all(map(self._is_settled, run.log)) or time.monotonic() > until:
+            run.ends = self._ends(told)
+            settled = all(map(self._is_settled, run.log)) and not run.untold
+            if settled or time.monotonic() > until:
                 break
             await asyncio.sleep(_LOOK_AGAIN_S)
         run.ledger = [
@@ -125,9 +132,22 @@ class Stage:
         )
         return bool(turn.closes) and not (unstored and turn.request is not None)
 
+    def _ends(self, begin: int) -> list[ToldEnd]:
+        posted = self.receiver.posted[begin:] if self.receiver else []
+        events = [each.event for each in posted]
+        return [ToldEnd(each["id"], each["type"], each["data"]["id"]) for each in events]
+
     async def _last_sequence(self) -> int:
         jetstream = self.broker.jetstream()
         return (await jetstream.stream_info(subjects.TURNS_STREAM)).state.last_seq
+
+
+async def _tell(stage: Stage, receiver: WebhookReceiver) -> None:
+    """Give the key of the clients a webhook, for requests that name it."""
+    url = f"{stage.stack.url}/admin/keys/{id_of_key(stage.stack.key)}/webhook"
+    body = {"url": receiver.url}
+    async with stage.session.put(url, json=body, headers=stage.stack.bearer) as answer:
+        assert answer.status == 200, await answer.text()
 
 
 @asynccontextmanager
@@ -154,7 +174,9 @@ async def running_stage(folder: Path, **settings: str) -> AsyncGenerator[Stage]:
         access = Access(seed_file=stack.seed_of(User.OPERATOR))
         broker = await connect(stack.run()["nats_url"], User.OPERATOR, access=access)
         running.push_async_callback(broker.close)
-        stage = Stage(stack, backend, desk, session, broker, orders)
+        receiver = await running.enter_async_context(receiving())
+        stage = Stage(stack, backend, desk, session, broker, orders, receiver)
         await stage.until_well()
+        await _tell(stage, receiver)
         await stage.begin()
         yield stage

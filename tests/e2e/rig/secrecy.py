@@ -98,6 +98,10 @@ OF_ADMINS: list[Route] = [
 ]
 OF_ADMINISTRATION: list[Route] = [
     ("GET", "/admin/erasures/{erasure}", None),
+    ("PUT", "/admin/keys/{key}/webhook", {"url": "https://hooks.example/"}),
+    ("GET", "/admin/keys/{key}/webhook", None),
+    ("POST", "/admin/keys/{key}/webhook/rotate_secret", None),
+    ("DELETE", "/admin/keys/{key}/webhook", None),
     ("DELETE", "/admin/keys/{key}", None),
 ]
 ROUTES = [*READS, *SPEAKS, *CONVERSATIONS, *OF_ADMINS]

@@ -33,6 +33,10 @@ class AdminRoutes:
         """Do what a POST to `/v1/admin/<part>` does."""
         return self._transport.call(Sending("POST", f"/admin/{part}", body=body))
 
+    def put(self, part: str, body: JSON) -> JSON:
+        """Set what stands at `/v1/admin/<part>`."""
+        return self._transport.call(Sending("PUT", f"/admin/{part}", body=body))
+
     def delete(self, part: str) -> JSON:
         """Delete what stands at `/v1/admin/<part>`."""
         return self._transport.call(Sending("DELETE", f"/admin/{part}"))

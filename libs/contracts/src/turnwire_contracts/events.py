@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from turnwire_contracts.event_values import ForkPoint, SampleRecord
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId, TurnKey
+from turnwire_contracts.webhooks.subscription import WebhookSubscription
 
 Item = dict[str, Any]
 """One item as the Responses API writes it."""
@@ -113,6 +114,8 @@ class Requested(TurnEvent, frozen=True, kw_only=True, omit_defaults=True):
     """Set if it continues another turn from one of that turn's events."""
     rerun_of: ResponseId | None = None
     """The response whose request it repeats."""
+    webhook: WebhookSubscription | None = None
+    """Where its end is told, if anywhere."""
 
     @property
     def own_input(self) -> list[Item]:

@@ -97,6 +97,12 @@ _OF_TURNS: Final = (
     _supported("stream_options", "`include_obfuscation: false` leaves the padding out", **_STATE),
     _supported("background", "202 at once; poll, stream or cancel it by its id", **_STATE),
     _supported("prompt", "a template that the operator keeps: id, version, variables"),
+    _supported(
+        "webhook",
+        "`{url}`: where its end is told; `{}`: at the URL of the API key, whose secret signs both",
+        of_openai=False,
+        **_STATE,
+    ),
 )
 """What a turn is and where it belongs."""
 

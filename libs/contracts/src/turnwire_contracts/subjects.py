@@ -6,6 +6,7 @@ TURNS_STREAM = "TURNS"
 OUTPUT_STREAM = "OUTPUT"
 DEAD_STREAM = "DEAD"
 AUDIT_STREAM = "AUDIT"
+WEBHOOKS_STREAM = "WEBHOOKS"
 VIEW_KEYS_STREAM = "KV_VIEW_KEYS"
 """The key-value bucket `VIEW_KEYS`: the key of each tenant's views. Only the store uses it."""
 LIMITS_STREAM = "KV_LIMITS"
@@ -19,6 +20,7 @@ TURN_REQUESTED = "turn.*.*.requested"
 TURN_CANCEL_REQUESTED = "turn.*.*.cancel_requested"
 OUTPUT = "output.>"
 DEAD = "dead.>"
+WEBHOOKS = "webhook.*.*"
 AUDIT = "audit.>"
 """Gateway and operator publish; store and operator read the stream."""
 VIEW_KEYS = "$KV.VIEW_KEYS.*"
@@ -28,6 +30,7 @@ API_KEYS = f"$KV.{API_KEYS_BUCKET}.>"
 
 
 ORCHESTRATOR_CONSUMER = "orchestrator"
+WEBHOOK_CONSUMER = "webhooks"
 
 GUARD_CHECK = "guard.check"
 TOOLS_LIST = "tools.list"
@@ -151,6 +154,11 @@ def tool_cancel(call_id: str) -> str:
 def dead(reason: str, response_id: ResponseId) -> str:
     """Name the subject under which a message that could not be handled is kept."""
     return f"dead.{reason}.{response_id}"
+
+
+def webhook(tenant: TenantId, event_id: str) -> str:
+    """Name the subject of one event on its way to a webhook; `WEBHOOKS` keeps it until then."""
+    return f"webhook.{tenant}.{event_id}"
 
 
 def retried(about: ResponseId) -> str:

@@ -10,12 +10,14 @@ from starlette.responses import Response
 from turnwire_chassis.administration.dead_letter_acts import LetterActPorts
 from turnwire_chassis.administration.key_acts import KeyActPorts
 from turnwire_chassis.auditing.audit_log import AuditLog
+from turnwire_chassis.tool_servers.secret_envelope import Sealer
 from turnwire_gateway.api.admin.audit import AuditHandlers
 from turnwire_gateway.api.admin.erasures import ErasurePorts, ErasureRoutes
 from turnwire_gateway.api.admin.keys import KeyHandlers, KeyPorts
 from turnwire_gateway.api.admin.limits import LimitHandlers, LimitPorts
 from turnwire_gateway.api.admin.parts import PartHandlers
 from turnwire_gateway.api.admin.system import SystemHandlers
+from turnwire_gateway.api.admin.webhooks import WebhookHandlers
 from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.guard_check import CheckHandlers
 from turnwire_gateway.auth.key_records import StoreKeyRecords
@@ -37,6 +39,7 @@ class AdminDependencies(Struct, frozen=True):
     pepper: bytes
     take_up_keys: Callable[[], Awaitable[None]]
     largest_body: int
+    sealer: Sealer | None
 
 
 def admin_routes(
@@ -44,10 +47,8 @@ def admin_routes(
 ) -> tuple[tuple[Operation, Handler], ...]:
     """Say which handler serves which declared route."""
     records = StoreKeyRecords(world.client)
-    acting = KeyActPorts(records, world.audit)
-    keys = KeyHandlers(
-        KeyPorts(acting, acts, world.pepper, world.take_up_keys, world.largest_body, world.now_ms)
-    )
+    of_keys = _key_ports(world, acts, records)
+    keys, webhooks = KeyHandlers(of_keys), WebhookHandlers(of_keys)
     limits = LimitHandlers(LimitPorts(world.limiter, records, world.now_ms))
     letters = LetterActPorts(world.client, world.audit, world.now_ms)
     erasures = ErasureRoutes(
@@ -59,6 +60,10 @@ def admin_routes(
         (administration.list_api_keys, keys.list_keys),
         (administration.create_api_key, keys.create),
         (administration.revoke_api_key, keys.revoke),
+        (administration.retrieve_webhook, webhooks.retrieve),
+        (administration.set_webhook, webhooks.set_up),
+        (administration.remove_webhook, webhooks.remove),
+        (administration.rotate_webhook_secret, webhooks.rotate),
         (administration.list_limits, limits.list_limits),
         (administration.list_audit_events, AuditHandlers(world.client, acts).list_acts),
         (administration.list_erasures, erasures.list_all),
@@ -71,4 +76,16 @@ def admin_routes(
         (administration.test_guard_policy, parts.try_guard),
         (administration.list_tool_servers, parts.tool_servers),
         (administration.list_backends, parts.backends),
+    )
+
+
+def _key_ports(world: AdminDependencies, acts: AdminActs, records: StoreKeyRecords) -> KeyPorts:
+    return KeyPorts(
+        acting=KeyActPorts(records, world.audit),
+        acts=acts,
+        pepper=world.pepper,
+        take_up=world.take_up_keys,
+        largest_body=world.largest_body,
+        sealer=world.sealer,
+        now_ms=world.now_ms,
     )

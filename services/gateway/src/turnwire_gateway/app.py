@@ -161,6 +161,7 @@ def _administration(
         pepper=world.pepper,
         take_up_keys=world.take_up_keys,
         largest_body=world.turns.limits.max_body_bytes,
+        sealer=world.rules.sealer,
     )
     return admin_routes(dependencies, acts, checks)
 

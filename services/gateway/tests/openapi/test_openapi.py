@@ -16,6 +16,8 @@ from referencing.jsonschema import DRAFT202012, Schema
 from turnwire_contracts.events import Failure, Item, TurnUsage
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_contracts.webhooks.delivery import deliveries_of
+from turnwire_contracts.webhooks.subscription import WEBHOOK_EVENT_TYPES, WebhookSubscription
 from turnwire_contracts.wire.compaction import compaction_item, compaction_object
 from turnwire_contracts.wire.frames import payload
 from turnwire_contracts.wire.response import closed_response
@@ -158,6 +160,16 @@ def test_violations_are_what_the_document_says() -> None:
     assert problems("ErrorEnvelope", body) == []
     body["error"]["violations"] = [{"category": "pii"}]
     assert problems("ErrorEnvelope", body) != []
+
+
+def test_what_a_webhook_is_sent_is_what_the_document_says() -> None:
+    asking = [{"id": "mcpr_1", "type": "mcp_approval_request", "name": "pay", "arguments": "{}"}]
+    webhook = WebhookSubscription("key_1", [*WEBHOOK_EVENT_TYPES])
+    turn = ClosedTurn(requested(webhook=webhook), closed(output=asking))
+    told = [each.payload for each in deliveries_of(turn, 7)]
+    assert [problem for each in told for problem in problems("WebhookEvent", each)] == []
+    assert {each["type"] for each in told} < {*document()["webhooks"]}
+    assert {*document()["webhooks"]} == {*WEBHOOK_EVENT_TYPES}
 
 
 def test_what_is_not_a_response_is_not_called_one() -> None:

@@ -22,6 +22,7 @@ from turnwire_chassis.jetstream.topology import (
     heartbeat_s,
     last_sequence,
 )
+from turnwire_chassis.jetstream.webhook_queue import WebhookQueue
 from turnwire_chassis.lifecycle.followed_file import FollowedFile
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
@@ -138,6 +139,7 @@ def _ports(
         guard=GuardService(client, settings.guard_timeout_s),
         tools=ToolRunners(client, settings.tool_list_timeout_s),
         usage_publisher=Gateways(client),
+        webhooks=WebhookQueue(client),
         owners=Orchestrators(client),
         policy=_policy(settings),
         now_ms=_now_ms,

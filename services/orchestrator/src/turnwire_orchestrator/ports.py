@@ -1,6 +1,6 @@
 """What driving a turn needs from outside, each named by its role."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from turnwire_contracts.notices.turn_ended import TurnEnded
 from turnwire_contracts.queries import AskForCheck, Refusal, Verdict
 from turnwire_contracts.tools import AskForCall, AskForTools, Called, Tools
 from turnwire_contracts.turn_state import ClosedTurn
+from turnwire_contracts.webhooks.delivery import WebhookDelivery
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_orchestrator.failures import Overflow
 from turnwire_orchestrator.prompting.history import HistoryTurn
@@ -153,6 +154,17 @@ class UsagePublisher(Protocol):
         ...
 
 
+class Webhooks(Protocol):
+    """What tells receivers of the ends of turns."""
+
+    async def put(self, deliveries: Iterable[WebhookDelivery]) -> None:
+        """Keep events until they are delivered; twice is the same as once.
+
+        Raises `LogUnavailableError`.
+        """
+        ...
+
+
 class Owners(Protocol):
     """All orchestrators."""
 
@@ -192,6 +204,7 @@ class TurnRunnerPorts(Struct, frozen=True):
     guard: Guard
     tools: ToolProvider
     usage_publisher: UsagePublisher
+    webhooks: Webhooks
     owners: Owners
     policy: TurnPolicy
     now_ms: Callable[[], int]

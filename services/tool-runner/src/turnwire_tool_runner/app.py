@@ -20,6 +20,7 @@ from turnwire_tool_runner.outbound.connecting import SystemResolver
 from turnwire_tool_runner.server_status import ServerStatusHandlers
 from turnwire_tool_runner.settings import ToolRunnerSettings
 from turnwire_tool_runner.transports import OutboundTransports
+from turnwire_tool_runner.webhooks.delivering import deliver_webhooks
 
 SERVICE = "tool-runner"
 
@@ -61,7 +62,7 @@ async def serve(settings: ToolRunnerSettings, lifecycle: Lifecycle) -> None:
         log.info("tool-runner answers")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(file.watch())
-            await asyncio.Event().wait()
+            tasks.create_task(deliver_webhooks(settings, lifecycle, SERVICE, resolver))
     finally:
         await responder.stop()
         await servers.aclose()

@@ -13,6 +13,7 @@ from turnwire_tool_runner.calling.call_limiter import CallLimits
 from turnwire_tool_runner.mcp_client.rules import McpRules, SessionRules
 from turnwire_tool_runner.outbound.policy import Outbound
 from turnwire_tool_runner.targets import KnownTargets
+from turnwire_tool_runner.webhooks.deliverer import WebhookRules
 
 
 class ToolRunnerSettings(ToolServerSettings):
@@ -68,6 +69,28 @@ class ToolRunnerSettings(ToolServerSettings):
         default=5.0, gt=0, description="How long it is left alone before it is tried again."
     )
 
+    webhook_timeout_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=60,
+        description="Seconds within which the receiver of a webhook must answer.",
+    )
+    webhook_give_up_s: float = Field(
+        default=259_200.0,
+        gt=0,
+        le=518_400,
+        description="Seconds for which a webhook is tried again before it is a dead letter.",
+    )
+    max_webhooks: int = Field(
+        default=128, ge=1, description="How many webhooks one tool-runner sends at once."
+    )
+    max_webhooks_per_tenant: int = Field(
+        default=32, ge=1, description="How many of these are one tenant's at once."
+    )
+    max_webhooks_per_host: int = Field(
+        default=8, ge=1, description="How many of these go to one host and port at once."
+    )
+
     @cached_property
     def targets(self) -> KnownTargets:
         """The MCP servers that requests may name: the operator's, and those of their own URL."""
@@ -98,6 +121,16 @@ class ToolRunnerSettings(ToolServerSettings):
             sessions=SessionRules(self.max_tool_sessions, self.tool_session_idle_s),
             list_max_age_s=self.tool_list_max_age_s,
             max_output_bytes=self.max_tool_output_bytes,
+        )
+
+    @property
+    def webhook_rules(self) -> WebhookRules:
+        """How long webhooks are tried, and how many are sent at once."""
+        return WebhookRules(
+            give_up_s=self.webhook_give_up_s,
+            at_once=self.max_webhooks,
+            per_tenant=self.max_webhooks_per_tenant,
+            per_host=self.max_webhooks_per_host,
         )
 
     @model_validator(mode="after")

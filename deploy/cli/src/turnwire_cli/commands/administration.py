@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import typer
 
 from turnwire_cli.calling import Call, declared, option
+from turnwire_cli.commands import webhooks
 from turnwire_cli.commands.ids import DEFAULT_MOST, EachAnew, Most
 from turnwire_cli.exit_codes import FAILED
 from turnwire_cli.objects import changed_fields, facts, moments, plain, seconds_of
@@ -47,6 +48,7 @@ def declare(app: typer.Typer) -> None:
     declared(keys, "ls", options=(_TENANT, _USER))(list_keys)
     declared(keys, "create", options=(_TENANT,))(create_key)
     declared(keys, "rm")(remove_key)
+    webhooks.declare(group)
     dead = typer.Typer(name="dead", no_args_is_help=True, help="Dead letters; for operators.")
     group.add_typer(dead)
     declared(dead, "ls")(list_dead)

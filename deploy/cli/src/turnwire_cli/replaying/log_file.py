@@ -28,7 +28,7 @@ from turnwire_contracts.json_values import JSON
 FORMAT: Final = 1
 Kind = Literal["turn", "conversation", "tenant"]
 
-_SECRET: Final = frozenset({"seals", "fingerprint", "metered"})
+_SECRET: Final = frozenset({"seals", "fingerprint", "metered", "webhook"})
 """Fields of events that no file has. The routes of the API do not tell them at all."""
 
 _ANY_TENANT: Final = TenantId("exported")

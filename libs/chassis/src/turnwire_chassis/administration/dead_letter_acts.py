@@ -14,6 +14,7 @@ from turnwire_chassis.auditing.audit_log import AuditLog
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.publishing import publish_when_led
+from turnwire_chassis.jetstream.webhook_queue import WebhookQueue
 from turnwire_chassis.request_reply.asking import ask_patiently
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.administration.dead_letters import (
@@ -87,6 +88,9 @@ async def _retry(ports: LetterActPorts, letter: Letter, by: Actor) -> tuple[Retr
         about=letter.said.about,
     )
     await ports.audit.note(act)
+    if letter.said.webhook is not None:
+        await WebhookQueue(client).put([letter.said.webhook], again=True)
+        return RetryOutcome("sent_again"), False
     if not letter.is_of_turn:
         # Its events are told one after the other, and those behind it are told already.
         return RetryOutcome("rebuild"), False

@@ -12,11 +12,12 @@ from turnwire_chassis.api_keys.record import (
     KeyOwner,
     KeyRecord,
     KeyTerms,
+    KeyWebhook,
     Role,
     Scope,
 )
 from turnwire_chassis.auditing.audit_log import AuditLog
-from turnwire_contracts.audit.acts import Actor, KeyCreated, KeyRevoked
+from turnwire_contracts.audit.acts import Actor, KeyCreated, KeyRevoked, KeyWebhookChanged
 from turnwire_contracts.ids import TenantId, is_tenant_id
 
 LONGEST_USER: Final = 256
@@ -108,14 +109,43 @@ async def revoke_key(
     `tenant`: only if it is one of this tenant. Gives the record, and whether it was good before.
     Raises `UnknownKeyError`, `AuditUnavailableError`, `LogUnavailableError`.
     """
-    entries = [each for each in await ports.keys.read() if each.key_id == key_id]
-    record = entries[-1].record if entries else None
-    if record is None or tenant not in (None, record.holder.tenant):
-        raise UnknownKeyError(key_id)
+    record, sequence = await find_key(ports.keys, key_id, tenant)
     if record.revoked_ms is not None:
         return record, False
     owner = record.holder
     await ports.audit.note(KeyRevoked(tenant=owner.tenant, at=at_ms, by=by, key_id=record.id))
     revoked = replace(record, revoked_ms=at_ms)
-    await ports.keys.put(revoked, expected=entries[-1].sequence)
+    await ports.keys.put(revoked, expected=sequence)
     return revoked, True
+
+
+async def find_key(
+    keys: KeyRecords, key_id: str, tenant: TenantId | None = None
+) -> tuple[KeyRecord, int]:
+    """Give a key, and the sequence of what is kept of it; `tenant`: only one of this tenant.
+
+    Raises `UnknownKeyError`, `LogUnavailableError`.
+    """
+    entries = [each for each in await keys.read() if each.key_id == key_id]
+    record = entries[-1].record if entries else None
+    if record is None or tenant not in (None, record.holder.tenant):
+        raise UnknownKeyError(key_id)
+    return record, entries[-1].sequence
+
+
+async def change_webhook(
+    ports: KeyActPorts,
+    found: tuple[KeyRecord, int],
+    webhook: KeyWebhook | None,
+    note: KeyWebhookChanged,
+) -> KeyRecord:
+    """Note that the webhook of a key changes, and change it; `found` as `find_key` gives it.
+
+    Raises `AuditUnavailableError` before anything is done, and `LogUnavailableError`, also where
+    the key was changed meanwhile.
+    """
+    record, sequence = found
+    await ports.audit.note(note)
+    changed = replace(record, webhook=webhook)
+    await ports.keys.put(changed, expected=sequence)
+    return changed

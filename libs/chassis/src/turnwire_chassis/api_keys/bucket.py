@@ -7,6 +7,7 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 
 from turnwire_chassis.api_keys.key_text import KeyId
 from turnwire_chassis.api_keys.record import KeyRecord
@@ -50,6 +51,21 @@ class KeyBucket:
             self._client, subjects.API_KEYS_STREAM, subjects.API_KEYS, after
         )
         return [_entry(message) for message in messages]
+
+    async def newest(self, key_id: KeyId) -> KeyRecord | None:
+        """Give one key as it is now; `None` if there is none, or it cannot be read.
+
+        Any node of the broker answers; one that is behind knows a change a moment later.
+        """
+        try:
+            message = await self._jetstream.get_last_msg(
+                subjects.API_KEYS_STREAM, subjects.api_key(key_id), direct=True
+            )
+        except NotFoundError:
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise LogUnavailableError(str(error)) from error
+        return _record(key_id, message.data or b"")
 
     async def put(self, record: KeyRecord, expected: int) -> None:
         """Write a key whose last sequence is `expected`, 0 for a new one."""

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from turnwire_chassis.api_keys.key_text import KeyId, id_of_key
 from turnwire_contracts.ids import OwnerId, TenantId
+from turnwire_contracts.webhooks.subscription import WEBHOOK_EVENT_TYPES, WebhookEventType
 
 Role = Literal["user", "admin", "operator"]
 """`admin`: all of one tenant. `operator`: all tenants, but nothing that was said in them."""
@@ -38,6 +39,14 @@ class KeyTerms(Struct, frozen=True):
     """Unix milliseconds from which on the key is refused; `None`: it does not expire."""
 
 
+class KeyWebhook(Struct, frozen=True, omit_defaults=True):
+    """Where events of a key's responses are told."""
+
+    sealed: str
+    """Its URL and its secrets (`webhooks/endpoint.py`)."""
+    events: tuple[WebhookEventType, ...] = WEBHOOK_EVENT_TYPES
+
+
 class KeyRecord(Struct, frozen=True, omit_defaults=True):
     """One key, as the bucket `API_KEYS` has it; a key that was revoked stays in it.
 
@@ -57,6 +66,7 @@ class KeyRecord(Struct, frozen=True, omit_defaults=True):
     scopes: tuple[Scope, ...] = SCOPES
     expires_ms: int | None = None
     """Unix milliseconds from which on the key is refused."""
+    webhook: KeyWebhook | None = None
 
     def is_expired(self, now_ms: int) -> bool:
         """Tell whether the time of the key is over."""

@@ -16,15 +16,28 @@ from turnwire_chassis.broker_authorization.query_groups import (
     STORE_QUESTIONS,
     TOOL_QUESTIONS,
 )
+from turnwire_chassis.broker_authorization.tasks import (
+    ABOUT_CONSUMERS,
+    ANY_RESPONSE,
+    TURN_CONSUMERS,
+    administer,
+    back_up,
+    declare_streams,
+    deliver_webhooks,
+    examine,
+    keep_dead_letters,
+    project,
+    read_stream,
+    restore_streams,
+    work_on_turns,
+)
 from turnwire_chassis.jetstream import api
-from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
 from turnwire_contracts.administration.dead_letters import STORE_RETRY
 from turnwire_contracts.administration.deployment import GUARD_POLICY, TOOL_SERVERS
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
-from turnwire_contracts.ids import ResponseId, TenantId
+from turnwire_contracts.ids import TenantId
 from turnwire_contracts.queries import Query
-from turnwire_contracts.queues import QUEUES
 
 
 class User(StrEnum):
@@ -58,10 +71,8 @@ _LONGEST_CALL_S: Final = 65 * _MINUTES
 _TURNS: Final = subjects.TURNS_STREAM
 _OUTPUT: Final = subjects.OUTPUT_STREAM
 
-_ANY_RESPONSE: Final = ResponseId("*")
 _ANY_AUDIT: Final = subjects.audit_event(TenantId("*"), "*")
 _ANY_LIMITS: Final = subjects.limits(TenantId("*"))
-_TURN_CONSUMERS: Final = tuple((queue.consumer, queue.subject) for queue in QUEUES)
 
 
 def _ask(queries: Iterable[Query[Any, Any]]) -> tuple[str, ...]:
@@ -72,102 +83,29 @@ def _answer(queries: Iterable[Query[Any, Any]]) -> tuple[str, ...]:
     return tuple(f"{query.subject} {query.queue}" for query in queries)
 
 
-def _restore() -> tuple[str, ...]:
-    """Make streams again that the broker lost; any user that notices may."""
-    return tuple(api.create_stream(stream.name or "") for stream in streams(1))
-
-
-def _declare() -> tuple[str, ...]:
-    return (*_restore(), *(api.update_stream(stream.name or "") for stream in streams(1)))
-
-
-def _read(stream: str) -> tuple[str, ...]:
-    """Read from any node, and ask the leader whether that was all."""
-    return (api.direct_get(stream), api.message_at_leader(stream))
-
-
-def _dead_letters() -> Iterable[str]:
-    """List, retry and drop dead letters; a request that none drives can be delivered once more."""
-    yield from _read(subjects.DEAD_STREAM)
-    yield api.stream_info(subjects.DEAD_STREAM)
-    yield api.erase_message(subjects.DEAD_STREAM)
-    yield subjects.retried(_ANY_RESPONSE)
-    yield subjects.OWNERS
-    yield from (queue.subject for queue in QUEUES)
-
-
-def _examine() -> Iterable[str]:
-    """Look at everything that the broker keeps, and whether keys of views open."""
-    for stream in streams(1):
-        yield api.stream_info(stream.name or "")
-    for consumer, _ in _TURN_CONSUMERS:
-        yield api.consumer_info(_TURNS, consumer)
-    yield from _read(subjects.VIEW_KEYS_STREAM)
-
-
-def _back_up() -> Iterable[str]:
-    """Take every stream that lies on a disk out of a broker, and make it again from that."""
-    for stream in kept_streams():
-        yield api.stream_info(stream)
-        yield api.snapshot(stream)
-        yield api.snapshot_acknowledgements(stream)
-        yield api.restore(stream)
-        yield api.restore_parts(stream)
-        yield api.delete_stream(stream)
-
-
-def _work_on_turns() -> Iterable[str]:
-    for consumer, only in _TURN_CONSUMERS:
-        yield api.create_consumer(_TURNS, consumer, only)
-        yield api.consumer_info(_TURNS, consumer)
-        yield api.next_messages(_TURNS, consumer)
-        yield api.acknowledgements(_TURNS, consumer)
-
-
-def _project() -> tuple[str, ...]:
-    """Have consumers of one's own, whose names count the generations of the views."""
-    return tuple(about(_TURNS, "*") for about in _ABOUT_CONSUMERS)
-
-
-def _administer() -> Iterable[str]:
-    """Keep API keys, read acts and dead letters, look at streams: for gateways, which may not."""
-    yield subjects.API_KEYS
-    yield subjects.audit_event(TenantId("*"), "erasure_finished")
-    for stream in (subjects.API_KEYS_STREAM, subjects.AUDIT_STREAM, subjects.DEAD_STREAM):
-        yield from _read(stream)
-    for stream in streams(1):
-        yield api.stream_info(stream.name or "")
-
-
-_ABOUT_CONSUMERS: Final = (
-    api.create_consumer,
-    api.delete_consumer,
-    api.consumer_info,
-    api.next_messages,
-)
-
 _GATEWAY: Final = Rights(
     publish=(
         *subjects_written_by("gateway"),
         *_ask((*STORE_QUESTIONS, *BACKEND_QUESTIONS, queries.GUARD_CHECK)),
         *_ask((*ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
-        *(subjects.MEMBERS, subjects.retried(_ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
+        *(subjects.MEMBERS, subjects.retried(ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
         _ANY_AUDIT,
         _ANY_LIMITS,
+        subjects.WEBHOOKS,
         api.direct_get_last(subjects.LIMITS_STREAM, _ANY_LIMITS),
         api.message_at_leader(subjects.LIMITS_STREAM),
         api.stream_info(subjects.API_KEYS_STREAM),
-        *_read(subjects.API_KEYS_STREAM),
-        *_restore(),
+        *read_stream(subjects.API_KEYS_STREAM),
+        *restore_streams(),
         api.stream_info(_TURNS),
-        *_read(_TURNS),
-        *_read(_OUTPUT),
+        *read_stream(_TURNS),
+        *read_stream(_OUTPUT),
         api.purge(_OUTPUT),
     ),
     subscribe=(
         subjects.MEMBERS,
         subjects.OUTPUT,
-        subjects.answer(TenantId("*"), _ANY_RESPONSE),
+        subjects.answer(TenantId("*"), ANY_RESPONSE),
         subjects.VIEWERS,
         subjects.API_KEYS,
         subjects.QUEUE_STATE,
@@ -180,19 +118,20 @@ _ORCHESTRATOR: Final = Rights(
     publish=(
         *subjects_written_by("orchestrator"),
         subjects.OUTPUT,
-        subjects.answer(TenantId("*"), _ANY_RESPONSE),
+        subjects.WEBHOOKS,
+        subjects.answer(TenantId("*"), ANY_RESPONSE),
         *_ask((queries.STORE_HISTORY, queries.GUARD_CHECK, *TOOL_QUESTIONS)),
         subjects.tool_cancel("*"),
         subjects.TURN_ENDED,
         subjects.QUEUE_STATE,
         subjects.OWNERS,
-        *_declare(),
+        *declare_streams(),
         api.stream_info(_TURNS),
-        *_read(_TURNS),
-        *_read(_OUTPUT),
+        *read_stream(_TURNS),
+        *read_stream(_OUTPUT),
         api.erase_message(_TURNS),
         api.purge(_OUTPUT),
-        *_work_on_turns(),
+        *work_on_turns(),
     ),
     subscribe=(
         subjects.MEMBERS,
@@ -212,14 +151,14 @@ _STORE: Final = Rights(
         *subjects_written_by("store"),
         api.purge(_OUTPUT),
         subjects.VIEW_KEYS,
-        *_read(subjects.VIEW_KEYS_STREAM),
+        *read_stream(subjects.VIEW_KEYS_STREAM),
         api.erase_message(subjects.VIEW_KEYS_STREAM),
-        *_declare(),
+        *declare_streams(),
         api.stream_info(_TURNS),
-        *_read(_TURNS),
+        *read_stream(_TURNS),
         api.erase_message(_TURNS),
-        *_project(),
-        *_administer(),
+        *project(),
+        *administer(),
     ),
     subscribe=(
         subjects.MEMBERS,
@@ -228,7 +167,7 @@ _STORE: Final = Rights(
     ),
     answers_within_s=5 * _MINUTES,
     never_publish=tuple(
-        about(_TURNS, consumer) for about in _ABOUT_CONSUMERS for consumer, _ in _TURN_CONSUMERS
+        about(_TURNS, consumer) for about in ABOUT_CONSUMERS for consumer, _ in TURN_CONSUMERS
     ),
 )
 
@@ -236,7 +175,7 @@ RIGHTS: Final[Mapping[User, Rights]] = {
     User.GATEWAY: _GATEWAY,
     User.ORCHESTRATOR: _ORCHESTRATOR,
     User.TOOL_RUNNER: Rights(
-        publish=(subjects.tool_progress("*"),),
+        publish=(subjects.tool_progress("*"), *deliver_webhooks()),
         subscribe=(
             subjects.MEMBERS,
             *_answer((*TOOL_QUESTIONS, TOOL_SERVERS)),
@@ -254,15 +193,15 @@ RIGHTS: Final[Mapping[User, Rights]] = {
             _ANY_AUDIT,
             *_ask(OPERATOR_QUESTIONS),
             api.stream_info(_TURNS),
-            *_read(_TURNS),
-            *_read(subjects.AUDIT_STREAM),
+            *read_stream(_TURNS),
+            *read_stream(subjects.AUDIT_STREAM),
             subjects.API_KEYS,
             api.stream_info(subjects.API_KEYS_STREAM),
-            *_read(subjects.API_KEYS_STREAM),
-            *_restore(),
-            *_dead_letters(),
-            *_back_up(),
-            *_examine(),
+            *read_stream(subjects.API_KEYS_STREAM),
+            *restore_streams(),
+            *keep_dead_letters(),
+            *back_up(),
+            *examine(),
         )
     ),
 }

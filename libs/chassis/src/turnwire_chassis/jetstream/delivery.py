@@ -12,6 +12,15 @@ class OwnershipLostError(Exception):
     """Another owner has this delivery now: it must neither be confirmed nor given back."""
 
 
+class PostponedError(Exception):
+    """The delivery is to be given out again, to any process, after a while."""
+
+    def __init__(self, delay_s: float) -> None:
+        """`delay_s`: not before so many seconds have passed."""
+        super().__init__(f"again in {delay_s:g} s")
+        self.delay_s = delay_s
+
+
 class Delivery(Struct, frozen=True):
     """One message that this process owns until it ends."""
 
@@ -37,7 +46,8 @@ def is_given_out_first(delivery: Delivery) -> bool:
 
 
 Work = Callable[[Delivery], Awaitable[None]]
-"""Handles one delivery; raising gives it back to the broker for another try."""
+"""Handles one delivery; raising gives it back to the broker for another try (`PostponedError`: when
+it says)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,6 +29,7 @@ from turnwire_chassis.jetstream.delivery import (
     Held,
     MayRefuse,
     OwnershipLostError,
+    PostponedError,
     Work,
     is_given_out_first,
 )
@@ -106,6 +107,7 @@ class Inbox:
         try:
             while True:
                 for _ in range(ticks):
+                    _end_if_cancelled()
                     await self._tick()
                     await asyncio.sleep(tick_s)
                 await self._say_in_progress()
@@ -216,6 +218,8 @@ class Inbox:
             reached("delivery.after_ack")
         except OwnershipLostError:
             log.warning("turn has another owner", subject=delivery.subject)
+        except PostponedError as postponed:
+            await self._give_back(reply, postponed.delay_s)
         except asyncio.CancelledError:
             await self._give_back(reply)
             raise
@@ -255,6 +259,16 @@ class Inbox:
             task.cancel()
         await self._give_back_held()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _end_if_cancelled() -> None:
+    """End a task that was cancelled while `asyncio.wait_for` had its result: that loses it (3.11).
+
+    A group of tasks cancels each once.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _held(pull: Pull, message: Msg, clock: BrokerClock) -> Held:

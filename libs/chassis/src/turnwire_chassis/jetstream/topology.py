@@ -22,6 +22,7 @@ from nats.js.api import (
 from nats.js.errors import APIError
 
 from turnwire_chassis.jetstream.publishing import NO_LEADER
+from turnwire_chassis.jetstream.webhook_queue import webhooks_stream
 from turnwire_chassis.settings import OUTPUT_MAX_BYTES
 from turnwire_contracts import subjects
 from turnwire_contracts.queues import Queue
@@ -64,7 +65,6 @@ _UNHEARD_NS = 5_000_000_000
 """The nodes of a stream hear one another every second."""
 _IS_OTHERWISE = 10058
 """The broker's word for a stream of that name with another configuration."""
-_DAY_S = 86_400.0
 
 
 def streams(replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES) -> list[StreamConfig]:
@@ -103,7 +103,7 @@ def streams(replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES) -> list[Str
             max_bytes=DEAD_MAX_BYTES,
             num_replicas=replicas,
         ),
-        _audit(replicas),
+        *(webhooks_stream(replicas), _audit(replicas)),
         *buckets(replicas),
     ]
 
@@ -111,8 +111,8 @@ def streams(replicas: int, output_max_bytes: int = OUTPUT_MAX_BYTES) -> list[Str
 def kept_streams() -> tuple[str, ...]:
     """Name the streams that lie on a disk, in the order in which they are backed up.
 
-    A letter names an entry of `TURNS`, so that comes after `DEAD`. An act is noted in `AUDIT`
-    before it is done, so that comes last. What lies in memory is gone when a broker restarts.
+    A letter names an entry of `TURNS`; an event of a webhook is kept before its turn is confirmed,
+    an act noted before it is done. What lies in memory is gone when a broker restarts.
     """
     first, last = (subjects.DEAD_STREAM, subjects.TURNS_STREAM), subjects.AUDIT_STREAM
     on_disk = [each.name or "" for each in streams(1) if each.storage == StorageType.FILE]
@@ -129,7 +129,7 @@ def _audit(replicas: int) -> StreamConfig:
         discard=DiscardPolicy.OLD,
         allow_direct=True,
         deny_delete=True,
-        max_age=AUDIT_DAYS * _DAY_S,
+        max_age=AUDIT_DAYS * 86_400,
         duplicate_window=DUPLICATE_WINDOW_S,
         num_replicas=replicas,
     )

@@ -217,6 +217,22 @@ MCP_DURATION = histogram(
     _TOOL_RUNNER, ("mcp_method_name", "server", "error_type"), _SLOW,
 )  # fmt: skip
 
+# Webhooks.
+WEBHOOKS = counter(
+    "turnwire_webhooks_total",
+    "Attempts at events for webhooks, by what came of them (`dead`: given up; `dropped`: the API "
+    "key has no webhook any more).",
+    _TOOL_RUNNER, ("outcome",),
+)  # fmt: skip
+WEBHOOK_ATTEMPTS = histogram(
+    "turnwire_webhook_attempt_duration_seconds", "Time until a receiver answered, or did not.",
+    _TOOL_RUNNER, (), _SLOW,
+)  # fmt: skip
+WEBHOOKS_WAITING = gauge(
+    "turnwire_webhooks_waiting", "Events that wait for their first attempt, or the next.",
+    _TOOL_RUNNER,
+)  # fmt: skip
+
 # The views.
 PROJECTION_LAG = gauge(
     "turnwire_projection_lag_messages", "Events of the log that the views do not have yet.", _STORE

@@ -11,22 +11,29 @@ from msgspec import Struct
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.queries import Query, Question, Refusal
+from turnwire_contracts.webhooks.delivery import WebhookDelivery
+
+UNDELIVERED: Final = "undelivered"
+"""The word in the subject of a letter about an event that no receiver has taken."""
 
 
-class DeadLetter(Struct, frozen=True):
-    """Why an entry has no effect on the views; the entry itself stays in the log."""
+class DeadLetter(Struct, frozen=True, omit_defaults=True):
+    """Why an entry has no effect on the views, or none on a webhook; the entry stays in the log."""
 
     subject: str
     sequence: int
     """The place of the entry in `TURNS`."""
     reason: str
     about: ResponseId | ConversationId
+    webhook: WebhookDelivery | None = None
+    """Of an event that no receiver has taken: the event. The entry is the turn's end."""
 
 
-RetryResult = Literal["projected", "running", "gone", "unprojectable", "rebuild"]
+RetryResult = Literal["projected", "running", "gone", "unprojectable", "rebuild", "sent_again"]
 """`projected`: the views say what the log says. `running`: the turn has not ended, so it has no
 view yet. `gone`: nothing is left of it. `unprojectable`: it still cannot be read or cannot follow.
-`rebuild`: the views have gone past it, and only a rebuild can tell it."""
+`rebuild`: the views have gone past it, and only a rebuild can tell it. `sent_again`: the webhook
+is on its way once more."""
 
 
 class Retried(Struct, frozen=True):

@@ -78,6 +78,13 @@ class KeyRevoked(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
     key_id: str
 
 
+class KeyWebhookChanged(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
+    """The webhook of an API key is about to change."""
+
+    key_id: str
+    change: Literal["set", "secret_rotated", "removed"]
+
+
 class ErasureBegun(AuditEvent, frozen=True, kw_only=True, omit_defaults=True):
     """All of a tenant, or of one of its users, is to be erased."""
 
@@ -117,6 +124,7 @@ AnyAuditEvent = (
     | ContentOpened
     | KeyCreated
     | KeyRevoked
+    | KeyWebhookChanged
     | ErasureBegun
     | ErasureFinished
     | DeadLetterRetried
@@ -128,6 +136,7 @@ AUDIT_KINDS: Final[dict[str, type[AnyAuditEvent]]] = {
     "content_opened": ContentOpened,
     "key_created": KeyCreated,
     "key_revoked": KeyRevoked,
+    "key_webhook_changed": KeyWebhookChanged,
     "erasure_begun": ErasureBegun,
     "erasure_finished": ErasureFinished,
     "dead_letter_retried": DeadLetterRetried,

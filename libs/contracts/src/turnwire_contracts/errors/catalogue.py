@@ -9,9 +9,13 @@ from turnwire_contracts.errors.of_backends import OF_BACKENDS
 from turnwire_contracts.errors.of_requests import OF_REQUESTS
 from turnwire_contracts.errors.of_services import OF_SERVICES
 from turnwire_contracts.errors.of_tools import OF_TOOLS
+from turnwire_contracts.errors.of_webhooks import OF_WEBHOOKS
 from turnwire_contracts.events import Failure
 
-_ALL: Final = (*OF_REQUESTS, *OF_ADMINS, *OF_TOOLS, *OF_BACKENDS, *OF_SERVICES)
+_ALL: Final = (
+    *(*OF_REQUESTS, *OF_ADMINS, *OF_WEBHOOKS),
+    *(*OF_TOOLS, *OF_BACKENDS, *OF_SERVICES),
+)
 
 CATALOGUE: Final[Mapping[str, ErrorCode]] = {row.code: row for row in _ALL}
 

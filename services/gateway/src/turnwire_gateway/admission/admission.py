@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
+from turnwire_chassis.api_keys.record import KeyWebhook
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queries import Running
@@ -33,6 +34,10 @@ class Origin(Struct, frozen=True):
     """Whose policy the guard judges by."""
     fingerprint: str | None = None
     """What the body must match when the same `Idempotency-Key` comes again."""
+    key: str | None = None
+    """The id of the API key that asks."""
+    webhook: KeyWebhook | None = None
+    """That of the API key."""
 
 
 class Admitted(Struct, frozen=True):

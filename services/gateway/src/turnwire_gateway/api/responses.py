@@ -259,7 +259,16 @@ def origin(ports: ResponsePorts, who: Caller, cause: str, application: str | Non
     """Give where a turn comes from, with a new response id; `cause` is the `x-request-id`."""
     now = ports.now_ms()
     response_id = new_response_id(now, os.urandom(10))
-    return Origin(who.tenant, who.owner, cause, response_id, now, application)
+    return Origin(
+        who.tenant,
+        who.owner,
+        cause,
+        response_id,
+        now,
+        application,
+        key=who.key,
+        webhook=who.webhook,
+    )
 
 
 def nothing_to_update() -> ApiError:

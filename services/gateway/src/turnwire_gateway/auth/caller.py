@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from turnwire_chassis.api_keys.record import SCOPES, Scope
+from turnwire_chassis.api_keys.record import SCOPES, KeyWebhook, Scope
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_gateway.errors import ApiError, insufficient_scope
@@ -27,6 +27,8 @@ class Caller(Struct, frozen=True):
     """The id of the API key that was shown; `None` for a JWT and for the one local user."""
     scopes: tuple[Scope, ...] = SCOPES
     """What the API key may be used for."""
+    webhook: KeyWebhook | None = None
+    """Where the API key has the ends of its responses told."""
 
     @property
     def is_admin(self) -> bool:

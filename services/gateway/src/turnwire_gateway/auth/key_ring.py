@@ -41,7 +41,7 @@ class KeyRing:
         roles = _ROLES[holder.role]
         self._records[record.id] = record
         self._callers[record.id] = Caller(
-            holder.tenant, holder.user, roles, record.id, record.scopes
+            holder.tenant, holder.user, roles, record.id, record.scopes, record.webhook
         )
 
     def caller_of(self, key: str, now_ms: int) -> Caller | None:

@@ -31,7 +31,7 @@ _ANSWERS: Final = {
 }
 _ERRORS: Final = (
     *errors.BODY, *errors.STORED, *errors.CONTINUES, *errors.SAMPLED, *errors.TURN, *errors.TOOLS,
-    "idempotency_key_reused", "idempotency_key_spent",
+    *errors.WEBHOOK, "idempotency_key_reused", "idempotency_key_spent",
 )  # fmt: skip
 
 

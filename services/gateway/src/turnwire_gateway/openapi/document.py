@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from turnwire_contracts.errors.catalogue import CATALOGUE
@@ -20,7 +21,7 @@ from turnwire_gateway.openapi import (
 )
 from turnwire_gateway.openapi.admin import admin_operations
 from turnwire_gateway.openapi.answers import ErrorEnvelope
-from turnwire_gateway.openapi.events import StreamEvent
+from turnwire_gateway.openapi.events import WEBHOOK_EVENTS, StreamEvent, WebhookEvent
 from turnwire_gateway.openapi.headers import HEADERS
 from turnwire_gateway.openapi.operation import Operation, described
 
@@ -90,6 +91,7 @@ def document() -> JSON:
         routes=described(OPERATIONS),
     )
     written["security"] = [{"bearer": []}, {}]
+    written["webhooks"] = {kind: _webhook(kind, what) for kind, what in WEBHOOK_EVENTS.items()}
     components = written["components"]
     components["schemas"] = {**_others(), **components["schemas"]}
     components["examples"] = {code.code: _example(code) for code in CATALOGUE.values()}
@@ -99,11 +101,31 @@ def document() -> JSON:
     return written
 
 
+def _webhook(kind: str, what: str) -> JSON:
+    """Describe what is sent to a receiver (OpenAPI 3.1: `webhooks`)."""
+    schema = {"$ref": "#/components/schemas/WebhookEvent"}
+    headers = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    shown: JSON = {
+        "operationId": to_camel(f"on_{kind.replace('.', '_')}"),
+        "summary": what,
+        "description": "Sent to the webhook of an API key, or of a request: docs/webhooks.md.",
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+            for name in headers
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {"2XX": {"description": "Taken. Anything else is tried again later."}},
+        "security": [],
+    }
+    return {"post": shown}
+
+
 def _others() -> JSON:
     """Give the shapes that no route of FastAPI's has: those of streams and of errors."""
     shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
         (StreamEvent, "serialization"),
         (ErrorEnvelope, "serialization"),
+        (WebhookEvent, "serialization"),
     ]
     _, found = models_json_schema(shapes, ref_template="#/components/schemas/{model}")
     return found["$defs"]

@@ -1,4 +1,4 @@
-"""The events of a stream: a row for each. `event:` is its type; numbers count up without gaps."""
+"""The events of a stream, a row for each (`event:` is its type), and those of webhooks."""
 
 import re
 from typing import Annotated, Any, Final, Literal, Union
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Union
 from pydantic import BaseModel, Field, RootModel, create_model
 
 from turnwire_contracts.json_values import JSON
+from turnwire_contracts.webhooks.subscription import WebhookEventType
 from turnwire_gateway.api.requests.input_shapes import ABSENT
 from turnwire_gateway.openapi.items import Index, OutputItem, OutputPart, SummaryText
 from turnwire_gateway.openapi.response import Response
@@ -140,3 +141,31 @@ StreamEvent = create_model(
     __base__=RootModel[_ANY],
     __doc__="The `data` of one server-sent event; its `event` is the same as its type.",
 )
+
+
+WEBHOOK_EVENTS: Final[dict[WebhookEventType, str]] = {
+    "response.completed": "A response has ended well.",
+    "response.incomplete": "A response ended before it was complete.",
+    "response.failed": "A response failed.",
+    "response.cancelled": "A response was cancelled.",
+    "approval.requested": "A call of an MCP tool waits for a person.",
+}
+
+
+class WebhookData(BaseModel):
+    """What an event is about."""
+
+    id: Annotated[str, Field(description="The response; of `approval.requested` the approval.")]
+    response_id: Annotated[
+        str | None, Field(description="Of `approval.requested`: the response that asks.")
+    ] = None
+
+
+class WebhookEvent(BaseModel):
+    """What a webhook is sent, signed as Standard Webhooks says: ids, and no content."""
+
+    object: Literal["event"]
+    id: Annotated[str, Field(description="The `webhook-id`, too: it tells duplicates.")]
+    type: WebhookEventType
+    created_at: Annotated[int, Field(description="Unix seconds: when the response ended.")]
+    data: WebhookData

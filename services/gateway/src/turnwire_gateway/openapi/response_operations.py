@@ -32,6 +32,7 @@ _LINKS: Final[JSON] = {
     "POST /v1/responses",
     Response,
     *(*errors.BODY, *errors.CONTINUES, *errors.SAMPLED, *errors.TURN, *errors.TOOLS, *errors.ONCE),
+    *errors.WEBHOOK,
     answers={
         200: "The response, or its stream.",
         202: "It runs: poll, stream or cancel it by its id.",

@@ -35,4 +35,5 @@ TOOLS: Final = (
     "approval_request_not_found", "mcp_unreachable", "mcp_timeout", "mcp_http_error",
     "mcp_protocol_error", "tool_busy", "tool_runner_error", "tool_runner_unavailable",
 )  # fmt: skip
+WEBHOOK: Final = ("webhook_secret_missing",)
 ONCE: Final = ("conversation_locked", "idempotency_key_reused", "idempotency_key_spent")

@@ -27,6 +27,7 @@ from turnwire_contracts.react import (
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.tool_rounds.tool_calls import uses_mcp
 from turnwire_contracts.turn_state import ClosedTurn, Sampling
+from turnwire_contracts.webhooks.delivery import deliveries_of
 from turnwire_contracts.wire.refusals import answer_lost, content_policy_failure
 from turnwire_contracts.wire.stream import count_frames
 from turnwire_orchestrator import failures
@@ -104,6 +105,7 @@ class TurnRunner:
             if command is not None:
                 await self._session.carry_out(command)
         await self._tell_end()
+        await self._tell_webhook()
         if isinstance(step, Erase):
             await self._session.erase()
 
@@ -115,9 +117,11 @@ class TurnRunner:
         published = await self.channel.published()
         if turn.closed.stored:
             await self.channel.end_again(turn, published)
-            return
-        await self.channel.end_lost(turn, len(published), answer_lost())
-        await self._session.erase()
+        else:
+            await self.channel.end_lost(turn, len(published), answer_lost())
+        await self._tell_webhook()
+        if not turn.closed.stored:
+            await self._session.erase()
 
     async def _do(self, step: Step) -> Command | None:  # noqa: PLR0911 -- one for each step
         """Do a step; gives what is left to be recorded of it. Raises `TurnFailedError`."""
@@ -283,6 +287,12 @@ class TurnRunner:
             return
         self._ports.histories.remember(turn, self._context.history if self._context else None)
         await self.channel.end(turn)
+
+    async def _tell_webhook(self) -> None:
+        """Have a webhook told; only what is kept is confirmed. Raises `LogUnavailableError`."""
+        turn = self._session.closed
+        if turn is not None:
+            await self._ports.webhooks.put(deliveries_of(turn, self._session.closed_at))
 
 
 def _told(turn: object) -> int:

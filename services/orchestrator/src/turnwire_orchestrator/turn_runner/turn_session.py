@@ -185,6 +185,12 @@ class TurnSession:
         """The turn, once it has ended with its content still here."""
         return self.turn if isinstance(self.turn, ClosedTurn) else None
 
+    @property
+    def closed_at(self) -> int:
+        """The place of the turn's end in the log; 0 as long as it has not ended."""
+        ends = [each.sequence for each in self.events if isinstance(each.event, Closed)]
+        return ends[0] if ends else 0
+
 
 def _says_storage_full(event: AnyEvent) -> bool:
     """Tell whether an event is the end of a turn for want of room.

@@ -32,7 +32,7 @@ SECRETS: Final = (
     Secret("nats.key", None, "a log that is encrypted, and a backup of it, cannot be read"),
     Secret("key.pepper", KEY_PEPPER, "no API key works any more"),
     Secret("view.key", VIEW_KEY, "the views have to be rebuilt"),
-    Secret("seal.key", SEAL_KEY, "turns that run cannot use their MCP credentials"),
+    Secret("seal.key", SEAL_KEY, "turns that run lose their MCP credentials, keys their webhooks"),
     *(Secret(f"nats-users/{user}.seed", None, "the broker here makes new ones") for user in User),
 )
 

@@ -30,8 +30,9 @@ _WORDS: Final[dict[RetryResult, str]] = {
     "gone": "nothing is left of it in the log; drop it",
     "unprojectable": "it still cannot be read. Run the version that wrote it, or drop the letter",
     "rebuild": "the views have gone past it. Run: turnwire rebuild",
+    "sent_again": "the webhook is on its way once more",
 }
-_DONE: Final = frozenset({"projected", "running", "gone"})
+_DONE: Final = frozenset({"projected", "running", "gone", "sent_again"})
 
 _FAULTS: Final = (
     NoBrokerError,

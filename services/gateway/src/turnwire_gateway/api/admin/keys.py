@@ -20,6 +20,7 @@ from turnwire_chassis.api_keys.key_text import ID_BYTES, SECRET_BYTES, is_key_id
 from turnwire_chassis.api_keys.record import SCOPES, KeyOwner, KeyRecord, KeyTerms, recorded
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.event_log import LogUnavailableError
+from turnwire_chassis.tool_servers.secret_envelope import Sealer
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.ids import OwnerId
 from turnwire_contracts.json_values import JSON
@@ -47,6 +48,8 @@ class KeyPorts(Struct, frozen=True):
     """Has this gateway know what has changed in the bucket of keys."""
     largest_body: int
     """In bytes."""
+    sealer: Sealer | None
+    """What seals URLs and secrets of webhooks; `None`: no key can have one."""
     now_ms: Callable[[], int]
 
 
@@ -93,7 +96,7 @@ class KeyHandlers:
         try:
             await create_key(ports.acting, record, actor(request))
         except (AuditUnavailableError, LogUnavailableError) as error:
-            _refuse(error)
+            refuse(error)
         await ports.take_up()
         made = answered({**self._object(record), "key": key})
         made.headers["cache-control"] = "no-store"
@@ -105,15 +108,15 @@ class KeyHandlers:
         tenant = None if caller(request).is_operator else own
         key_id: str = request.path_params["key_id"]
         if not is_key_id(key_id):
-            raise _no_such_key(key_id)
+            raise no_such_key(key_id)
         try:
             record, _ = await revoke_key(
                 self._ports.acting, key_id, actor(request), self._ports.now_ms(), tenant
             )
         except UnknownKeyError as error:
-            raise _no_such_key(key_id) from error
+            raise no_such_key(key_id) from error
         except (AuditUnavailableError, LogUnavailableError) as error:
-            _refuse(error)
+            refuse(error)
         await self._ports.take_up()
         return answered({**self._object(record), "deleted": True})
 
@@ -122,7 +125,7 @@ class KeyHandlers:
         try:
             entries = await self._ports.acting.keys.read()
         except LogUnavailableError as error:
-            _refuse(error)
+            refuse(error)
         newest = {entry.key_id: entry.record for entry in entries}
         records = [record for record in newest.values() if record is not None]
         return sorted(records, key=lambda record: (record.created_ms, record.id))
@@ -155,11 +158,13 @@ def _seconds(at_ms: int | None) -> int | None:
     return None if at_ms is None else at_ms // 1000
 
 
-def _no_such_key(key_id: str) -> ApiError:
+def no_such_key(key_id: str) -> ApiError:
+    """Say that there is no such key, or not for who asks (HTTP 404)."""
     return ApiError(failure("api_key_not_found", key_id=key_id[:64]))
 
 
-def _refuse(error: AuditUnavailableError | LogUnavailableError) -> NoReturn:
+def refuse(error: AuditUnavailableError | LogUnavailableError) -> NoReturn:
+    """Say that nothing was done (HTTP 503)."""
     if isinstance(error, AuditUnavailableError):
         raise not_kept(error, "audit_log_unavailable") from error
     raise unavailable("store_unavailable") from error

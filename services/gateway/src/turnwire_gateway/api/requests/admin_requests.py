@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, Field
 
 from turnwire_chassis.api_keys.record import Role, Scope
+from turnwire_contracts.webhooks.subscription import WebhookEventType
 from turnwire_gateway.api.requests.request_body import FieldCoverage, RequestBody, describe
 
 _LATEST: int = 253_402_300_799
@@ -38,6 +39,30 @@ class KeyCreate(AdminBody):
     label: str = ""
     scopes: list[Scope] | None = None
     expires_at: Annotated[int, Field(ge=0, le=_LATEST)] | None = None
+
+
+class WebhookSet(AdminBody):
+    """`PUT /v1/admin/keys/{key_id}/webhook`."""
+
+    covered: ClassVar = {
+        "url": FieldCoverage("where events are sent; what it leads to is vetted when they are"),
+        "events": FieldCoverage("the types of events that are sent; left out: all of them"),
+    }
+
+    url: str
+    events: Annotated[list[WebhookEventType], Field(min_length=1)] | None = None
+
+
+class SecretRotation(AdminBody):
+    """`POST /v1/admin/keys/{key_id}/webhook/rotate_secret`."""
+
+    covered: ClassVar = {
+        "keep_old_secret_active_for_24_hours": FieldCoverage(
+            "whether the old secret signs for a day beside the new one"
+        ),
+    }
+
+    keep_old_secret_active_for_24_hours: bool = False
 
 
 class ErasureCreate(AdminBody):

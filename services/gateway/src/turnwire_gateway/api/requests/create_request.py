@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     create_model,
@@ -78,6 +79,16 @@ class StreamOptions(BaseModel):
     include_obfuscation: bool | None = None
 
 
+class WebhookParam(BaseModel):
+    """Where the end of a response is told."""
+
+    # A typo in it would send what is meant for one receiver to another.
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    url: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Left out: the URL of the API key."""
+
+
 class _FieldsWithShapes(RequestBody):
     one_of: ClassVar = ("input", "previous_response_id", "conversation", "prompt")
     covered: ClassVar = {
@@ -105,6 +116,7 @@ class _FieldsWithShapes(RequestBody):
     text: JSON | None = None
     reasoning: JSON | None = None
     stream_options: StreamOptions | None = None
+    webhook: WebhookParam | None = None
     include: list[str] | None = None
     max_tokens: Annotated[int, Field(ge=-1)] | None = None
     """This and what follows is said in the words of chat completions. 0 and -1: no limit, as

@@ -7,7 +7,6 @@ URL leads is checked by the tool-runner, which connects to it.
 import re
 from collections.abc import Sequence
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +15,7 @@ from turnwire_chassis.tool_servers.registry import RegisteredServer, Registry
 from turnwire_chassis.tool_servers.secret_envelope import ToolServerSecrets
 from turnwire_contracts.json_values import JSON, mapping, objects
 from turnwire_contracts.tools import ToolServer
+from turnwire_gateway.api.requests.client_urls import client_url
 from turnwire_gateway.api.requests.shapes import wrong
 from turnwire_gateway.errors import not_supported
 
@@ -30,7 +30,6 @@ Approval = str | JSON
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-_LONGEST_URL = 2048
 _LONGEST_SECRET = 16_384
 _MOST_HEADERS = 32
 _SECRETS = ("authorization", "headers")
@@ -99,27 +98,11 @@ def _server(fields: JSON, place: str, registry: Registry) -> ToolServer:
     if not isinstance(label, str) or not _LABEL.fullmatch(label):
         raise wrong(f"{place}.server_label", "must be 1 to 64 letters, digits, '-' and '_'")
     if url is not None:
-        return ToolServer(label, _url(url, f"{place}.server_url"))
+        return ToolServer(label, client_url(url, f"{place}.server_url", "use `authorization`"))
     if label not in registry:
         message = f"is missing, and the operator offers no server '{label}'"
         raise wrong(f"{place}.server_url", message)
     return ToolServer(label)
-
-
-def _url(given: Any, place: str) -> str:
-    """Read a URL; it is not quoted, because some hide a key in it."""
-    if not isinstance(given, str) or len(given) > _LONGEST_URL or not given.isprintable():
-        raise wrong(place, f"must be a URL of at most {_LONGEST_URL} characters")
-    try:
-        parts = urlsplit(given)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        raise wrong(place, "must be a URL") from None
-    if not fits or " " in given:
-        raise wrong(place, "must be an https:// or http:// URL")
-    if "@" in parts.netloc:
-        raise wrong(place, "must not contain a user or password: use `authorization`")
-    return given
 
 
 def _secret(fields: JSON, place: str) -> ToolServerSecrets | None:

@@ -27,6 +27,7 @@ from turnwire_gateway.api.requests.fields import refuse_other_apis, shaped
 from turnwire_gateway.api.requests.input_items import normalised_items
 from turnwire_gateway.api.requests.mcp_tools import NO_TOOLS, DeclaredTools, check_choice, declared
 from turnwire_gateway.api.requests.prompts import Prompts, render
+from turnwire_gateway.api.requests.webhooks import subscription_of
 from turnwire_gateway.errors import (
     ApiError,
     conversation_not_found,
@@ -73,6 +74,11 @@ class Rules(Struct, frozen=True):
     retention: Retention = KEEPS_ALL
     """How long what was asked is kept."""
 
+    @property
+    def sealer(self) -> Sealer | None:
+        """What seals secrets; `None` without a key."""
+        return None if self.sealing is None else self.sealing.sealer
+
 
 def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
     """Read the fields of `POST /v1/responses`.
@@ -112,6 +118,7 @@ def requested(fields: JSON, origin: Origin, rules: Rules) -> Requested:
         request = replace(request, instructions=rendered.instructions, model=model)
     if not request.model:
         raise missing("model")
+    request = _with_webhook(given, request, origin, rules)
     return replace(request, seals=_sealed(tools, request, rules.sealing))
 
 
@@ -120,6 +127,15 @@ def _declared(shapes: JSON, servers: Registry) -> DeclaredTools:
     if shapes["tool_choice"] is not None:
         check_choice(shapes["tool_choice"], tools.tools)
     return tools
+
+
+def _with_webhook(
+    given: CreateRequest, request: Requested, origin: Origin, rules: Rules
+) -> Requested:
+    if given.webhook is None and origin.webhook is None:
+        return request
+    webhook = subscription_of(given.webhook, request, origin, rules.sealer)
+    return replace(request, webhook=webhook)
 
 
 def _needs_input(given: CreateRequest) -> bool:

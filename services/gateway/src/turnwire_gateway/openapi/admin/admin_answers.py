@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, RootModel
 
 from turnwire_chassis.api_keys.record import Role, Scope
+from turnwire_contracts.webhooks.subscription import WebhookEventType
 
 Seconds = Annotated[int | None, Field(description="Unix seconds; null: never.")]
 
@@ -46,6 +47,44 @@ class ApiKeyList(BaseModel):
     first_id: str | None
     last_id: str | None
     has_more: bool
+
+
+class Webhook(BaseModel):
+    """The webhook of an API key, without its secret."""
+
+    object: Literal["admin.webhook"]
+    key_id: str
+    receiver: Annotated[
+        str | None,
+        Field(
+            description="Where its URL leads, without the path; null: it was sealed with a key "
+            "that is not in TURNWIRE_SEAL_KEY any more, so set it again."
+        ),
+    ]
+    events: list[WebhookEventType]
+    secret_ending: Annotated[
+        str | None, Field(description="The last four letters of the secret that signs.")
+    ]
+    old_secret_until: Annotated[
+        int | None, Field(description="Unix seconds until which the secret before it signs, too.")
+    ]
+
+
+class SignedWebhook(Webhook):
+    """The webhook of an API key. Only this answer has a secret that was made for it."""
+
+    secret: Annotated[
+        str | None,
+        Field(description="`whsec_…`, shown only here; null: the one that there is signs on."),
+    ]
+
+
+class RemovedWebhook(BaseModel):
+    """The API key has no webhook any more."""
+
+    object: Literal["admin.webhook"]
+    key_id: str
+    deleted: Literal[True]
 
 
 class AuditActor(BaseModel):

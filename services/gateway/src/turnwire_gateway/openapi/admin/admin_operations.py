@@ -2,7 +2,12 @@
 
 from typing import Final
 
-from turnwire_gateway.api.requests.admin_requests import ErasureCreate, KeyCreate
+from turnwire_gateway.api.requests.admin_requests import (
+    ErasureCreate,
+    KeyCreate,
+    SecretRotation,
+    WebhookSet,
+)
 from turnwire_gateway.api.requests.input_shapes import ABSENT
 from turnwire_gateway.api.requests.other_requests import CheckRequest
 from turnwire_gateway.openapi import parameters as given
@@ -56,6 +61,52 @@ def revoke_api_key(key_id: of_admins.KeyId) -> None:
     """Make an API key useless, for good.
 
     All gateways refuse it within a second. Doing it again changes nothing.
+    """
+
+
+_WEBHOOK: Final = f"{_KEYS}/{{key_id}}/webhook"
+_OF_WEBHOOKS: Final = (*_SEEN, *_NOTED, *errors.STORE, "api_key_not_found")
+
+
+@operation(f"GET {_WEBHOOK}", answers.Webhook, *_OF_WEBHOOKS, "webhook_not_found")
+def retrieve_webhook(key_id: of_admins.KeyId) -> None:
+    """Read where the ends of a key's responses are told. That it was read is noted."""
+
+
+@operation(
+    f"PUT {_WEBHOOK}",
+    answers.SignedWebhook,
+    *(*_OF_WEBHOOKS, *errors.BODY, "seal_key_missing"),
+)
+def set_webhook(key_id: of_admins.KeyId, body: WebhookSet) -> None:
+    """Have the ends of a key's responses told at a URL, signed with a secret of the key.
+
+    The secret is made with the first URL, and shown only in that answer. Another URL later on takes
+    the place of the first, also for what waits to be sent, and is signed with the same secret.
+    """
+
+
+@operation(
+    f"DELETE {_WEBHOOK}",
+    answers.RemovedWebhook,
+    *_OF_WEBHOOKS,
+)
+def remove_webhook(key_id: of_admins.KeyId) -> None:
+    """Have nothing told any more, also not what waits to be sent.
+
+    Doing it again changes nothing.
+    """
+
+
+@operation(
+    f"POST {_WEBHOOK}/rotate_secret",
+    answers.SignedWebhook,
+    *(*_OF_WEBHOOKS, *errors.BODY, "webhook_not_found", "seal_key_missing"),
+)
+def rotate_webhook_secret(key_id: of_admins.KeyId, body: SecretRotation) -> None:
+    """Sign with a new secret, which only this answer has.
+
+    With `keep_old_secret_active_for_24_hours` both sign for a day, so that receivers can be told.
     """
 
 
