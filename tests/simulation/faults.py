@@ -79,7 +79,7 @@ def _kill_broker(world: "World", fault: Fault) -> None:
     if not world.broker.is_up:
         return
     world.note(f"the broker is killed for {fault.seconds:.1f} s; its memory is gone")
-    world.laws.readers.frames_lost = True
+    world.laws.readers.frames_lost += 1
     world.broker.kill()
     forgotten_s = fault.seconds + _UNWRITTEN_S if fault.either else 0.0
     world.after(fault.seconds + 0.05, partial(_start_broker, world, forgotten_s))
@@ -94,7 +94,7 @@ def _start_broker(world: "World", forgotten_s: float) -> None:
 def _elect(world: "World", name: str, fault: Fault) -> None:
     world.note(f"{name} is without a leader for {fault.seconds:.1f} s")
     if name == subjects.OUTPUT_STREAM:
-        world.laws.readers.frames_lost = True
+        world.laws.readers.frames_lost += 1
     world.broker.elect(world.broker.streams[name], fault.seconds, keeps_memory=fault.either)
     if name == subjects.OUTPUT_STREAM:
         world.after(fault.seconds, partial(_look_for_frames, world))
@@ -107,12 +107,13 @@ def _look_for_frames(world: "World") -> None:
 
     Only where nothing else was done to any process: a turn may be without an owner.
     """
-    lost_at = world.loop.now
+    lost_at, times = world.loop.now, world.laws.readers.frames_lost
 
     def look() -> None:
         kept = world.broker.streams[subjects.OUTPUT_STREAM]
         is_quiet = world.broker.is_up and kept.leaderless_until < lost_at + 0.01
-        if is_quiet and not world.supervisor.disturbed_at:
+        was_last = world.laws.readers.frames_lost == times
+        if is_quiet and was_last and not world.supervisor.disturbed_at:
             world.laws.readers.frames_are_kept(kept)
 
     world.after(_REPUBLISHED_WITHIN_S, look)

@@ -38,8 +38,8 @@ class ReaderLaws:
 
     def __init__(self, laws: "Laws") -> None:
         """`laws` follow the log."""
-        self.frames_lost: bool = False
-        """Whether the broker lost frames, so that a reader may know more than it."""
+        self.frames_lost: int = 0
+        """How often the broker lost frames, so that a reader may know more than it."""
         self._laws = laws
         self._by_turn: dict[ResponseId, list[Reading]] = defaultdict(list)
 
@@ -126,7 +126,7 @@ class ReaderLaws:
 
     def _excused(self, reading: Reading) -> bool:
         """A reader may have seen what nobody else can know, if the broker lost it: it is told."""
-        return self.frames_lost and not (reading.done and not reading.interrupted)
+        return bool(self.frames_lost) and not (reading.done and not reading.interrupted)
 
     def _broken(self, reading: Reading, law: str, detail: str) -> None:
         kinds = self._laws.turns[reading.response_id].kinds
