@@ -28,8 +28,11 @@ class RebuiltPrompt(Struct, frozen=True, tag="Prompt"):
     api: str
     size: int
     """Bytes of the body."""
-    body: Raw | None
-    """The body of the request to the backend, as JSON; `None`: too large for a message."""
+    body: Raw
+    """The body of the request to the backend, as JSON; `null`: too large for a message.
+
+    No union with `None`: msgspec encodes one, and decodes nothing but `null` of it.
+    """
     exact: bool | None
     """Whether it is what was sent, by its digest; `None`: no digest was kept."""
     record: SampleRecord | None = None

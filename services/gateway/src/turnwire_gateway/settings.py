@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.api_keys.pepper import parse_pepper
+from turnwire_chassis.jetstream.buckets import CONSOLE_SESSION_DAYS
 from turnwire_chassis.settings import SettingsError, TurnSettings, read_file
 from turnwire_chassis.tool_servers.settings import ToolServerSettings
 from turnwire_gateway.api.requests.prompts import Prompts, parse_prompts
@@ -34,6 +35,15 @@ class GatewaySettings(TurnSettings, ToolServerSettings):
         default="",
         description="Origins, comma-separated, like https://app.example: their web pages may use "
         "the API. `*`: all pages may, with a key.",
+    )
+    console: bool = Field(
+        default=True, description="Whether the console is served, at `/console` of the API."
+    )
+    console_session_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=CONSOLE_SESSION_DAYS * 24,
+        description="Hours after which one has to sign in to the console again.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,

@@ -80,7 +80,7 @@ class BackendQuestions:
             version=VERSION,
             api=sent.api,
             size=len(sent.body),
-            body=Raw(sent.body) if len(sent.body) <= _MOST_BYTES else None,
+            body=Raw(sent.body if len(sent.body) <= _MOST_BYTES else b"null"),
             exact=None if record is None else digest(sent.body) == record.prompt,
             record=record,
         )

@@ -61,5 +61,5 @@ def prompt_object(prompt: RebuiltPrompt) -> JSON:
         "rebuilt_by": prompt.version,
         "exact": prompt.exact,
         "bytes": prompt.size,
-        "body": None if prompt.body is None else orjson.loads(bytes(prompt.body)),
+        "body": orjson.loads(bytes(prompt.body)),
     }

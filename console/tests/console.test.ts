@@ -1,0 +1,179 @@
+// The console in a real browser, against a running Turnwire whose backend is scripted.
+// TURNWIRE_URL, TURNWIRE_KEY, OTHER_KEY (of another tenant), BACKEND_URL and ORCHESTRATOR_PID say where.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launched, watched } from "./browser.ts";
+
+const origin = process.env["TURNWIRE_URL"]!;
+const key = process.env["TURNWIRE_KEY"]!;
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let faults: string[];
+
+before(async () => {
+  browser = await launched();
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: "light", bypassCSP: false });
+  ({ page, faults } = await watched(context, origin));
+});
+after(() => browser.close());
+
+async function script(...answers: object[]): Promise<void> {
+  await fetch(`${process.env["BACKEND_URL"]}/mock/script`, { method: "POST", body: JSON.stringify({ answers }) });
+}
+
+async function open(path: string): Promise<void> {
+  await page.goto(`${origin}/console/${path}`);
+}
+
+async function say(text: string): Promise<void> {
+  await page.getByLabel("Message").fill(text);
+  await page.keyboard.press("Enter");
+}
+
+test("a wrong key is refused, a right one signs in", async () => {
+  await open("");
+  await page.getByLabel("API key").fill("sk-tw-wrong");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("API key").fill(key);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Responses" }).waitFor();
+  const cookies = await context.cookies();
+  assert.equal(cookies.length, 1);
+  assert.ok(cookies[0]!.httpOnly && cookies[0]!.sameSite === "Strict");
+  assert.ok(!(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie)).includes(key));
+});
+
+test("a question is answered live, and its turn can be opened, from the keyboard alone", async () => {
+  await script({ text: ["The sea ", "is wide."] });
+  await page.keyboard.press("g");
+  await page.keyboard.press("p");
+  await page.getByRole("heading", { name: "Playground" }).waitFor();
+  await page.waitForFunction(() => (document.querySelector("input[list]") as HTMLInputElement | null)?.value);
+  await page.keyboard.press("/");
+  await page.keyboard.type("What is the sea?");
+  await page.keyboard.press("Enter");
+  await page.getByText("The sea is wide.").waitFor();
+  await page.getByRole("link", { name: "Open the turn" }).waitFor();
+  await page.getByLabel("Message").blur();
+  await page.keyboard.press("g");
+  await page.keyboard.press("r");
+  await page.getByRole("main").getByRole("listitem").first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("tab", { name: "Timeline" }).waitFor();
+  await page.getByRole("button", { name: /^model/ }).waitFor();
+});
+
+test("events replay, and what the model was sent is shown", async () => {
+  await page.getByRole("tab", { name: "Replay" }).click();
+  await page.getByRole("button", { name: "Next" }).click();
+  await page.getByText(/2 of 2/).waitFor();
+  await page.getByRole("tab", { name: "Prompt" }).click();
+  await page.getByRole("region", { name: "What the model was sent" }).getByText("What is the sea?").waitFor();
+  await page.getByRole("tab", { name: "Stream" }).click();
+  await page.getByText("output_text.delta").first().waitFor();
+});
+
+test("an orchestrator that dies in mid-stream is taken over before one's eyes", async () => {
+  await script({ text: ["It begins ", "here"], pause_after: 2 }, { text: ["and it goes on."] });
+  await open("playground");
+  await page.waitForFunction(() => (document.querySelector("input[list]") as HTMLInputElement | null)?.value);
+  await say("Tell me something long.");
+  await page.getByText("It begins here").waitFor();
+  process.kill(Number(process.env["ORCHESTRATOR_PID"]), "SIGKILL");
+  await page.getByText("and it goes on.").waitFor({ timeout: 60_000 });
+  await page.getByRole("link", { name: "Open the turn" }).click();
+  await page.getByRole("button", { name: /taken over/ }).waitFor();
+});
+
+test("a fork with other instructions stands beside its origin", async () => {
+  await script({ text: ["La mer est large."] });
+  await page.getByRole("button", { name: "Fork", exact: true }).click();
+  await page.getByLabel("Instructions").fill("Answer in French.");
+  await page.getByLabel("What is said next").fill("And now?");
+  await page.getByRole("dialog").getByRole("button", { name: "Fork" }).click();
+  await page.getByText("La mer est large.").waitFor();
+  await page.getByText("completed").first().waitFor();
+  await page.getByRole("link", { name: "compare", exact: true }).click();
+  await page.getByText("Answer in French.").first().waitFor();
+  await page.getByRole("region", { name: "Differences of the text" }).waitFor();
+});
+
+test("a poisoned answer is text", async () => {
+  const poison = `<script>window.__ran = 1</script><img src="http://evil.example/x" onerror="window.__ran = 1">[x](javascript:window.__ran=1) \u202eabc\u001b[31m`;
+  await script({ text: [poison, "x".repeat(400_000)] });
+  await open("playground");
+  await page.waitForFunction(() => (document.querySelector("input[list]") as HTMLInputElement | null)?.value);
+  await say("Poison me.");
+  await page.getByText("<script>window.__ran = 1</script>").waitFor();
+  await page.getByText("‹U+202E›abc‹U+001B›").waitFor();
+  await page.getByRole("link", { name: "Open the turn" }).click();
+  await page.getByText("‹U+202E›abc").first().waitFor();
+  assert.equal(await page.evaluate(() => (window as { __ran?: number }).__ran), undefined);
+  assert.equal(await page.locator("main img").count(), 0);
+});
+
+test("responses are found by their text, and the filter stands in the address", async () => {
+  await open("responses");
+  await page.getByRole("searchbox").fill("wide");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/search=wide/);
+  await page.getByText(/responses were read/).waitFor();
+  assert.equal(await page.getByRole("listitem").filter({ hasText: "resp_" }).count(), 1);
+});
+
+test("another tenant sees nothing of it", async () => {
+  const other = await browser.newContext();
+  const theirs = (await watched(other, origin)).page;
+  await theirs.goto(`${origin}/console/`);
+  await theirs.getByLabel("API key").fill(process.env["OTHER_KEY"]!);
+  await theirs.keyboard.press("Enter");
+  await theirs.getByText("No responses yet").waitFor();
+  await theirs.goto(page.url().replace(/responses.*/, "system"));
+  assert.equal(await theirs.getByRole("link", { name: "System" }).count(), 0);
+  await other.close();
+});
+
+const PAGES = ["responses", "playground", "conversations", "approvals", "compare", "keys", "limits", "audit", "erasure"];
+
+test("axe finds nothing on any page, light or dark, wide or narrow", async () => {
+  const last = await page.evaluate(async (url) => ((await (await fetch(`${url}/v1/responses?limit=1`, { headers: { "x-turnwire-console": "1" } })).json()) as { data: { id: string }[] }).data[0]!.id, origin);
+  // axe is run beside the page, not in it: the policy lets nothing in.
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [1440, 320]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme });
+      for (const path of [...PAGES, `responses/${last}`]) {
+        await open(path);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        await page.waitForLoadState("networkidle").catch(() => undefined);
+        const found = await violations(page);
+        assert.deepEqual(found, [], `${path}, ${colorScheme}, ${width}`);
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        assert.ok(over <= 0, `${path} is ${over} px too wide at ${width}`);
+      }
+    }
+  }
+});
+
+async function violations(at: Page): Promise<string[]> {
+  const { readFileSync } = await import("node:fs");
+  return at.evaluate(`${readFileSync(axe, "utf8")}; axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }).then(found => found.violations.map(each => each.id + ": " + each.nodes.map(node => node.html.slice(0, 160)).join(" | ")))`);
+}
+
+test("signing out ends it", async () => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+});
+
+test("nothing was blocked by the policy, nothing failed, and no other server was asked", () => {
+  assert.deepEqual(faults, []);
+});
