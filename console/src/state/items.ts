@@ -78,5 +78,5 @@ function clip(text: string): string {
 
 export function firstWords(items: Item[]): string {
   const last = items.findLast((item) => (item.type ?? "message") === "message");
-  return last ? contentText(last["content"]).slice(0, 200) : "";
+  return last ? contentText(last["content"]).slice(0, 200).replace(/\s+/g, " ").trim() : "";
 }

@@ -16,6 +16,9 @@ export type ResponseObject = Fields & {
   usage: null | { input_tokens: number; output_tokens: number; total_tokens: number };
 };
 
+/** A frame, and when it came: milliseconds since one began to look, 0 where that was not seen. */
+export type SeenFrame = { frame: Frame; at: number };
+
 const MOST_FRAMES = 50_000;
 const PAGE = 100;
 
@@ -65,7 +68,7 @@ export class Turn {
   response = $state.raw<ResponseObject | null>(null);
   input = $state.raw<Item[]>([]);
   events = $state.raw<LoggedEvent[]>([]);
-  frames = $state.raw<{ frame: Frame; at: number }[]>([]);
+  frames = $state.raw<SeenFrame[]>([]);
   timeline = $state.raw<Timeline | null>(null);
   live = new LiveOutput();
   isLive = $state(false);
@@ -99,7 +102,7 @@ export class Turn {
 
   /** Read the frames of a response that has ended, as they were seen. */
   async readFrames(): Promise<void> {
-    const found: { frame: Frame; at: number }[] = [];
+    const found: SeenFrame[] = [];
     await followFrames(this.id, -1, (frame) => {
       if (found.length < MOST_FRAMES) found.push({ frame, at: 0 });
     }, this.#stop.signal);
@@ -135,7 +138,7 @@ export class Turn {
     const signal = this.#stop.signal;
     const began = performance.now();
     // Frames come by the hundred: what has come is shown once for each picture.
-    let came: { frame: Frame; at: number }[] = [];
+    let came: SeenFrame[] = [];
     const show = () => {
       this.frames = [...this.frames, ...came].slice(-MOST_FRAMES);
       came = [];
