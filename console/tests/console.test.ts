@@ -71,14 +71,22 @@ test("a question is answered live, and its turn can be opened, from the keyboard
   await page.getByRole("button", { name: /^model/ }).waitFor();
 });
 
-test("events replay, and what the model was sent is shown", async () => {
+test("events replay forwards and back, the stream is played, and what the model was sent is shown", async () => {
   await page.getByRole("tab", { name: "Replay" }).click();
   await page.getByRole("button", { name: "Next" }).click();
-  await page.getByText(/2 of 2/).waitFor();
+  await page.getByText(/2 of 3|2 of 2/).waitFor();
+  await page.getByRole("button", { name: "Back", exact: true }).click();
+  await page.getByText(/1 of/).waitFor();
+  await page.getByRole("heading", { name: "requested" }).waitFor();
   await page.getByRole("tab", { name: "Prompt" }).click();
   await page.getByRole("region", { name: "What the model was sent" }).getByText("What is the sea?").waitFor();
   await page.getByRole("tab", { name: "Stream" }).click();
   await page.getByText("output_text.delta").first().waitFor();
+  await page.getByLabel("Frame to look at").fill("4");
+  const screen = page.getByRole("region", { name: "What stood there then" });
+  await screen.getByText("The sea", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Play" }).click();
+  await screen.getByText("The sea is wide.").waitFor();
 });
 
 test("an orchestrator that dies in mid-stream is taken over before one's eyes", async () => {
@@ -106,6 +114,33 @@ test("a fork with other instructions stands beside its origin", async () => {
   await page.getByRole("region", { name: "Differences of the text" }).waitFor();
 });
 
+test("a call that waits for a person is approved, and the turn goes on", async () => {
+  await script({ calls: [{ name: "note", arguments: '{"text": "buy beans"}' }] }, { text: ["Noted it is."] });
+  await open("playground?server=desk");
+  await page.waitForFunction(() => (document.querySelector("input[list]") as HTMLInputElement | null)?.value);
+  await say("Write it down.");
+  await page.getByText("waits for a person").waitFor();
+  await page.getByLabel("Message").blur();
+  await page.keyboard.press("g");
+  await page.keyboard.press("a");
+  await page.getByRole("region", { name: "Arguments" }).getByText("buy beans").waitFor();
+  await page.keyboard.press("a");
+  await page.getByText("Approved").waitFor();
+  await page.getByRole("status").getByRole("link").click();
+  await page.getByText("Noted it is.").waitFor();
+  await page.getByText("Noted: buy beans").waitFor();
+});
+
+test("what is deleted can be brought back", async () => {
+  await page.getByText("completed").first().waitFor();
+  await page.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("button", { name: "Delete it" }).click();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: "Delete" }).waitFor();
+  await page.reload();
+  await page.getByText("Noted it is.").waitFor();
+});
+
 test("a poisoned answer is text", async () => {
   const poison = `<script>window.__ran = 1</script><img src="http://evil.example/x" onerror="window.__ran = 1">[x](javascript:window.__ran=1) \u202eabc\u001b[31m`;
   await script({ text: [poison, "x".repeat(400_000)] });
@@ -126,7 +161,9 @@ test("responses are found by their text, and the filter stands in the address", 
   await page.keyboard.press("Enter");
   await page.waitForURL(/search=wide/);
   await page.getByText(/responses were read/).waitFor();
-  assert.equal(await page.getByRole("listitem").filter({ hasText: "resp_" }).count(), 1);
+  const found = page.getByRole("main").getByRole("listitem");
+  await found.filter({ hasText: "What is the sea?" }).waitFor();
+  assert.equal(await found.count(), 1);
 });
 
 test("another tenant sees nothing of it", async () => {

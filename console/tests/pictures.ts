@@ -55,7 +55,7 @@ async function played(page: Page): Promise<void> {
 }
 
 async function judged(page: Page): Promise<void> {
-  await page.getByLabel("Text").fill("Write to ada@example.org about it.");
+  await page.getByRole("textbox", { name: "Text" }).fill("Write to ada@example.org about it.");
   await page.getByRole("button", { name: "Judge it" }).click();
   await page.getByText("blocked").first().waitFor();
 }

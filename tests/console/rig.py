@@ -103,7 +103,7 @@ async def house(folder: Path, *, guarded: bool = False) -> AsyncGenerator[House]
     if guarded:
         settings["guard_policy"] = _written(folder, "policy.yaml", _POLICY)
         settings["limits"] = _written(folder, "limits.yaml", _LIMITS)
-    stack = Stack(folder / "data", encrypt_log="false", **settings)
+    stack = Stack(folder / "data", keyless=False, encrypt_log="false", **settings)
     notes = str(folder / "notes.txt")
     tools = subprocess.Popen(
         (sys.executable, str(_SERVER), "--port", str(tools_port), "--notes", notes),

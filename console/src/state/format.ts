@@ -37,6 +37,9 @@ export function bytes(size: number): string {
   return `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
+/** What opens the commands, as the keys of this machine are called. */
+export const COMMAND_KEYS = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘K" : "Ctrl K";
+
 export function shortId(id: string): string {
   return id.length > 20 ? `${id.slice(0, 9)}…${id.slice(-6)}` : id;
 }

@@ -28,8 +28,10 @@ export function said(item: Item): Said {
       return { ...base, who: "approval", kind: "call", title: `${item["server_label"]} · ${item["name"]} waits for a person`, text: clip(pretty(item["arguments"])) };
     case "mcp_approval_response":
       return { ...base, who: "approval", kind: "result", title: item["approve"] ? "approved" : "denied", text: clip(String(item["reason"] ?? "")) };
+    case "mcp_list_tools":
+      return { ...base, who: "tools listed", kind: "other", title: String(item["server_label"] ?? ""), text: clip(item["error"] ? pretty(item["error"]) : toolNames(item)) };
     default:
-      return { ...base, who: type, kind: "other", text: clip(pretty(item)) };
+      return { ...base, who: type.replaceAll("_", " "), kind: "other", text: clip(pretty(item)) };
   }
 }
 
@@ -43,6 +45,11 @@ function partText(part: Fields): string {
   if (typeof part["text"] === "string") return part["text"];
   if (typeof part["refusal"] === "string") return part["refusal"];
   return `[${String(part["type"] ?? "content")}]`;
+}
+
+function toolNames(item: Item): string {
+  const tools = (item["tools"] ?? []) as Fields[];
+  return tools.map((tool) => String(tool["name"])).join(", ") || "none";
 }
 
 function mcpText(item: Item): string {

@@ -61,8 +61,8 @@ export function spansOf(events: LoggedEvent[]): Span[] {
         break;
       }
       case "taken_over":
-        close(event, { failed: true, detail: "its owner was lost" });
-        spans.push({ lane: "takeover", label: "taken over by another owner", detail: "", from: at(event), until: at(event), sequence: event.sequence, failed: false });
+        close(event, { failed: true, detail: "its owner was lost", label: "model, lost" });
+        spans.push({ lane: "takeover", label: "taken over", detail: "", from: at(event), until: at(event), sequence: event.sequence, failed: false });
         sample(event);
         break;
       case "cancel_requested":
@@ -100,7 +100,8 @@ export function withTimeline(spans: Span[], timeline: Timeline | null): Span[] {
       ...(span.first_token_at ? { mark: ms(span.first_token_at) } : {}),
     };
   });
-  const points = spans.filter((span) => span.lane === "takeover" || span.lane === "end");
+  // What was lost with its owner counts in no sample, but it took its time.
+  const points = spans.filter((span) => span.lane === "takeover" || span.lane === "end" || (span.lane === "model" && span.failed));
   return [...told, ...points].sort((a, b) => a.from - b.from || a.sequence - b.sequence);
 }
 

@@ -162,7 +162,7 @@ CONSOLE: Final = "/console"
 
 
 def is_open_path(path: str) -> bool:
-    """Tell whether a path is served to callers that nobody knows."""
+    """Tell whether a path is served to callers that are not known."""
     return path in OPEN_PATHS or path == CONSOLE or path.startswith(f"{CONSOLE}/")
 
 
