@@ -33,7 +33,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The wheels are copied once; what an index or a cache says elsewhere plays no part.
 export UV_LINK_MODE := copy
 
-.PHONY: help up test test-unit test-clients coverage simulate cluster chaos chaos-short chaos-faults chart console console-same console-test manifests lint format types imports paths docs bench setup site dist check clean
+.PHONY: help up test test-unit test-clients coverage simulate cluster chaos chaos-short chaos-faults chart console console-types console-same console-test console-pictures manifests lint format types imports paths docs bench setup site dist check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -96,18 +96,24 @@ paths: .venv/.ready-dev ## name the files that a request, a turn and an event op
 golden: .venv/.ready-dev ## write the golden logs that are missing (GOLDEN=speed: replay them all, and say how fast)
 	@PYTHONPATH=tests:.:$$PYTHONPATH $(BIN)/python -m turnwire_testing.golden_logs $(GOLDEN)
 
-console: .venv/.ready-console ## check the console's types, and build what the gateway serves of it
+console: .venv/.ready-console console-types ## check the console's types, and build what the gateway serves of it
+	@$(IN_CONSOLE) node_modules/vite/bin/vite.js build --logLevel error
+
+console-types: .venv/.ready-console
 	@$(BIN)/python -c 'import json; from turnwire_gateway.openapi.document import document; print(json.dumps(document()))' > console/openapi.json
 	@$(IN_CONSOLE) node_modules/openapi-typescript/bin/cli.js openapi.json -o src/api/schema.d.ts >/dev/null
 	@$(IN_CONSOLE) node_modules/svelte-check/bin/svelte-check --fail-on-warnings --output machine
-	@$(IN_CONSOLE) node_modules/vite/bin/vite.js build --logLevel warn
 
-console-same: console ## build the console, and fail unless what is committed is that, byte for byte
-	@git diff --exit-code --stat -- $(BUNDLE) && test -z "$$(git status --porcelain -- $(BUNDLE))" \
-		|| { echo "The console is not what its source says. Commit what \`make console\` has built."; exit 1; }
+console-same: .venv/.ready-console console-types ## build the console elsewhere, and fail unless what is committed is that, byte for byte
+	@$(IN_CONSOLE) node_modules/vite/bin/vite.js build --logLevel error --outDir ../build/console
+	@diff --recursive --brief build/console $(BUNDLE) \
+		|| { echo "The console is not what its source says. Commit what \`make console\` builds."; exit 1; }
 
 console-test: .venv/.ready-console ## try the console in Chromium: flows, hostile answers, axe
 	@$(BIN)/pytest -q -n 0 --inline-snapshot=disable -m console tests/console
+
+console-pictures: .venv/.ready-console ## take the pictures of docs/console.md anew, in Chromium
+	@PYTHONPATH=tests:. $(BIN)/python -m console.pictures
 
 chart: .venv/.ready-chart ## check the Helm chart, the manifests and the images
 	@$(PYTEST_FEW) -m chart tests/chart
@@ -129,7 +135,7 @@ dist: .venv/.ready-dev ## build the wheels into build/dist, and try them in an e
 docs: .venv/.ready-dev ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
 
-check: lint types imports site test chaos-short simulate dist chart test-clients ## everything that CI runs
+check: lint types imports site test chaos-short simulate dist chart test-clients console-same console-test ## everything that CI runs
 
 setup: .venv/.ready-dev ## set up for development
 

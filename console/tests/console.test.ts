@@ -179,26 +179,45 @@ test("another tenant sees nothing of it", async () => {
 });
 
 const PAGES = ["responses", "playground", "conversations", "approvals", "compare", "keys", "limits", "audit", "erasure"];
+const TABS = ["timeline", "events", "frames", "replay", "prompt", "code", "json"];
 
-test("axe finds nothing on any page, light or dark, wide or narrow", async () => {
+test("axe finds nothing on any page of an admin, light or dark, wide or narrow", async () => {
   const last = await page.evaluate(async (url) => ((await (await fetch(`${url}/v1/responses?limit=1`, { headers: { "x-turnwire-console": "1" } })).json()) as { data: { id: string }[] }).data[0]!.id, origin);
-  // axe is run beside the page, not in it: the policy lets nothing in.
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const width of [1440, 320]) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme });
-      for (const path of [...PAGES, `responses/${last}`]) {
-        await open(path);
-        await page.getByRole("heading", { level: 1 }).waitFor();
-        await page.waitForLoadState("networkidle").catch(() => undefined);
-        const found = await violations(page);
-        assert.deepEqual(found, [], `${path}, ${colorScheme}, ${width}`);
-        const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  await inspect(page, [...PAGES, ...TABS.map((tab) => `responses/${last}?tab=${tab}`)]);
+});
+
+test("axe finds nothing on any page of an operator either", async () => {
+  const other = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const { page: theirs, faults: found } = await watched(other, origin);
+  await theirs.goto(`${origin}/console/`);
+  await theirs.getByLabel("API key").fill(process.env["OPERATOR_KEY"]!);
+  await theirs.keyboard.press("Enter");
+  await theirs.getByRole("link", { name: "System" }).click();
+  await theirs.getByRole("region", { name: "Processes" }).getByText("orchestrator").first().waitFor();
+  await theirs.getByRole("link", { name: "Tools" }).click();
+  await theirs.getByText("get_time").waitFor();
+  await inspect(theirs, ["system", "guard", "tools"]);
+  assert.deepEqual(found, []);
+  await other.close();
+});
+
+/** Each page once in every look; axe is run beside the page, not in it: the policy lets nothing in. */
+async function inspect(at: Page, paths: string[]): Promise<void> {
+  for (const path of paths) {
+    await at.goto(`${origin}/console/${path}`);
+    await at.getByRole("heading", { level: 1 }).waitFor();
+    await at.waitForLoadState("networkidle", { timeout: 2_000 }).catch(() => undefined);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await at.emulateMedia({ colorScheme });
+      for (const width of [1440, 320]) {
+        await at.setViewportSize({ width, height: 900 });
+        assert.deepEqual(await violations(at), [], `${path}, ${colorScheme}, ${width}`);
+        const over = await at.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         assert.ok(over <= 0, `${path} is ${over} px too wide at ${width}`);
       }
     }
   }
-});
+}
 
 async function violations(at: Page): Promise<string[]> {
   const { readFileSync } = await import("node:fs");
