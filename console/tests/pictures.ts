@@ -1,6 +1,6 @@
 // The pictures of docs/console.md: each page, light and dark, of a Turnwire that `python -m console.pictures` runs.
 
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { BrowserContext, Page } from "playwright-core";
 import { launched } from "./browser.ts";
@@ -18,14 +18,11 @@ const PICTURES: Picture[] = [
   { name: "responses", path: "responses" },
   { name: "response", path: turn, before: (page) => page.getByRole("button", { name: /taken over/ }).click() },
   { name: "response-live", path: `responses/${told("LIVE")}` },
-  { name: "events", path: `${turn}?tab=events&at=1`, before: async (page) => (await page.getByRole("button", { name: /started/ }).click(), await page.keyboard.press("j")) },
-  { name: "stream", path: `${turn}?tab=frames`, before: (page) => page.getByText("output_text.delta").first().waitFor() },
+  { name: "stream", path: `${turn}?tab=frames`, before: (page) => page.getByLabel("Frame to look at").fill("24") },
   { name: "replay", path: `${turn}?tab=replay`, before: async (page) => {
     for (let steps = 0; steps < 4; steps += 1) await page.getByRole("button", { name: "Next" }).click();
     await page.getByLabel("What it changed").waitFor();
   } },
-  { name: "prompt", path: `${turn}?tab=prompt`, before: (page) => page.getByRole("region", { name: "What the model was sent" }).waitFor() },
-  { name: "code", path: `${turn}?tab=code` },
   { name: "fork", path: turn, before: async (page) => (await page.keyboard.press("f"), await page.getByRole("dialog").waitFor()) },
   { name: "compare", path: `compare?before=${told("BEFORE")}&after=${told("AFTER")}`, before: (page) => page.getByRole("region", { name: "Differences of the text" }).waitFor() },
   { name: "conversations", path: "conversations" },
@@ -40,9 +37,24 @@ const PICTURES: Picture[] = [
   { name: "system", path: "system", who: "operator", before: (page) => page.getByRole("region", { name: "Processes" }).waitFor() },
   { name: "guard", path: "guard", who: "operator", before: judged },
   { name: "tools", path: "tools", who: "operator", before: (page) => page.getByText("get_time").first().waitFor() },
-  { name: "responses-narrow", path: "responses", narrow: true },
   { name: "response-narrow", path: turn, narrow: true },
 ];
+
+/** A third of the bytes; the browser itself writes it anew. */
+async function asWebp(context: BrowserContext, png: Buffer): Promise<Buffer> {
+  const blank = await context.newPage();
+  const url = await blank.evaluate(async (data) => {
+    const picture = new Image();
+    picture.src = `data:image/png;base64,${data}`;
+    await picture.decode();
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [picture.width, picture.height];
+    canvas.getContext("2d")!.drawImage(picture, 0, 0);
+    return canvas.toDataURL("image/webp", 0.88);
+  }, png.toString("base64"));
+  await blank.close();
+  return Buffer.from(url.slice(url.indexOf(",") + 1), "base64");
+}
 
 async function played(page: Page): Promise<void> {
   const answers = [{ text: ["Steep it ", "at 75 °C, ", "for two ", "to three ", "minutes."], delay_ms: 20 }];
@@ -66,7 +78,7 @@ async function signedIn(context: BrowserContext, key: string): Promise<Page> {
   if (!key) return page;
   await page.getByLabel("API key").fill(key);
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "Responses" }).waitFor();
+  await page.getByRole("heading", { name: "Responses", level: 1 }).waitFor();
   return page;
 }
 
@@ -86,7 +98,9 @@ for (const colorScheme of ["light", "dark"] as const) {
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle", { timeout: 3_000 }).catch(() => undefined);
       await picture.before?.(page).catch((error: Error) => console.log(`${picture.name}: ${error.message}`));
-      await page.screenshot({ path: `${folder}/${picture.name}-${colorScheme}.png`, caret: "hide" });
+      const shot = await page.screenshot({ caret: "hide" });
+      const small = process.env["FORMAT"] === "png" ? shot : await asWebp(context, shot);
+      writeFileSync(`${folder}/${picture.name}-${colorScheme}.${process.env["FORMAT"] ?? "webp"}`, small);
     }
     await context.close();
   }

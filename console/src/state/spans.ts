@@ -15,6 +15,7 @@ export function spansOf(events: LoggedEvent[]): Span[] {
   const at = (event: LoggedEvent) => (event.created_at - first.created_at) * 1000;
   const spans: Span[] = [];
   const tools = new Map<string, Span>();
+  const names = new Map<string, string>();
   let open: Span | null = { lane: "wait", label: "waiting for an owner", detail: "", from: 0, until: null, sequence: first.sequence, failed: false };
   let samples = 0;
   const close = (event: LoggedEvent, changes: Partial<Span> = {}) => {
@@ -27,6 +28,9 @@ export function spansOf(events: LoggedEvent[]): Span[] {
   const sample = (event: LoggedEvent) => begin(event, "model", samples++ ? `model, round ${samples}` : "model");
   for (const event of events.slice(1)) {
     const data = event.data;
+    for (const item of [data["items"], data["output"]].flat() as (Fields | undefined)[]) {
+      if (item?.["type"] === "mcp_call") names.set(String(item["id"]), `${item["server_label"]} · ${item["name"]}`);
+    }
     switch (event.type) {
       case "started":
         close(event, { lane: "queue", label: "queued" });
@@ -48,19 +52,24 @@ export function spansOf(events: LoggedEvent[]): Span[] {
         break;
       case "tool_called": {
         close(event);
-        const span: Span = { lane: "tool", label: toolName(data), detail: "", from: at(event), until: null, sequence: event.sequence, failed: false };
-        tools.set(callOf(data), span);
-        spans.push(span);
+        for (const id of (data["item_ids"] ?? []) as string[]) {
+          const span: Span = { lane: "tool", label: names.get(id) ?? "tool", detail: "", from: at(event), until: null, sequence: event.sequence, failed: false };
+          tools.set(id, span);
+          spans.push(span);
+        }
         break;
       }
       case "tool_returned": {
-        const span = tools.get(callOf(data));
-        if (span) Object.assign(span, { until: at(event), failed: Boolean(data["error"] ?? (data["item"] as Fields)?.["error"]) });
-        tools.delete(callOf(data));
+        const id = String(data["item_id"]);
+        const span = tools.get(id);
+        if (span) Object.assign(span, { until: at(event), failed: Boolean(data["error"]) });
+        tools.delete(id);
         if (!tools.size) sample(event);
         break;
       }
       case "taken_over":
+        for (const span of tools.values()) Object.assign(span, { until: at(event), failed: true });
+        tools.clear();
         close(event, { failed: true, detail: "its owner was lost", label: "model, lost" });
         spans.push({ lane: "takeover", label: "taken over", detail: "", from: at(event), until: at(event), sequence: event.sequence, failed: false });
         sample(event);
@@ -103,14 +112,4 @@ export function withTimeline(spans: Span[], timeline: Timeline | null): Span[] {
   // What was lost with its owner counts in no sample, but it took its time.
   const points = spans.filter((span) => span.lane === "takeover" || span.lane === "end" || (span.lane === "model" && span.failed));
   return [...told, ...points].sort((a, b) => a.from - b.from || a.sequence - b.sequence);
-}
-
-function callOf(data: Fields): string {
-  const item = (data["item"] ?? {}) as Fields;
-  return String(data["item_id"] ?? data["call_id"] ?? item["id"] ?? "");
-}
-
-function toolName(data: Fields): string {
-  const item = (data["item"] ?? {}) as Fields;
-  return String(data["name"] ?? item["name"] ?? data["tool"] ?? "tool");
 }
