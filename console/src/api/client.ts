@@ -50,6 +50,8 @@ export async function ask<T>(path: string, asked: Asked = {}): Promise<T> {
 
 export type Session = {
   needs_key: boolean;
+  /** Whether one may sign in at an OIDC issuer. */
+  oidc: boolean;
   expires_at: number | null;
   caller: null | { tenant: string; user: string; roles: string[]; scopes: string[]; key: string | null };
 };

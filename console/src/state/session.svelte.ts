@@ -21,6 +21,9 @@ class SessionState {
   get needsKey(): boolean {
     return this.#now?.needs_key ?? true;
   }
+  get hasOidc(): boolean {
+    return this.#now?.oidc ?? false;
+  }
   get isAdmin(): boolean {
     return this.#may("admin") || this.isOperator;
   }

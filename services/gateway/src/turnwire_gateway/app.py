@@ -52,6 +52,7 @@ from turnwire_gateway.api.websocket.connection import SocketHandlers
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
 from turnwire_gateway.auth.content_access import ContentAccess
+from turnwire_gateway.console.oidc_client import OidcClient
 from turnwire_gateway.console.routes import console_routes
 from turnwire_gateway.console.session_middleware import SessionMiddleware
 from turnwire_gateway.console.sessions import ConsoleSessions
@@ -95,6 +96,8 @@ class GatewayDependencies(Struct, frozen=True):
     """Has this gateway know which API keys there are now."""
     sessions: ConsoleSessions | None = None
     """Who is signed in to the console; without them there is no console."""
+    console_oidc: OidcClient | None = None
+    """Signs in to the console at the OIDC issuer."""
 
 
 def build(world: GatewayDependencies) -> FastAPI:
@@ -133,7 +136,8 @@ def build(world: GatewayDependencies) -> FastAPI:
     _bind(app, (deployment.check, checks.check), *_administration(world, acts, checks))
     _bind_documents(app)
     if world.sessions is not None:
-        for method, path, handler in console_routes(world.sessions, world.identify, world.is_open):
+        ways_in = (world.sessions, world.identify, world.is_open, world.console_oidc)
+        for method, path, handler in console_routes(*ways_in):
             app.add_api_route(path, handler, methods=[method])
     _add_middleware(app, world)
     return app

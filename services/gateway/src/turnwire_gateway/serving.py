@@ -34,6 +34,7 @@ from turnwire_gateway.api.turns import TurnLimits, Turns
 from turnwire_gateway.app import GatewayDependencies, build
 from turnwire_gateway.auth.identities import Identities
 from turnwire_gateway.console.bucket_sessions import BucketSessions
+from turnwire_gateway.console.oidc_client import OidcClient
 from turnwire_gateway.console.sessions import ConsoleSessions
 from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
 from turnwire_gateway.limits.limiter import Limiter
@@ -149,6 +150,7 @@ async def _world(
         pepper=settings.pepper,
         take_up_keys=identities.keys.take_up,
         sessions=_sessions(settings, client),
+        console_oidc=settings.console_oidc and OidcClient(settings.console_oidc),
     )
 
 

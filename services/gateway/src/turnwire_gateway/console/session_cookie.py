@@ -30,7 +30,11 @@ def cookie_of(headers: Headers) -> str | None:
 
 def set_cookie(answer: Response, headers: Headers, value: str, lasting_s: int) -> None:
     """Give the browser the cookie; `headers` are the request's, `lasting_s` 0 removes it."""
-    secure = _is_secure(headers)
+    put_session(answer, value, lasting_s, secure=_is_secure(headers))
+
+
+def put_session(answer: Response, value: str, lasting_s: int, *, secure: bool) -> None:
+    """Give the browser the cookie; `secure`: its page came by https."""
     answer.set_cookie(
         _SECURE if secure else _PLAIN,
         value,

@@ -25,27 +25,33 @@ class SessionHandlers:
     """The console's own routes; all else that it does is the public API."""
 
     def __init__(
-        self, sessions: ConsoleSessions, identify: Identify, is_open: Callable[[], bool]
+        self,
+        sessions: ConsoleSessions,
+        identify: Identify,
+        is_open: Callable[[], bool],
+        *,
+        has_oidc: bool = False,
     ) -> None:
-        """`is_open` tells whether no key is needed now."""
+        """`is_open` tells whether no key is needed now; `has_oidc`: an issuer signs in, too."""
         self._sessions = sessions
         self._identify = identify
         self._is_open = is_open
+        self._has_oidc = has_oidc
 
     async def read(self, request: Request) -> Response:
         """`GET /console/session`: who is signed in, if a user is."""
         headers = request.headers
         if self._is_open():
-            return _told(await self._identify(None), None, is_open=True)
+            return self._told(await self._identify(None), None, is_open=True)
         cookie = cookie_of(headers)
         session = None if cookie is None else await self._sessions.find(cookie)
         if session is None:
-            return _told(None, None)
+            return self._told(None, None)
         try:
-            return _told(await self._identify(session.authorization), session)
+            return self._told(await self._identify(session.authorization), session)
         except ApiError:
             # The key was revoked or has expired since.
-            return _told(None, None)
+            return self._told(None, None)
 
     async def create(self, request: Request) -> Response:
         """`POST /console/session` with `api_key`: sign in; 401 for a key that is not valid."""
@@ -58,7 +64,7 @@ class SessionHandlers:
         caller = await self._identify(authorization)
         cookie, session = await self._sessions.begin(authorization)
         log.info("signed in to the console", tenant=caller.tenant, key=caller.key)
-        answer = _told(caller, session, is_open=self._is_open())
+        answer = self._told(caller, session, is_open=self._is_open())
         lasting_s = self._sessions.lasting_ms // _SECOND_MS
         set_cookie(answer, request.headers, cookie, lasting_s)
         return answer
@@ -69,30 +75,30 @@ class SessionHandlers:
         cookie = cookie_of(request.headers)
         if cookie is not None:
             await self._sessions.end(cookie)
-        answer = _told(None, None)
+        answer = self._told(None, None)
         set_cookie(answer, request.headers, "", 0)
         return answer
 
-
-def _told(
-    caller: Caller | None, session: ConsoleSession | None, *, is_open: bool = False
-) -> Response:
-    who: JSON | None = None
-    if caller is not None:
-        who = {
-            "tenant": caller.tenant,
-            "user": caller.owner,
-            "roles": sorted(caller.roles),
-            "scopes": list(caller.scopes),
-            "key": caller.key,
-        }
-    answer = answered(
-        {
-            "object": "console.session",
-            "needs_key": not is_open,
-            "caller": who,
-            "expires_at": session and session.expires_ms / _SECOND_MS,
-        }
-    )
-    answer.headers.update(_NOT_KEPT)
-    return answer
+    def _told(
+        self, caller: Caller | None, session: ConsoleSession | None, *, is_open: bool = False
+    ) -> Response:
+        who: JSON | None = None
+        if caller is not None:
+            who = {
+                "tenant": caller.tenant,
+                "user": caller.owner,
+                "roles": sorted(caller.roles),
+                "scopes": list(caller.scopes),
+                "key": caller.key,
+            }
+        answer = answered(
+            {
+                "object": "console.session",
+                "needs_key": not is_open,
+                "oidc": self._has_oidc,
+                "caller": who,
+                "expires_at": session and session.expires_ms / _SECOND_MS,
+            }
+        )
+        answer.headers.update(_NOT_KEPT)
+        return answer
