@@ -63,7 +63,7 @@ async function played(page: Page): Promise<void> {
   await page.getByLabel("Instructions").fill("You answer for a tea shop. Be brief.");
   await page.getByLabel("Message").fill("How do I brew white tea?");
   await page.keyboard.press("Enter");
-  await page.getByRole("link", { name: "Open the turn" }).waitFor();
+  await page.getByText("completed").waitFor();
 }
 
 async function judged(page: Page): Promise<void> {

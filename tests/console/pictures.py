@@ -1,4 +1,4 @@
-"""The pictures of docs/console.md: `python -m console.pictures` takes each page anew, light and dark."""
+"""Takes the pictures of docs/console.md, light and dark: `python -m console.pictures`."""
 
 import asyncio
 import sys

@@ -1,9 +1,8 @@
-"""What the console is tried and pictured with: a stack, a scripted backend, MCP tools, a policy, and people."""
+"""What the console is tried and pictured with: a stack, a scripted model, tools, people."""
 
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 from collections.abc import AsyncGenerator, Mapping
@@ -104,11 +103,11 @@ async def house(folder: Path, *, guarded: bool = False) -> AsyncGenerator[House]
         settings["guard_policy"] = _written(folder, "policy.yaml", _POLICY)
         settings["limits"] = _written(folder, "limits.yaml", _LIMITS)
     stack = Stack(folder / "data", keyless=False, encrypt_log="false", **settings)
-    notes = str(folder / "notes.txt")
-    tools = subprocess.Popen(
-        (sys.executable, str(_SERVER), "--port", str(tools_port), "--notes", notes),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    tools = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(_SERVER), "--port", str(tools_port)),
+        *("--notes", str(folder / "notes.txt")),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
     )
     async with running_backend(port=backend_port) as backend:
         try:
@@ -122,11 +121,8 @@ async def house(folder: Path, *, guarded: bool = False) -> AsyncGenerator[House]
             yield House(stack, backend, ada, eve, olga)
         finally:
             tools.kill()
-            await asyncio.to_thread(tools.wait)
+            await tools.wait()
             await asyncio.to_thread(stack.stop)
-
-
-
 
 
 def _written(folder: Path, name: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What stands behind the pictures: a day of a small shop's assistant, told by a scripted backend."""
+"""What stands behind the pictures: a day of a small shop's assistant, by a scripted backend."""
 
 import asyncio
 import os

@@ -15,8 +15,6 @@ pytestmark = [
 
 async def test_the_console_in_a_browser(tmp_path: Path) -> None:
     async with house(tmp_path) as running:
-        code, said = await running.run(
-            "tests/console.test.ts", "--test", "--test-reporter=spec"
-        )
+        code, said = await running.run("tests/console.test.ts", "--test", "--test-reporter=spec")
         print(said)  # noqa: T201 -- how long each took
         assert code == 0, said

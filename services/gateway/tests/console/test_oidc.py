@@ -71,9 +71,13 @@ class _Issuer:
         return jwt.encode({**claims, **more}, self.key, "ES256", headers={"kid": "first"})
 
     async def _discovery(self, _: Request) -> Response:
-        paths = {"jwks_uri": "keys", "authorization_endpoint": "authorize", "token_endpoint": "token"}
         return JSONResponse(
-            {"issuer": self.url, **{name: f"{self.url}/{path}" for name, path in paths.items()}}
+            {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+            }
         )
 
     async def _keys(self, _: Request) -> Response:
@@ -82,7 +86,7 @@ class _Issuer:
 
     async def _token(self, request: Request) -> Response:
         self.authorization = request.headers.get("authorization", "")
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        form = {name: given[0] for name, given in parse_qs((await request.body()).decode()).items()}
         proof = base64.urlsafe_b64encode(sha256(form["code_verifier"].encode()).digest())
         if form["code"] != "once" or proof.decode().rstrip("=") != self.asked["code_challenge"]:
             return JSONResponse({"error": "invalid_grant"}, 400)
@@ -170,7 +174,8 @@ async def test_who_is_signed_in_at_the_issuer_is_signed_in_here(
         assert issuer.asked["redirect_uri"] == f"{_CONSOLE}/session/oidc/callback"
         assert (issuer.asked["response_type"], issuer.asked["scope"]) == ("code", "openid")
         assert issuer.asked["code_challenge_method"] == "S256"
-        (session,) = [each for each in cookies_of(answer) if each.startswith("__Host-turnwire_session")]
+        name = "__Host-turnwire_session"
+        (session,) = [each for each in cookies_of(answer) if each.startswith(name)]
         assert "SameSite=strict" in session
         told = (await gateway.get("/console/session", session.partition(";")[0])).json
     assert told["caller"]["user"] == "ada"
