@@ -135,10 +135,9 @@ def build(world: GatewayDependencies) -> FastAPI:
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
     _bind(app, (deployment.check, checks.check), *_administration(world, acts, checks))
     _bind_documents(app)
-    if world.sessions is not None:
-        ways_in = (world.sessions, world.identify, world.is_open, world.console_oidc)
-        for method, path, handler in console_routes(*ways_in):
-            app.add_api_route(path, handler, methods=[method])
+    ways_in = (world.sessions, world.identify, world.is_open, world.console_oidc)
+    for method, path, handler in console_routes(*ways_in):
+        app.add_api_route(path, handler, methods=[method])
     _add_middleware(app, world)
     return app
 

@@ -7,7 +7,7 @@ from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
 from turnwire_gateway.auth.oidc_config import OidcConfig
-from turnwire_gateway.auth.oidc_pages import NoAnswerError, discover, read_page
+from turnwire_gateway.auth.oidc_pages import IssuerPageError, discover, read_page
 
 ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512"),
@@ -64,7 +64,7 @@ def fetch_keys(oidc: OidcConfig) -> KeySet:
     try:
         url = oidc.jwks_url or _listed_at(oidc.issuer)
         keys = KeySet(read_page(url))
-    except NoAnswerError as error:
+    except IssuerPageError as error:
         raise NoKeysError(str(error)) from error
     if not len(keys):
         raise NoKeysError(f"{url} has no key that can be used here")

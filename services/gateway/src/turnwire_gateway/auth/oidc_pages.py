@@ -16,12 +16,12 @@ _DISCOVERY: Final = "/.well-known/openid-configuration"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-class NoAnswerError(Exception):
+class IssuerPageError(Exception):
     """The issuer did not give what it was asked for; the text says why."""
 
 
 def discover(issuer: str, *needed: str) -> dict[str, Any]:
-    """Give the issuer's discovery document, in which `needed` are URLs. Raises `NoAnswerError`.
+    """Give the issuer's discovery document, in which `needed` are URLs. Raises `IssuerPageError`.
 
     Like all here it waits for the network: to be called in a thread.
     """
@@ -29,23 +29,23 @@ def discover(issuer: str, *needed: str) -> dict[str, Any]:
     discovered = read_page(url)
     # OpenID Connect Discovery §4.3: it must be the issuer's own.
     if discovered.get("issuer") != issuer:
-        raise NoAnswerError(f"{url} is about another issuer: {discovered.get('issuer')!r}")
+        raise IssuerPageError(f"{url} is about another issuer: {discovered.get('issuer')!r}")
     for name in needed:
         if not isinstance(discovered.get(name), str):
-            raise NoAnswerError(f"{url} names no {name}")
+            raise IssuerPageError(f"{url} names no {name}")
     return discovered
 
 
 def read_page(
     url: str, form: str | None = None, headers: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Give the JSON object that a page is, or that it answers to a form. Raises `NoAnswerError`."""
+    """Give the JSON object that a page is, or answers to a form. Raises `IssuerPageError`."""
     if not is_safe_url(url):
-        raise NoAnswerError(f"{url} is not https")
+        raise IssuerPageError(f"{url} is not https")
     try:
         return msgspec.json.decode(_exchange(url, form, headers or {}), type=dict[str, Any])
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswerError(f"{url}: {error or type(error).__name__}") from error
+        raise IssuerPageError(f"{url}: {error or type(error).__name__}") from error
 
 
 def _exchange(url: str, form: str | None, headers: Mapping[str, str]) -> bytes:
@@ -61,11 +61,11 @@ def _exchange(url: str, form: str | None, headers: Mapping[str, str]) -> bytes:
         connection = http.client.HTTPConnection(host, parts.port, timeout=_TIMEOUT_S)
     try:
         target = f"{path}?{parts.query}" if parts.query else path
-        told = {"Accept": "application/json", **({} if form is None else _FORM), **headers}
-        connection.request("GET" if form is None else "POST", target, form, told)
+        fields = {"Accept": "application/json", **({} if form is None else _FORM), **headers}
+        connection.request("GET" if form is None else "POST", target, form, fields)
         answer = connection.getresponse()
         if answer.status != http.client.OK:
-            raise NoAnswerError(f"{url} answers {answer.status}")
+            raise IssuerPageError(f"{url} answers {answer.status}")
         return answer.read(_LARGEST)
     finally:
         connection.close()

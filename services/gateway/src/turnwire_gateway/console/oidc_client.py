@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from turnwire_gateway.auth.oidc_config import OidcClientConfig
 from turnwire_gateway.auth.oidc_keys import NoKeysError, fetch_keys
-from turnwire_gateway.auth.oidc_pages import NoAnswerError, discover, read_page
+from turnwire_gateway.auth.oidc_pages import IssuerPageError, discover, read_page
 from turnwire_gateway.auth.oidc_token import key_id_of, verified
 
 CALLBACK: Final = "/session/oidc/callback"
@@ -99,7 +99,7 @@ class OidcClient:
     async def _endpoints(self) -> dict[str, str]:
         try:
             return await asyncio.to_thread(discover, self._config.oidc.issuer, *_ENDPOINTS)
-        except NoAnswerError as error:
+        except IssuerPageError as error:
             raise SignInError("unreachable") from error
 
     async def _asked(self, url: str, form: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class OidcClient:
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         try:
             return await asyncio.to_thread(read_page, url, form, headers)
-        except NoAnswerError as error:
+        except IssuerPageError as error:
             raise SignInError("failed") from error
 
     async def _is_for(self, id_token: str, attempt: SignInAttempt) -> bool:

@@ -1,7 +1,6 @@
 """`/console/session/oidc`: sign in at the issuer, and come back with a session."""
 
 import base64
-from collections.abc import Awaitable
 from typing import Final
 from urllib.parse import urlencode
 
@@ -76,9 +75,11 @@ class OidcHandlers:
     async def _first_good(self, tokens: tuple[str, ...]) -> str:
         """Give the first token with which the API itself knows its caller."""
         for token in tokens:
-            caller = await _known(self._identify(f"Bearer {token}"))
-            if caller:
-                return f"Bearer {token}"
+            try:
+                await self._identify(f"Bearer {token}")
+            except ApiError:
+                continue
+            return f"Bearer {token}"
         raise SignInError("unknown")
 
     def _back(self, problem: str | None = None) -> RedirectResponse:
@@ -88,14 +89,6 @@ class OidcHandlers:
 
 def _led_to(address: str) -> RedirectResponse:
     return RedirectResponse(address, _SEE_OTHER, {"cache-control": "no-store"})
-
-
-async def _known(identified: Awaitable[object]) -> bool:
-    try:
-        await identified
-    except ApiError:
-        return False
-    return True
 
 
 def _attempt_in(cookie: str) -> SignInAttempt | None:

@@ -16,12 +16,17 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def console_routes(
-    sessions: ConsoleSessions,
+    sessions: ConsoleSessions | None,
     identify: Identify,
     is_open: Callable[[], bool],
     oidc: OidcClient | None = None,
 ) -> tuple[tuple[str, str, Handler], ...]:
-    """Say what serves the console; what is no file and no route of its own is its page."""
+    """Say what serves the console; what is no file and no route of its own is its page.
+
+    Without sessions there is no console.
+    """
+    if sessions is None:
+        return ()
     signing_in = SessionHandlers(sessions, identify, is_open, has_oidc=oidc is not None)
     pages = PageHandlers()
     return (
