@@ -11,18 +11,17 @@ from turnwire_chassis.jetstream import topology
 from turnwire_contracts import (
     conversation,
     conversation_events,
-    dead_letters,
-    deployment,
+    event_values,
     events,
     ids,
     queries,
-    response_list,
-    sent_prompts,
     subjects,
     tools,
     turn_state,
 )
+from turnwire_contracts.administration import dead_letters, deployment
 from turnwire_contracts.event_kinds import CONVERSATION_EVENT_KINDS, TURN_EVENT_KINDS, EventKind
+from turnwire_contracts.inspecting import response_list, sent_prompts
 from turnwire_contracts.queues import QUEUES
 
 _HEAD = """\
@@ -158,6 +157,7 @@ def _shapes_in_events() -> str:
     shapes_by_name = shapes(events)
     parts = ["### Shapes inside events"]
     parts += [_titled(shapes_by_name[name]) for name in _INNER_SHAPES]
+    parts += [_titled(shape) for shape in shapes(event_values).values()]
     parts += [_alias(field) for field in names(events) if field.name in ("Item", "Status")]
     return "\n\n".join(parts)
 

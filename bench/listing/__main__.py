@@ -26,8 +26,12 @@ from turnwire_chassis.concurrency import gather_bounded
 from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask
-from turnwire_contracts.deployment import STORE_PROJECTION, AskForProjection, ProjectionStatus
-from turnwire_contracts.response_list import STORE_RESPONSES, AskForResponses, Responses
+from turnwire_contracts.administration.deployment import (
+    STORE_PROJECTION,
+    AskForProjection,
+    ProjectionStatus,
+)
+from turnwire_contracts.inspecting.response_list import STORE_RESPONSES, AskForResponses, Responses
 from turnwire_dev.components.secrets_of import without_settings
 
 _RESPONSES = 100_000

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from bench.listing.turns import TENANT, conversation_id, response_id
 from turnwire_contracts.ids import OwnerId
-from turnwire_contracts.response_list import AskForResponses, ResponseFilters
+from turnwire_contracts.inspecting.response_list import AskForResponses, ResponseFilters
 
 LIMIT: Final = 100
 

@@ -14,7 +14,7 @@ from e2e.rig.stack import Stack
 from e2e.rig.wire import JSON, Api
 from scripted_backend import ScriptedBackend, says
 from turnwire_chassis.broker_authorization.rights import User
-from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.ids import ResponseId
 
 NOBODYS = "key_" + "0" * 12

@@ -45,7 +45,7 @@ def test_the_search_finds_what_is_there_and_no_sink_is_empty(evidence: Evidence)
     expected |= {"screen", "traces"}
     filled = {name for name, said in evidence.sinks.items() if any(said)}
     assert expected - filled == set()
-    for kind in ("mongo/", "turnwire replay", "turnwire audit", "turnwire keys list"):
+    for kind in ("mongo/", "turnwire broker-replay", "turnwire audit", "turnwire keys list"):
         assert any(name.startswith(kind) for name in filled), kind
     scraped = [said for name, (said, *_) in evidence.sinks.items() if name.endswith("/metrics")]
     assert [b"turnwire_build_info" in said for said in scraped] == [True] * len(SERVICES)

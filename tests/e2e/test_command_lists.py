@@ -93,4 +93,4 @@ async def test_a_call_that_waits_is_listed_and_approved(
     decided = await turnwire("approvals", "approve", *waiting)
     assert decided.code == 0, decided.err
     assert "assistant: 3." in decided.out
-    assert [item["name"] for item in desk.calls("add")] == ["add"]
+    assert desk.calls("add") == [{"a": 1, "b": 2}]

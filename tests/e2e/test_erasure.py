@@ -88,7 +88,7 @@ async def test_a_tenant_is_erased_with_all_it_said_while_a_turn_runs(
     for one in (first, second, third):
         assert (await open_api.get(f"/responses/{one['id']}"))[0] == 404
     assert (await open_api.get("/conversations?include_deleted=true"))[1]["data"] == []
-    code, told = await operator(open_stack, "replay", first["id"])
+    code, told = await operator(open_stack, "broker-replay", first["id"])
     assert code == 0
     assert "purged" in told
 

@@ -129,7 +129,7 @@ async def test_an_unknown_path_is_not_found_in_the_same_words(api: Api, path: st
 
 
 async def test_a_wrong_method_is_said_in_the_same_words(api: Api) -> None:
-    status, answer = await api.get("/responses")
+    status, answer = await api.call("DELETE", "/responses")
     assert (status, set(answer["error"])) == (405, {"message", "type", "param", "code"})
 
 

@@ -7,8 +7,8 @@ from itertools import repeat
 
 from turnwire_chassis.event_log import Recorded, RecordedConversation
 from turnwire_contracts import codec
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.conversation_events import AnyConversationEvent
-from turnwire_contracts.dead_letters import DeadLetter
 from turnwire_contracts.event_kinds import subject_of
 from turnwire_contracts.events import AnyEvent
 from turnwire_store.feed import MOST_IN_A_BATCH, FeedEntry

@@ -9,7 +9,11 @@ from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from turnwire_contracts.approvals import (
+from turnwire_contracts.conversation import ConversationState, fold_conversation
+from turnwire_contracts.conversation_events import AnyConversationEvent, ConversationEvent
+from turnwire_contracts.events import Closed, ItemsAdded, Purged, Requested
+from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.inspecting.approvals import (
     STORE_APPROVALS,
     Approvals,
     AskForApprovals,
@@ -17,10 +21,14 @@ from turnwire_contracts.approvals import (
     approval_requests,
     open_approval,
 )
-from turnwire_contracts.conversation import ConversationState, fold_conversation
-from turnwire_contracts.conversation_events import AnyConversationEvent, ConversationEvent
-from turnwire_contracts.events import Closed, ItemsAdded, Purged, Requested
-from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.inspecting.response_list import (
+    STORE_RESPONSES,
+    AskForResponses,
+    Responses,
+    ResponseSummary,
+    Scan,
+    UnknownAfter,
+)
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
@@ -41,14 +49,6 @@ from turnwire_contracts.queries import (
     Query,
     Running,
     Tree,
-)
-from turnwire_contracts.response_list import (
-    STORE_RESPONSES,
-    AskForResponses,
-    Responses,
-    ResponseSummary,
-    Scan,
-    UnknownAfter,
 )
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, RefusedByGuard, Sampling, Screening, Turn

@@ -19,8 +19,8 @@ from turnwire_chassis.jetstream import topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask
 from turnwire_contracts import queries, subjects
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.audit.acts import audit_kind_of
-from turnwire_contracts.dead_letters import DeadLetter
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ConversationId, ResponseId
 from turnwire_contracts.turn import fold

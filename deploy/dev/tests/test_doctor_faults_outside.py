@@ -21,7 +21,7 @@ from turnwire_chassis.api_keys.record import KeyOwner, recorded
 from turnwire_chassis.broker import connect, disconnect
 from turnwire_chassis.jetstream import topology
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
 from turnwire_contracts.queues import QUEUES
 from turnwire_dev.commands.checks import CheckFailed

@@ -99,7 +99,7 @@ def test_the_setting_is_named_on_one_line_and_its_password_is_not(
 SERVICES = ["gateway", "orchestrator", "store", "guard", "tool_runner"]
 COMMANDS = [
     ["up"],
-    ["replay", "resp_" + 32 * "0"],
+    ["broker-replay", "resp_" + 32 * "0"],
     ["audit"],
     ["keys", "list"],
     ["erase", "--tenant", "t", "--yes"],

@@ -6,9 +6,18 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from turnwire_contracts import queries, response_list, tools
+from turnwire_contracts import queries, tools
 from turnwire_contracts.conversation import ConversationState, fold_conversation
 from turnwire_contracts.events import Failure
+from turnwire_contracts.inspecting import response_list
+from turnwire_contracts.inspecting.response_list import (
+    AskForResponses,
+    ResponseFilters,
+    Responses,
+    ResponseSummary,
+    Scan,
+    UnknownAfter,
+)
 from turnwire_contracts.queries import (
     AskForConversation,
     AskForConversations,
@@ -25,14 +34,6 @@ from turnwire_contracts.queries import (
     Refusal,
     Running,
     Tree,
-)
-from turnwire_contracts.response_list import (
-    AskForResponses,
-    ResponseFilters,
-    Responses,
-    ResponseSummary,
-    Scan,
-    UnknownAfter,
 )
 from turnwire_contracts.tools import (
     AskForCall,

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Raw
 
-from turnwire_contracts.sent_prompts import BACKEND_PROMPT, RebuiltPrompt
+from turnwire_contracts.inspecting.sent_prompts import BACKEND_PROMPT, RebuiltPrompt
 
 
 @pytest.mark.parametrize("body", [b'{"input":[]}', b"null"])

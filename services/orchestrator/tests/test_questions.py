@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from scripted_backend import ScriptedBackend, running_backend, says
+from turnwire_contracts.inspecting.sent_prompts import AskForPrompt, NoSample, RebuiltPrompt
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokenCount, Models, Refusal
-from turnwire_contracts.sent_prompts import AskForPrompt, NoSample, RebuiltPrompt
 from turnwire_orchestrator.inference.backend import HttpBackend
 from turnwire_orchestrator.inference.http_client import Timeouts
 from turnwire_orchestrator.inference.pool.backends import Backends

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from turnwire_contracts.approvals import STORE_APPROVALS, Approvals, AskForApprovals
 from turnwire_contracts.events import AnyEvent, Item
 from turnwire_contracts.ids import ItemId, OwnerId, TenantId, output_item_id
+from turnwire_contracts.inspecting.approvals import STORE_APPROVALS, Approvals, AskForApprovals
 from turnwire_contracts.queries import Refusal
 from turnwire_store.views import Generations
 from turnwire_testing import examples

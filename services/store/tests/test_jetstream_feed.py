@@ -14,7 +14,7 @@ from nats.js import JetStreamContext
 from turnwire_chassis.jetstream import api, topology
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_store import jetstream_feed, jetstream_feeds
 from turnwire_store.feed import FeedLostError
 from turnwire_store.jetstream_feed import JetStreamFeed

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from turnwire_chassis.api_keys.bucket import KeyEntry
 from turnwire_chassis.api_keys.key_text import KeyId, new_key
 from turnwire_chassis.api_keys.record import KeyOwner, KeyRecord, recorded
-from turnwire_contracts.administration import PutApiKey
+from turnwire_contracts.administration.admin_queries import PutApiKey
 from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_store.administration.key_changes import KeyChangeRefusedError, keep_key
 

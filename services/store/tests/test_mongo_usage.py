@@ -12,7 +12,7 @@ from pymongo import AsyncMongoClient, monitoring
 import turnwire_store.mongo
 from turnwire_contracts.conversation import ConversationState
 from turnwire_contracts.ids import ConversationId
-from turnwire_contracts.response_list import ResponseSummary
+from turnwire_contracts.inspecting.response_list import ResponseSummary
 from turnwire_store.chain_position import ChainPosition
 from turnwire_store.listing import RunningTurn, Window
 from turnwire_store.mongo.conversations import from_conversation

@@ -1,6 +1,10 @@
 """What a store says of its projection: how far it is, and why nothing is written."""
 
-from turnwire_contracts.deployment import STORE_PROJECTION, AskForProjection, ProjectionStatus
+from turnwire_contracts.administration.deployment import (
+    STORE_PROJECTION,
+    AskForProjection,
+    ProjectionStatus,
+)
 from turnwire_contracts.queries import Refusal
 from turnwire_store.handlers import QueryHandlers
 from turnwire_store.projecting.projector import ProjectionProgress

@@ -11,8 +11,7 @@ from pymongo import AsyncMongoClient
 from turnwire_chassis.retention import KEEPS_ALL, Retention
 from turnwire_contracts.events import AnyEvent, Failure
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
-from turnwire_contracts.queries import Refusal
-from turnwire_contracts.response_list import (
+from turnwire_contracts.inspecting.response_list import (
     STORE_RESPONSES,
     AskForResponses,
     ResponseFilters,
@@ -20,6 +19,7 @@ from turnwire_contracts.response_list import (
     Scan,
     UnknownAfter,
 )
+from turnwire_contracts.queries import Refusal
 from turnwire_store.handlers import QueryHandlers
 from turnwire_store.mongo.generations import MongoGenerations
 from turnwire_store.projecting.batches import ProjectorPorts

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from turnwire_contracts.event_values import ForkPoint, SampleRecord
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId, TurnKey
 
 Item = dict[str, Any]
@@ -48,38 +49,6 @@ class TurnUsage(Struct, frozen=True, omit_defaults=True):
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
-
-
-class ForkPoint(Struct, frozen=True, omit_defaults=True):
-    """Where a turn left the course of another one."""
-
-    response_id: ResponseId
-    at: int
-    """The sequence, in the log, of the last event of the other turn that it continues."""
-    rounds: int = 0
-    """How many items at the end of `input` are rounds of tools of the other turn that go on here:
-    their calls are not made again, and count as calls of this turn."""
-
-
-class SampleRecord(Struct, frozen=True, omit_defaults=True):
-    """How a model was asked: by which words, by whom, and when what came of it."""
-
-    version: str
-    """Of the orchestrator that wrote the prompt."""
-    api: str
-    """`responses` or `chat`: what the prompt was written for."""
-    dialect: str
-    """Which inference server it was written for, as far as that changes it."""
-    prompt: str
-    """The digest of the request's body: BLAKE2b, 16 bytes, in hexadecimal digits."""
-    asked_at: int
-    """Unix time in milliseconds, as `first_at` and `taken_at`."""
-    first_at: int | None = None
-    """When the first event of the answer came; `None`: none did."""
-    taken_at: int | None = None
-    """When the owner that asked took the turn."""
-    history_ms: int | None = None
-    """How long that owner read what the turn stands on."""
 
 
 class TurnEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):

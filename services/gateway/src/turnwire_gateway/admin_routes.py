@@ -20,7 +20,7 @@ from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.guard_check import CheckHandlers
 from turnwire_gateway.auth.key_records import StoreKeyRecords
 from turnwire_gateway.limits.limiter import Limiter
-from turnwire_gateway.openapi import admin_operations as administration
+from turnwire_gateway.openapi.admin import admin_operations as administration
 from turnwire_gateway.openapi.operation import Operation
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -7,8 +7,14 @@ from msgspec import Struct
 from nats.aio.client import Client
 
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask, ask_patiently
-from turnwire_contracts.approvals import STORE_APPROVALS, Approvals, AskForApprovals
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
+from turnwire_contracts.inspecting.approvals import STORE_APPROVALS, Approvals, AskForApprovals
+from turnwire_contracts.inspecting.response_list import (
+    STORE_RESPONSES,
+    AskForResponses,
+    Responses,
+    UnknownAfter,
+)
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
@@ -31,12 +37,6 @@ from turnwire_contracts.queries import (
     Running,
     SystemHealth,
     Tree,
-)
-from turnwire_contracts.response_list import (
-    STORE_RESPONSES,
-    AskForResponses,
-    Responses,
-    UnknownAfter,
 )
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.auth.caller import Caller

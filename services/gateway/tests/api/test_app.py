@@ -117,7 +117,11 @@ async def test_a_body_that_is_too_large_is_refused(api: Api, *, announced: bool)
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/v2/responses", 404), ("PUT", "/v1/responses", 405), ("GET", "/v1/responses", 405)],
+    [
+        ("GET", "/v2/responses", 404),
+        ("PUT", "/v1/responses", 405),
+        ("DELETE", "/v1/responses", 405),
+    ],
 )
 async def test_what_there_is_not_has_the_same_envelope(
     api: Api, method: str, path: str, status: int

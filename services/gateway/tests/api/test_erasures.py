@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Raw
 
-from turnwire_contracts.administration import AuditRecord
+from turnwire_contracts.administration.admin_queries import AuditRecord
 from turnwire_contracts.audit.acts import (
     Actor,
     AnyAuditEvent,

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from msgspec import Raw
 
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import TenantId
+from turnwire_contracts.inspecting.sent_prompts import BACKEND_PROMPT, RebuiltPrompt
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, InputTokenCount
 from turnwire_gateway.auth.caller import LOCAL
@@ -41,6 +43,9 @@ READS: list[Route] = [
     ("GET", "/v1/responses/{resp}/input_items", None),
     ("GET", "/v1/responses/{resp}/events", None),
     ("GET", "/v1/responses/{resp}/events?stream=true", None),
+    ("GET", "/v1/responses/{resp}/state", None),
+    ("GET", "/v1/responses/{resp}/timeline", None),
+    ("GET", "/v1/responses/{resp}/prompt", None),
     ("GET", "/v1/responses/{resp}/diff?with={resp}", None),
 ]
 _REFERENCE = [{"type": "item_reference", "id": "{item}"}]
@@ -183,6 +188,8 @@ async def test_the_admin_of_the_tenant_finds_what_admins_may_see(api: Api, route
     """Others' responses are read, and not spoken for; conversations are there for admins."""
     counted = BACKEND_INPUT_TOKENS.encode_answer(InputTokenCount(7, estimated=False))
     await api.answers(BACKEND_INPUT_TOKENS.subject, counted)
+    prompt = RebuiltPrompt(1, 1, "0.1.0", "responses", 4, Raw(b"null"), exact=None)
+    await api.answers(BACKEND_PROMPT.subject, BACKEND_PROMPT.encode_answer(prompt))
     names = await theirs(api, ADA)
     found = await answer_to(api, route, names, ADMIN)
     if route in OF_RESPONSES and route not in READS:

@@ -9,7 +9,7 @@ from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
 from turnwire_contracts import subjects
-from turnwire_contracts.deployment import GUARD_POLICY
+from turnwire_contracts.administration.deployment import GUARD_POLICY
 from turnwire_contracts.queries import GUARD_CHECK
 from turnwire_guard.handlers import GuardHandlers
 from turnwire_guard.policy_answers import PolicyHandlers

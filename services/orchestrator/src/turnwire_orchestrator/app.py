@@ -27,10 +27,10 @@ from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.retention import retention_of
 from turnwire_contracts import subjects
-from turnwire_contracts.deployment import BACKEND_STATUS, TURN_QUEUES
+from turnwire_contracts.administration.deployment import BACKEND_STATUS, TURN_QUEUES
 from turnwire_contracts.event_kinds import TURN_CHANGES
+from turnwire_contracts.inspecting.sent_prompts import BACKEND_PROMPT
 from turnwire_contracts.queries import BACKEND_INPUT_TOKENS, BACKEND_MODELS
-from turnwire_contracts.sent_prompts import BACKEND_PROMPT
 from turnwire_orchestrator.clients.guard_client import GuardService
 from turnwire_orchestrator.clients.owners import Orchestrators
 from turnwire_orchestrator.clients.tools_client import ToolRunners

@@ -6,10 +6,10 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from turnwire_chassis.lifecycle.followed_file import FollowedFile
-from turnwire_contracts.deployment import BackendsTold
+from turnwire_contracts.administration.deployment import BackendsTold
 from turnwire_contracts.events import Requested
+from turnwire_contracts.inspecting.sent_prompts import AskForPrompt, NoSample, RebuiltPrompt
 from turnwire_contracts.queries import InputTokenCount, Models, Refusal
-from turnwire_contracts.sent_prompts import AskForPrompt, NoSample, RebuiltPrompt
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.turn_state import effective_instructions
 from turnwire_orchestrator.failures import TurnFailedError

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from scripted_backend import Reply, calls, says, thinks
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import Closed, Item, Requested, Sampled, ToolCalled, ToolReturned
-from turnwire_contracts.forking import NOT_MADE, ForkableTurn, fork_base
+from turnwire_contracts.inspecting.forking import NOT_MADE, ForkableTurn, fork_base
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.react import Sample, react
 from turnwire_contracts.turn import fold

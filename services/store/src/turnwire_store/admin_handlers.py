@@ -8,14 +8,14 @@ from nats.aio.client import Client
 from turnwire_chassis.administration.dead_letters import read_letters
 from turnwire_chassis.administration.key_acts import KeyRecords
 from turnwire_chassis.telemetry.correlation import begin_answering
-from turnwire_contracts.administration import (
+from turnwire_contracts.administration.admin_queries import (
     STORE_ACTS,
     STORE_ERASURE_PREVIEW,
     STORE_KEYS,
     ApiKeyKept,
 )
-from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, LettersTold
-from turnwire_contracts.deployment import STORE_STREAMS, StreamsTold
+from turnwire_contracts.administration.dead_letters import STORE_DEAD_LETTERS, LettersTold
+from turnwire_contracts.administration.deployment import STORE_STREAMS, StreamsTold
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.queries import Refusal
 from turnwire_store.administration.audit_pages import AuditPages

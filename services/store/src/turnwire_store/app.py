@@ -21,11 +21,16 @@ from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.retention import Retention, retention_of
 from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_contracts import subjects
-from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
-from turnwire_contracts.approvals import STORE_APPROVALS
-from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
-from turnwire_contracts.deployment import STORE_PROJECTION, STORE_STREAMS
+from turnwire_contracts.administration.admin_queries import (
+    STORE_ACTS,
+    STORE_ERASURE_PREVIEW,
+    STORE_KEYS,
+)
+from turnwire_contracts.administration.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
+from turnwire_contracts.administration.deployment import STORE_PROJECTION, STORE_STREAMS
 from turnwire_contracts.event_kinds import TURN_CHANGES
+from turnwire_contracts.inspecting.approvals import STORE_APPROVALS
+from turnwire_contracts.inspecting.response_list import STORE_RESPONSES
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
@@ -35,7 +40,6 @@ from turnwire_contracts.queries import (
     STORE_RESPONSE,
     STORE_TREE,
 )
-from turnwire_contracts.response_list import STORE_RESPONSES
 from turnwire_store.admin_handlers import AdminHandlers
 from turnwire_store.administration.audit_pages import AuditPages
 from turnwire_store.handlers import ErasureHandlers, QueryHandlers, RetryHandlers

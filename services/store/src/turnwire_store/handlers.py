@@ -9,11 +9,12 @@ from msgspec import Raw, Struct
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.storage_space import FOR_VIEWS
 from turnwire_chassis.telemetry.correlation import begin_answering
-from turnwire_contracts.approvals import STORE_APPROVALS
-from turnwire_contracts.dead_letters import STORE_RETRY
-from turnwire_contracts.deployment import STORE_PROJECTION, ProjectionStatus
+from turnwire_contracts.administration.dead_letters import STORE_RETRY
+from turnwire_contracts.administration.deployment import STORE_PROJECTION, ProjectionStatus
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.inspecting.approvals import STORE_APPROVALS
+from turnwire_contracts.inspecting.response_list import STORE_RESPONSES
 from turnwire_contracts.queries import (
     STORE_CONVERSATION,
     STORE_CONVERSATIONS,
@@ -28,7 +29,6 @@ from turnwire_contracts.queries import (
     Running,
     SystemHealth,
 )
-from turnwire_contracts.response_list import STORE_RESPONSES
 from turnwire_store.feed import FeedLostError
 from turnwire_store.projecting.batches import ProjectorPorts
 from turnwire_store.projecting.projector import ProjectionProgress

@@ -28,7 +28,7 @@ from turnwire_chassis.jetstream import api, topology
 from turnwire_chassis.jetstream.reading import last_of_each, sequence_of
 from turnwire_chassis.settings import OUTPUT_MAX_BYTES
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.ids import ResponseId
 from turnwire_store.feed import FeedLostError
 from turnwire_store.jetstream_feed import FORGOTTEN_AFTER_S, SECOND, JetStreamFeed

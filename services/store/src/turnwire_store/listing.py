@@ -14,7 +14,11 @@ from msgspec import Struct
 
 from turnwire_contracts.events import Item, Requested
 from turnwire_contracts.ids import OwnerId, ResponseId, TenantId
-from turnwire_contracts.response_list import GuardOutcome, ResponseFilters, ResponseSummary
+from turnwire_contracts.inspecting.response_list import (
+    GuardOutcome,
+    ResponseFilters,
+    ResponseSummary,
+)
 from turnwire_contracts.turn_state import ClosedTurn
 
 MOST_TOOLS: Final = 32

@@ -17,7 +17,7 @@ from turnwire_contracts.conversation import ConversationState, evolve_conversati
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.events import Status
 from turnwire_contracts.ids import ConversationId, ItemId, OwnerId, ResponseId, TenantId
-from turnwire_contracts.response_list import ResponseSummary
+from turnwire_contracts.inspecting.response_list import ResponseSummary
 from turnwire_store.chain_position import ChainPosition, ChainStatus
 from turnwire_store.listing import ListedTurns, RunningTurns, Window
 

@@ -10,7 +10,7 @@ from turnwire_chassis.lifecycle.membership import Membership
 from turnwire_chassis.request_reply.responder import Responder
 from turnwire_chassis.tool_servers.registry import SETTING, parse_tool_servers
 from turnwire_contracts import subjects
-from turnwire_contracts.deployment import TOOL_SERVERS
+from turnwire_contracts.administration.deployment import TOOL_SERVERS
 from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 from turnwire_tool_runner.calling.call_limiter import CallLimiter
 from turnwire_tool_runner.handlers import ToolHandlers, ToolRunnerPorts

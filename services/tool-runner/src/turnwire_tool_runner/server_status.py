@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from turnwire_chassis.telemetry.correlation import begin_answering
-from turnwire_contracts.deployment import (
+from turnwire_contracts.administration.deployment import (
     TOOL_SERVERS,
     ListedTool,
     ToolServerStatus,

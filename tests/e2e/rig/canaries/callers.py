@@ -24,7 +24,7 @@ async def tell_everything(
     await caller.asks(200, "GET /conversations?include_deleted=true")
     await _what_servers_are_told(caller, backend, desk, conversation["id"], open_word)
     return [
-        ("replay", conversation["id"]),
+        ("broker-replay", conversation["id"]),
         ("audit",),
         ("audit", "--json"),
         ("keys", "list"),

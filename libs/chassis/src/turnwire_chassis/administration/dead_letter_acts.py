@@ -16,9 +16,7 @@ from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_chassis.jetstream.publishing import publish_when_led
 from turnwire_chassis.request_reply.asking import ask_patiently
 from turnwire_contracts import codec, subjects
-from turnwire_contracts.audit.acts import Actor, DeadLetterRetried
-from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.dead_letters import (
+from turnwire_contracts.administration.dead_letters import (
     STORE_RETRY,
     AskForRetry,
     Letter,
@@ -26,6 +24,8 @@ from turnwire_contracts.dead_letters import (
     RetryOutcome,
     RetryResult,
 )
+from turnwire_contracts.audit.acts import Actor, DeadLetterRetried
+from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import CancelRequested, Requested
 from turnwire_contracts.ids import ResponseId
 

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.reading import page, pages, sequence_of, subject_of_message
 from turnwire_contracts import subjects
-from turnwire_contracts.dead_letters import DeadLetter, Letter, Retried
+from turnwire_contracts.administration.dead_letters import DeadLetter, Letter, Retried
 from turnwire_contracts.ids import ResponseId
 
 _MARKS: Final = subjects.retried(ResponseId("*"))

@@ -9,27 +9,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from turnwire_chassis.broker_authorization.query_groups import (
+    ADMIN_QUESTIONS,
+    BACKEND_QUESTIONS,
+    OPERATOR_QUESTIONS,
+    STORE_QUESTIONS,
+    TOOL_QUESTIONS,
+)
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import kept_streams, streams
 from turnwire_contracts import queries, subjects
-from turnwire_contracts.administration import STORE_ACTS, STORE_ERASURE_PREVIEW, STORE_KEYS
-from turnwire_contracts.approvals import STORE_APPROVALS
-from turnwire_contracts.dead_letters import STORE_DEAD_LETTERS, STORE_RETRY
-from turnwire_contracts.deployment import (
-    BACKEND_STATUS,
-    GUARD_POLICY,
-    STORE_PROJECTION,
-    STORE_STREAMS,
-    TOOL_SERVERS,
-    TURN_QUEUES,
-)
+from turnwire_contracts.administration.dead_letters import STORE_RETRY
+from turnwire_contracts.administration.deployment import GUARD_POLICY, TOOL_SERVERS
 from turnwire_contracts.event_kinds import TURN_CHANGES, subjects_written_by
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queries import Query
 from turnwire_contracts.queues import QUEUES
-from turnwire_contracts.response_list import STORE_RESPONSES
-from turnwire_contracts.sent_prompts import BACKEND_PROMPT
-from turnwire_contracts.tools import TOOLS_CALL, TOOLS_LIST
 
 
 class User(StrEnum):
@@ -66,31 +61,6 @@ _OUTPUT: Final = subjects.OUTPUT_STREAM
 _ANY_RESPONSE: Final = ResponseId("*")
 _ANY_AUDIT: Final = subjects.audit_event(TenantId("*"), "*")
 _ANY_LIMITS: Final = subjects.limits(TenantId("*"))
-_STORE_QUESTIONS: Final = (
-    queries.STORE_RESPONSE,
-    queries.STORE_HISTORY,
-    queries.STORE_CONVERSATION,
-    queries.STORE_CONVERSATIONS,
-    queries.STORE_TREE,
-    STORE_RESPONSES,
-    queries.STORE_HEALTH,
-    STORE_PROJECTION,
-    STORE_APPROVALS,
-)
-_ADMIN_QUESTIONS: Final = (
-    *(STORE_KEYS, STORE_ACTS, STORE_ERASURE_PREVIEW),
-    *(STORE_STREAMS, STORE_DEAD_LETTERS),
-)
-"""What gateways ask the store for admins and operators."""
-_OPERATOR_QUESTIONS: Final = (queries.STORE_ERASURE, STORE_RETRY)
-_BACKEND_QUESTIONS: Final = (
-    queries.BACKEND_MODELS,
-    queries.BACKEND_INPUT_TOKENS,
-    BACKEND_PROMPT,
-    BACKEND_STATUS,
-    TURN_QUEUES,
-)
-_TOOL_QUESTIONS: Final = (TOOLS_LIST, TOOLS_CALL)
 _TURN_CONSUMERS: Final = tuple((queue.consumer, queue.subject) for queue in QUEUES)
 
 
@@ -179,8 +149,8 @@ _ABOUT_CONSUMERS: Final = (
 _GATEWAY: Final = Rights(
     publish=(
         *subjects_written_by("gateway"),
-        *_ask((*_STORE_QUESTIONS, *_BACKEND_QUESTIONS, queries.GUARD_CHECK)),
-        *_ask((*_ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
+        *_ask((*STORE_QUESTIONS, *BACKEND_QUESTIONS, queries.GUARD_CHECK)),
+        *_ask((*ADMIN_QUESTIONS, STORE_RETRY, GUARD_POLICY, TOOL_SERVERS)),
         *(subjects.MEMBERS, subjects.retried(_ANY_RESPONSE), subjects.OWNERS, subjects.VIEWERS),
         _ANY_AUDIT,
         _ANY_LIMITS,
@@ -214,7 +184,7 @@ _ORCHESTRATOR: Final = Rights(
         *subjects_written_by("orchestrator"),
         subjects.OUTPUT,
         subjects.answer(TenantId("*"), _ANY_RESPONSE),
-        *_ask((queries.STORE_HISTORY, queries.GUARD_CHECK, *_TOOL_QUESTIONS)),
+        *_ask((queries.STORE_HISTORY, queries.GUARD_CHECK, *TOOL_QUESTIONS)),
         subjects.tool_cancel("*"),
         subjects.TURN_ENDED,
         subjects.QUEUE_STATE,
@@ -229,7 +199,7 @@ _ORCHESTRATOR: Final = Rights(
     ),
     subscribe=(
         subjects.MEMBERS,
-        *_answer(_BACKEND_QUESTIONS),
+        *_answer(BACKEND_QUESTIONS),
         subjects.tool_progress("*"),
         *(subjects.OWNERS, subjects.QUEUE_STATE),
         subjects.OUTPUT_LEADER_ELECTED,
@@ -256,7 +226,7 @@ _STORE: Final = Rights(
     ),
     subscribe=(
         subjects.MEMBERS,
-        *_answer((*_STORE_QUESTIONS, *_ADMIN_QUESTIONS, *_OPERATOR_QUESTIONS)),
+        *_answer((*STORE_QUESTIONS, *ADMIN_QUESTIONS, *OPERATOR_QUESTIONS)),
         *TURN_CHANGES,
     ),
     answers_within_s=5 * _MINUTES,
@@ -272,7 +242,7 @@ RIGHTS: Final[Mapping[User, Rights]] = {
         publish=(subjects.tool_progress("*"),),
         subscribe=(
             subjects.MEMBERS,
-            *_answer((*_TOOL_QUESTIONS, TOOL_SERVERS)),
+            *_answer((*TOOL_QUESTIONS, TOOL_SERVERS)),
             subjects.tool_cancel("*"),
         ),
         answers_within_s=_LONGEST_CALL_S,
@@ -285,7 +255,7 @@ RIGHTS: Final[Mapping[User, Rights]] = {
     User.OPERATOR: Rights(
         publish=(
             _ANY_AUDIT,
-            *_ask(_OPERATOR_QUESTIONS),
+            *_ask(OPERATOR_QUESTIONS),
             api.stream_info(_TURNS),
             *_read(_TURNS),
             *_read(subjects.AUDIT_STREAM),

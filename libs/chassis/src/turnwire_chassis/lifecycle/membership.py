@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 
 from turnwire_chassis.lifecycle.lifecycle import Lifecycle
 from turnwire_contracts import subjects
-from turnwire_contracts.deployment import MemberStatus
+from turnwire_contracts.administration.deployment import MemberStatus
 
 _ANSWER_WITHIN_S: Final = 0.5
 """Who asks waits for all, and not for one whose checks hang."""

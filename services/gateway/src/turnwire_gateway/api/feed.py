@@ -278,7 +278,8 @@ class FrameFeed:
         """Queue what the log has behind what was read, as much of it as may wait."""
         queue = self._queue
         frames = rest_of(turn, queue.next, end_told=True)
-        if not frames and turn.closed.status == "completed":
+        knows_end = self._backfill.is_behind_end(queue.next)
+        if not frames and (turn.closed.status == "completed" or knows_end):
             return end_behind(turn, queue.next, self._joined_at)
         if not frames:
             # More may have been told than came into the log, by an owner that still tells the end.

@@ -10,7 +10,7 @@ from turnwire_chassis.api_keys.bucket import KeyBucket, KeyEntry
 from turnwire_chassis.api_keys.record import KeyRecord
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask
-from turnwire_contracts.administration import STORE_KEYS, ApiKeyKept, PutApiKey
+from turnwire_contracts.administration.admin_queries import STORE_KEYS, ApiKeyKept, PutApiKey
 
 _TIMEOUT_S: Final = 10.0
 

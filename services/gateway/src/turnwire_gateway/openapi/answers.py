@@ -57,8 +57,8 @@ class DeletedResponse(BaseModel):
     deleted: Literal[True]
 
 
-class ListPage(BaseModel):
-    """One page of a list."""
+class PageBounds(BaseModel):
+    """Where a page of a list begins and ends."""
 
     object: Literal["list"]
     first_id: str | None
@@ -66,7 +66,7 @@ class ListPage(BaseModel):
     has_more: bool
 
 
-class ItemList(ListPage):
+class ItemList(PageBounds):
     """A page of items."""
 
     data: list[StoredItem]
@@ -122,7 +122,7 @@ class Conversation(BaseModel):
     deleted: Deleted = ABSENT
 
 
-class ConversationList(ListPage):
+class ConversationList(PageBounds):
     """A page of conversations."""
 
     data: list[Conversation]
@@ -145,7 +145,7 @@ class TreeResponse(Response):
     deleted: Deleted = ABSENT
 
 
-class ResponseTree(ListPage):
+class ResponseTree(PageBounds):
     """A page of the responses of a conversation; branches lie beside each other."""
 
     data: list[TreeResponse]

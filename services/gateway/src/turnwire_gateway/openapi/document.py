@@ -12,13 +12,13 @@ from turnwire_contracts.errors.catalogue import CATALOGUE
 from turnwire_contracts.errors.error_code import ErrorCode
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.openapi import (
-    admin_operations,
     branch_operations,
     conversation_operations,
     deployment_operations,
     log_operations,
     response_operations,
 )
+from turnwire_gateway.openapi.admin import admin_operations
 from turnwire_gateway.openapi.answers import ErrorEnvelope
 from turnwire_gateway.openapi.events import StreamEvent
 from turnwire_gateway.openapi.headers import HEADERS

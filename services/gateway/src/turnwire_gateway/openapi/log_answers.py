@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from turnwire_gateway.api.requests.input_shapes import ABSENT
-from turnwire_gateway.openapi.answers import ListPage
+from turnwire_gateway.openapi.answers import PageBounds
 
 
 class SummaryUsage(BaseModel):
@@ -51,7 +51,7 @@ class ListScan(BaseModel):
     last_scanned_id: Annotated[str | None, Field(description="What the next page goes on `after`.")]
 
 
-class ResponseList(ListPage):
+class ResponseList(PageBounds):
     """A page of responses."""
 
     data: list[ListedResponse]

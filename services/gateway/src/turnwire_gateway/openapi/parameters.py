@@ -92,7 +92,7 @@ LiveEvents = Annotated[bool, Query(alias="stream", description="Answer with even
 
 
 _Name = Annotated[str, Field(min_length=1, max_length=256)]
-_Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
+_Time = Annotated[float, Field(ge=0, lt=253_402_300_800)]
 
 
 class ListQuery(BaseModel):

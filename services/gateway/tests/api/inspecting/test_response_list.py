@@ -7,8 +7,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from turnwire_contracts.audit.acts import AdminActed
+from turnwire_contracts.inspecting.response_list import STORE_RESPONSES, AskForResponses
 from turnwire_contracts.json_values import JSON
-from turnwire_contracts.response_list import STORE_RESPONSES, AskForResponses
 from turnwire_testing.examples import AT
 from turnwire_testing.gateway import Api, error_of
 
@@ -85,7 +85,7 @@ async def test_filters_reach_the_store_as_they_are_meant(api: Api, client: Clien
     await client.subscribe(STORE_RESPONSES.subject, cb=hear)
     await api.get(
         f"{LIST}?status=failed&model=m&application=a&conversation=c&tool=t&guard=blocked"
-        "&error_code=e&created_from=5&created_to=7&background=false&owner=bob&search=x&limit=3"
+        "&error_code=e&created_from=5.0625&created_to=7&background=false&owner=bob&search=x&limit=3"
     )
     async with asyncio.timeout(10):
         question = await asked.get()
@@ -93,7 +93,7 @@ async def test_filters_reach_the_store_as_they_are_meant(api: Api, client: Clien
     assert (filters.status, filters.model, filters.application) == ("failed", "m", "a")
     assert (filters.conversation, filters.tool, filters.guard) == ("c", "t", "blocked")
     assert (filters.error_code, filters.background) == ("e", False)
-    assert (filters.created_from, filters.created_to) == (5000, 7999)
+    assert (filters.created_from, filters.created_to) == (5062, 7999)
     assert (question.owner, question.search, question.limit) == ("bob", "x", 3)
 
 
@@ -101,13 +101,13 @@ BAD = {
     "status": ["done", "Completed"],
     "guard": ["maybe"],
     "background": ["perhaps"],
-    "created_from": ["yesterday", "-1", "1.5", "9999999999999"],
+    "created_from": ["yesterday", "-1", "1.5.5", "1e3", "9999999999999", ""],
     "created_to": ["x"],
     "limit": ["0", "101", "many"],
     "order": ["up"],
     "after": ["resp_1", f"resp_{'0' * 32}"],
-    **{name: ["x" * 257] for name in ("model", "application", "conversation", "tool")},
-    **{name: ["x" * 257] for name in ("error_code", "owner", "search")},
+    **{name: ["x" * 257, ""] for name in ("model", "application", "conversation", "tool")},
+    **{name: ["x" * 257, ""] for name in ("error_code", "owner", "search")},
 }
 
 

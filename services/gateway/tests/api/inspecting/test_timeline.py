@@ -3,7 +3,8 @@
 from typing import Any
 
 from turnwire_chassis.event_log import Recorded
-from turnwire_contracts.events import AnyEvent, SampleRecord
+from turnwire_contracts.event_values import SampleRecord
+from turnwire_contracts.events import AnyEvent
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.api.inspecting.timeline import timeline
 from turnwire_testing import examples

@@ -7,7 +7,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import Error as JetStreamError
 
 from turnwire_contracts import subjects
-from turnwire_contracts.deployment import QueuesTold, TurnQueueStatus
+from turnwire_contracts.administration.deployment import QueuesTold, TurnQueueStatus
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.queries import Refusal
 from turnwire_contracts.queues import QUEUES

@@ -4,15 +4,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from turnwire_contracts.events import (
-    Failure,
-    Item,
-    OutputCheck,
-    Run,
-    SampleRecord,
-    Status,
-    TurnUsage,
-)
+from turnwire_contracts.event_values import SampleRecord
+from turnwire_contracts.events import Failure, Item, OutputCheck, Run, Status, TurnUsage
 from turnwire_contracts.ids import ItemId
 
 

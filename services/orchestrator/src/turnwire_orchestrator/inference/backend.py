@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from turnwire_chassis.redaction import redacted_text
-from turnwire_contracts.deployment import BackendStatus
+from turnwire_contracts.administration.deployment import BackendStatus
 from turnwire_contracts.json_values import mapping, objects
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures

@@ -6,7 +6,8 @@ from typing import TypeGuard
 from msgspec import Struct
 
 from turnwire_chassis.event_log import Recorded
-from turnwire_contracts.events import AnyEvent, Closed, Requested, Sampled, SampleRecord
+from turnwire_contracts.event_values import SampleRecord
+from turnwire_contracts.events import AnyEvent, Closed, Requested, Sampled
 from turnwire_contracts.react import Sample, react
 from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.turn import evolve

@@ -12,7 +12,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from turnwire_chassis.crash_points import reached
-from turnwire_contracts.events import Failure, Item, Requested, SampleRecord, Status
+from turnwire_contracts.event_values import SampleRecord
+from turnwire_contracts.events import Failure, Item, Requested, Status
 from turnwire_contracts.wire.assembly import Assembler
 from turnwire_contracts.wire.refusals import item_not_found
 from turnwire_orchestrator import failures

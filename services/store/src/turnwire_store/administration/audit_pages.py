@@ -13,7 +13,7 @@ from nats.js.errors import Error as JetStreamError
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.reading import page, sequence_of, subject_of_message
 from turnwire_contracts import subjects
-from turnwire_contracts.administration import AskForActs, AuditPage, AuditRecord
+from turnwire_contracts.administration.admin_queries import AskForActs, AuditPage, AuditRecord
 from turnwire_contracts.audit.acts import AnyAuditEvent, decode_audit
 from turnwire_contracts.codec import UnreadableEventError
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from turnwire_chassis.administration.key_acts import KeyRecords
 from turnwire_chassis.api_keys.key_text import is_key_id
 from turnwire_chassis.api_keys.record import KeyRecord
-from turnwire_contracts.administration import PutApiKey
+from turnwire_contracts.administration.admin_queries import PutApiKey
 
 
 class KeyChangeRefusedError(Exception):

@@ -10,7 +10,7 @@ from nats.js.errors import Error as JetStreamError
 
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.topology import streams
-from turnwire_contracts.deployment import StreamReplica, StreamStatus
+from turnwire_contracts.administration.deployment import StreamReplica, StreamStatus
 
 _TIMEOUT_S: Final = 3.0
 

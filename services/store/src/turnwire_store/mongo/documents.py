@@ -7,7 +7,7 @@ import msgspec
 from bson.datetime_ms import DatetimeMS
 
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId
-from turnwire_contracts.response_list import ResponseSummary
+from turnwire_contracts.inspecting.response_list import ResponseSummary
 from turnwire_store.chain_position import ChainPosition, ChainStatus, parent_place
 from turnwire_store.listing import keys_of
 from turnwire_store.sealing import Document

@@ -20,8 +20,8 @@ from turnwire_chassis.storage_space import ANYWHERE, StorageSpace
 from turnwire_chassis.telemetry import names, spans, trace_context
 from turnwire_chassis.telemetry.metrics import DEAD_LETTERS
 from turnwire_contracts import subjects
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.dead_letters import DeadLetter
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.turn import ImpossibleEventError
 from turnwire_store.chain_position import ChainStatus

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from turnwire_contracts.dead_letters import DeadLetter
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId
 from turnwire_contracts.turn import ImpossibleEventError, evolve
 from turnwire_contracts.turn_state import ClosedTurn

@@ -6,8 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from turnwire_contracts import codec, subjects
+from turnwire_contracts.administration.dead_letters import DeadLetter
 from turnwire_contracts.conversation_events import AnyConversationEvent
-from turnwire_contracts.dead_letters import DeadLetter
 from turnwire_contracts.event_kinds import TURN_EVENT_KINDS
 from turnwire_contracts.events import Closed, ItemsAdded, Purged, Requested, TurnUpdate
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId

@@ -3,8 +3,8 @@
 import msgspec
 
 from turnwire_contracts import codec
+from turnwire_contracts.administration.dead_letters import RetryOutcome
 from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.dead_letters import RetryOutcome
 from turnwire_contracts.event_kinds import subject_of
 from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ResponseId, TenantId

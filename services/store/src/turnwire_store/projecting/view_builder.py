@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts import codec
-from turnwire_contracts.approvals import answered_approvals, approval_requests
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import (
     AnyEvent,
@@ -30,6 +29,7 @@ from turnwire_contracts.events import (
     ToolsListed,
 )
 from turnwire_contracts.ids import ResponseId
+from turnwire_contracts.inspecting.approvals import answered_approvals, approval_requests
 from turnwire_contracts.turn import ImpossibleEventError, evolve, fold
 from turnwire_contracts.turn_state import (
     ClosedTurn,

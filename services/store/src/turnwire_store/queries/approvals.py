@@ -9,14 +9,14 @@ from typing import Final
 
 import msgspec
 
-from turnwire_contracts.approvals import (
+from turnwire_contracts.ids import OwnerId, TenantId
+from turnwire_contracts.inspecting.approvals import (
     Approvals,
     AskForApprovals,
     OpenApproval,
     approval_requests,
     open_approval,
 )
-from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_store.listing import Window
 from turnwire_store.queries.conversations import MOST_ON_A_PAGE, PAGE_BYTES

@@ -14,8 +14,8 @@ from turnwire_chassis.retention import KEEPS_ALL, Retention
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.events import Purged
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, is_response_id
+from turnwire_contracts.inspecting.response_list import ResponseSummary
 from turnwire_contracts.queries import Running
-from turnwire_contracts.response_list import ResponseSummary
 from turnwire_contracts.turn import ImpossibleEventError, fold
 from turnwire_contracts.turn_state import (
     ClosedTurn,

@@ -13,14 +13,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from turnwire_contracts.ids import ResponseId, TenantId
-from turnwire_contracts.queries import Running
-from turnwire_contracts.response_list import (
+from turnwire_contracts.inspecting.response_list import (
     AskForResponses,
     Responses,
     ResponseSummary,
     Scan,
     UnknownAfter,
 )
+from turnwire_contracts.queries import Running
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_contracts.wire.texts import texts
 from turnwire_store.listing import (

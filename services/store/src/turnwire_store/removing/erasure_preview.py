@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from turnwire_contracts.administration import AskForErasurePreview, ErasurePreview
+from turnwire_contracts.administration.admin_queries import AskForErasurePreview, ErasurePreview
 from turnwire_contracts.conversation_events import ConversationCreated
 from turnwire_contracts.events import ItemsAdded, Requested
 from turnwire_store.removing.erasure import TenantLog

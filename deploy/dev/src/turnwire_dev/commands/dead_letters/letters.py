@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from nats.aio.client import Client
 
 from turnwire_chassis.administration.dead_letters import read_letters
-from turnwire_contracts.dead_letters import Letter
+from turnwire_contracts.administration.dead_letters import Letter
 
 
 class NoLetterError(Exception):

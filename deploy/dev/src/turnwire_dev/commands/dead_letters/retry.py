@@ -17,8 +17,8 @@ from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.request_reply.asking import UnansweredQueryError
 from turnwire_cli.exit_codes import FAILED
 from turnwire_contracts import subjects
+from turnwire_contracts.administration.dead_letters import RetryResult
 from turnwire_contracts.audit.acts import OPERATOR, Actor, DeadLetterDropped
-from turnwire_contracts.dead_letters import RetryResult
 from turnwire_dev.commands.dead_letters.letters import NoLetterError, chosen
 from turnwire_dev.commands.operator import NoBrokerError, connected
 from turnwire_dev.output import failing

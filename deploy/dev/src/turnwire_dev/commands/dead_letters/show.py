@@ -10,8 +10,8 @@ import msgspec
 from turnwire_chassis.administration.dead_letters import Entry, read_entry, read_letters
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.redaction import without_secrets
+from turnwire_contracts.administration.dead_letters import Letter
 from turnwire_contracts.codec import UnreadableEventError, read_event
-from turnwire_contracts.dead_letters import Letter
 from turnwire_dev.commands.dead_letters.letters import NoLetterError, chosen
 from turnwire_dev.commands.operator import NoBrokerError, connected
 from turnwire_dev.output import failing

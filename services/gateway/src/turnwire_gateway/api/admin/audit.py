@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
-from turnwire_contracts.administration import (
+from turnwire_contracts.administration.admin_queries import (
     STORE_ACTS,
     AskForActs,
     AuditPage,

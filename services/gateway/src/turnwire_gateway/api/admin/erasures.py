@@ -19,7 +19,7 @@ from turnwire_chassis.administration.key_acts import KeyRecords
 from turnwire_chassis.auditing.audit_log import AuditLog, AuditUnavailableError
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
-from turnwire_contracts.administration import (
+from turnwire_contracts.administration.admin_queries import (
     STORE_ACTS,
     STORE_ERASURE_PREVIEW,
     AskForActs,

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from turnwire_contracts import subjects
-from turnwire_contracts.deployment import MemberStatus
+from turnwire_contracts.administration.deployment import MemberStatus
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
-from turnwire_contracts.deployment import (
+from turnwire_contracts.administration.deployment import (
     BACKEND_STATUS,
     GUARD_POLICY,
     TOOL_SERVERS,

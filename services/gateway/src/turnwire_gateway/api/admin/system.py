@@ -14,13 +14,13 @@ from turnwire_chassis.administration.dead_letter_acts import LetterActPorts, ret
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
-from turnwire_contracts.dead_letters import (
+from turnwire_contracts.administration.dead_letters import (
     STORE_DEAD_LETTERS,
     AskForLetters,
     Letter,
     LettersTold,
 )
-from turnwire_contracts.deployment import (
+from turnwire_contracts.administration.deployment import (
     STORE_PROJECTION,
     STORE_STREAMS,
     TURN_QUEUES,

@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from turnwire_chassis.concurrency import gather_bounded
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
-from turnwire_contracts.approvals import AskForApprovals, OpenApproval, approval_requests
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.events import Closed, Item, Requested
 from turnwire_contracts.ids import ResponseId, TenantId, TurnKey, named_response_id, place_of_item
+from turnwire_contracts.inspecting.approvals import AskForApprovals, OpenApproval, approval_requests
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.turn import fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested, Turn

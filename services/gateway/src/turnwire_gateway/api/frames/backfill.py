@@ -44,6 +44,11 @@ class Backfill:
         self._was_fruitless = False
         self.known_end = 0
         """Up to which number frames are kept, as far as is known."""
+        self._has_end = False
+
+    def is_behind_end(self, number: int) -> bool:
+        """Tell whether the end of the response is kept, and has a number before this one."""
+        return self._has_end and self.known_end <= number
 
     async def read(self, number: int, epochs: ReaderEpochs, *, begun: bool) -> list[FrameMessage]:
         """Give kept messages that follow, from the frame `number` on.
@@ -64,7 +69,7 @@ class Backfill:
             found = await self._following(page, number, epochs)
             newest = page.newest
             if newest is not None and newest.kind != "A" and newest.epoch >= epochs.newest:
-                self.known_end = newest.end
+                self.known_end, self._has_end = newest.end, newest.kind == "E"
             self._newest_epoch = max(self._newest_epoch, _newest_epoch(page.messages))
             self._place = page.place
             if found:

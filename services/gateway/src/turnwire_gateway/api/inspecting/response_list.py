@@ -1,5 +1,6 @@
 """`GET /v1/responses`: which responses there are, by filters; summaries without content."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, TypeVar, get_args
 
@@ -8,8 +9,7 @@ from starlette.responses import Response
 
 from turnwire_contracts.events import Status
 from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, is_response_id
-from turnwire_contracts.json_values import JSON
-from turnwire_contracts.response_list import (
+from turnwire_contracts.inspecting.response_list import (
     AskForResponses,
     GuardOutcome,
     ResponseFilters,
@@ -18,9 +18,10 @@ from turnwire_contracts.response_list import (
     Scan,
     UnknownAfter,
 )
+from turnwire_contracts.json_values import JSON
 from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.request_context import answered, caller, subject_id
-from turnwire_gateway.api.requests.paging import flag, listed, paging, unknown_after, whole_number
+from turnwire_gateway.api.requests.paging import flag, listed, paging, unknown_after
 from turnwire_gateway.auth.caller import Caller, require_admin
 from turnwire_gateway.errors import invalid
 from turnwire_gateway.store_client import StoreClient
@@ -30,6 +31,7 @@ GUARD_OUTCOMES: Final[tuple[GuardOutcome, ...]] = get_args(GuardOutcome)
 LONGEST_VALUE: Final = 256
 LATEST_S: Final = 253_402_300_799
 """Unix seconds: the end of the year 9999."""
+_SECONDS: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,32}))?")
 
 ChoiceT = TypeVar("ChoiceT", bound=str)
 
@@ -143,18 +145,18 @@ def _filters(query: Mapping[str, str]) -> ResponseFilters:
 
 
 def _text(query: Mapping[str, str], name: str) -> str | None:
-    given = query.get(name) or None
-    if given is not None and len(given) > LONGEST_VALUE:
+    given = query.get(name)
+    if given is not None and not 1 <= len(given) <= LONGEST_VALUE:
         raise invalid(
-            f"Invalid value for '{name}': at most {LONGEST_VALUE} characters are taken "
-            f"(got {len(given)}).",
+            f"Invalid value for '{name}': must have 1 to {LONGEST_VALUE} characters "
+            f"(got {len(given)}); leave it out to have all.",
             name,
         )
     return given
 
 
 def _one_of(query: Mapping[str, str], name: str, choices: tuple[ChoiceT, ...]) -> ChoiceT | None:
-    given = query.get(name) or None
+    given = query.get(name)
     if given is None:
         return None
     for choice in choices:
@@ -167,7 +169,16 @@ def _one_of(query: Mapping[str, str], name: str, choices: tuple[ChoiceT, ...]) -
 
 
 def _milliseconds(query: Mapping[str, str], name: str, rest_ms: int) -> int | None:
-    """Read Unix seconds; `rest_ms` is how much of that second is included."""
-    if not query.get(name):
+    """Read Unix seconds; `rest_ms` is how much of a second is included that has no decimals."""
+    given = query.get(name)
+    if given is None:
         return None
-    return 1000 * whole_number(query, name, 0, (0, LATEST_S)) + rest_ms
+    found = _SECONDS.fullmatch(given)
+    if found is None or int(found[1]) > LATEST_S:
+        raise invalid(
+            f"Invalid value for '{name}': must be Unix seconds from 0 to {LATEST_S}, with decimals "
+            f"or without (got {given[:32]!r}).",
+            name,
+        )
+    whole_ms = 1000 * int(found[1])
+    return whole_ms + (rest_ms if found[2] is None else int(found[2][:3].ljust(3, "0")))

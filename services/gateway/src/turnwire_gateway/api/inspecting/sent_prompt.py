@@ -8,9 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_chassis.request_reply.asking import UnansweredQueryError, ask_patiently
+from turnwire_contracts.inspecting.sent_prompts import (
+    BACKEND_PROMPT,
+    AskForPrompt,
+    NoSample,
+    RebuiltPrompt,
+)
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.queries import Refusal
-from turnwire_contracts.sent_prompts import BACKEND_PROMPT, AskForPrompt, NoSample, RebuiltPrompt
 from turnwire_gateway.api.inspecting.turn_log import TurnLog
 from turnwire_gateway.api.request_context import answered
 from turnwire_gateway.api.requests.paging import whole_number

@@ -11,7 +11,7 @@ from pydantic import Field, create_model
 
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import Requested
-from turnwire_contracts.forking import ForkBase, fork_base
+from turnwire_contracts.inspecting.forking import ForkBase, fork_base
 from turnwire_contracts.json_values import JSON, objects
 from turnwire_contracts.request_fields import OLDER
 from turnwire_contracts.turn import fold

@@ -11,7 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from turnwire_chassis.telemetry import labels
-from turnwire_contracts.deployment import BackendStatus
+from turnwire_contracts.administration.deployment import BackendStatus
 from turnwire_contracts.events import Failure
 from turnwire_contracts.queries import InputTokenCount
 from turnwire_orchestrator import failures

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from turnwire_gateway.openapi.admin_answers import Seconds
+from turnwire_gateway.openapi.admin.admin_answers import Seconds
 
 
 class SystemMember(BaseModel):

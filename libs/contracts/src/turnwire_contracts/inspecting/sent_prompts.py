@@ -3,7 +3,7 @@
 from msgspec import Raw, Struct
 
 from turnwire_contracts import subjects
-from turnwire_contracts.events import SampleRecord
+from turnwire_contracts.event_values import SampleRecord
 from turnwire_contracts.ids import ResponseId, TenantId
 from turnwire_contracts.queries import Query, Question, Refusal
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from turnwire_contracts.events import ForkPoint, Item
+from turnwire_contracts.event_values import ForkPoint
+from turnwire_contracts.events import Item
 from turnwire_contracts.ids import ResponseId
 from turnwire_contracts.tool_rounds.tool_calls import is_waiting, unmade_call
 from turnwire_contracts.turn_state import ClosedTurn, RefusedByGuard, Sampling, Screening

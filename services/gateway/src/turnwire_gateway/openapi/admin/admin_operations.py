@@ -5,11 +5,11 @@ from typing import Final
 from turnwire_gateway.api.requests.admin_requests import ErasureCreate, KeyCreate
 from turnwire_gateway.api.requests.input_shapes import ABSENT
 from turnwire_gateway.api.requests.other_requests import CheckRequest
-from turnwire_gateway.openapi import admin_answers as answers
-from turnwire_gateway.openapi import admin_parameters as of_admins
 from turnwire_gateway.openapi import parameters as given
 from turnwire_gateway.openapi import route_errors as errors
-from turnwire_gateway.openapi import system_answers as of_system
+from turnwire_gateway.openapi.admin import admin_answers as answers
+from turnwire_gateway.openapi.admin import admin_parameters as of_admins
+from turnwire_gateway.openapi.admin import system_answers as of_system
 from turnwire_gateway.openapi.answers import CheckResult
 from turnwire_gateway.openapi.operation import operation
 

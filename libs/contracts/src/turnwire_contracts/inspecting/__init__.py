@@ -1,0 +1,1 @@
+"""What is asked of responses beside their turns: lists, prompts, approvals, forks."""

@@ -1,0 +1,1 @@
+"""The operations of administration, and what they answer."""
