@@ -123,6 +123,10 @@ class ListQuery(BaseModel):
         bool, Field(description="Only those that ran in the background, or that did not.")
     ] = ABSENT
     owner: Annotated[_Name, Field(description="Only those of this user. Admins only.")] = ABSENT
+    tenant: Annotated[
+        _Name,
+        Field(description="Those of this tenant. Operators only, and without `search`."),
+    ] = ABSENT
     search: Annotated[
         _Name,
         Field(

@@ -16,6 +16,7 @@ LIST = "/v1/responses"
 ADMIN = "Bearer acme/ann/admin"
 USER = "Bearer acme/bob"
 OTHER = "Bearer acme/eve"
+OPERATOR = "Bearer ops/olga/operator"
 
 
 @pytest.fixture
@@ -106,6 +107,7 @@ BAD = {
     "limit": ["0", "101", "many"],
     "order": ["up"],
     "after": ["resp_1", f"resp_{'0' * 32}"],
+    "tenant": ["a b", ""],
     **{name: ["x" * 257, ""] for name in ("model", "application", "conversation", "tool")},
     **{name: ["x" * 257, ""] for name in ("error_code", "owner", "search")},
 }
@@ -135,6 +137,33 @@ async def test_users_see_their_own_and_admins_the_whole_tenants(api: Api) -> Non
     assert [(each.act, each.about) for each in noted] == [("see_others", "responses")] * 3
     exchange = await api.get(f"{LIST}?after={bobs}", authorization=OTHER)
     assert error_of(exchange) == (400, "invalid_value")
+
+
+async def test_an_operator_lists_any_tenants_without_content_and_that_is_noted(api: Api) -> None:
+    body: JSON = {"model": "m", "input": "Hello?"}
+    bobs = (await api.call("POST", LIST, body, authorization=USER)).json["id"]
+    assert await ids(api, "?tenant=acme", OPERATOR) == [bobs]
+    assert await ids(api, "?tenant=acme&owner=eve", OPERATOR) == []
+    assert await ids(api, "?tenant=empty", OPERATOR) == []
+    noted = [event for event in api.audit.events if isinstance(event, AdminActed)]
+    assert [(each.tenant, each.by.user, each.act) for each in noted] == [
+        ("acme", "olga", "see_others"),
+        ("acme", "olga", "see_others"),
+        ("empty", "olga", "see_others"),
+    ]
+    exchange = await api.get(f"{LIST}?tenant=acme&search=hello", authorization=OPERATOR)
+    assert error_of(exchange) == (400, "invalid_value")
+    assert exchange.json["error"]["param"] == "search"
+
+
+@pytest.mark.parametrize(
+    ("caller", "code"), [(ADMIN, "operator_required"), (USER, "admin_required")]
+)
+async def test_the_tenant_of_others_is_not_for_admins(api: Api, caller: str, code: str) -> None:
+    for name in ("others", "that-never-was"):
+        exchange = await api.get(f"{LIST}?tenant={name}", authorization=caller)
+        assert error_of(exchange) == (403, code)
+    assert await ids(api, "?tenant=acme", ADMIN) == []
 
 
 async def test_what_cannot_be_noted_is_not_listed(api: Api) -> None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_contracts.events import Status
-from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, is_response_id
+from turnwire_contracts.ids import ConversationId, OwnerId, ResponseId, TenantId, is_response_id
 from turnwire_contracts.inspecting.response_list import (
     AskForResponses,
     GuardOutcome,
@@ -19,10 +19,12 @@ from turnwire_contracts.inspecting.response_list import (
     UnknownAfter,
 )
 from turnwire_contracts.json_values import JSON
+from turnwire_gateway.api.admin.tenants import PARAMETER, tenant_changed
 from turnwire_gateway.api.admin_acts import AdminActs
 from turnwire_gateway.api.request_context import answered, caller, subject_id
 from turnwire_gateway.api.requests.paging import flag, listed, paging, unknown_after
 from turnwire_gateway.auth.caller import Caller, require_admin
+from turnwire_gateway.auth.content_access import REASON_HEADER, TENANT_HEADER
 from turnwire_gateway.errors import invalid
 from turnwire_gateway.store_client import StoreClient
 
@@ -44,12 +46,13 @@ class ResponseListHandlers:
         self._acts = acts
 
     async def list_all(self, request: Request) -> Response:
-        """`GET /v1/responses`; an admin sees all of the tenant's."""
+        """`GET /v1/responses`; an admin sees all of the tenant's, an operator any tenant's."""
         who, query = caller(request), request.query_params
         page = paging(query)
-        owner = _owner(who, query)
+        tenant = _tenant(request)
+        owner = _owner(who, query, tenant)
         question = AskForResponses(
-            who.tenant,
+            tenant,
             owner,
             limit=page.limit,
             after=_after(page.after),
@@ -57,7 +60,9 @@ class ResponseListHandlers:
             filters=_filters(query),
             search=_text(query, "search"),
         )
-        if owner != who.owner:
+        if tenant != who.tenant:
+            await self._acts.note(request, "see_others", subject_id(request), tenant)
+        elif owner != who.owner:
             await self._acts.allow(request, "see_others", subject_id(request))
         found = await self._store.responses(question)
         if isinstance(found, UnknownAfter):
@@ -112,9 +117,30 @@ def _usage(summary: ResponseSummary) -> JSON | None:
     }
 
 
-def _owner(who: Caller, query: Mapping[str, str]) -> OwnerId | None:
+def _tenant(request: Request) -> TenantId:
+    """Say whose tenant's responses are asked for.
+
+    Operators may name another, for what holds no content. Raises `ApiError` (400, 403).
+    """
+    who, query = caller(request), request.query_params
+    named = query.get(PARAMETER)
+    tenant = (
+        who.tenant if named is None else tenant_changed(request, named, "list what others made")
+    )
+    if tenant != who.tenant and query.get("search") is not None:
+        raise invalid(
+            "Invalid value for 'search': a search reads what was said. Name the tenant with the "
+            f"headers '{TENANT_HEADER}' and '{REASON_HEADER}' instead of 'tenant'.",
+            "search",
+        )
+    return tenant
+
+
+def _owner(who: Caller, query: Mapping[str, str], tenant: TenantId) -> OwnerId | None:
     """Say whose responses are asked for; raises `ApiError` (403) if that is not for the caller."""
     given = _text(query, "owner")
+    if tenant != who.tenant:
+        return None if given is None else OwnerId(given)
     if given is None:
         return None if who.is_admin else who.owner
     if given != who.owner:
