@@ -101,6 +101,23 @@ test("an orchestrator that dies in mid-stream is taken over before one's eyes", 
   await page.getByRole("button", { name: /taken over/ }).waitFor();
 });
 
+test("a gateway that dies while a turn is open is waited for, and the turn goes on", async () => {
+  await script({ text: ["One, ", "two, ", "three."], pause_after: 2 });
+  await open("playground");
+  await page.waitForFunction(() => (document.querySelector("input[list]") as HTMLInputElement | null)?.value);
+  await say("Count.");
+  await page.getByText("One, two,").waitFor();
+  await page.getByRole("link", { name: "Open the turn" }).click();
+  await page.getByText("One, two,").waitFor();
+  process.kill(Number(process.env["GATEWAY_PID"]), "SIGKILL");
+  await page.getByText("The connection was lost").waitFor();
+  await page.getByText("The connection was lost").waitFor({ state: "detached", timeout: 60_000 });
+  await fetch(`${process.env["BACKEND_URL"]}/mock/release`, { method: "POST" });
+  await page.getByText("One, two, three.").waitFor();
+  await page.getByText("completed").first().waitFor();
+  await page.getByRole("button", { name: /^completed/ }).waitFor();
+});
+
 test("a fork with other instructions stands beside its origin", async () => {
   await script({ text: ["La mer est large."] });
   await page.getByRole("button", { name: "Fork", exact: true }).click();
@@ -197,6 +214,10 @@ test("axe finds nothing on any page of an operator either", async () => {
   await theirs.getByRole("region", { name: "Processes" }).getByText("orchestrator").first().waitFor();
   await theirs.getByRole("link", { name: "Tools" }).click();
   await theirs.getByText("get_time").waitFor();
+  await theirs.goto(`${origin}/console/responses?tenant=acme`);
+  await theirs.getByText("nothing that was said").waitFor();
+  await theirs.getByRole("listitem").filter({ hasText: "resp_" }).first().waitFor();
+  assert.equal(await theirs.getByRole("main").getByRole("listitem").getByRole("link").count(), 0);
   await inspect(theirs, ["system", "guard", "tools"]);
   assert.deepEqual(found, []);
   await other.close();

@@ -70,6 +70,7 @@ class House:
             "OPERATOR_KEY": self.olga,
             "BACKEND_URL": self.backend.url.removesuffix("/v1"),
             "ORCHESTRATOR_PID": str(self.stack.pid("orchestrator")),
+            "GATEWAY_PID": str(self.stack.pid("gateway")),
             "CHROMIUM": BROWSER or "",
         }
 
