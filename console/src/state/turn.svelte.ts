@@ -3,6 +3,7 @@
 import { ApiError, ask, type Fields } from "../api/client";
 import { followEvents, followFrames, isTerminal, type Frame, type LoggedEvent } from "../api/stream";
 import { readTimeline, type Timeline } from "../api/log";
+import { fold } from "./folding";
 import type { Item } from "./items";
 
 export type ResponseObject = Fields & {
@@ -27,40 +28,7 @@ export class LiveOutput {
   items = $state<Item[]>([]);
 
   take(frame: Frame): void {
-    const index = frame["output_index"] as number;
-    switch (frame.type) {
-      case "response.output_item.added":
-      case "response.output_item.done":
-        this.items[index] = frame["item"] as Item;
-        break;
-      case "response.output_text.delta":
-        this.#grow(index, "content", frame, "output_text", "text");
-        break;
-      case "response.refusal.delta":
-        this.#grow(index, "content", frame, "refusal", "refusal");
-        break;
-      case "response.reasoning_summary_text.delta":
-        this.#grow(index, "summary", frame, "summary_text", "text");
-        break;
-      case "response.reasoning_text.delta":
-        this.#grow(index, "content", frame, "reasoning_text", "text");
-        break;
-      case "response.function_call_arguments.delta":
-      case "response.mcp_call_arguments.delta": {
-        const item = this.items[index];
-        if (item) item["arguments"] = String(item["arguments"] ?? "") + String(frame["delta"]);
-        break;
-      }
-    }
-  }
-
-  #grow(index: number, where: string, frame: Frame, type: string, field: string): void {
-    const item = this.items[index];
-    if (!item) return;
-    const at = (frame["content_index"] ?? frame["summary_index"] ?? 0) as number;
-    const parts = (item[where] ??= []) as Fields[];
-    const part = (parts[at] ??= { type, [field]: "" });
-    part[field] = String(part[field] ?? "") + String(frame["delta"]);
+    fold(this.items, frame);
   }
 }
 
