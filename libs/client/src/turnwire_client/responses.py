@@ -101,7 +101,8 @@ class ResponseRoutes:
 
         `params`: `after`, `limit`, `order`, and filters: `status`, `model`, `application`,
         `conversation`, `tool`, `guard`, `error_code`, `created_from`, `created_to`, `background`,
-        `owner`, `search` (docs/log_api.md). A page of a search says how far it came in `scan`.
+        `owner`, `tenant`, `search` (docs/log_api.md). A page of a search says how far it came in
+        `scan`.
         """
         return ListPage.of(self._transport.call(Sending("GET", "/responses", present(**params))))
 

@@ -45,6 +45,7 @@ FILTERS: Final = (
     option("created_to", str | None, None, "--to", help_="Made then or before: 2026-11-27T08:00."),
     option("background", bool | None, None, help_="Only background responses, or none of them."),
     option("owner", str | None, None, help_="Of this user; admins only."),
+    option("tenant", str | None, None, help_="Of this tenant; operators only."),
     option("search", str | None, None, help_="Whose text has these words; slow, it reads content."),
     option("order", str | None, None, help_="desc: the newest first; asc."),
 )
