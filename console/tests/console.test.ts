@@ -72,10 +72,10 @@ test("a question is answered live, and its turn can be opened, from the keyboard
 });
 
 test("events replay forwards and back, the stream is played, and what the model was sent is shown", async () => {
-  await page.getByRole("tab", { name: "Replay" }).click();
+  await page.keyboard.press("4");
   await page.getByRole("button", { name: "Next" }).click();
   await page.getByText(/2 of 3|2 of 2/).waitFor();
-  await page.getByRole("button", { name: "Back", exact: true }).click();
+  await page.keyboard.press("k");
   await page.getByText(/1 of/).waitFor();
   await page.getByRole("heading", { name: "requested" }).waitFor();
   await page.getByRole("tab", { name: "Prompt" }).click();
@@ -120,13 +120,18 @@ test("a gateway that dies while a turn is open is waited for, and the turn goes 
 
 test("a fork with other instructions stands beside its origin", async () => {
   await script({ text: ["La mer est large."] });
-  await page.getByRole("button", { name: "Fork", exact: true }).click();
-  await page.getByLabel("Instructions").fill("Answer in French.");
-  await page.getByLabel("What is said next").fill("And now?");
-  await page.getByRole("dialog").getByRole("button", { name: "Fork" }).click();
+  await page.keyboard.press("f");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("Answer in French.");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("And now?");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
   await page.getByText("La mer est large.").waitFor();
   await page.getByText("completed").first().waitFor();
-  await page.getByRole("link", { name: "compare", exact: true }).click();
+  await page.getByRole("link", { name: "compare", exact: true }).waitFor();
+  await page.keyboard.press("c");
   await page.getByText("Answer in French.").first().waitFor();
   await page.getByRole("region", { name: "Differences of the text" }).waitFor();
 });
