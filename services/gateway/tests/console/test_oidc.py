@@ -184,7 +184,7 @@ async def test_who_is_signed_in_at_the_issuer_is_signed_in_here(
 
 async def test_a_secret_is_shown_to_the_issuer_alone() -> None:
     issuer = _Issuer()
-    async with beside(issuer, secret="s+1") as gateway:
+    async with beside(issuer, _CLIENT, "s+1") as gateway:
         answer = await came_back(gateway, issuer)
         assert answer.headers["location"] == f"{_CONSOLE}/"
     assert issuer.authorization == f"Basic {base64.b64encode(b'console:s%2B1').decode()}"
