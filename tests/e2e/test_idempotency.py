@@ -125,6 +125,19 @@ async def test_a_key_stands_for_one_body(api: Api, backend: ScriptedBackend, kin
     assert len(backend.requests) == 1
 
 
+async def test_of_many_bodies_at_once_one_is_the_turn_of_a_key(
+    api: Api, backend: ScriptedBackend
+) -> None:
+    backend.always(says("Hello."))
+    key = next(_keys)
+    asking = [api.post(asks(f"Hi {number}."), idempotency_key=key) for number in range(8)]
+    answers = await asyncio.gather(*asking)
+    assert sum(status == 200 for status, _ in answers) == 1
+    codes = {answer["error"]["code"] for status, answer in answers if status != 200}
+    assert codes == {"idempotency_key_reused"}
+    assert len(backend.requests) == 1
+
+
 async def test_the_answer_of_what_was_not_stored_is_given_once(
     api: Api, backend: ScriptedBackend
 ) -> None:

@@ -15,7 +15,6 @@ from msgspec import Struct
 from simulation import product
 from simulation.laws import BrokenLawError
 from simulation.loop import START_S, StuckError
-from simulation.open_faults import OPEN_FAULTS
 from simulation.schedule import Schedule, drawn, parse
 from simulation.world import World
 
@@ -136,17 +135,12 @@ class Report(Struct, frozen=True):
     """How many schedules ended how."""
 
     schedules: int
-    broken: list[Outcome]
-    """Those that broke a law, open faults as well."""
+    failed: list[Outcome]
+    """Those that broke a law."""
     steps: int
     checks: int
     seconds: float
     """Of real time."""
-
-    @property
-    def failed(self) -> list[Outcome]:
-        """Those that broke a law and are no open fault."""
-        return [each for each in self.broken if each.token not in OPEN_FAULTS]
 
     def __str__(self) -> str:
         """Give the figures, and for each failure the command that replays it."""
@@ -155,8 +149,6 @@ class Report(Struct, frozen=True):
         lines = [f"{done}: {self.steps} steps, {self.checks} checks, {len(self.failed)} failed"]
         for each in self.failed[:20]:
             lines += [f"{each.detail[:600]}", f"    {replay_command(each.token)}"]
-        known = [each.token for each in self.broken if each.token in OPEN_FAULTS]
-        lines += [f"open fault {token}: {OPEN_FAULTS[token]}" for token in known]
         return "\n".join(lines)
 
 

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from simulation.open_faults import OPEN_FAULTS
 from simulation.run import Outcome, replay_command, run_seeds, run_token
 from simulation.schedule import Schedule, drawn, parse
 
@@ -22,6 +21,12 @@ FOUND = {
     "r1t1f4s8084": "the same, after it had told some before",
     "c3t2f3s4714": "frames of a lost owner lay in the network until its successor had the turn",
     "c3t2f3s5881": "a stream whose new owner refused the turn ended without a terminal event",
+    "c3t1f3s2068": "an owner took its own append for another owner's, when the turn was cancelled "
+    "before that was confirmed",
+    "c3t1f4s6612ju": "the reader of an unstored turn whose end the broker lost waited for the "
+    "turn's time limit",
+    "r1t2f2s14073p": "a reader went on behind its place in frames that the broker had lost: it was "
+    "given those of two owners",
 }
 """Schedules that found something in the product; each has a plain test beside its code."""
 
@@ -36,11 +41,6 @@ def test_the_laws_hold(part: int) -> None:
 def test_what_was_found_once_holds(token: str) -> None:
     outcome = run_token(token)
     assert not outcome.law, _told(outcome)
-
-
-@pytest.mark.parametrize("token", OPEN_FAULTS)
-def test_an_open_fault_is_still_there(token: str) -> None:
-    assert run_token(token).law, f"{token} holds now: move it to FOUND"
 
 
 def test_a_token_says_the_whole_schedule() -> None:

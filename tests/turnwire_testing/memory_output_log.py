@@ -44,7 +44,7 @@ class MemoryOutputLog:
         messages: list[FrameMessage] = []
         while place + len(messages) < len(kept):
             messages.append(kept[place + len(messages)])
-            if sum(len(each.body) for each in messages) >= most_bytes:
+            if sum(max(1, len(each.body)) for each in messages) >= most_bytes:
                 break
         return KeptFrames(messages, place + len(messages), kept[-1] if messages else None)
 

@@ -106,6 +106,16 @@ async def test_what_is_kept_can_be_read_piece_by_piece(output: OutputLog, turn: 
     assert [len(piece) for piece in pieces][:2] == [3, 3]
 
 
+async def test_what_was_read_last_is_found_where_it_was(output: OutputLog, turn: TurnKey) -> None:
+    told = [frames(number) for number in range(3)]
+    for message in told:
+        await output.publish(turn, message)
+    await kept(output, turn, 3)
+    first = await output.read_after(turn, 0, 1)
+    again = await output.read_after(turn, first.place - 1, 1)
+    assert (again.messages, again.place) == (first.messages, first.place) == (told[:1], first.place)
+
+
 async def test_what_is_no_frames_is_left_out(
     jetstream_output: JetStreamOutputLog, client: Client, turn: TurnKey
 ) -> None:

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 from nats.errors import OutboundBufferLimitError
 
+from scripted_backend import calls
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream.delivery import OwnershipLostError
+from turnwire_contracts import subjects
 from turnwire_contracts.codec import UnreadableEventError
-from turnwire_contracts.events import Requested
+from turnwire_contracts.events import Closed, ToolReturned
 from turnwire_orchestrator import handlers as orchestrator
 from turnwire_orchestrator.deciding.commands import Finish, TakeOver
 from turnwire_orchestrator.turn_runner.channel import Channel
@@ -18,6 +20,8 @@ from turnwire_testing.examples import AT, TURN, cancel_requested, tools_listed
 from turnwire_testing.held_streams import HeldStream, held_stream
 from turnwire_testing.memory_event_log import Event, MemoryEventLog
 from turnwire_testing.orchestration import Hold, World
+from turnwire_testing.samples import events_of
+from turnwire_testing.tool_turns import PAY, SEAL, check_whole, mcp
 
 WITHIN_S = 30.0
 
@@ -47,22 +51,23 @@ async def test_a_wish_to_cancel_leaves_the_turn_to_its_owner() -> None:
 
 
 class UnconfirmedLog(MemoryEventLog):
-    """A log that has what comes to it, and does not say so before a test lets it."""
+    """A log that has what comes to it, and does not say so of one kind before a test lets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, unconfirmed: type[Event]) -> None:
         super().__init__()
         self.held = Hold()
+        self._unconfirmed = unconfirmed
 
     async def append(self, event: Event, expected: int | None) -> int:
         """See `EventLog.append`."""
         sequence = await super().append(event, expected)
-        if not isinstance(event, Requested):
+        if isinstance(event, self._unconfirmed):
             await self.held.wait()
         return sequence
 
 
 async def test_an_append_that_waits_for_its_confirmation_is_no_other_owners() -> None:
-    log = UnconfirmedLog()
+    log = UnconfirmedLog(Closed)
     world = World(log=log)
     request = await world.request()
     recorded = await log.read(request.tenant, request.response_id)
@@ -75,6 +80,36 @@ async def test_an_append_that_waits_for_its_confirmation_is_no_other_owners() ->
         assert not await session.is_lost()
         log.held.release()
         await appending
+
+
+async def test_an_append_whose_confirmation_is_not_waited_for_is_no_other_owners() -> None:
+    """Found by the simulation (c3t1f3s2068): a turn was cancelled while a call's end was appended.
+
+    Its owner took that for another one's, and left the turn until its lease was over.
+    """
+    log = UnconfirmedLog(ToolReturned)
+    world = World(log=log)
+    world.tools.offers = {"shop": [PAY]}
+    world.backend.plays(*events_of(calls("pay")))
+    told = {"tools": [mcp()]}
+    request = await world.request(stream=True, params=told, seals={"shop": SEAL})
+    orchestrator = world.orchestrator()
+    driving = asyncio.create_task(orchestrator.requested(await world.delivery(request)))
+    async with asyncio.timeout(WITHIN_S):
+        await log.held.reached.wait()
+        assert (await world.kinds(request))[-1] == "tool_returned"
+        about = {"tenant": request.tenant, "response_id": request.response_id}
+        await log.append(cancel_requested(**about), None)
+        orchestrator.cancel_requested(subjects.turn_event(*request.turn_key, "cancel_requested"))
+        await driving
+    turn = await world.closed(request)
+    assert turn.closed.status == "cancelled"
+    assert turn.output[1]["output"] == "pay said so"
+    assert await world.kinds(request) == [
+        *("requested", "tools_listed", "sampled", "tool_called", "tool_returned"),
+        *("cancel_requested", "closed"),
+    ]
+    check_whole(turn, await world.frames(request))
 
 
 async def test_a_request_that_an_operator_retries_is_no_other_owners() -> None:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
+
 from chaos.faults.system import System
-from chaos.oracle import Run
+from chaos.oracle import GIVEN_ONCE, Run, SeenTurn
 
 _FINISHES_S = "5"
 """Longer than any turn of the load: what was begun is finished."""
@@ -50,3 +52,13 @@ def no_client_is_told_an_error(run: Run) -> Iterator[str]:
             seen.frames and b"event: response.failed" in seen.frames[-1]
         ):
             yield f"told a failure: {seen.name}"
+
+
+def only_what_is_given_once_is_gone(run: Run) -> Iterator[str]:
+    """The same, but an answer that is not stored may have gone with who waited for it."""
+    others = [each for each in run.seen if each.stored or _code(each) not in GIVEN_ONCE]
+    yield from no_client_is_told_an_error(replace(run, seen=others))
+
+
+def _code(seen: SeenTurn) -> str:
+    return str((seen.error or {}).get("code"))

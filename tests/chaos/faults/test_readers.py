@@ -16,7 +16,7 @@ from turnwire_testing.stream_grammar import check_stream
 
 pytestmark = [pytest.mark.chaos, pytest.mark.asyncio(loop_scope="session")]
 
-WITHIN_S = 40.0
+WITHIN_S = 80.0
 WORDS = [f"word{number} " for number in range(8)]
 STALLED = 24
 BLOCK = 32 * 1024

@@ -7,11 +7,12 @@
 are pure functions from a run to problems in plain words, each with the id of the turn.
 """
 
-from chaos.oracle.laws import LAWS, problems
+from chaos.oracle.laws import GIVEN_ONCE, LAWS, problems
 from chaos.oracle.prompts import Prompt
 from chaos.oracle.records import BackendRequest, Fault, LoggedTurn, Run, SeenTurn, ToolCall
 
 __all__ = [
+    "GIVEN_ONCE",
     "LAWS",
     "BackendRequest",
     "Fault",

@@ -29,7 +29,7 @@ PASSING = frozenset(
 )
 """Codes with which a turn may fail while a process is away: all say that nothing was done wrong."""
 
-_GIVEN_ONCE = frozenset({"idempotency_key_spent", "answer_lost"})
+GIVEN_ONCE = frozenset({"idempotency_key_spent", "answer_lost"})
 """With which the answer of a turn that is not stored may be refused: it is given once."""
 
 _RUNNING = frozenset({"queued", "in_progress"})
@@ -156,7 +156,7 @@ def refusals_say_when(case: Case) -> Iterator[str]:
     """A 5xx or 429 says when to try again, or that it is of no use; no other refusal is right."""
     for seen in case.run.seen:
         code = (seen.error or {}).get("code")
-        once: frozenset[str] = frozenset() if seen.stored else frozenset(_GIVEN_ONCE)
+        once: frozenset[str] = frozenset() if seen.stored else frozenset(GIVEN_ONCE)
         if seen.error is not None and code not in PASSING | case.run.passing | once:
             yield f"{seen.name}: refused with {code!r}: {seen.error.get('message')}"
         for request in seen.requests:

@@ -13,7 +13,7 @@ from turnwire_contracts.ids import OwnerId, TenantId, is_response_id
 from turnwire_contracts.turn_state import ClosedTurn
 from turnwire_gateway.admission.admission import Admission, Origin
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
-from turnwire_gateway.admission.idempotency import Idempotency, keyed
+from turnwire_gateway.admission.idempotency import Idempotency, check_same, keyed
 from turnwire_gateway.admission.references import References
 from turnwire_gateway.api.error_responses import error_response
 from turnwire_gateway.auth.caller import Caller
@@ -155,8 +155,8 @@ async def test_a_failure_that_is_told_again_is_not_to_be_asked_for_once_more() -
 
 async def test_without_a_log_a_key_cannot_be_looked_up() -> None:
     asked = with_key(requested(), "k", b"{}")
-    refused = await failure_of(idempotency(AwayLog()).existing(asked))
-    assert refused == (503, "event_log_unavailable", None)
+    for looking in (idempotency(AwayLog()).existing(asked), check_same(AwayLog(), asked)):
+        assert await failure_of(looking) == (503, "event_log_unavailable", None)
 
 
 async def test_a_keyed_turn_that_is_asked_for_again_keeps_its_place() -> None:

@@ -134,3 +134,23 @@ async def test_what_an_owner_far_behind_has_told_otherwise_is_left_out() -> None
     feed = feed_of(turn, 0)
     await feed.start()
     assert await rest(feed) == whole(turn)
+
+
+async def test_a_reader_of_an_unstored_turn_is_told_when_its_successor_knew_less_than_it_read(
+    turn: ToldTurn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the simulation (c3t1f4s6612ju): the reader waited for the turn's time limit."""
+    monkeypatch.setattr("turnwire_gateway.api.feed._UNSTORED_WITHIN_S", 0.1)
+    monkeypatch.setattr("turnwire_gateway.api.feed._LOOK_AFTER_S", 0.02)
+    turn.output.unkept = {2}
+    feed = feed_of(turn)
+    await feed.start()
+    await turn.say(0, 2)
+    await turn.say(2, 6)
+    assert await feed.read() == Chunk(b"".join(turn.frames[:6]))
+    await turn.log.append(closed(stored=False, output=[]), None)
+    end = FrameMessage("E", 2, 2, 1, b'data: {"type":"response.failed"}\n\n')
+    await turn.output.publish(turn.request.turn_key, end)
+    told = await rest(feed)
+    assert b'"code":"stream_interrupted"' in told
+    assert b'"sequence_number":6' in told

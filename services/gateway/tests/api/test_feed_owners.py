@@ -139,3 +139,28 @@ async def test_an_announcement_that_is_kept_far_behind_counts_for_what_was_told_
     for number in range(20, turn.count):
         await turn.say(number, number + 1, epoch=2)
     assert part.body + await rest(feed) == whole(turn)
+
+
+async def test_who_fetches_behind_a_loss_of_memory_looks_at_all_that_is_kept_since(
+    turn: ToldTurn,
+) -> None:
+    """Found by the simulation (r1t2f2s14073p): what told it otherwise stood in front of its place.
+
+    It was given the rest of the new owner's frames behind those of the old one.
+    """
+    turn.output.unheard = {0, 2, 6}
+    feed = feed_of(turn, 0)
+    await feed.start()
+    await turn.say(0, 2)
+    await turn.say(2, 6)
+    assert await feed.read() == Chunk(b"".join(turn.frames[:6]))
+    await turn.output.forget(turn.request.turn_key)
+    await announce(turn, 0, epoch=2)
+    others = b"".join(b'data: {"other":%d}\n\n' % number for number in range(6))
+    await turn.output.publish(turn.request.turn_key, FrameMessage("F", 2, 0, 6, others))
+    await turn.say(6, turn.count, epoch=2)
+    feed.look()
+    part = await feed.read()
+    assert isinstance(part, Chunk)
+    assert b'"code":"stream_interrupted"' in part.body
+    await feed.stop()

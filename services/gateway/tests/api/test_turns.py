@@ -229,6 +229,28 @@ async def test_an_answer_that_nobody_can_give_any_more_is_not_waited_for(gateway
     assert CATALOGUE[raised.value.failure.code].turn_exists
 
 
+async def run(gateway: Gateway, request: Requested) -> object:
+    """Have a turn run in the way that is asked for."""
+    if request.background:
+        return await gateway.turns.queue(request)
+    if request.stream:
+        return await gateway.turns.begin_stream(Admitted(request))
+    return await gateway.turns.answer(Admitted(request), gateway.left)
+
+
+@pytest.mark.parametrize("way", [{}, {"stream": True}, {"background": True}], ids=str)
+async def test_another_request_of_the_same_moment_and_key_is_refused(
+    gateway: Gateway, way: dict[str, bool]
+) -> None:
+    """Both have looked the key up before either was in the log: the second one finds a fence."""
+    await gateway.log.append(requested(**way, fingerprint="first"), None)
+    await gateway.log.append(closed(), None)
+    with pytest.raises(ApiError) as raised:
+        await run(gateway, requested(**way, fingerprint="second"))
+    assert raised.value.failure.code == "idempotency_key_reused"
+    assert await gateway.turns.queue(requested(**way, fingerprint="first", cause="req_2"))
+
+
 async def test_a_client_that_leaves_a_turn_with_a_key_gives_it_time(gateway: Gateway) -> None:
     gateway.watched_elsewhere = True
     keyed = Admitted(requested(fingerprint="f"))

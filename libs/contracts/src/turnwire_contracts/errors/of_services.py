@@ -96,7 +96,7 @@ OF_SERVICES: Final = (
         message="This gateway was stopped. The response goes on: retrieve it as {response_id}.",
         what="the gateway was stopped before the answer; the turn goes on",
         way_out="retrieve the response by the id in `message`, or repeat the request with the same "
-        "`Idempotency-Key`",
+        "`Idempotency-Key`; with `store: false` only the latter, before the turn has ended",
         turn_exists=True,
     ),
     ErrorCode(

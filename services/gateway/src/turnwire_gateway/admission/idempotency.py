@@ -15,7 +15,7 @@ from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.events import Closed, Failure, Requested
 from turnwire_contracts.ids import named_response_id
 from turnwire_contracts.turn import fold
-from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested
+from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested, Turn
 from turnwire_gateway.admission.admission import Origin
 from turnwire_gateway.errors import ApiError, invalid, unavailable
 
@@ -38,11 +38,7 @@ class Idempotency:
         """
         if request.fingerprint is None:
             return None
-        try:
-            recorded = await self._log.read(request.tenant, request.response_id)
-        except LogUnavailableError as error:
-            raise unavailable("event_log_unavailable") from error
-        turn = fold([each.event for each in recorded])
+        turn = await _turn_of(self._log, request)
         match turn:
             case NotRequested():
                 return None
@@ -52,11 +48,25 @@ class Idempotency:
             case Erased() | ClosedTurn(deleted=True):
                 raise _key_spent()
             case _ if turn.request.fingerprint != request.fingerprint:
-                raise ApiError(failure("idempotency_key_reused"))
+                raise _key_reused()
             case _ if self._retention.is_over(counted_from(turn.request)):
                 raise _key_spent()
             case _:
                 return turn.request
+
+
+async def check_same(log: EventLog, request: Requested) -> None:
+    """Return if the turn that came first with a key is that of the same request.
+
+    For a request that was appended too late, as `existing` had found nothing. It may be its own
+    turn that it meets: of one that has left no content, it is taken to be. Raises `ApiError`: 409
+    when it is another's; 503.
+    """
+    turn = await _turn_of(log, request)
+    if isinstance(turn, NotRequested | Erased):
+        return
+    if turn.request.fingerprint != request.fingerprint:
+        raise _key_reused()
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:
@@ -78,6 +88,19 @@ def keyed(origin: Origin, key: str, body: bytes) -> Origin:
     name = f"idempotency\0{origin.tenant}\0{origin.owner}\0{key}".encode()
     fingerprint = blake2b(body, digest_size=16).hexdigest()
     return replace(origin, response_id=named_response_id(name), fingerprint=fingerprint)
+
+
+async def _turn_of(log: EventLog, request: Requested) -> Turn:
+    try:
+        recorded = await log.read(request.tenant, request.response_id)
+    except LogUnavailableError as error:
+        raise unavailable("event_log_unavailable") from error
+    return fold([each.event for each in recorded])
+
+
+def _key_reused() -> ApiError:
+    """A key comes again with another body (HTTP 409)."""
+    return ApiError(failure("idempotency_key_reused"))
 
 
 def _replayed(failed: Failure) -> ApiError:

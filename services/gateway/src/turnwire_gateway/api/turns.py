@@ -19,6 +19,7 @@ from turnwire_contracts.turn_state import ClosedTurn, Erased, NotRequested
 from turnwire_contracts.wire.frames import FrameMessage
 from turnwire_contracts.wire.refusals import answer_lost
 from turnwire_gateway.admission.admission import Admitted
+from turnwire_gateway.admission.idempotency import check_same
 from turnwire_gateway.admission.turn_queues import TurnQueues
 from turnwire_gateway.api.answers import answer_of
 from turnwire_gateway.api.feed import FrameFeed
@@ -34,7 +35,6 @@ _OVERTIME_S = 30.0
 """What the gateway waits beyond the turn's own limit: a takeover may have started it again."""
 _OWNERS = 2
 """A turn that another owner takes over in its last moment has its whole time again."""
-
 _ON_ITS_WAY_S = 0.5
 """How long an answer may take from the turn's end to here."""
 
@@ -204,8 +204,8 @@ class Turns:
 
     def _leave(self, turn: TurnKey, *, findable: bool) -> None:
         """Cancel a turn that lost its reader; one that is `findable` may get another."""
-        leaving = self._cancel_unwatched if findable else self._cancel
-        task = asyncio.create_task(leaving(turn))
+        leaving = self._cancel_unwatched(turn) if findable else self._cancel(turn)
+        task = asyncio.create_task(leaving)
         self._graces.add(task)
         task.add_done_callback(self._graces.discard)
 
@@ -215,7 +215,7 @@ class Turns:
             await self._cancel(turn)
 
     async def _publish(self, request: Requested) -> bool:
-        """Append the request; tells whether it was there already, by its `Idempotency-Key`."""
+        """Append a request; tells whether it was there, by its key. Raises `ApiError` (409, …)."""
         correlate(response_id=request.response_id)
         level = self.queues.place(request)
         parent = traceparent()
@@ -229,6 +229,7 @@ class Turns:
         except LogUnavailableError as error:
             raise not_kept(error) from error
         except FencedError:
+            await check_same(self._logs.events, request)
             return True
         return False
 
@@ -241,8 +242,7 @@ class Turns:
         already_exists: bool,
     ) -> EarlyResponse | None:
         loop = asyncio.get_running_loop()
-        limit = self._limits.turn_timeout_s + _OVERTIME_S
-        until = loop.time() + limit
+        until = loop.time() + (limit := self._limits.turn_timeout_s + _OVERTIME_S)
         pause = 0.0 if already_exists else _LOOK_AFTER_S
         while loop.time() < until:
             done, _ = await asyncio.wait(

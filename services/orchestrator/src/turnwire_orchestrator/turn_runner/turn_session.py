@@ -54,7 +54,7 @@ class TurnSession:
         self._requested_at = requested_at
         self.claim = claim
         self._last = recorded[-1].sequence if recorded else 0
-        self._appending: AnyEvent | None = None
+        self._unconfirmed: list[AnyEvent] = []
         self.events = recorded
         self.turn: Turn = self._folded(recorded)
 
@@ -78,11 +78,10 @@ class TurnSession:
 
     async def _append(self, event: AnyEvent) -> None:
         kept = without_content(event) if isinstance(event, Closed) and not event.stored else event
-        self._appending = kept
-        try:
-            sequence = await self._append_for_sure(kept)
-        finally:
-            self._appending = None
+        # Stays there when the wait is broken off, as by a cancelled turn: it may be in the log.
+        self._unconfirmed.append(kept)
+        sequence = await self._append_for_sure(kept)
+        self._unconfirmed.clear()
         self.events = [*self.events, Recorded(sequence, kept)]
         self._last = sequence
         self.turn = evolve(self.turn, event)
@@ -147,9 +146,10 @@ class TurnSession:
         if isinstance(event, TakenOver):
             return event.cause != self.claim
         # An append of our own is found by the log, however its confirmation was lost; it may be
-        # there before that comes. So whatever else an owner writes tells that another one lives,
-        # and that what we decided on is old. A dead letter that is retried is requested again.
-        return event != self._appending and not isinstance(
+        # there before that comes, or when we wait for it no more. So whatever else an owner writes
+        # tells that another one lives, and that what we decided on is old. A dead letter that is
+        # retried is requested again.
+        return event not in self._unconfirmed and not isinstance(
             event, Requested | CancelRequested | TurnChange
         )
 

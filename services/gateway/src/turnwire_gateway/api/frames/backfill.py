@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from turnwire_chassis.event_log import EventLog, LogUnavailableError
 from turnwire_chassis.output_log import KeptFrames, OutputLog
@@ -41,7 +42,7 @@ class Backfill:
         self._output = output
         self._turn = turn
         self._place = self._newest_epoch = 0
-        self._was_fruitless = False
+        self._last: FrameMessage | None = None
         self.known_end = 0
         """Up to which number frames are kept, as far as is known."""
         self._has_end = False
@@ -54,15 +55,13 @@ class Backfill:
         """Give kept messages that follow, from the frame `number` on.
 
         A refusal is given to a reader that has not `begun`. Nothing means that nothing follows yet.
-        After the second time in a row all is read from the start on, as a broker that has lost its
-        memory counts anew. Raises `LogUnavailableError`.
+        Raises `LogUnavailableError`.
         """
+        if self._place and not await self._is_still_there():
+            self._place = self._newest_epoch = 0
         while True:
             page = await self._read(self._place)
             if page.place == self._place:
-                if self._was_fruitless:
-                    self._place = self._newest_epoch = 0
-                self._was_fruitless = not self._was_fruitless
                 return []
             if page.messages and page.messages[-1].kind == "A" and not begun:
                 return [page.messages[-1]]
@@ -72,9 +71,20 @@ class Backfill:
                 self.known_end, self._has_end = newest.end, newest.kind == "E"
             self._newest_epoch = max(self._newest_epoch, _newest_epoch(page.messages))
             self._place = page.place
+            self._last = _without_body(page.messages[-1]) if page.messages else None
             if found:
-                self._was_fruitless = False
                 return found
+
+    async def _is_still_there(self) -> bool:
+        """Tell whether what was read last is kept where it was.
+
+        A broker that has lost its memory counts anew: what it keeps now stands before that place,
+        too, and may tell otherwise what its reader was given.
+        """
+        page = await self._output.read_after(self._turn, self._place - 1, 1)
+        if page.place != self._place:
+            return False
+        return [*map(_without_body, page.messages)] == [self._last]
 
     async def _following(
         self, page: KeptFrames, number: int, epochs: ReaderEpochs
@@ -130,6 +140,10 @@ def contradicts(message: FrameMessage, number: int, epoch: int) -> bool:
     `number` is that of the frame which the reader needs next, `epoch` that of whom it heard last.
     """
     return 0 < epoch < message.epoch and message.first < number
+
+
+def _without_body(message: FrameMessage) -> FrameMessage:
+    return replace(message, body=b"")
 
 
 def _newest_epoch(messages: Iterable[FrameMessage]) -> int:
