@@ -14,6 +14,7 @@ import uvloop
 from bench.figures import chapters, planning_figures, process_lines
 from bench.measured import keep
 from bench.observing.comparing import Rounds, chapter, compare
+from bench.pacing import rows as pacing
 from bench.processes import ProcessGoneError
 from bench.report import machine, process_table, record, summary, table
 from bench.scenarios import FULL, QUICK, Results, measure
@@ -37,8 +38,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-async def run(options: argparse.Namespace) -> tuple[Results, Rounds | None]:
-    """Start everything in a fresh folder, measure, and stop it; then compare two more stacks."""
+async def run(
+    options: argparse.Namespace,
+) -> tuple[Results, Rounds | None, list[pacing.Row]]:
+    """Start everything in a fresh folder, measure, and stop it; then the stacks of further parts.
+
+    Those are streams at a model's pace, and what metrics and traces cost.
+    """
     plan = QUICK if options.quick else FULL
     if options.repeat:
         plan = replace(plan, repeat=options.repeat)
@@ -48,10 +54,13 @@ async def run(options: argparse.Namespace) -> tuple[Results, Rounds | None]:
             _stack(options, backend, Path(folder)) as stack,
         ):
             results = await measure(backend, stack, plan)
-        if options.quick or options.without_stack:
-            return results, None
+        if options.without_stack:
+            return results, None, []
+        if options.quick:
+            return results, None, await pacing.measure(pacing.STREAMS[:1], pacing.PACES_MS[:1])
+        paced = await pacing.measure(pacing.STREAMS, pacing.PACES_MS)
         async with running_backend() as backend:
-            return results, await compare(backend, _OBSERVED_ROUNDS)
+            return results, await compare(backend, _OBSERVED_ROUNDS), paced
 
 
 def _stack(
@@ -65,22 +74,26 @@ def main() -> int:
     options = parse(sys.argv[1:])
     began = time.monotonic()
     try:
-        results, rounds = uvloop.run(run(options))
+        results, rounds, paced = uvloop.run(run(options))
     except (StackFailedError, ProcessGoneError) as error:
         _say(f"The stack cannot be measured: {error}")
         return 1
     report = [*chapters(results), *([chapter(rounds)] if rounds else [])]
     seconds = time.monotonic() - began
     failures = [*results.failures, *(rounds.failures if rounds else [])]
+    failures += [why for row in paced for why in row.trial.through.failures]
     answered = f"{results.requests} answered, {len(failures)} failed requests in {seconds:.0f} s."
     by_process = process_table(process_lines(results))
-    text = "\n\n".join((table(report), by_process, f"{summary(report)}\n{answered}"))
+    parts = (table(report), by_process, pacing.report(paced), f"{summary(report)}\n{answered}")
+    text = "\n\n".join(part for part in parts if part)
     _say(f"Turnwire bench: {machine()}\n\n{text}")
     for failure in failures[:_SHOWN_FAILURES]:
         _say(f"FAILED {failure}")
     if options.record:
         record(text)
         keep("turns", planning_figures(results))
+        if paced:
+            keep("pacing", {"rows": [pacing.figures(row) for row in paced]})
     return 1 if failures else 0
 
 

@@ -12,6 +12,7 @@ _CLIENT = "a client may be silent as long as it is connected; what it waits for 
 
 REASONS = {
     "chassis/broker.py: BrokerConnection.drain: await super().drain()": "nats-py: drain_timeout",
+    "chassis/client.py: DirectClient._request_new_style: await answered": "a timer ends it",
     "chassis/asking.py: ask_patiently: await (asking[0] if len(asking) == 1 else "
     "_first_answer(asking))": _OWN_DEADLINE + "the question's timeout",
     "chassis/asking.py: _first_answer: await answered": _OWN_DEADLINE + "the question's timeout",
@@ -88,10 +89,8 @@ REASONS = {
     "orchestrator/backends.py: Backends._look_again: await asyncio.shield(self._looking)": (
         _OWN_DEADLINE + "as that of one backend"
     ),
-    "orchestrator/http_client.py: HttpClient.get: async with response": _OWN_DEADLINE
-    + "the session's, for connecting and for silence",
-    "orchestrator/http_client.py: HttpClient.post: async with response": _OWN_DEADLINE
-    + "the session's, for connecting and for silence",
+    "orchestrator/answer.py: Answer._more: await self._waiter": "`ServerConnections` ends it when "
+    "the server falls silent: TURNWIRE_BACKEND_IDLE_TIMEOUT_S",
     "orchestrator/backends.py: Backends.keep_looking: await asyncio.Event().wait()": _ENDS,
     "orchestrator/tool_rounds.py: ToolRounds._run: await ended": _OWN_DEADLINE
     + "TURNWIRE_TOOL_CALL_TIMEOUT_S, and the turn's",

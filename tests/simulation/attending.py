@@ -1,7 +1,8 @@
 """A client's request in the process of a gateway, and what comes back to the client."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
 
 from simulation.processes import GoneError
 from simulation.reader_laws import ReaderLaws, Reading
@@ -52,16 +53,24 @@ def _tell(
             answered.set_result(result)
 
 
+_BUSY: Final = 0.3
+"""How often a connection does not take at once what it is given."""
+
+
 class StreamReader:
     """Where a gateway sends a stream to (ASGI's `send`)."""
 
-    def __init__(self, laws: ReaderLaws, reading: Reading, leaves_after: int) -> None:
+    def __init__(
+        self, laws: ReaderLaws, reading: Reading, leaves_after: int, random: Random
+    ) -> None:
+        """`random` says what the connection takes at once."""
         self._laws = laws
         self._reading = reading
         self._leaves_after = leaves_after
+        self._random = random
         self._chunks = 0
         self._leave = asyncio.get_running_loop().create_future()
-        self.refused = False
+        self.refused = self._begun = False
         self.left = False
 
     @property
@@ -74,8 +83,18 @@ class StreamReader:
         if message["type"] == "http.response.start":
             kind = dict(message["headers"]).get(b"content-type", b"")
             self.refused = not kind.startswith(b"text/event-stream")
+            self._begun = not self.refused
             return
-        body = message.get("body", b"")
+        self._take(message.get("body", b""))
+
+    def write_part(self, body: bytes) -> bool:
+        """Take a part at once, past `send`; false: it has to be sent."""
+        takes = self._begun and not self.left and self._random.random() >= _BUSY
+        if takes:
+            self._take(body)
+        return takes
+
+    def _take(self, body: bytes) -> None:
         if self.refused or self.left or not body or body.startswith(b": "):
             return
         self._laws.read(self._reading, body)

@@ -16,6 +16,7 @@ from nats.js import JetStreamContext
 from simulation.subscriptions import OnMessage, SimSubscription
 from turnwire_chassis.broker import BrokerConnection
 from turnwire_chassis.broker_access.refusals import Refusals
+from turnwire_chassis.broker_wire.transport import Take
 
 if TYPE_CHECKING:
     from simulation.broker import Broker
@@ -168,6 +169,14 @@ class SimClient(BrokerConnection):
         if self._connection is not None:
             self._send(self.broker.subscribe, self._sids, subject, queue)
         return subscription
+
+    async def listen(self, subject: str, take: Take) -> SimSubscription:  # pyright: ignore[reportIncompatibleMethodOverride] -- as above
+        """See `DirectClient`."""
+
+        async def on_message(message: Msg) -> None:
+            take(message.subject.encode(), message.data)
+
+        return await self.subscribe(subject, cb=on_message)
 
     async def unsubscribe(self, sid: int, *, keep: bool = False) -> None:
         """End a subscription; `keep`: what has come is still handled."""

@@ -42,6 +42,7 @@ class Chat:
         self.laws: Laws = world.laws
         self.number = number
         self._random = random
+        self._speeds = world.schedule.random(f"speeds {number}")
         self._wishes = asked
         self._tenant = asked[0].tenant
         self._ids = 0
@@ -123,12 +124,14 @@ class Chat:
 
     async def _stream(self, wish: Wish, request: Requested) -> Seen:
         reading = self.laws.readers.opened(request.response_id, 0)
-        reader = StreamReader(self.laws.readers, reading, wish.leaves_after)
+        reader = StreamReader(self.laws.readers, reading, wish.leaves_after, self._speeds)
         for _ in range(_TRIES):
             try:
                 if reader.next_number:
                     reading = self.laws.readers.opened(request.response_id, reader.next_number)
-                    reader = StreamReader(self.laws.readers, reading, wish.leaves_after)
+                    reader = StreamReader(
+                        self.laws.readers, reading, wish.leaves_after, self._speeds
+                    )
                     await self._at_gateway(_joining(request, reader))
                 else:
                     await self._at_gateway(partial(requests.begin, request=request, client=reader))
@@ -156,7 +159,7 @@ class Chat:
                 await asyncio.sleep(_AGAIN_S)
         reading = self.laws.readers.opened(request.response_id, 0)
         for _ in range(_TRIES):
-            reader = StreamReader(self.laws.readers, reading, -1)
+            reader = StreamReader(self.laws.readers, reading, -1, self._speeds)
             with suppress(GoneError, ApiError):
                 await self._at_gateway(_joining(request, reader))
             if reading.done or reading.interrupted:

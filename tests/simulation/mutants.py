@@ -22,6 +22,7 @@ from turnwire_contracts.tool_rounds.output_so_far import OutputSoFar
 from turnwire_contracts.turn import evolve
 from turnwire_gateway.admission.conversation_repository import ConversationRepository
 from turnwire_gateway.api.feed import FrameFeed
+from turnwire_gateway.api.frames.frame_queue import FrameQueue
 from turnwire_gateway.limits.limit_state import LimitState
 from turnwire_gateway.limits.tenant_limiter import TenantLimiter
 from turnwire_orchestrator.clients.usage_publisher import Gateways
@@ -95,9 +96,21 @@ def _skip_the_back_fill(_: Original) -> Original:
     """A reader that notices a gap goes on behind it."""
 
     async def fill(self: Any) -> None:
-        self._next = self._queue[0].first
+        self._queue.next = self._queue.first.first
 
     return fill
+
+
+def _forward_what_comes(_: Original) -> Original:
+    """Whatever a reader waits for, what comes is written to it."""
+
+    def forwards(self: Any, message: Any) -> bool:
+        has_left = message.kind == "F" and self.forward is not None and self.forward(message.body)
+        if has_left:
+            self.next = message.end
+        return has_left
+
+    return forwards
 
 
 def _ack_before_append(original: Original) -> Original:
@@ -339,6 +352,7 @@ MUTANTS: Final = (
         first=40,
     ),
     Mutant("skip the back-fill", FrameFeed, "_fill", _skip_the_back_fill),
+    Mutant("forward what does not follow", FrameQueue, "forwards", _forward_what_comes),
     Mutant("acknowledge before the append", Inbox, "_handle", _ack_before_append),
     Mutant("drain without handing over", Inbox, "_give_back", _drop_when_told_to_end),
     Mutant("trust first after a broker loss", TurnHandlers, "distrust", _trust_first, first=500),

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from simulation.wishes import OWNER
+from turnwire_chassis.http.framing import offering
 from turnwire_chassis.retention import KEEPS_ALL
 from turnwire_contracts.events import Requested
 from turnwire_contracts.ids import ConversationId, ResponseId, TenantId, TurnKey
@@ -40,6 +41,10 @@ class Client(Protocol):
 
     async def send(self, message: Any) -> None:
         """Take what the gateway sends."""
+        ...
+
+    def write_part(self, body: bytes) -> bool:
+        """Take a part at once, or not."""
         ...
 
     async def receive(self) -> Any:
@@ -131,7 +136,7 @@ async def _send(
             feed, ended=reached_end, begun=begun, background=request.background
         )
 
-    await FrameStream(feed, ended)({}, client.receive, client.send)
+    await FrameStream(feed, ended)(offering(client.write_part), client.receive, client.send)
 
 
 def _limits(deps: GatewayDependencies, tenant: TenantId) -> RequestQuota:

@@ -85,11 +85,17 @@ class RawConnection:
     async def chunks(self) -> bytes:
         """Read a body that comes in chunks."""
         body = b""
-        while size := int(await self._reader.readline(), 16):
-            body += await self._reader.readexactly(size)
-            await self._reader.readline()
-        await self._reader.readline()
+        while chunk := await self.chunk():
+            body += chunk
         return body
+
+    async def chunk(self) -> bytes:
+        """Read the next chunk of a body; the last one is empty."""
+        async with asyncio.timeout(_WITHIN_S):
+            size = int(await self._reader.readline(), 16)
+            chunk = await self._reader.readexactly(size)
+            await self._reader.readline()
+        return chunk
 
 
 @asynccontextmanager

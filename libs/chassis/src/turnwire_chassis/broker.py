@@ -11,11 +11,15 @@ from functools import cached_property
 
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import SlowConsumerError
 
 from turnwire_chassis.broker_access.access import NO_ACCESS, Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.broker_access.server_urls import parse_server_urls
+from turnwire_chassis.broker_wire.client import DirectClient
+from turnwire_chassis.broker_wire.transport import Take
 from turnwire_chassis.concurrency import ConcurrencyLimit
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts import subjects
@@ -39,8 +43,8 @@ _RESET = struct.pack("ii", 1, 0)
 _PENDING_BYTES = 64 * 1024 * 1024
 
 
-class BrokerConnection(Client):
-    """A client of nats-py that notes what was refused, and whether this process closed it."""
+class BrokerConnection(DirectClient):
+    """A client that notes what was refused, and whether this process closed it."""
 
     def __init__(self, refusals: Refusals) -> None:
         """`refusals`: where to note what the broker refuses."""
@@ -84,6 +88,7 @@ class BrokerConnection(Client):
         if not self.is_connected or _is_closed(self._transport):
             # The broker takes it no more, and uvloop raises where nats-py would still send it.
             self._pending, self._pending_data_size = [], 0
+            self._leaving.clear()
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
         try:
@@ -168,6 +173,17 @@ async def connect(
     )
     client.connected()
     return client
+
+
+async def listen(client: Client, subject: str, take: Take) -> Subscription:
+    """Call `take` with each message on `subject`, its subject and its body; it must not block."""
+    if isinstance(client, DirectClient):
+        return await client.listen(subject, take)
+
+    async def on_message(message: Msg) -> None:
+        take(message.subject.encode(), message.data)
+
+    return await client.subscribe(subject, cb=on_message)
 
 
 def _abort(transport: object) -> None:

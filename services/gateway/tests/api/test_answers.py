@@ -10,6 +10,8 @@ from turnwire_gateway.api.feed import FrameFeed
 from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import EarlyResponse
 from turnwire_testing.asgi import Exchange, call
+from turnwire_testing.listening import listening
+from turnwire_testing.raw_http import raw
 from turnwire_testing.told_turns import ToldTurn
 from turnwire_testing.waiting import eventually
 
@@ -29,12 +31,13 @@ class Streaming:
     async def start(self) -> asyncio.Task[Exchange]:
         """Begin to send."""
         await self.feed.start()
-        stream = FrameStream(self.feed, self._ended)
+        stream = FrameStream(self.feed, self.ended)
         return asyncio.create_task(
             call(stream, "POST", "/", self.exchange)  # pyright: ignore[reportArgumentType]
         )
 
-    async def _ended(self, reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- the callback's shape
+    async def ended(self, reached_end: bool, begun: bool) -> None:  # noqa: FBT001 -- the callback's shape
+        """Note how it ended."""
         await self.feed.stop()
         self.ends.append((reached_end, begun))
 
@@ -56,6 +59,23 @@ async def test_the_frames_are_sent_to_the_end(streaming: Streaming) -> None:
     assert exchange.headers["x-accel-buffering"] == "no"
     assert exchange.body == b"".join(streaming.turn.frames) + DONE
     assert exchange.ended
+    assert streaming.ends == [(True, True)]
+
+
+async def test_frames_leave_a_real_server_as_they_come_and_in_chunks(streaming: Streaming) -> None:
+    turn = streaming.turn
+    await streaming.feed.start()
+    stream = FrameStream(streaming.feed, streaming.ended)
+    async with listening(stream) as url, raw(url) as connection:
+        await connection.send(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        await turn.say(0, 1)
+        assert (await connection.head())[0] == 200
+        assert await connection.chunk() == turn.frames[0]
+        for number in range(1, turn.count - 1):
+            await turn.say(number, number + 1)
+            assert await connection.chunk() == turn.frames[number]
+        await turn.say(turn.count - 1, turn.count)
+        assert await connection.chunks() == turn.frames[-1] + DONE
     assert streaming.ends == [(True, True)]
 
 

@@ -310,7 +310,7 @@ def test_any_loss_and_any_repetition_gives_the_same_bytes(
 async def test_a_failure_before_the_stream_began_is_a_plain_answer_also_when_it_was_lost(
     turn: ToldTurn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("turnwire_gateway.api.feed._LOOK_AFTER_S", 0.01)
+    monkeypatch.setattr("turnwire_gateway.api.frames.silence.LOOK_AFTER_S", 0.01)
     failed = guard_unavailable()
     await turn.log.append(closed(stored=False, output=[], status="failed", failure=failed), None)
     feed = feed_of(turn)

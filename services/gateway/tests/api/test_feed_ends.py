@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
 from turnwire_contracts.errors.catalogue import failure
-from turnwire_contracts.events import Failure
+from turnwire_contracts.events import Failure, Status
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, payload
 from turnwire_gateway.api.feed import FrameFeed
 from turnwire_gateway.api.frames.backfill import Logs
@@ -77,7 +78,7 @@ async def test_a_turn_whose_output_was_too_large_for_the_log_ends_for_who_saw_mo
     turn: ToldTurn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("turnwire_gateway.api.feed._UNSTORED_WITHIN_S", 0.01)
-    monkeypatch.setattr("turnwire_gateway.api.feed._LOOK_AFTER_S", 0.1)
+    monkeypatch.setattr("turnwire_gateway.api.frames.silence.LOOK_AFTER_S", 0.1)
     feed = feed_of(turn)
     await feed.start()
     await turn.say(0, 6)
@@ -107,6 +108,19 @@ async def test_who_joins_a_failed_turn_behind_what_the_log_has_hears_its_end() -
         told = await rest(feed)
         assert b"event: response.failed" in told
         assert b'"sequence_number":%d' % start in told
+
+
+@pytest.mark.parametrize("status", ["failed", "incomplete", "cancelled"])
+async def test_who_joins_behind_the_end_of_a_turn_whose_output_was_kept_hears_it_not_again(
+    turn: ToldTurn, status: Status
+) -> None:
+    failed = output_too_large() if status == "failed" else None
+    await turn.log.append(turn.request, None)
+    await turn.log.append(replace(turn.closed, status=status, failure=failed), None)
+    for start in (turn.count, 500):
+        feed = feed_of(turn, start)
+        await feed.start()
+        assert await rest(feed) == DONE
 
 
 async def test_a_turn_that_cannot_be_read_ends_with_an_error(turn: ToldTurn) -> None:
@@ -141,7 +155,7 @@ async def test_a_reader_of_an_unstored_turn_is_told_when_its_successor_knew_less
 ) -> None:
     """Found by the simulation (c3t1f4s6612ju): the reader waited for the turn's time limit."""
     monkeypatch.setattr("turnwire_gateway.api.feed._UNSTORED_WITHIN_S", 0.1)
-    monkeypatch.setattr("turnwire_gateway.api.feed._LOOK_AFTER_S", 0.02)
+    monkeypatch.setattr("turnwire_gateway.api.frames.silence.LOOK_AFTER_S", 0.02)
     turn.output.unkept = {2}
     feed = feed_of(turn)
     await feed.start()

@@ -1,12 +1,49 @@
-"""Where an answer ends for clients that cannot read chunks, or have not sent a body. ASGI."""
+"""Where an answer ends for clients that cannot read chunks, or have not sent a body. ASGI.
+
+And an extension of ASGI: parts of an answer are written without a task, if that is possible now.
+"""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 Send = Callable[[Any], Awaitable[None]]
 Application = Callable[[Any, Any, Send], Awaitable[None]]
+WritePart = Callable[[bytes], bool]
+"""Writes a part of an answer that has begun; false: it has to be sent, and waited for."""
+
+_EXTENSION: Final = "turnwire.write_part"
+
+
+def write_of(scope: Any) -> WritePart | None:
+    """Give what writes parts of the answer to this request at once, if its server does so."""
+    return scope.get("extensions", {}).get(_EXTENSION)
+
+
+def offering(write: WritePart) -> dict[str, Any]:
+    """Give what a request's scope has so that `write_of` finds `write`."""
+    return {"extensions": {_EXTENSION: write}}
+
+
+def offer_writing(cycle: RequestResponseCycle) -> None:
+    """Let the application find what `write_of` gives."""
+
+    def write_part(body: bytes) -> bool:
+        """Write a chunk, unless the client is slow or gone, or the answer has another shape."""
+        if (
+            not body
+            or cycle.flow.write_paused
+            or cycle.disconnected
+            or not cycle.chunked_encoding
+            or not cycle.response_started
+            or cycle.response_complete
+        ):
+            return False
+        cycle.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
+
+    cycle.scope.update(offering(write_part))  # pyright: ignore[reportCallIssue, reportArgumentType] -- one of ours
 
 
 def close_delimited(app: Application, cycle: RequestResponseCycle) -> Application:

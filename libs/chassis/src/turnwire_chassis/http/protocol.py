@@ -9,7 +9,7 @@ import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from turnwire_chassis.http.framing import close_delimited, closing_unless_continued
+from turnwire_chassis.http.framing import close_delimited, closing_unless_continued, offer_writing
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.wire.response import error_envelope
 
@@ -97,6 +97,7 @@ class Http11Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        offer_writing(cycle)
         if cycle.scope["http_version"] == "1.0":
             app = close_delimited(app, cycle)
         elif cycle.waiting_for_100_continue:

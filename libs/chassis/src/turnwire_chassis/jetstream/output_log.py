@@ -12,6 +12,7 @@ from nats.errors import BadSubscriptionError, ConnectionClosedError, MaxPayloadE
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from turnwire_chassis.broker import listen
 from turnwire_chassis.crash_points import reached
 from turnwire_chassis.jetstream.reading import (
     last_message,
@@ -101,7 +102,7 @@ class JetStreamOutputLog:
                 return NatsFrameSubscription(shared, watcher)
         shared = self._shared[subject] = _SharedSubscription(self._shared, subject, watcher)
         try:
-            shared.subscription = await self._client.subscribe(subject, cb=shared.on_message)
+            shared.subscription = await listen(self._client, subject, shared.take)
         finally:
             if shared.subscription is None:
                 del self._shared[subject]
@@ -121,9 +122,10 @@ class _SharedSubscription:
         self._among = among
         self._subject = subject
 
-    async def on_message(self, message: Msg) -> None:
-        """Pass frames on."""
-        for frames in _readable([message]):
+    def take(self, subject: bytes, body: bytes) -> None:
+        """Pass frames on; what is none shows as a gap."""
+        frames = _unpacked(subject.decode(), body)
+        if frames is not None:
             for watcher in self.watchers:
                 watcher(frames)
 
@@ -140,13 +142,16 @@ class _SharedSubscription:
 
 def _readable(messages: Iterable[Msg]) -> list[FrameMessage]:
     """Decode messages; one that is none is left out, and shows as a gap."""
-    read: list[FrameMessage] = []
-    for message in messages:
-        try:
-            read.append(unpack(message.data))
-        except ValueError as error:
-            log.warning("frames not read", subject=message.subject, error=str(error))
-    return read
+    read = (_unpacked(message.subject, message.data) for message in messages)
+    return [frames for frames in read if frames is not None]
+
+
+def _unpacked(subject: str, body: bytes) -> FrameMessage | None:
+    try:
+        return unpack(body)
+    except ValueError as error:
+        log.warning("frames not read", subject=subject, error=str(error))
+        return None
 
 
 class NatsFrameSubscription:

@@ -85,6 +85,15 @@ def rest_of(turn: ClosedTurn, start: int, *, end_told: bool = False) -> list[byt
     return writer.take()[1]
 
 
+def keeps_all_told(turn: ClosedTurn) -> bool:
+    """Tell whether the log is sure to have all that was told of a turn.
+
+    Not where it has nothing of the last sample, or only its shape: the output was too large, or
+    withheld, or who refused the turn did not know of it.
+    """
+    return bool(turn.closed.output) and not turn.closed.withheld
+
+
 def is_end(frame: bytes) -> bool:
     """Tell whether a frame is the terminal one of its response."""
     return frame.startswith(_TERMINAL_STARTS)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from turnwire_chassis.crash_points import reached
+from turnwire_chassis.http.framing import WritePart, write_of
 from turnwire_chassis.telemetry import metrics
 from turnwire_contracts.turn_state import ClosedTurn, failure_of
 from turnwire_contracts.wire.compaction import answer_object
@@ -91,6 +92,7 @@ class FrameStream(Response):
                 if not begun:
                     await send(_start(200, [*_SSE_HEADERS, self._name]))
                     begun = True
+                    self._forward(write_of(scope), pace)
                 ended = part.last
                 reached("forward.before", "last" if ended else "")
                 await send(_body(part.body, more=not ended))
@@ -122,6 +124,21 @@ class FrameStream(Response):
         else:
             stopping = gateway_stopping(self._feed.turn.response_id)
             await send_answer(early_failure(stopping.failure), send)
+
+    def _forward(self, write: WritePart | None, pace: WriteTimes) -> None:
+        """Let frames leave as they come, where the server can write at once."""
+        if write is None:
+            return
+
+        def forward(body: bytes) -> bool:
+            reached("forward.before", "")
+            has_left = write(body)
+            if has_left:
+                reached("forward.after", "")
+                pace.wrote()
+            return has_left
+
+        self._feed.forward_by(forward)
 
     async def _listen(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

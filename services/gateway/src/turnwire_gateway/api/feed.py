@@ -14,7 +14,7 @@ from turnwire_contracts.ids import TurnKey
 from turnwire_contracts.turn import ImpossibleEventError, fold
 from turnwire_contracts.turn_state import ClosedTurn, Erased, failure_of
 from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE, FrameMessage, tail
-from turnwire_contracts.wire.stream import rest_of
+from turnwire_contracts.wire.stream import keeps_all_told, rest_of
 from turnwire_gateway.api.frames.backfill import (
     MOST_FETCHED_BYTES,
     Backfill,
@@ -25,6 +25,7 @@ from turnwire_gateway.api.frames.backfill import (
     messages_of,
 )
 from turnwire_gateway.api.frames.frame_queue import FrameQueue
+from turnwire_gateway.api.frames.silence import LOOK_AFTER_S, SilenceTimer
 from turnwire_gateway.api.stream_parts import (
     Chunk,
     EarlyResponse,
@@ -41,8 +42,6 @@ log = structlog.get_logger()
 
 _MOST_AT_ONCE_BYTES = 64 * 1024
 """The HTTP server holds what it was given three times over while a reader does not read."""
-_LOOK_AFTER_S = 5.0
-"""A reader that has heard nothing for so long looks whether it missed something."""
 _LOOK_AGAIN_S = 0.25
 """How soon after a fruitless look in front of a known gap the next one comes."""
 _UNSTORED_WITHIN_S = 10.0
@@ -61,9 +60,8 @@ class FrameFeed:
         self._backfill = Backfill(logs.output, turn)
         self._watch: FrameSubscription | None = None
         self._gap_since = self._over_since = 0.0
-        self._begun = self._idle = joins_at is not None
-        self._ticker: asyncio.TimerHandle | None = None
-        self._ticked_at = -1
+        self._begun = joins_at is not None
+        self._silence = SilenceTimer(self._queue, is_due=self._begun)
         self._limit_s = self._ends_at = math.inf
         self._joined_at = joins_at or 0
         self._replays = False
@@ -77,7 +75,7 @@ class FrameFeed:
         """Listen; frames are complete from here on."""
         metrics.STREAMS_OPEN().inc()
         self._watch = await self._logs.output.watch(self.turn, self._heard)
-        self._tick_later()
+        self._silence.start()
 
     def end_within(self, seconds: float) -> None:
         """End `read` after so long if the turn has not ended: no orchestrator works on it."""
@@ -87,8 +85,7 @@ class FrameFeed:
     async def stop(self) -> None:
         """Stop listening."""
         metrics.STREAMS_OPEN().dec()
-        if self._ticker is not None:
-            self._ticker.cancel()
+        self._silence.stop()
         if self._watch is not None:
             await self._watch.stop()
         self._queue.clear()
@@ -98,10 +95,14 @@ class FrameFeed:
         """The `sequence_number` of the frame that comes next."""
         return self._queue.next
 
+    def forward_by(self, forward: Callable[[bytes], bool]) -> None:
+        """While `read` waits, give what follows to `forward`, which tells whether it took it."""
+        self._queue.forward = forward
+
     def look(self) -> None:
         """Look at once for what was written before: the turn is not new."""
-        self._idle = self._replays = True
-        self._queue.news.set()
+        self._replays = True
+        self._silence.look()
 
     @property
     def sent(self) -> dict[str, int]:
@@ -125,8 +126,8 @@ class FrameFeed:
             if self.handed_over:
                 stopping = gateway_stopping(self.turn.response_id)
                 return None if self._begun else early_failure(stopping.failure)
-            if self._idle:
-                self._idle = False
+            if self._silence.is_due:
+                self._silence.is_due = False
                 if not self._queue and (chunk := await self._idle_chunk()):
                     return self._told(chunk)
             if not (self._queue or self._queue.has_missed):
@@ -150,23 +151,16 @@ class FrameFeed:
             return too_late if self._begun else early_failure(unfinished(self._limit_s).failure)
         return Chunk(KEEP_ALIVE) if self._begun else None
 
-    def _tick(self) -> None:
-        self._idle = not self._queue
-        if self._idle:
-            self._queue.news.set()
-        elif self._queue.is_over_full and self._queue.next == self._ticked_at:
-            self._queue.give_up()
-        self._ticked_at = self._queue.next
-        self._tick_later()
-
-    def _tick_later(self) -> None:
-        self._ticker = asyncio.get_running_loop().call_later(_LOOK_AFTER_S, self._tick)
-
     def _heard(self, message: FrameMessage) -> None:
         if message.epoch < self._newest_epoch:
             return
         self._newest_epoch = message.epoch
-        if not message.announces_owner:
+        if message.announces_owner:
+            return
+        self._silence.has_heard = True
+        if message.epoch == self._epoch and self._queue.forwards(message):
+            self._gap_since = 0.0
+        else:
             self._queue.hear(message)
 
     async def _from_queue(self) -> Chunk | EarlyResponse | None:
@@ -231,7 +225,7 @@ class FrameFeed:
             return chunk
         now = asyncio.get_running_loop().time()
         self._gap_since = self._gap_since or now
-        if self._begun and now - self._gap_since >= _LOOK_AFTER_S:
+        if self._begun and now - self._gap_since >= LOOK_AFTER_S:
             self._gap_since = now
             return Chunk(KEEP_ALIVE)
         await asyncio.sleep(_LOOK_AGAIN_S)
@@ -278,8 +272,9 @@ class FrameFeed:
         """Queue what the log has behind what was read, as much of it as may wait."""
         queue = self._queue
         frames = rest_of(turn, queue.next, end_told=True)
-        knows_end = self._backfill.is_behind_end(queue.next)
-        if not frames and (turn.closed.status == "completed" or knows_end):
+        knows_end = turn.closed.status == "completed" or self._backfill.is_behind_end(queue.next)
+        joins_behind = queue.next == self._joined_at and keeps_all_told(turn)
+        if not frames and (knows_end or joins_behind):
             return end_behind(turn, queue.next, self._joined_at)
         if not frames:
             # More may have been told than came into the log, by an owner that still tells the end.

@@ -204,8 +204,8 @@ class Turns:
 
     def _leave(self, turn: TurnKey, *, findable: bool) -> None:
         """Cancel a turn that lost its reader; one that is `findable` may get another."""
-        leaving = self._cancel_unwatched(turn) if findable else self._cancel(turn)
-        task = asyncio.create_task(leaving)
+        leaving = self._cancel_unwatched if findable else self._cancel
+        task = asyncio.get_running_loop().create_task(leaving(turn))
         self._graces.add(task)
         task.add_done_callback(self._graces.discard)
 

@@ -1,20 +1,30 @@
-"""HTTP to one inference server: one shared aiohttp session, answers read as they come.
+"""HTTP to one inference server: kept connections, answers read as they come.
 
-aiohttp and not httpx: a third of the CPU per request and half per chunk (docs/adr/0006).
+A protocol on httptools and no client library: a fifth of the CPU per request (docs/adr/0041).
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 
-import aiohttp
 from msgspec import Struct
 
 from turnwire_chassis.telemetry.correlation import outgoing
 from turnwire_contracts.events import Failure
 from turnwire_orchestrator import failures
+from turnwire_orchestrator.backend_http.answer import (
+    Answer,
+    AnswerBrokenError,
+    DisconnectedError,
+    SilentError,
+)
+from turnwire_orchestrator.backend_http.connections import (
+    ServerConnections,
+    ServerOrigin,
+    UnreachableError,
+)
+from turnwire_orchestrator.backend_http.requests import head_of, origin_of, redirected, whole
 from turnwire_orchestrator.failures import PromptTooLongError, TurnFailedError
 from turnwire_orchestrator.inference.ending import refusal
 from turnwire_orchestrator.inference.retry_after import retry_after_s
@@ -25,14 +35,20 @@ _LONGEST_ERROR = 64 * 1024
 _REST_TIMEOUT_S = 0.25
 _ERROR_TIMEOUT_S = 5.0
 _REFUSED = 400
+_MOST_REDIRECTS = 5
 _EVENTS = "text/event-stream"
 _DONE = b"[DONE]"
 _LONGEST_BODY = 64 * 1024 * 1024
 """Bytes of a whole answer, unpacked; what is more is none."""
 
-_HEADERS = {"Content-Type": "application/json", "Accept": _EVENTS}
 _NOT_PACKED = {"Accept-Encoding": "identity"}
 """Packing costs both ends more than a fast network saves; what comes packed is read anyway."""
+
+_HEADERS: dict[str, dict[str, str]] = {
+    "GET": {"Accept": "*/*", **_NOT_PACKED},
+    "POST": {"Content-Type": "application/json", "Accept": _EVENTS, **_NOT_PACKED},
+}
+_NOTHING_MORE: Mapping[str, str] = {}
 
 
 class Timeouts(Struct, frozen=True):
@@ -50,20 +66,16 @@ class HttpClient:
         self.url = url.rstrip("/")
         self.root = self.url.removesuffix("/v1")
         """Where servers answer what is not OpenAI's API."""
-        self._idle_s = timeouts.idle_s
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=timeouts.connect_s, sock_read=timeouts.idle_s
-            ),
-            headers={**_NOT_PACKED, **({"Authorization": f"Bearer {api_key}"} if api_key else {})},
-            trust_env=False,
-            auto_decompress=False,
-        )
+        self._api_key = api_key
+        self._timeouts = timeouts
+        self._origin = origin_of(self.url)
+        self._connections: dict[ServerOrigin, ServerConnections] = {}
+        self._heads: dict[tuple[str, str], tuple[ServerOrigin, bytes]] = {}
 
     async def close(self) -> None:
         """End all connections."""
-        await self._session.close()
+        for connections in self._connections.values():
+            connections.close()
 
     @asynccontextmanager
     async def stream(self, url: str, body: bytes) -> AsyncGenerator[AsyncIterator[list[bytes]]]:
@@ -75,57 +87,90 @@ class HttpClient:
             yield self._events(response)
             await _read_rest(response)
         finally:
-            # With unread tokens the connection must go: that stops the model.
-            if response.content.at_eof():
-                response.release()
-            else:
-                response.close()
+            response.release()
 
     async def get(self, url: str) -> bytes:
         """Give the body of a good answer."""
-        response = await self._asked(partial(self._session.get, url))
-        async with response:
+        response = await self._asked("GET", url)
+        try:
             if response.status >= _REFUSED:
                 raise await _refused(response)
             return await self._whole(response)
+        finally:
+            response.release()
 
     async def post(self, url: str, body: bytes) -> tuple[int, bytes]:
         """Give the status and the body of any answer; of one that does not end, its beginning."""
         response = await self._post(url, body)
-        async with response:
-            if response.content_type == _EVENTS:
+        try:
+            if response.media_type == _EVENTS:
                 return response.status, await anext(_pieces(response), b"")
             return response.status, await self._whole(response)
+        finally:
+            response.release()
 
-    async def _post(self, url: str, body: bytes) -> aiohttp.ClientResponse:
-        headers = {**_HEADERS, **outgoing()}
-        return await self._asked(partial(self._session.post, url, data=body, headers=headers))
+    async def _post(self, url: str, body: bytes) -> Answer:
+        return await self._asked("POST", url, body, outgoing())
 
     async def _asked(
-        self, ask: Callable[[], Awaitable[aiohttp.ClientResponse]]
-    ) -> aiohttp.ClientResponse:
-        attempts = 2
-        while True:
-            attempts -= 1
-            try:
-                response = await ask()
-            except aiohttp.ServerTimeoutError as error:
-                raise TurnFailedError(self._timeout(error)) from error
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                # A kept connection may have been closed at the other end while it was idle.
-                if attempts and not isinstance(error, aiohttp.ClientConnectorError):
-                    continue
-                raise TurnFailedError(self._unreachable(error)) from error
-            except (aiohttp.ClientError, TimeoutError) as error:
-                raise TurnFailedError(self._unreachable(error)) from error
-            if _encoding(response) in ENCODINGS:
-                return response
-            response.close()
-            raise TurnFailedError(failures.backend_encoding(self.url, _encoding(response)))
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        more: Mapping[str, str] = _NOTHING_MORE,
+    ) -> Answer:
+        response = await self._answer(method, url, body, more)
+        for _ in range(_MOST_REDIRECTS):
+            elsewhere = redirected(method, url, response.status, response.headers.get("location"))
+            if elsewhere is None:
+                break
+            response.release()
+            url = elsewhere
+            response = await self._answer(method, url, body, more)
+        if _encoding(response) in ENCODINGS:
+            return response
+        response.release()
+        raise TurnFailedError(failures.backend_encoding(self.url, _encoding(response)))
 
-    async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[list[bytes]]:
+    async def _answer(
+        self, method: str, url: str, body: bytes | None, more: Mapping[str, str]
+    ) -> Answer:
+        """Wait for the head of an answer; a kept connection may have been closed while idle."""
+        try:
+            origin, head = self._head(method, url)
+            request, connections = whole(head, body, more), self._connections_to(origin)
+            try:
+                return await connections.ask(request)
+            except DisconnectedError:
+                return await connections.ask(request, fresh=True)
+        except SilentError as error:
+            raise TurnFailedError(failures.backend_silent(self._timeouts.idle_s)) from error
+        except (UnreachableError, AnswerBrokenError, ValueError) as error:
+            reason = str(error) if isinstance(error, UnreachableError) else type(error).__name__
+            raise TurnFailedError(failures.backend_unreachable(self.url, reason)) from error
+
+    def _head(self, method: str, url: str) -> tuple[ServerOrigin, bytes]:
+        """Write the head of a request once; the key is for this server alone."""
+        known = self._heads.get((method, url))
+        if known is None:
+            origin = origin_of(url)
+            key = self._api_key if origin == self._origin else None
+            known = origin, head_of(method, url, _HEADERS[method], key)
+            if origin == self._origin:
+                self._heads[method, url] = known
+        return known
+
+    def _connections_to(self, origin: ServerOrigin) -> ServerConnections:
+        if origin not in self._connections:
+            timeouts = self._timeouts
+            self._connections[origin] = ServerConnections(
+                origin, timeouts.connect_s, timeouts.idle_s
+            )
+        return self._connections[origin]
+
+    async def _events(self, response: Answer) -> AsyncIterator[list[bytes]]:
         splitter = EventSplitter()
-        if response.content_type == "application/json":
+        if response.media_type == "application/json":
             # A server that does not stream says everything at once; some only say that they do not.
             whole = await self._whole(response)
             is_json = whole.lstrip().startswith((b"{", b"["))
@@ -138,63 +183,56 @@ class HttpClient:
                     if _DONE in events:
                         # What comes after it is no part of the answer.
                         break
-        except (aiohttp.ClientError, TimeoutError, UnpackingError) as error:
+        except (AnswerBrokenError, UnpackingError) as error:
             if events := splitter.stray():
                 yield events
             raise TurnFailedError(self._broken(response, error)) from error
         if events := splitter.end():
             yield events
 
-    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _whole(self, response: Answer) -> bytes:
         body = bytearray()
         try:
             async for piece in _pieces(response):
                 body += piece
                 if len(body) > _LONGEST_BODY:
                     raise TurnFailedError(failures.backend_broke_off("an answer without end"))
-        except (aiohttp.ClientError, TimeoutError, UnpackingError) as error:
+        except (AnswerBrokenError, UnpackingError) as error:
             raise TurnFailedError(self._broken(response, error)) from error
         return bytes(body)
 
-    def _broken(self, response: aiohttp.ClientResponse, error: Exception) -> Failure:
-        if isinstance(error, TimeoutError):
-            return failures.backend_silent(self._idle_s)
+    def _broken(self, response: Answer, error: Exception) -> Failure:
+        if isinstance(error, SilentError):
+            return failures.backend_silent(self._timeouts.idle_s)
         if isinstance(error, UnpackingError):
             return failures.backend_encoding(self.url, _encoding(response))
         return failures.backend_broke_off(type(error).__name__)
 
-    def _timeout(self, error: aiohttp.ServerTimeoutError) -> Failure:
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return self._unreachable(error)
-        return failures.backend_silent(self._idle_s)
 
-    def _unreachable(self, error: Exception) -> Failure:
-        return failures.backend_unreachable(self.url, type(error).__name__)
+def _encoding(response: Answer) -> str:
+    return response.headers.get("content-encoding", "").strip().lower()
 
 
-def _encoding(response: aiohttp.ClientResponse) -> str:
-    return response.headers.get("Content-Encoding", "").strip().lower()
-
-
-def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+def _pieces(response: Answer) -> AsyncIterator[bytes]:
     """Give the body of an answer as it comes, unpacked."""
-    pieces, encoding = response.content.iter_any(), _encoding(response)
-    return pieces if encoding in PLAIN else unpacked(pieces, encoding)
+    encoding = _encoding(response)
+    return response if encoding in PLAIN else unpacked(response, encoding)
 
 
-async def _read_rest(response: aiohttp.ClientResponse) -> None:
+async def _read_rest(response: Answer) -> None:
     """Read what comes after the answer (`[DONE]`), so that the connection can be used again."""
-    if response.content.at_eof():
+    if response.at_end:
         return
-    with suppress(TimeoutError, aiohttp.ClientError):
+    with suppress(TimeoutError, AnswerBrokenError):
         async with asyncio.timeout(_REST_TIMEOUT_S):
-            await response.content.read()
+            async for _ in response:
+                pass
 
 
-async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+async def _error_body(response: Answer) -> bytes:
     """Read what a backend says of its refusal; what does not come in time is not waited for."""
     body = bytearray()
-    with suppress(TimeoutError, aiohttp.ClientError, UnpackingError):
+    with suppress(TimeoutError, AnswerBrokenError, UnpackingError):
         async with asyncio.timeout(_ERROR_TIMEOUT_S):
             async for piece in _pieces(response):
                 body += piece
@@ -203,10 +241,10 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body[:_LONGEST_ERROR])
 
 
-async def _refused(response: aiohttp.ClientResponse) -> TurnFailedError:
+async def _refused(response: Answer) -> TurnFailedError:
     body = (await _error_body(response)).decode(errors="replace")
     later = retry_after_s(response.status, response.headers, time.time())
-    refused = refusal(response.status, body, response.reason or "", later)
+    refused = refusal(response.status, body, response.reason, later)
     if refused.overflow is None:
         return TurnFailedError(refused.failure)
     return PromptTooLongError(refused.failure, refused.overflow)

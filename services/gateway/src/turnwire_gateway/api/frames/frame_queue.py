@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from turnwire_contracts.wire.frames import FrameMessage
 
@@ -40,6 +40,8 @@ class FrameQueue:
         """Up to which number frames came that were not kept."""
         self.news = asyncio.Event()
         """Set when there is something to look at, here or at the feed."""
+        self.forward: Callable[[bytes], bool] | None = None
+        """Writes a frame for its reader at once, or tells that it has to wait."""
         self._waits = False
         self._of_all = of_all
         self._messages: deque[FrameMessage] = deque()
@@ -70,6 +72,18 @@ class FrameQueue:
         """Whether more was fetched than may wait for long."""
         return self._bytes > MOST_QUEUED_BYTES
 
+    def forwards(self, message: FrameMessage) -> bool:
+        """Give a live frame that comes next to a reader that waits for it, past the queue.
+
+        Not the end, behind which more is written. What cannot be written at once waits here.
+        """
+        follows = self._waits and message.kind == "F" and message.first == self.next
+        if not follows or self._messages or self.forward is None:
+            return False
+        if has_left := self.forward(message.body):
+            self.next = message.end
+        return has_left
+
     def hear(self, message: FrameMessage) -> None:
         """Take a live message, or note that it was missed.
 
@@ -97,8 +111,10 @@ class FrameQueue:
         """Wait for news. A message that comes now is taken, whatever its size."""
         self.news.clear()
         self._waits = True
-        await self.news.wait()
-        self._waits = False
+        try:
+            await self.news.wait()
+        finally:
+            self._waits = False
 
     def drop_first(self) -> None:
         """Remove the next message."""
