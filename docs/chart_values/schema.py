@@ -22,7 +22,7 @@ _MANAGED = {
     "nats_url", "nats_nkey_seed_file", "nats_credentials", "nats_ca", "stream_replicas", "drain_s",
     "health_host", "health_port", "host", "port", "mongodb_url", "backend_url", "backend_api",
     "backend_api_key", "key_pepper", "view_key", "seal_key", "backends", "guard_policy",
-    "mcp_servers", "prompts", "limits",
+    "mcp_servers", "prompts", "limits", "console_oidc_client_secret",
 }  # fmt: skip
 """What the chart itself says, from values of their own."""
 
@@ -158,10 +158,11 @@ def _peers() -> JSON:
 def _own() -> JSON:
     return {
         "secrets": closed(
-            "Secrets of Turnwire's own; each a random text.",
+            "Secrets of Turnwire's own, each a random text, and what an issuer gave the console.",
             keyPepper=secret_key("What API keys are hashed with."),
             viewKey=secret_key("What wraps the keys of the views: keep a copy elsewhere."),
             sealKey=secret_key("What secrets for MCP servers travel sealed with."),
+            consoleOidc=secret_key("The secret of the console's client at the OIDC issuer."),
         ),
         "files": closed(
             "The operator's files, as text. Names of variables in them: `extraEnv` of the service.",

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tomllib
+import urllib.parse
 import urllib.request
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
@@ -77,6 +78,7 @@ async def test_it_runs_and_answers_on_a_machine_that_has_only_python(
         answer = await asyncio.to_thread(ask, f"http://127.0.0.1:{up.port}/v1/responses")
         assert answer["status"] in {"completed", "incomplete"}
         assert answer["output"]
+        assert await asyncio.to_thread(console, f"http://127.0.0.1:{up.port}/console") > 0
     finally:
         process.send_signal(signal.SIGINT)
         code = await up.ends()
@@ -119,6 +121,19 @@ def ask(url: str) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode())  # noqa: S310 -- ours
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 -- as above
         return json.load(answer)
+
+
+def console(url: str) -> int:
+    """Open the console; gives the bytes of the script that its page names."""
+    page = read(url).decode()
+    (script,) = re.findall(r'<script[^>]* src="([^"]+)"', page)
+    return len(read(urllib.parse.urljoin(url, script)))
+
+
+def read(url: str) -> bytes:
+    """Read what stands at an address."""
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 -- ours
+        return answer.read()
 
 
 def uv(*arguments: str) -> None:

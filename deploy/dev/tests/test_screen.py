@@ -33,6 +33,7 @@ def test_the_start_tells_which_api_each_backend_speaks(capsys: pytest.CaptureFix
         )
     )
     told = capsys.readouterr().out
+    assert "http://127.0.0.1:8080/console\n" in told
     assert "a speaks chat: the settings say so\n" in told
     assert "b speaks responses: it answers [200]\n" in told
 

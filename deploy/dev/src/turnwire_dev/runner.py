@@ -142,6 +142,7 @@ class Runner:
             StartSummary(
                 seconds=time.monotonic() - began,
                 url=self._plan.addresses.api,
+                has_console=self._settings.console,
                 model=model,
                 model_note=note,
                 apis=apis,

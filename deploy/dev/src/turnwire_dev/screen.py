@@ -65,6 +65,8 @@ class StartSummary:
     logs: Path
     members: str
     """Which services have several processes; empty when none has."""
+    has_console: bool = True
+    """Whether the gateway serves the console."""
 
 
 class Screen:
@@ -127,6 +129,8 @@ class Screen:
         self._line(f"[bold]Turnwire is ready[/] after {welcome.seconds:.1f} s.")
         self._line("")
         self._line(f"  API    [bold]{escape(welcome.url)}/v1[/]")
+        if welcome.has_console:
+            self._line(f"  look   [bold]{escape(welcome.url)}/console[/]")
         self._line(f"  model  {escape(welcome.model)} ({escape(welcome.model_note)})")
         for api in welcome.apis:
             self._line(f"         {escape(api)}")

@@ -63,6 +63,10 @@ class RunnerSettings(BrokerSettings):
         description="Names, comma-separated, that the API may be asked by without keys; read by "
         "the gateway.",
     )
+    console: bool = Field(
+        default=True,
+        description="Whether the console is served, at `/console` of the API; read by the gateway.",
+    )
     cors_origins: str = Field(
         default="",
         description="Origins, comma-separated, whose web pages may use the API; read by the "

@@ -67,7 +67,7 @@
 {{ include "turnwire.secretVariable" (dict "name" "TURNWIRE_MONGODB_URL" "from" $values.mongodb.existingSecret) }}
 {{- end }}
 {{- end }}
-{{- range $setting, $from := dict "TURNWIRE_KEY_PEPPER" $values.secrets.keyPepper "TURNWIRE_VIEW_KEY" $values.secrets.viewKey "TURNWIRE_SEAL_KEY" $values.secrets.sealKey }}
+{{- range $setting, $from := dict "TURNWIRE_KEY_PEPPER" $values.secrets.keyPepper "TURNWIRE_VIEW_KEY" $values.secrets.viewKey "TURNWIRE_SEAL_KEY" $values.secrets.sealKey "TURNWIRE_CONSOLE_OIDC_CLIENT_SECRET" $values.secrets.consoleOidc }}
 {{- if and (has $setting $reads) $from.name }}
 {{ include "turnwire.secretVariable" (dict "name" $setting "from" $from) }}
 {{- end }}

@@ -11,6 +11,8 @@ VIEW_KEYS_STREAM = "KV_VIEW_KEYS"
 """The key-value bucket `VIEW_KEYS`: the key of each tenant's views. Only the store uses it."""
 LIMITS_STREAM = "KV_LIMITS"
 """The key-value bucket `LIMITS`: gateways read and write it."""
+CONSOLE_SESSIONS_STREAM = "KV_CONSOLE_SESSIONS"
+"""The key-value bucket `CONSOLE_SESSIONS`: gateways read and write it."""
 API_KEYS_BUCKET = "API_KEYS"
 API_KEYS_STREAM = f"KV_{API_KEYS_BUCKET}"
 
@@ -25,6 +27,7 @@ AUDIT = "audit.>"
 """Gateway and operator publish; store and operator read the stream."""
 VIEW_KEYS = "$KV.VIEW_KEYS.*"
 LIMITS = "$KV.LIMITS.>"
+CONSOLE_SESSIONS = "$KV.CONSOLE_SESSIONS.>"
 API_KEYS = f"$KV.{API_KEYS_BUCKET}.>"
 """Only the store and the operator's tools publish here; gateways subscribe and read."""
 
@@ -129,6 +132,11 @@ def owner(tenant: TenantId, response_id: ResponseId) -> str:
 def limits(tenant: TenantId) -> str:
     """Name the key of one tenant in the bucket `LIMITS`: what is used of its limits."""
     return f"$KV.LIMITS.{tenant}"
+
+
+def console_session(session_id: str) -> str:
+    """Name the key of one session in the bucket `CONSOLE_SESSIONS`."""
+    return f"$KV.CONSOLE_SESSIONS.{session_id}"
 
 
 def turn_ended(tenant: TenantId) -> str:

@@ -52,6 +52,10 @@ from turnwire_gateway.api.websocket.connection import SocketHandlers
 from turnwire_gateway.api.websocket.ports import SocketPorts
 from turnwire_gateway.auth.caller import Caller, Identify, caller_of
 from turnwire_gateway.auth.content_access import ContentAccess
+from turnwire_gateway.console.oidc_client import OidcClient
+from turnwire_gateway.console.routes import console_routes
+from turnwire_gateway.console.session_middleware import SessionMiddleware
+from turnwire_gateway.console.sessions import ConsoleSessions
 from turnwire_gateway.limits.limiter import Limiter, unlimited
 from turnwire_gateway.limits.request_quota import RequestQuota
 from turnwire_gateway.openapi import branch_operations as branches
@@ -90,6 +94,10 @@ class GatewayDependencies(Struct, frozen=True):
     """What API keys are hashed with; empty: none can be made."""
     take_up_keys: Callable[[], Awaitable[None]] = _nothing_to_take_up
     """Has this gateway know which API keys there are now."""
+    sessions: ConsoleSessions | None = None
+    """Who is signed in to the console; without them there is no console."""
+    console_oidc: OidcClient | None = None
+    """Signs in to the console at the OIDC issuer."""
 
 
 def build(world: GatewayDependencies) -> FastAPI:
@@ -127,6 +135,9 @@ def build(world: GatewayDependencies) -> FastAPI:
     _bind_operations(app, OperationHandlers(world.client, store, world.space))
     _bind(app, (deployment.check, checks.check), *_administration(world, acts, checks))
     _bind_documents(app)
+    ways_in = (world.sessions, world.identify, world.is_open, world.console_oidc)
+    for method, path, handler in console_routes(*ways_in):
+        app.add_api_route(path, handler, methods=[method])
     _add_middleware(app, world)
     return app
 
@@ -139,6 +150,8 @@ def _add_middleware(app: FastAPI, world: GatewayDependencies) -> None:
     app.add_middleware(OpenedTenantMiddleware, access=access)
     app.add_middleware(LimitMiddleware, limiter=world.limiter, background_ms=background_ms)
     app.add_middleware(IdentityMiddleware, identify=world.identify)
+    if world.sessions is not None:
+        app.add_middleware(SessionMiddleware, sessions=world.sessions)
     app.add_middleware(LocalRequestsMiddleware, access=world.access, is_open=world.is_open)
     add_exception_handlers(app)
     if world.access.origins:

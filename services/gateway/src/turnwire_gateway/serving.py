@@ -33,6 +33,9 @@ from turnwire_gateway.api.requests.validation import Rules, SecretSealing
 from turnwire_gateway.api.turns import TurnLimits, Turns
 from turnwire_gateway.app import GatewayDependencies, build
 from turnwire_gateway.auth.identities import Identities
+from turnwire_gateway.console.bucket_sessions import BucketSessions
+from turnwire_gateway.console.oidc_client import OidcClient
+from turnwire_gateway.console.sessions import ConsoleSessions
 from turnwire_gateway.limits.bucket_limit_states import BucketLimitStates
 from turnwire_gateway.limits.limiter import Limiter
 from turnwire_gateway.operator_files import OperatorFiles
@@ -44,6 +47,7 @@ _ASK_VIEWERS_TIMEOUT_S = 0.25
 _EVENT_OVERHEAD_BYTES = 64 * 1024
 _TAKEOVERS = 2
 """A turn that another owner takes over has its whole time again."""
+_HOUR_MS = 3_600_000
 _SLACK_MS = 60_000
 """Clocks differ, and the last call may be made at the last moment."""
 
@@ -145,7 +149,16 @@ async def _world(
         space=space,
         pepper=settings.pepper,
         take_up_keys=identities.keys.take_up,
+        sessions=_sessions(settings, client),
+        console_oidc=settings.console_oidc and OidcClient(settings.console_oidc),
     )
+
+
+def _sessions(settings: GatewaySettings, client: Client) -> ConsoleSessions | None:
+    if not settings.console:
+        return None
+    lasting_ms = round(settings.console_session_hours * _HOUR_MS)
+    return ConsoleSessions(BucketSessions(client), _now_ms, lasting_ms)
 
 
 def _rules(settings: GatewaySettings, servers: Registry) -> Rules:

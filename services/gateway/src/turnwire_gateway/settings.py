@@ -7,11 +7,12 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 
 from turnwire_chassis.api_keys.pepper import parse_pepper
+from turnwire_chassis.jetstream.buckets import CONSOLE_SESSION_DAYS
 from turnwire_chassis.settings import SettingsError, TurnSettings, read_file
 from turnwire_chassis.tool_servers.settings import ToolServerSettings
 from turnwire_gateway.api.requests.prompts import Prompts, parse_prompts
 from turnwire_gateway.api.web_access import WebAccess, read_web_access
-from turnwire_gateway.auth.oidc_config import OidcConfig, is_safe_url
+from turnwire_gateway.auth.oidc_config import OidcClientConfig, OidcConfig, is_safe_url
 from turnwire_gateway.limits.allowances import Allowances, parse_allowances
 
 
@@ -34,6 +35,32 @@ class GatewaySettings(TurnSettings, ToolServerSettings):
         default="",
         description="Origins, comma-separated, like https://app.example: their web pages may use "
         "the API. `*`: all pages may, with a key.",
+    )
+    console: bool = Field(
+        default=True, description="Whether the console is served, at `/console` of the API."
+    )
+    console_url: str | None = Field(
+        default=None,
+        description="Where browsers have the console, like https://turnwire.example/console; "
+        "needed to sign in by OIDC.",
+    )
+    console_oidc_client_id: str | None = Field(
+        default=None,
+        description="The client that TURNWIRE_OIDC_ISSUER knows the console as. Set: users may "
+        "sign in there.",
+    )
+    console_oidc_client_secret: SecretStr | None = Field(
+        default=None,
+        description="That client's secret. Unset: a public client, which PKCE alone proves.",
+    )
+    console_oidc_scope: str = Field(
+        default="openid profile", description="What the console asks the issuer for."
+    )
+    console_session_hours: float = Field(
+        default=12.0,
+        gt=0,
+        le=CONSOLE_SESSION_DAYS * 24,
+        description="Hours after which one has to sign in to the console again.",
     )
     max_body_bytes: int = Field(
         default=4 * 1024 * 1024,
@@ -136,9 +163,30 @@ class GatewaySettings(TurnSettings, ToolServerSettings):
             roles_claim=self.oidc_roles_claim,
         )
 
+    @cached_property
+    def console_oidc(self) -> OidcClientConfig | None:
+        """How the console signs in at the issuer, if it does. Raises `SettingsError`."""
+        if self.console_oidc_client_id is None:
+            return None
+        if self.oidc is None:
+            raise SettingsError("TURNWIRE_CONSOLE_OIDC_CLIENT_ID needs TURNWIRE_OIDC_ISSUER")
+        if self.console_url is None or not is_safe_url(self.console_url):
+            raise SettingsError(
+                "TURNWIRE_CONSOLE_URL must be the console's https:// URL: the issuer sends "
+                f"browsers back there (it is {self.console_url!r})"
+            )
+        secret = self.console_oidc_client_secret
+        return OidcClientConfig(
+            self.oidc,
+            self.console_oidc_client_id,
+            None if secret is None else secret.get_secret_value(),
+            self.console_oidc_scope,
+            self.console_url.rstrip("/"),
+        )
+
     @model_validator(mode="after")
     def _refuse_what_cannot_be(self) -> Self:
         # Here and not in `serve`: the run loop turns what is wrong with settings into exit code 2.
         _ = self.templates, self.tool_servers, self.allowances, self.sealer, self.pepper, self.oidc
-        _ = self.access
+        _ = self.access, self.console_oidc
         return self

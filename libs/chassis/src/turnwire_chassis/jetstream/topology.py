@@ -21,6 +21,7 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError
 
+from turnwire_chassis.jetstream.buckets import buckets
 from turnwire_chassis.jetstream.publishing import NO_LEADER
 from turnwire_chassis.jetstream.webhook_queue import webhooks_stream
 from turnwire_chassis.settings import OUTPUT_MAX_BYTES
@@ -45,8 +46,6 @@ DEAD_MAX_BYTES = 256 * 1024 * 1024
 OUTPUT_MAX_AGE_S = 3600
 AUDIT_DAYS = 400.0
 """How long acts stay noted."""
-LIMITS_MAX_AGE_S = 86_400
-"""A tenant that did nothing for so long has used nothing."""
 
 TURN_LEASE_S = 5.0
 """A turn whose owner is silent for so long is given to another, unless a setting says otherwise."""
@@ -112,11 +111,13 @@ def kept_streams() -> tuple[str, ...]:
     """Name the streams that lie on a disk, in the order in which they are backed up.
 
     A letter names an entry of `TURNS`; an event of a webhook is kept before its turn is confirmed,
-    an act noted before it is done. What lies in memory is gone when a broker restarts.
+    an act noted before it is done. What lies in memory is gone when a broker restarts, and who was
+    signed in to the console signs in again.
     """
     first, last = (subjects.DEAD_STREAM, subjects.TURNS_STREAM), subjects.AUDIT_STREAM
     on_disk = [each.name or "" for each in streams(1) if each.storage == StorageType.FILE]
-    return (*first, *(name for name in on_disk if name not in (*first, last)), last)
+    placed = {*first, last, subjects.CONSOLE_SESSIONS_STREAM}
+    return (*first, *(name for name in on_disk if name not in placed), last)
 
 
 def _audit(replicas: int) -> StreamConfig:
@@ -130,53 +131,6 @@ def _audit(replicas: int) -> StreamConfig:
         allow_direct=True,
         deny_delete=True,
         max_age=AUDIT_DAYS * 86_400,
-        duplicate_window=DUPLICATE_WINDOW_S,
-        num_replicas=replicas,
-    )
-
-
-def buckets(replicas: int) -> list[StreamConfig]:
-    """Give the key-value buckets; each is a stream that keeps the last message of a subject."""
-    return [
-        StreamConfig(
-            name=subjects.LIMITS_STREAM,
-            subjects=[subjects.LIMITS],
-            storage=StorageType.MEMORY,
-            retention=RetentionPolicy.LIMITS,
-            discard=DiscardPolicy.NEW,
-            allow_direct=True,
-            allow_rollup_hdrs=True,
-            deny_delete=True,
-            max_msgs_per_subject=1,
-            max_age=LIMITS_MAX_AGE_S,
-            num_replicas=replicas,
-        ),
-        api_keys_stream(replicas),
-        StreamConfig(
-            name=subjects.VIEW_KEYS_STREAM,
-            subjects=[subjects.VIEW_KEYS],
-            storage=StorageType.FILE,
-            retention=RetentionPolicy.LIMITS,
-            discard=DiscardPolicy.NEW,
-            allow_direct=True,
-            max_msgs_per_subject=1,
-            num_replicas=replicas,
-        ),
-    ]
-
-
-def api_keys_stream(replicas: int) -> StreamConfig:
-    """Give the KV bucket of the API keys; no message of it can be removed one by one."""
-    return StreamConfig(
-        name=subjects.API_KEYS_STREAM,
-        subjects=[subjects.API_KEYS],
-        storage=StorageType.FILE,
-        retention=RetentionPolicy.LIMITS,
-        discard=DiscardPolicy.NEW,
-        max_msgs_per_subject=1,
-        allow_direct=True,
-        allow_rollup_hdrs=True,
-        deny_delete=True,
         duplicate_window=DUPLICATE_WINDOW_S,
         num_replicas=replicas,
     )

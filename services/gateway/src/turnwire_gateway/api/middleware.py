@@ -157,6 +157,14 @@ _VIEWER: Final = ("/docs", "/docs/viewer.js", "/docs/swagger-ui-bundle.js", "/do
 OPEN_PATHS: Final = frozenset({"/", "/health", "/openapi.json", *_VIEWER})
 """What needs no caller: whether it runs, and how to talk to it."""
 
+CONSOLE: Final = "/console"
+"""The console's page, its files and its sign-in need none either."""
+
+
+def is_open_path(path: str) -> bool:
+    """Tell whether a path is served to callers that are not known."""
+    return path in OPEN_PATHS or path == CONSOLE or path.startswith(f"{CONSOLE}/")
+
 
 class IdentityMiddleware:
     """Refuses requests whose caller is not known, or whose key is not for this.
@@ -170,7 +178,7 @@ class IdentityMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request (ASGI)."""
-        if scope["type"] not in ("http", "websocket") or scope["path"] in OPEN_PATHS:
+        if scope["type"] not in ("http", "websocket") or is_open_path(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:

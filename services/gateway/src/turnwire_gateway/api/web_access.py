@@ -20,7 +20,8 @@ _AUTHORITY: Final = re.compile(
 )
 _ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[a-z0-9_.:\[\]-]+)")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
-_OWN_SITES: Final = {"same-origin", "none"}
+_OWN_SITE: Final = "same-origin"
+_OWN_SITES: Final = {_OWN_SITE, "none"}
 """Fetch Metadata: a page of this origin, or no page. `same-site` may be another port."""
 
 _MOST_SHOWN: Final = 100
@@ -94,6 +95,21 @@ def check_request(access: WebAccess, source: RequestSource, http_version: str) -
     if host is not None and not _is_ours(host, access.hosts):
         raise _host_not_allowed(host)
     _check_origin(access, source, host)
+
+
+def was_sent_by_own_page(source: RequestSource, *, must_say: bool) -> bool:
+    """Tell whether a page of this very origin has sent a request.
+
+    `must_say`: also one without `Origin` was not, which browsers send with all but plain reads.
+    Behind a proxy that changes `Host`, the browser's own word (Fetch Metadata) tells.
+    """
+    sites = [site.strip().lower() for site in source.sites]
+    if any(site != _OWN_SITE for site in sites) or len(source.origins) > 1:
+        return False
+    if not source.origins:
+        return not must_say
+    host = source.hosts[0] if len(source.hosts) == 1 else None
+    return bool(sites) or _is_origin_of(source.origins[0], host)
 
 
 def _check_origin(access: WebAccess, source: RequestSource, host: str | None) -> None:

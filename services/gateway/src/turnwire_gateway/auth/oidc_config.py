@@ -21,6 +21,18 @@ class OidcConfig(Struct, frozen=True):
     roles_claim: str = "roles"
 
 
+class OidcClientConfig(Struct, frozen=True):
+    """How the console signs its users in at that issuer."""
+
+    oidc: OidcConfig
+    client_id: str
+    client_secret: str | None
+    """`None`: a public client; PKCE alone proves who began."""
+    scope: str
+    console_url: str
+    """Where browsers have the console, without a slash at its end."""
+
+
 def is_safe_url(url: str) -> bool:
     """Tell whether what is read there cannot be changed on the way: https, or this machine."""
     parts = urlsplit(url)
