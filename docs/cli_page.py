@@ -26,6 +26,10 @@ turnwire models -o jsonl
 turnwire explain context_length_exceeded
 ```
 
+An operator reads in any tenant, with a reason that is noted in its audit log
+([identity.md](identity.md#operators)); every command that only reads responses or conversations has
+`--in-tenant` and `--reason`: `turnwire log resp_… --in-tenant acme --reason 'ticket 17'`.
+
 `-o` says how a command prints what it has to say. The names of members are a promise: they stay,
 and new ones may come.
 

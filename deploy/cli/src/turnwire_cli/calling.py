@@ -12,7 +12,7 @@ import typer
 
 from turnwire_cli import contexts
 from turnwire_cli.errors import CommandFailedError, said_of
-from turnwire_cli.exit_codes import FAILED, INTERRUPTED
+from turnwire_cli.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 from turnwire_cli.printing import Output, Printer, may_color
 from turnwire_cli.times import TimeFormat
 
@@ -45,6 +45,12 @@ _SERVER: Final = (
     option("api_key", str | None, None, "--api-key", help_="Who calls; TURNWIRE_API_KEY."),
     option("context", str | None, None, "--context", help_="A server by name; TURNWIRE_CONTEXT."),
 )
+_OPENING: Final = (
+    option(
+        "in_tenant", str | None, None, help_="Operators: read in this tenant, as its admins do."
+    ),
+    option("reason", str | None, None, help_="Operators: why; it is noted in that tenant."),
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,18 @@ class Call:
         # Loads the HTTP client, which `--help` does not need.
         from turnwire_client import Turnwire  # noqa: PLC0415 -- see above
 
-        return Turnwire(self.context.url or None, self.context.api_key or None, retry_s=0)
+        opened, reason = self.server.get("in_tenant"), self.server.get("reason")
+        if (opened is None) is not (reason is None):
+            self.fail("--in-tenant and --reason go together: where to read, and why.", BAD_INPUT)
+        if not f"{opened}{reason}".isascii():
+            self.fail("--in-tenant, --reason: letters, digits and signs of ASCII only.", BAD_INPUT)
+        return Turnwire(
+            self.context.url or None,
+            self.context.api_key or None,
+            retry_s=0,
+            in_tenant=opened,
+            reason=reason,
+        )
 
     def _said(self, name: str, variable: str) -> str:
         return self.server.get(name) or os.environ.get(variable) or ""
@@ -93,19 +110,22 @@ def declared(
     panel: str | None = None,
     options: Sequence[inspect.Parameter] = (),
     asks: bool = True,
+    reads: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declare a command: a function of a `Call` and what typer reads of its other parameters.
 
     `options`: those that it shares with others; `Call.options` has their values. `asks`: whether it
-    asks a server, and so has the options that name one.
+    asks a server, and so has the options that name one. `reads`: whether it only reads there, as
+    operators may in every tenant.
     """
     shared = [each.name for each in options]
-    common = (*_SERVER, *_OUTPUT) if asks else _OUTPUT
+    of_server = (*(_OPENING if reads else ()), *(_SERVER if asks else ()))
+    common = (*of_server, *_OUTPUT)
 
     def declare(run: Callable[..., None]) -> Callable[..., None]:
         @wraps(run)
         def called(**given: Any) -> None:
-            server = {each.name: given.pop(each.name) for each in (_SERVER if asks else ())}
+            server = {each.name: given.pop(each.name) for each in of_server}
             printer = Printer(
                 given.pop("output"),
                 given.pop("time"),

@@ -14,6 +14,8 @@ from turnwire_cli.panels import LOOK
 from turnwire_cli.printing import JSON
 
 _LOOK_EVERY_S: Final = 1.0
+_LATE_S: Final = 60.0
+"""Lists follow the log; what comes into them so much later is still found."""
 _ALL: Final = "tail"
 _OF_TAIL: Final = {"model", "application", "conversation", "background", "owner"}
 _OPTIONS: Final[tuple[inspect.Parameter, ...]] = tuple(
@@ -24,7 +26,7 @@ _RUNNING: Final = frozenset({"queued", "in_progress"})
 
 def declare(app: typer.Typer) -> None:
     """Add the command."""
-    declared(app, "log", panel=LOOK, options=_OPTIONS)(log)
+    declared(app, "log", panel=LOOK, options=_OPTIONS, reads=True)(log)
 
 
 def log(
@@ -48,7 +50,8 @@ def log(
     """Tell what a turn did: events, owners, takeovers, tools, durations, its end and the cause.
 
     `log tail` prints the events of all responses as they happen, until ^C; it looks once a second.
-    --model, --application, --conversation, --background and --owner choose among them.
+    --model, --application, --conversation, --background and --owner choose among them. An admin
+    sees the whole tenant's; an operator says --in-tenant. What is read of others is noted there.
     """
     shown = frozenset(types or ())
     if response == _ALL:
@@ -95,19 +98,42 @@ def _tail(call: Call, shown: frozenset[str], since: float) -> None:
 
 
 def _events(call: Call, since: float) -> Iterator[JSON]:
-    """Give events of responses that were made since then, or were running then, for ever."""
-    routes = call.client.responses
+    """Give events of responses that were made since then, for ever."""
     read: dict[str, int] = {}
     ended: set[str] = set()
     while True:
-        made = list(routes.iterate(None, **call.options, created_from=since, order="asc"))
+        made = list(
+            call.client.responses.iterate(None, **call.options, created_from=since, order="asc")
+        )
         for response in made:
             response_id = response["id"]
             if response_id in ended:
                 continue
             if response["status"] not in _RUNNING:
                 ended.add(response_id)
-            for logged in routes.events(response_id, after=read.get(response_id, 0)):
+            for logged in _kept(call, response_id, read.get(response_id, 0)):
                 read[response_id] = logged["sequence"]
                 yield {**logged, "response_id": response_id}
+        since = _window(made, since)
+        found = {response["id"] for response in made}
+        read = {each: sequence for each, sequence in read.items() if each in found}
+        ended &= found
         time.sleep(_LOOK_EVERY_S)
+
+
+def _kept(call: Call, response_id: str, after: int) -> Iterator[JSON]:
+    """Give the events of a response; none where they are gone, as those that are not stored."""
+    from turnwire_client import RefusedError  # noqa: PLC0415 -- loads the HTTP client
+
+    try:
+        yield from call.client.responses.events(response_id, after=after)
+    except RefusedError as error:
+        if error.code != "response_not_found":
+            raise
+
+
+def _window(made: list[JSON], since: float) -> float:
+    """Give from when on responses are still of interest: those that run, and the newest."""
+    running = [each["created_at"] for each in made if each["status"] in _RUNNING]
+    latest = [made[-1]["created_at"] - _LATE_S] if made else []
+    return max(since, min([*running, *latest], default=since))

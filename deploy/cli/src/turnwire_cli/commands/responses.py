@@ -63,18 +63,18 @@ def declare(app: typer.Typer) -> None:
         name="responses", no_args_is_help=True, help="List, read, watch, end, fork, compare."
     )
     app.add_typer(group, rich_help_panel=LOOK)
-    declared(group, "ls", options=FILTERS)(list_responses)
-    declared(group, "get")(get)
-    declared(group, "watch")(watch)
-    declared(group, "wait")(wait)
+    declared(group, "ls", options=FILTERS, reads=True)(list_responses)
+    declared(group, "get", reads=True)(get)
+    declared(group, "watch", reads=True)(watch)
+    declared(group, "wait", reads=True)(wait)
     declared(group, "cancel")(cancel)
     declared(group, "rm")(remove)
     declared(group, "fork", options=_CHANGES)(fork)
     declared(group, "rerun", options=_CHANGES)(rerun)
-    declared(group, "diff")(diff)
-    declared(group, "state")(state)
-    declared(group, "timeline")(timeline)
-    declared(group, "prompt")(prompt)
+    declared(group, "diff", reads=True)(diff)
+    declared(group, "state", reads=True)(state)
+    declared(group, "timeline", reads=True)(timeline)
+    declared(group, "prompt", reads=True)(prompt)
 
 
 def list_responses(call: Call, *, most: Most = DEFAULT_MOST) -> None:
