@@ -45,6 +45,7 @@ class AnsweringServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked_for: list[tuple[str, Any]] = []
         self.keys: list[str | None] = []
+        self.opened: list[tuple[str | None, str | None]] = []
 
     @property
     def url(self) -> str:
@@ -59,6 +60,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length)) if length else None
         server.asked_for.append((f"{self.command} {self.path}", body))
         server.keys.append(self.headers.get("authorization"))
+        opened = self.headers.get("x-turnwire-tenant"), self.headers.get("x-turnwire-reason")
+        server.opened.append(opened)
         path = self.path.removeprefix("/v1").partition("?")[0]
         error = {"error": {"code": "unknown_url", "message": "There is no such route."}}
         found = server.answers.get(path)
@@ -126,12 +129,31 @@ def test_a_server_that_is_too_old_is_said_to_be(server: AnsweringServer) -> None
 def test_a_key_is_made_with_its_scopes_and_shown_on_the_last_line(server: AnsweringServer) -> None:
     server.answers = {"/admin/keys": {**KEY, "key": "tw_secret"}}
     call = ["admin", "keys", "create", "--tenant", "acme", "--user", "ada"]
-    ran = CliRunner().invoke(APP, [*call, "--set", 'scopes=["read"]', "--label", "ci"])
+    limits = ["--scope", "read", "--scope", "admin", "--expires", "2027-01-01T00:00"]
+    ran = CliRunner().invoke(APP, [*call, *limits, "--label", "ci"])
     assert ran.stdout.splitlines()[-1] == "tw_secret"
     ((_, body),) = server.asked_for
     assert body == {
-        "user": "ada", "role": "user", "tenant": "acme", "scopes": ["read"], "label": "ci"
+        "user": "ada", "role": "user", "tenant": "acme", "scopes": ["read", "admin"],
+        "expires_at": 1798761600, "label": "ci",
     }  # fmt: skip
+    server.asked_for.clear()
+    plain = CliRunner().invoke(APP, call)
+    assert plain.exit_code == 0, plain.output
+    assert server.asked_for[0][1] == {"user": "ada", "role": "user", "tenant": "acme"}
+
+
+def test_an_operator_reads_in_a_tenant_with_a_reason_or_not_at_all(server: AnsweringServer) -> None:
+    server.answers = {"/responses/resp_1/timeline": {"object": "response.timeline"}}
+    call = ["responses", "timeline", "resp_1"]
+    opening = ["--in-tenant", "acme", "--reason", "ticket 17"]
+    ran = CliRunner().invoke(APP, [*call, *opening])
+    assert (ran.exit_code, server.opened) == (0, [("acme", "ticket 17")]), ran.output
+    for half in (opening[:2], opening[2:], [*opening[:3], "Störung"]):
+        refused = CliRunner().invoke(APP, [*call, *half])
+        assert (refused.exit_code, "--reason" in refused.stderr) == (2, True)
+    assert CliRunner().invoke(APP, call).exit_code == 0
+    assert server.opened[1:] == [(None, None)]
 
 
 def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from turnwire_cli.errors import CommandFailedError
 from turnwire_cli.exit_codes import BAD_INPUT
-from turnwire_cli.moments import moment_ago
+from turnwire_cli.moments import moment_ago, moment_ahead
 from turnwire_cli.printing import JSON, Column, Printer
 from turnwire_cli.times import lasted
 
@@ -129,12 +129,21 @@ def difference_lines(diff: JSON) -> Iterator[str]:
 
 def seconds_of(text: str, now: float) -> float:
     """Read a moment as Unix seconds: `30m`, `12h` or `7d` ago, such seconds, or an ISO time."""
+    return _seconds(text, now, moment_ago)
+
+
+def seconds_ahead(text: str, now: float) -> float:
+    """Read a moment to come as `seconds_of` reads one that was: `30d` from now on."""
+    return _seconds(text, now, moment_ahead)
+
+
+def _seconds(text: str, now: float, read: Callable[[str, int], int]) -> float:
     try:
         return float(text)
     except ValueError:
         pass
     try:
-        return moment_ago(text, round(now * 1000)) / 1000
+        return read(text, round(now * 1000)) / 1000
     except ValueError as error:
         raise CommandFailedError(f"{error}, or Unix seconds", BAD_INPUT) from error
 

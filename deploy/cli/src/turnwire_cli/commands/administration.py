@@ -1,7 +1,7 @@
 """`turnwire admin …`: what admins of a tenant and operators may do, by HTTP."""
 
 import time
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -9,7 +9,14 @@ from turnwire_cli.calling import Call, declared, option
 from turnwire_cli.commands import webhooks
 from turnwire_cli.commands.ids import DEFAULT_MOST, EachAnew, Most
 from turnwire_cli.exit_codes import FAILED
-from turnwire_cli.objects import changed_fields, facts, moments, plain, seconds_of
+from turnwire_cli.objects import (
+    changed_fields,
+    facts,
+    moments,
+    plain,
+    seconds_ahead,
+    seconds_of,
+)
 from turnwire_cli.panels import ACT
 from turnwire_cli.printing import JSON
 
@@ -21,6 +28,16 @@ _TENANT: Final = option(
 )
 _USER: Final = option("user", str | None, None, help_="Only this user.")
 _SINCE: Final = option("since", str | None, None, help_="Not older: 30m, 12h, 7d ago, or a time.")
+_SCOPES: Final = option(
+    "scopes",
+    list[str] | None,
+    None,
+    "--scope",
+    help_="What it may be used for: read, write, admin; may be repeated; unless said: all.",
+)
+_EXPIRES: Final = option(
+    "expires", str | None, None, help_="When it ends: 2027-01-01T00:00, or 12h, 30d from now on."
+)
 _PAGES: Final = {
     "system": "Members, versions, streams, queues, projection, dead letters; for operators.",
     "guard": "The guard's policy in force; for operators.",
@@ -46,7 +63,7 @@ def declare(app: typer.Typer) -> None:
     keys = typer.Typer(name="keys", no_args_is_help=True, help="Make, list, revoke API keys.")
     group.add_typer(keys)
     declared(keys, "ls", options=(_TENANT, _USER))(list_keys)
-    declared(keys, "create", options=(_TENANT,))(create_key)
+    declared(keys, "create", options=(_TENANT, _SCOPES, _EXPIRES))(create_key)
     declared(keys, "rm")(remove_key)
     webhooks.declare(group)
     dead = typer.Typer(name="dead", no_args_is_help=True, help="Dead letters; for operators.")
@@ -156,12 +173,15 @@ def create_key(
     label: Annotated[str, typer.Option(help="What you will know it by.")] = "",
     fields: EachAnew = None,
 ) -> None:
-    """Make a key, and print it on the last line: it is shown only once.
-
-    --set 'scopes=["read"]' and --set expires_at=1798761600 say what it is good for, and until when.
-    """
-    body: dict[str, Any] = {"user": user, "role": role, **call.options, **changed_fields(fields)}
-    found = call.client.admin.post("keys", {**body, **({"label": label} if label else {})})
+    """Make a key, and print it on the last line: it is shown only once."""
+    given = {name: value for name, value in call.options.items() if value}
+    expires = given.pop("expires", None)
+    if expires is not None:
+        given["expires_at"] = round(seconds_ahead(expires, time.time()))
+    if label:
+        given["label"] = label
+    body: JSON = {"user": user, "role": role, **given, **changed_fields(fields)}
+    found = call.client.admin.post("keys", body)
     call.printer.one(found, lambda: [f"{found['id']}  {user}  {role}", found["key"]])
 
 
