@@ -77,6 +77,36 @@ async def test_all_responses_are_followed_as_they_happen(
     assert (tailing.returncode, b"Traceback" in err) == (130, False)
 
 
+async def test_an_operator_explains_a_turn_of_a_tenant_with_a_reason_that_is_noted(
+    turnwire: Command, stack: Stack, backend: ScriptedBackend
+) -> None:
+    response_id = await answered(turnwire, backend, "Hello.")
+    operator = await asyncio.to_thread(
+        stack.new_key, "--user", "olga", "--role", "operator", tenant="ops"
+    )
+    caller = {"TURNWIRE_API_KEY": operator}
+    opening = ("--in-tenant", "local", "--reason", "ticket 17")
+    assert (await turnwire("log", response_id, **caller)).code == 5
+    told = await turnwire("log", response_id, *opening, **caller)
+    assert (told.code, f"{response_id}: completed" in told.out) == (0, True), told.err
+    tailing = await turnwire.begin("log", "tail", "--since", "60", *opening, **caller)
+    assert tailing.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            while response_id not in (await tailing.stdout.readline()).decode():
+                pass
+    finally:
+        tailing.send_signal(signal.SIGINT)
+        await tailing.communicate()
+    noted = await turnwire("admin", "audit", "--type", "content_opened", "-o", "json")
+    assert {each["actor"]["user"] for each in noted.json} == {"olga"}, noted.err
+    said = [each["data"] for each in noted.json if each["data"]["about"] == response_id]
+    assert said
+    assert {each["reason"] for each in said} == {"ticket 17"}
+    user = await turnwire("log", response_id, *opening[:1], "ops", *opening[2:])
+    assert (user.code, "operator_required" in user.err) == (4, True)
+
+
 async def test_a_call_that_waits_is_listed_and_approved(
     turnwire: Command, api: Api, backend: ScriptedBackend, desk: Desk
 ) -> None:
