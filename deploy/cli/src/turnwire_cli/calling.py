@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 import typer
 
@@ -80,7 +80,7 @@ class Call:
     def client(self) -> "Turnwire":
         """The client library, connected as the command line says: `turnwire_client.Turnwire`."""
         # Loads the HTTP client, which `--help` does not need.
-        from turnwire_client import Turnwire  # noqa: PLC0415 -- see above
+        from turnwire_client import TenantOpening, Turnwire  # noqa: PLC0415 -- see above
 
         opened, reason = self.server.get("in_tenant"), self.server.get("reason")
         if (opened is None) is not (reason is None):
@@ -91,8 +91,7 @@ class Call:
             self.context.url or None,
             self.context.api_key or None,
             retry_s=0,
-            in_tenant=opened,
-            reason=reason,
+            opening=TenantOpening(opened, reason) if opened and reason else None,
         )
 
     def _said(self, name: str, variable: str) -> str:
@@ -109,23 +108,22 @@ def declared(
     *,
     panel: str | None = None,
     options: Sequence[inspect.Parameter] = (),
-    asks: bool = True,
-    reads: bool = False,
+    server: Literal["asked", "read", "none"] = "asked",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declare a command: a function of a `Call` and what typer reads of its other parameters.
 
-    `options`: those that it shares with others; `Call.options` has their values. `asks`: whether it
-    asks a server, and so has the options that name one. `reads`: whether it only reads there, as
-    operators may in every tenant.
+    `options`: those that it shares with others; `Call.options` has their values. `server`: whether
+    it asks one, and so has the options that name it; whether it only reads there, as operators may
+    in every tenant.
     """
     shared = [each.name for each in options]
-    of_server = (*(_OPENING if reads else ()), *(_SERVER if asks else ()))
+    of_server = {"read": (*_OPENING, *_SERVER), "asked": _SERVER, "none": ()}[server]
     common = (*of_server, *_OUTPUT)
 
     def declare(run: Callable[..., None]) -> Callable[..., None]:
         @wraps(run)
         def called(**given: Any) -> None:
-            server = {each.name: given.pop(each.name) for each in of_server}
+            named = {each.name: given.pop(each.name) for each in of_server}
             printer = Printer(
                 given.pop("output"),
                 given.pop("time"),
@@ -134,7 +132,7 @@ def declared(
             )
             values = {each: given.pop(each) for each in shared}
             chosen = {each: value for each, value in values.items() if value is not None}
-            _run(run, Call(printer, server, chosen), given)
+            _run(run, Call(printer, named, chosen), given)
 
         signature = inspect.signature(run)
         own = [*signature.parameters.values()][1:]

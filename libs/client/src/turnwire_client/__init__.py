@@ -10,7 +10,7 @@ OpenAI's SDK creates, retrieves and deletes as well; this package adds streams t
 connection, waiting, lists, events, forks, approvals and what admins may do.
 """
 
-from turnwire_client.client import Turnwire
+from turnwire_client.client import TenantOpening, Turnwire
 from turnwire_client.errors import (
     ConnectionFailedError,
     MissingRouteError,
@@ -30,6 +30,7 @@ __all__ = [
     "RefusedError",
     "ResumedStream",
     "StreamRefusedError",
+    "TenantOpening",
     "Turnwire",
     "TurnwireError",
     "WaitTimeoutError",

@@ -1,6 +1,7 @@
 """The client: where the server is, who is calling, and the routes by what they are about."""
 
 import os
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,8 +18,22 @@ DEFAULT_URL: Final = "http://127.0.0.1:8080/v1"
 """Where `turnwire up` listens."""
 
 _CONNECT_S: Final = 10.0
-_TENANT_HEADER: Final = "X-Turnwire-Tenant"
-_REASON_HEADER: Final = "X-Turnwire-Reason"
+
+
+@dataclass(frozen=True, slots=True)
+class TenantOpening:
+    """Where an operator reads as an admin of that tenant does, and why (docs/identity.md).
+
+    Each request is noted in the tenant's audit log, with the reason. ASCII, as headers are.
+    """
+
+    tenant: str
+    reason: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request says of it."""
+        return {"X-Turnwire-Tenant": self.tenant, "X-Turnwire-Reason": self.reason}
 
 
 class Turnwire:
@@ -36,21 +51,19 @@ class Turnwire:
         *,
         timeout_s: float = 600.0,
         retry_s: float = 10.0,
-        in_tenant: str | None = None,
-        reason: str | None = None,
+        opening: TenantOpening | None = None,
     ) -> None:
         """`url`, `api_key`: else `TURNWIRE_URL` and `TURNWIRE_API_KEY`, else a local Turnwire.
 
         `timeout_s`: how long an answer may take; a plain turn takes as long as the model does.
         `retry_s`: how long a call that may be repeated is tried again; 0: once.
-        `in_tenant`, `reason`: of an operator, who reads in that tenant as its admins do; each
-        request is noted there with the reason (docs/identity.md). ASCII, as headers are.
+        `opening`: an operator's, who reads what was said in a tenant.
         """
         self.url = (url or os.environ.get("TURNWIRE_URL") or DEFAULT_URL).rstrip("/")
         key = api_key or os.environ.get("TURNWIRE_API_KEY") or "local"
         self._http = httpx2.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {key}", **_opening(in_tenant, reason)},
+            headers={"Authorization": f"Bearer {key}", **(opening.headers if opening else {})},
             timeout=httpx2.Timeout(timeout_s, connect=_CONNECT_S),
         )
         self._transport = Transport(self._http, retry_s)
@@ -88,9 +101,3 @@ class Turnwire:
     ) -> None:
         """Close the connections."""
         self.close()
-
-
-def _opening(in_tenant: str | None, reason: str | None) -> dict[str, str]:
-    """Write what opens a tenant to an operator."""
-    said = {_TENANT_HEADER: in_tenant, _REASON_HEADER: reason}
-    return {name: value for name, value in said.items() if value}

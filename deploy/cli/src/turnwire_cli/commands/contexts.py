@@ -22,10 +22,10 @@ def declare(app: typer.Typer) -> None:
         name="context", no_args_is_help=True, help="Servers by name, in a file that only you read."
     )
     app.add_typer(group, rich_help_panel=SERVERS)
-    declared(group, "add", asks=False)(add)
-    declared(group, "use", asks=False)(use)
-    declared(group, "ls", asks=False)(list_contexts)
-    declared(group, "rm", asks=False)(remove)
+    declared(group, "add", server="none")(add)
+    declared(group, "use", server="none")(use)
+    declared(group, "ls", server="none")(list_contexts)
+    declared(group, "rm", server="none")(remove)
 
 
 def add(

@@ -17,10 +17,10 @@ def declare(app: typer.Typer) -> None:
         name="conversations", no_args_is_help=True, help="List, read, delete conversations."
     )
     app.add_typer(group, rich_help_panel=LOOK)
-    declared(group, "ls", reads=True)(list_conversations)
-    declared(group, "get", reads=True)(get)
-    declared(group, "items", reads=True)(items)
-    declared(group, "responses", reads=True)(responses)
+    declared(group, "ls", server="read")(list_conversations)
+    declared(group, "get", server="read")(get)
+    declared(group, "items", server="read")(items)
+    declared(group, "responses", server="read")(responses)
     declared(group, "rm")(remove)
 
 

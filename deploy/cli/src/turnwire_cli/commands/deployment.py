@@ -28,7 +28,7 @@ def declare(app: typer.Typer) -> None:
     """Add the commands."""
     declared(app, "models", panel=LOOK)(models)
     declared(app, "health", panel=LOOK)(health)
-    declared(app, "explain", panel=DEBUG, asks=False)(explain)
+    declared(app, "explain", panel=DEBUG, server="none")(explain)
     declared(app, "bundle", panel=DEBUG)(bundle)
 
 

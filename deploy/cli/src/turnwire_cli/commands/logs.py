@@ -26,7 +26,7 @@ _RUNNING: Final = frozenset({"queued", "in_progress"})
 
 def declare(app: typer.Typer) -> None:
     """Add the command."""
-    declared(app, "log", panel=LOOK, options=_OPTIONS, reads=True)(log)
+    declared(app, "log", panel=LOOK, options=_OPTIONS, server="read")(log)
 
 
 def log(

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def declare(app: typer.Typer) -> None:
     """Add the commands."""
-    declared(app, "replay", panel=DEBUG, reads=True)(replay)
-    declared(app, "export", panel=DEBUG, reads=True)(export)
+    declared(app, "replay", panel=DEBUG, server="read")(replay)
+    declared(app, "export", panel=DEBUG, server="read")(export)
     declared(app, "import", panel=DEBUG)(import_log)
 
 

@@ -10,7 +10,7 @@ from turnwire_cli.panels import DEBUG
 
 def declare(app: typer.Typer) -> None:
     """Add the command."""
-    declared(app, "mcp", panel=DEBUG, reads=True)(mcp)
+    declared(app, "mcp", panel=DEBUG, server="read")(mcp)
 
 
 def mcp(call: Call) -> None:

@@ -63,18 +63,18 @@ def declare(app: typer.Typer) -> None:
         name="responses", no_args_is_help=True, help="List, read, watch, end, fork, compare."
     )
     app.add_typer(group, rich_help_panel=LOOK)
-    declared(group, "ls", options=FILTERS, reads=True)(list_responses)
-    declared(group, "get", reads=True)(get)
-    declared(group, "watch", reads=True)(watch)
-    declared(group, "wait", reads=True)(wait)
+    declared(group, "ls", options=FILTERS, server="read")(list_responses)
+    declared(group, "get", server="read")(get)
+    declared(group, "watch", server="read")(watch)
+    declared(group, "wait", server="read")(wait)
     declared(group, "cancel")(cancel)
     declared(group, "rm")(remove)
     declared(group, "fork", options=_CHANGES)(fork)
     declared(group, "rerun", options=_CHANGES)(rerun)
-    declared(group, "diff", reads=True)(diff)
-    declared(group, "state", reads=True)(state)
-    declared(group, "timeline", reads=True)(timeline)
-    declared(group, "prompt", reads=True)(prompt)
+    declared(group, "diff", server="read")(diff)
+    declared(group, "state", server="read")(state)
+    declared(group, "timeline", server="read")(timeline)
+    declared(group, "prompt", server="read")(prompt)
 
 
 def list_responses(call: Call, *, most: Most = DEFAULT_MOST) -> None:
