@@ -132,6 +132,7 @@ async def test_a_turn_with_tools_is_told_with_its_calls_and_how_long_they_took(
             "end": {"code": ..., "message": ...},
             "cancel_requested_by": ...,
             "samples": ...,
+            "backends": [...],
             "owners": ...,
             "takeovers": [],
             "tools": [
@@ -184,7 +185,11 @@ async def test_a_turn_is_exported_replayed_kept_as_a_test_and_compared(
     file = await turnwire("replay", "--from-file", f"{response_id}.jsonl", TURNWIRE_URL="http://x")
     assert (live.code, live.out) == (0, file.out)
     assert "→ Closed: completed, 1 output items" in live.out
-    until = (await turnwire("replay", response_id, "-o", "jsonl")).lines[0]["sequence"]
+    told = (await turnwire("replay", response_id, "-o", "json")).json
+    assert keys_of([{**each, "event": {}} for each in told]) == snapshot(
+        [{"sequence": ..., "kind": ..., "event": {}, "state": ..., "next": ...}]
+    )
+    until = told[0]["sequence"]
     assert (
         len((await turnwire("replay", response_id, "--until", str(until), "-o", "jsonl")).lines)
         == 1

@@ -156,6 +156,16 @@ def test_an_operator_reads_in_a_tenant_with_a_reason_or_not_at_all(server: Answe
     assert server.opened[1:] == [(None, None)]
 
 
+def test_a_list_is_one_array_whatever_it_is_for_people(server: AnsweringServer) -> None:
+    act = {"created_at": 1, "tenant": "acme", "type": "key_created", "data": {}}
+    rows = [{**act, "actor": {"user": name}} for name in ("ada", "bob")]
+    server.answers = {"/admin/audit": page(*rows), "/admin/system/dead": page(*rows)}
+    for call in (["admin", "audit"], ["admin", "dead", "ls"]):
+        ran = CliRunner().invoke(APP, [*call, "-o", "json"])
+        assert json.loads(ran.stdout) == rows, ran.output
+        assert len(CliRunner().invoke(APP, call).stdout.splitlines()) == len(rows)
+
+
 def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None:
     server.answers = {"/admin/erasures": {"object": "admin.erasure.preview", "turns": 3}}
     refused = CliRunner().invoke(

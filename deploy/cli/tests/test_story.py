@@ -51,6 +51,14 @@ def story_of(*events: AnyEvent) -> TurnStory:
     return read(*events).story
 
 
+def test_the_servers_that_answered_are_told_once_each_in_their_order() -> None:
+    samples = [sampled(server=name) for name in ("left", "right", "left", None)]
+    reader = read(requested(), *samples)
+    assert "  answered by: left, right" in [*summary(reader.story)]
+    assert story_object(reader.story, [])["backends"] == ["left", "right"]
+    assert not [each for each in summary(story_of(requested(), closed())) if "answered" in each]
+
+
 def test_a_takeover_says_how_long_nothing_happened_and_what_stays() -> None:
     story = story_of(requested(), taken_over(cause="9-a:2", abandoned=[message("half ")]), closed())
     (takeover,) = story.takeovers

@@ -85,6 +85,13 @@ class Printer:
             case _:
                 assert_never(self.output)
 
+    def listed(self, found: Iterable[JSON], line: Callable[[JSON], str]) -> None:
+        """Print a list that is no table: a line each for people, else as `many`."""
+        if self.is_text:
+            self.each(found, line)
+        else:
+            self.many(found, ())
+
     def each(self, found: Iterable[JSON], line: Callable[[JSON], str]) -> None:
         """Print objects as they come; of JSON one a line, of YAML one document each."""
         for each in found:

@@ -105,7 +105,7 @@ def audit(
         what = " ".join(f"{name}={value}" for name, value in found["data"].items())
         return f"{when}  {found['tenant']}  {found['type']}  {what}  by {actor['user']}"
 
-    call.printer.each(call.client.admin.iterate("audit", most, type=kind, **options), line)
+    call.printer.listed(call.client.admin.iterate("audit", most, type=kind, **options), line)
 
 
 def erasures(call: Call, *, most: Most = DEFAULT_MOST) -> None:
@@ -194,7 +194,7 @@ def remove_key(call: Call, key: _Key) -> None:
 def list_dead(call: Call, *, most: Most = DEFAULT_MOST) -> None:
     """List dead letters: entries of the log without effect on the views."""
     found = call.client.admin.iterate("system/dead", most)
-    call.printer.each(found, lambda one: "  ".join(facts(one)))
+    call.printer.listed(found, lambda one: "  ".join(facts(one)))
 
 
 def retry_dead(

@@ -43,7 +43,8 @@ def get(call: Call, conversation: ConversationArgument) -> None:
 
 def items(call: Call, conversation: ConversationArgument, *, most: Most = DEFAULT_MOST) -> None:
     """Print what was said in a conversation, the oldest first."""
-    call.printer.each(call.client.conversations.items(conversation, most, order="asc"), item_line)
+    found = call.client.conversations.items(conversation, most, order="asc")
+    call.printer.listed(found, item_line)
 
 
 def responses(call: Call, conversation: ConversationArgument) -> None:

@@ -162,18 +162,19 @@ def _by_owner(entries: "Iterable[LogEntry]") -> "Iterable[list[LogEntry]]":
 
 
 def _tell(printer: Printer, views: "Sequence[EventView]") -> None:
-    steps = printer.is_text and sys.stdin.isatty() and sys.stdout.isatty()
+    if not printer.is_text:
+        printer.many([_object(each) for each in views], ())
+        return
+    steps = sys.stdin.isatty() and sys.stdout.isatty()
     for number, view in enumerate(views):
-        if printer.is_text:
-            for line in (
-                view.heading,
-                *(f"    {each}" for each in view.facts),
-                f"  → {view.state}",
-            ):
-                printer.line(line)
-            printer.line(f"  → next: {view.next_step}")
-        else:
-            printer.each([_object(view)], str)
+        facts = (f"    {each}" for each in view.facts)
+        for line in (
+            view.heading,
+            *facts,
+            f"  → {view.state}",
+            f"  → next: {view.next_step}",
+        ):
+            printer.line(line)
         if steps and number + 1 < len(views):
             printer.text(f"[{number + 1} of {len(views)}; Enter goes on, ^C ends] ")
             sys.stdin.readline()

@@ -89,6 +89,8 @@ class TurnStory(Struct, frozen=True, kw_only=True):
     request_id: str = ""
     samples: int = 0
     """How often the model was asked and its answer is in the log."""
+    backends: tuple[str, ...] = ()
+    """Which inference servers answered, in this order; where the log says so."""
     takeovers: tuple[TakeoverStory, ...] = ()
     tools: dict[str, ToolStory] = field(default_factory=dict[str, ToolStory])
     cancel: str = ""
@@ -136,9 +138,8 @@ def _after(  # noqa: C901, PLR0911 -- one case for each event
         case ToolsListed():
             return replace(story, tools=story.tools | _calls(event.items))
         case Sampled():
-            return replace(
-                story, samples=story.samples + 1, tools=story.tools | _calls(event.output)
-            )
+            answered = _sampled(story, event.server)
+            return replace(answered, tools=story.tools | _calls(event.output))
         case ToolCalled():
             called = {each: _tool(story, each, called_at=at) for each in event.item_ids}
             return replace(story, tools=story.tools | called)
@@ -150,7 +151,7 @@ def _after(  # noqa: C901, PLR0911 -- one case for each event
             return replace(story, cancel=event.reason)
         case Closed():
             usage = {} if event.usage is None else _counts(event.usage)
-            return replace(story, samples=story.samples + 1, usage=usage, end=_end(event, at))
+            return replace(_sampled(story, event.server), usage=usage, end=_end(event, at))
         case ItemsAdded():
             added = TurnEnd(at=at, status="completed", message="items put into a conversation")
             return replace(story, requested_at=at, end=added)
@@ -161,6 +162,12 @@ def _after(  # noqa: C901, PLR0911 -- one case for each event
             return story
         case _:
             assert_never(event)
+
+
+def _sampled(story: TurnStory, backend: str | None) -> TurnStory:
+    """Count a sample; a server that answers again is told once."""
+    new = () if backend is None or backend in story.backends else (backend,)
+    return replace(story, samples=story.samples + 1, backends=(*story.backends, *new))
 
 
 def _text(  # noqa: C901, PLR0911, PLR0912 -- one case for each event
@@ -186,14 +193,12 @@ def _text(  # noqa: C901, PLR0911, PLR0912 -- one case for each event
             return f"calling {names}"
         case ToolReturned():
             done = _returned(story, event, event.at / 1000)
-            return f"{done.name} {done.outcome}{_took(done.duration_s)}"
+            took = "" if done.duration_s is None else f" after {lasted(done.duration_s)}"
+            return f"{done.name} {done.outcome}{took}"
         case TakenOver():
             found = _takeover(story, event, event.at / 1000)
-            shown = (
-                f"; {counted(found.shown_characters, 'character')} of it stay"
-                if event.abandoned
-                else ""
-            )
+            stays = f"; {counted(found.shown_characters, 'character')} of it stay"
+            shown = stays if event.abandoned else ""
             return (
                 f"another orchestrator took over ({event.cause}) after {lasted(found.silent_s)} "
                 f"without an event; {counted(found.abandoned_items, 'item')} abandoned{shown}"
@@ -284,10 +289,6 @@ def _returned(story: TurnStory, event: ToolReturned, at: float) -> ToolStory:
 def counted(number: int, noun: str) -> str:
     """Write how many there are of something."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _took(seconds: float | None) -> str:
-    return "" if seconds is None else f" after {lasted(seconds)}"
 
 
 def _number_of(items: Iterable[Item], kind: str) -> int:

@@ -80,6 +80,7 @@ def story_object(story: TurnStory, lines: list[EventLine]) -> JSON:
         "end": None if end is None else {"code": end.code, "message": end.message},
         "cancel_requested_by": story.cancel,
         "samples": story.samples,
+        "backends": [*story.backends],
         "owners": 1 + len(story.takeovers),
         "takeovers": msgspec.to_builtins(story.takeovers),
         "tools": msgspec.to_builtins([*story.tools.values()]),
@@ -100,6 +101,8 @@ def summary(story: TurnStory) -> Iterator[str]:
     owners = len(story.takeovers)
     if owners:
         yield f"  owners: {owners + 1}, of which {owners} died or fell silent"
+    if story.backends:
+        yield f"  answered by: {', '.join(story.backends)}"
     yield from map(_takeover, story.takeovers)
     yield from map(_tool, story.tools.values())
     counted = {name: count for name, count in story.usage.items() if count}

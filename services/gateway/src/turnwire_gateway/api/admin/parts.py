@@ -46,7 +46,14 @@ class PartHandlers:
         """`GET /v1/admin/guard`: the policy in force, without the settings of its stages."""
         require_operator(caller(request), "see the guard's policy")
         answer = await self._told(GUARD_POLICY, AskForPolicy(), "guard_unavailable")
-        return answered({"object": "admin.guard_policy", **msgspec.to_builtins(answer)})
+        return answered(
+            {
+                "object": "admin.guard_policy",
+                "version": answer.version,
+                "applications": msgspec.to_builtins(answer.applications),
+                "problem": answer.problem,
+            }
+        )
 
     async def try_guard(self, request: Request) -> Response:
         """`POST /v1/admin/guard/test`: the verdict on a text, as in `POST /v1/check`."""
