@@ -216,7 +216,7 @@ async def test_the_system_is_told_with_all_its_parts(operator: Api) -> None:
 @pytest.mark.usefixtures("backend")
 async def test_guard_servers_and_backends_are_told(operator: Api) -> None:
     _, policy = await operator.get("/admin/guard")
-    told = {"version": "none", "applications": [], "problem": None}
+    told: JSON = {"version": "none", "applications": [], "problem": None}
     assert policy == {"object": "admin.guard_policy", **told}
     text = {"check_type": "input", "input": "Hello?"}
     status, verdict = await operator.call("POST", "/admin/guard/test", text)

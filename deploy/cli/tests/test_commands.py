@@ -157,7 +157,7 @@ def test_an_operator_reads_in_a_tenant_with_a_reason_or_not_at_all(server: Answe
 
 
 def test_a_list_is_one_array_whatever_it_is_for_people(server: AnsweringServer) -> None:
-    act = {"created_at": 1, "tenant": "acme", "type": "key_created", "data": {}}
+    act: dict[str, Any] = {"created_at": 1, "tenant": "acme", "type": "key_created", "data": {}}
     rows = [{**act, "actor": {"user": name}} for name in ("ada", "bob")]
     server.answers = {"/admin/audit": page(*rows), "/admin/system/dead": page(*rows)}
     for call in (["admin", "audit"], ["admin", "dead", "ls"]):

@@ -51,6 +51,8 @@ _OPENING: Final = (
     ),
     option("reason", str | None, None, help_="Operators: why; it is noted in that tenant."),
 )
+_OF_SERVER: Final = {"asked": _SERVER, "read": (*_OPENING, *_SERVER), "none": ()}
+"""By what a command does with a server: the options that say which, and as whom."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,10 @@ def declared(
     """Declare a command: a function of a `Call` and what typer reads of its other parameters.
 
     `options`: those that it shares with others; `Call.options` has their values. `server`: whether
-    it asks one, and so has the options that name it; whether it only reads there, as operators may
-    in every tenant.
+    it asks one, and so has the options that name it, or only reads there, as operators may.
     """
     shared = [each.name for each in options]
-    of_server = {"read": (*_OPENING, *_SERVER), "asked": _SERVER, "none": ()}[server]
+    of_server = _OF_SERVER[server]
     common = (*of_server, *_OUTPUT)
 
     def declare(run: Callable[..., None]) -> Callable[..., None]:
