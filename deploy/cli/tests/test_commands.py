@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
+from zipfile import ZipFile
 
 import pytest
 from inline_snapshot import snapshot
@@ -241,3 +242,20 @@ def test_a_bundle_keeps_sizes_and_no_content() -> None:
     assert without_content(found) == {
         "id": "resp_1", "input": "<2>", "data": [{"message": "<4>", "code": "c"}]
     }  # fmt: skip
+
+
+def test_a_bundle_has_nothing_of_what_a_tool_said(server: AnsweringServer, tmp_path: Path) -> None:
+    said = {"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": "mine!"}]}
+    returned = {
+        "object": "response.event", "sequence": 7, "type": "tool_returned", "cause": "req_1",
+        "data": {"item_id": "mcp_1", "error": said, "of_a_newer_server": "mine!"},
+    }  # fmt: skip
+    server.answers = {"/responses/resp_1/events": page(returned)}
+    file = tmp_path / "bundle.zip"
+    ran = CliRunner().invoke(APP, ["bundle", "--to", str(file), "-r", "resp_1"])
+    assert ran.exit_code == 0, ran.output
+    with ZipFile(file) as archive:
+        (told,) = json.loads(archive.read("log-resp_1.json"))
+        assert b"mine!" not in b"".join(map(archive.read, archive.namelist()))
+    assert told["data"]["error"]["type"] == "mcp_tool_execution_error"
+    assert told["data"]["error"]["content"] == [{"type": "text", "text": "<5>"}]
