@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from turnwire_cli import contexts
 from turnwire_cli.commands.deployment import without_content
 from turnwire_cli.contexts import ContextFile, ServerContext
-from turnwire_cli.errors import CommandFailedError
+from turnwire_cli.errors import CommandFailedError, said_of
 from turnwire_cli.main import command_line
 from turnwire_cli.objects import difference_lines, facts, seconds_of
 from turnwire_cli.times import TimeFormat, lasted, moment
+from turnwire_client import RefusedError
 
 APP = command_line()
 SUMMARY = {
@@ -147,6 +148,12 @@ def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None
     assert "turns: 3" in tried.stdout
     body = {"tenant": "acme", "user": "ada", "dry_run": True}
     assert server.asked_for == [("POST /v1/admin/erasures", body)]
+
+
+def test_a_status_that_only_proxies_know_is_an_error_like_others() -> None:
+    report = said_of(RefusedError(520, "The web server is returning an unknown error."))
+    assert report is not None
+    assert report.exit_code == 1
 
 
 def test_a_diff_ends_with_1_where_something_differs(server: AnsweringServer) -> None:
