@@ -136,6 +136,43 @@ def test_a_key_is_made_with_its_scopes_and_shown_on_the_last_line(server: Answer
     }  # fmt: skip
 
 
+STRANGE = "a\x1b[2J\x9b2J\u202e\u2066\u200b\udc00\U000e0041\rb"
+"""Clears a screen twice, turns words round, hides some, and cannot be written."""
+FORGED = "ada\n2026-11-28T08:00:00+00:00  acme  key_revoked  key_id=key_2  by root"
+
+
+@pytest.mark.parametrize("output", ["text", "json", "jsonl", "yaml"])
+def test_what_strangers_say_does_nothing_to_a_terminal(
+    output: str, server: AnsweringServer
+) -> None:
+    answer = {"id": "resp_1", "output": [{"role": "assistant", "content": STRANGE}]}
+    server.answers = {
+        "/responses/resp_1": answer,
+        "/admin/keys": page({**KEY, "user": STRANGE, "label": "joined\u200dletters"}),
+    }
+    for call in (["responses", "get", "resp_1"], ["admin", "keys", "ls"]):
+        ran = CliRunner().invoke(APP, [*call, "-o", output])
+        assert (ran.exit_code, set(STRANGE) & set(ran.stdout)) == (0, set("ab[2J"))
+    if output == "text":
+        assert "joined\u200dletters" in ran.stdout
+    if output == "json":
+        got = CliRunner().invoke(APP, ["responses", "get", "resp_1", "-o", output])
+        assert json.loads(got.stdout) == answer
+
+
+def test_what_a_user_is_called_is_no_line_of_its_own(server: AnsweringServer) -> None:
+    act = {
+        "created_at": 1, "tenant": "acme", "type": "key_created", "data": {"user": FORGED},
+        "actor": {"user": FORGED},
+    }  # fmt: skip
+    server.answers = {
+        "/admin/audit": page(act), "/admin/keys": page({**KEY, "label": FORGED})
+    }  # fmt: skip
+    audit = CliRunner().invoke(APP, ["admin", "audit"])
+    keys = CliRunner().invoke(APP, ["admin", "keys", "ls"])
+    assert (len(audit.stdout.splitlines()), len(keys.stdout.splitlines())) == (1, 2)
+
+
 def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None:
     server.answers = {"/admin/erasures": {"object": "admin.erasure.preview", "turns": 3}}
     refused = CliRunner().invoke(
