@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
+from zipfile import ZipFile
 
 import pytest
 from inline_snapshot import snapshot
@@ -14,10 +15,11 @@ from typer.testing import CliRunner
 from turnwire_cli import contexts
 from turnwire_cli.commands.deployment import without_content
 from turnwire_cli.contexts import ContextFile, ServerContext
-from turnwire_cli.errors import CommandFailedError
+from turnwire_cli.errors import CommandFailedError, said_of
 from turnwire_cli.main import command_line
 from turnwire_cli.objects import difference_lines, facts, seconds_of
 from turnwire_cli.times import TimeFormat, lasted, moment
+from turnwire_client import RefusedError
 
 APP = command_line()
 SUMMARY = {
@@ -166,6 +168,43 @@ def test_a_list_is_one_array_whatever_it_is_for_people(server: AnsweringServer) 
         assert len(CliRunner().invoke(APP, call).stdout.splitlines()) == len(rows)
 
 
+STRANGE = "a\x1b[2J\x9b2J\u202e\u2066\u200b\udc00\U000e0041\rb"
+"""Clears a screen twice, turns words round, hides some, and cannot be written."""
+FORGED = "ada\n2026-11-28T08:00:00+00:00  acme  key_revoked  key_id=key_2  by root"
+
+
+@pytest.mark.parametrize("output", ["text", "json", "jsonl", "yaml"])
+def test_what_strangers_say_does_nothing_to_a_terminal(
+    output: str, server: AnsweringServer
+) -> None:
+    answer = {"id": "resp_1", "output": [{"role": "assistant", "content": STRANGE}]}
+    server.answers = {
+        "/responses/resp_1": answer,
+        "/admin/keys": page({**KEY, "user": STRANGE, "label": "joined\u200dletters"}),
+    }
+    for call in (["responses", "get", "resp_1"], ["admin", "keys", "ls"]):
+        ran = CliRunner().invoke(APP, [*call, "-o", output])
+        assert (ran.exit_code, set(STRANGE) & set(ran.stdout)) == (0, set("ab[2J"))
+    if output == "text":
+        assert "joined\u200dletters" in ran.stdout
+    if output == "json":
+        got = CliRunner().invoke(APP, ["responses", "get", "resp_1", "-o", output])
+        assert json.loads(got.stdout) == answer
+
+
+def test_what_a_user_is_called_is_no_line_of_its_own(server: AnsweringServer) -> None:
+    act = {
+        "created_at": 1, "tenant": "acme", "type": "key_created", "data": {"user": FORGED},
+        "actor": {"user": FORGED},
+    }  # fmt: skip
+    server.answers = {
+        "/admin/audit": page(act), "/admin/keys": page({**KEY, "label": FORGED})
+    }  # fmt: skip
+    audit = CliRunner().invoke(APP, ["admin", "audit"])
+    keys = CliRunner().invoke(APP, ["admin", "keys", "ls"])
+    assert (len(audit.stdout.splitlines()), len(keys.stdout.splitlines())) == (1, 2)
+
+
 def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None:
     server.answers = {"/admin/erasures": {"object": "admin.erasure.preview", "turns": 3}}
     refused = CliRunner().invoke(
@@ -178,6 +217,12 @@ def test_an_erasure_asks_first_and_can_be_tried(server: AnsweringServer) -> None
     assert "turns: 3" in tried.stdout
     body = {"tenant": "acme", "user": "ada", "dry_run": True}
     assert server.asked_for == [("POST /v1/admin/erasures", body)]
+
+
+def test_a_status_that_only_proxies_know_is_an_error_like_others() -> None:
+    report = said_of(RefusedError(520, "The web server is returning an unknown error."))
+    assert report is not None
+    assert report.exit_code == 1
 
 
 def test_a_diff_ends_with_1_where_something_differs(server: AnsweringServer) -> None:
@@ -273,3 +318,20 @@ def test_a_bundle_keeps_sizes_and_no_content() -> None:
     assert without_content(found) == {
         "id": "resp_1", "input": "<2>", "data": [{"message": "<4>", "code": "c"}]
     }  # fmt: skip
+
+
+def test_a_bundle_has_nothing_of_what_a_tool_said(server: AnsweringServer, tmp_path: Path) -> None:
+    said = {"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": "mine!"}]}
+    returned = {
+        "object": "response.event", "sequence": 7, "type": "tool_returned", "cause": "req_1",
+        "data": {"item_id": "mcp_1", "error": said, "of_a_newer_server": "mine!"},
+    }  # fmt: skip
+    server.answers = {"/responses/resp_1/events": page(returned)}
+    file = tmp_path / "bundle.zip"
+    ran = CliRunner().invoke(APP, ["bundle", "--to", str(file), "-r", "resp_1"])
+    assert ran.exit_code == 0, ran.output
+    with ZipFile(file) as archive:
+        (told,) = json.loads(archive.read("log-resp_1.json"))
+        assert b"mine!" not in b"".join(map(archive.read, archive.namelist()))
+    assert told["data"]["error"]["type"] == "mcp_tool_execution_error"
+    assert told["data"]["error"]["content"] == [{"type": "text", "text": "<5>"}]

@@ -8,6 +8,7 @@ import pytest
 from turnwire_cli.replaying import log_file, regressions
 from turnwire_cli.replaying.folding import CannotFoldError, first_difference, folded
 from turnwire_cli.replaying.log_file import LogEntry, LogHeading
+from turnwire_contracts.ids import ResponseId
 from turnwire_testing.examples import RESPONSE_ID, closed, purged, requested
 
 ENTRIES = [LogEntry(7, requested()), LogEntry(8, closed())]
@@ -81,6 +82,21 @@ def test_a_log_that_was_kept_is_never_replaced_by_another(log: Path, tmp_path: P
     with pytest.raises(regressions.RegressionError, match="move it away"):
         regressions.keep(log, tmp_path / "recorded")
     assert place.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["../outside", "{}/outside", "sub/outside"])
+def test_a_log_of_a_stranger_names_no_file_elsewhere(name: str, tmp_path: Path) -> None:
+    named, bare = tmp_path / "named.jsonl", tmp_path / "bare.jsonl"
+    log_file.write(named, LogHeading("turn", name.format(tmp_path)), ENTRIES)
+    # A word of a subject has no dots.
+    owner = ResponseId(name.format(tmp_path).replace(".", ""))
+    log_file.write(bare, LogHeading("tenant", ""), [LogEntry(7, requested(response_id=owner))])
+    bare.write_bytes(bare.read_bytes().splitlines(keepends=True)[1])
+    before = sorted(tmp_path.rglob("*"))
+    for log in (named, bare):
+        with pytest.raises(log_file.UnreadableLogError, match="is no id"):
+            regressions.keep(log, tmp_path / "recorded")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_without_logs_is_no_test_that_passes(tmp_path: Path) -> None:

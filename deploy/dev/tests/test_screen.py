@@ -1,10 +1,12 @@
 """What the screen shows, and what it does when nobody looks."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from turnwire_dev.output import JsonScreen
 from turnwire_dev.screen import Screen, StartSummary, Terminal
 from turnwire_dev.supervision.reports import ChildEnded
 
@@ -36,6 +38,21 @@ def test_the_start_tells_which_api_each_backend_speaks(capsys: pytest.CaptureFix
     assert "http://127.0.0.1:8080/console\n" in told
     assert "a speaks chat: the settings say so\n" in told
     assert "b speaks responses: it answers [200]\n" in told
+
+
+def test_what_strangers_are_called_does_nothing_to_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    strange = "a\x1b]0;owned\x07\x9b2J\u202eb\nkey_2 forged"
+    Screen().table(("user",), [(strange,)])
+    table = capsys.readouterr().out
+    assert len(table.splitlines()) == 2
+    Screen().plain(strange)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & {*table, *capsys.readouterr().out}
+    JsonScreen().result({"user": strange})
+    told = capsys.readouterr().out
+    assert json.loads(told) == {"user": strange}
+    assert not {"\x1b", "\x9b", "\u202e"} & {*told}
 
 
 @pytest.mark.parametrize(

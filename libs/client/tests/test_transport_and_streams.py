@@ -81,6 +81,22 @@ def numbers_of(events: Sequence[dict[str, Any]]) -> list[int]:
     return [event["sequence_number"] for event in events]
 
 
+@pytest.mark.parametrize(
+    "id_",
+    ["../admin/keys", "..", ".", "", "resp_1?include_deleted=true", "a/b", "//evil", "\udc00"],
+)
+def test_what_is_no_id_leads_to_no_other_route(id_: str) -> None:
+    server = ScriptedServer(*[httpx2.Response(200, json={"id": ID})] * 2)
+    routes = server.routes()
+    routes.get(id_)
+    routes.state(id_)
+    for asked, end in zip(server.requests, ("", "state"), strict=True):
+        before, _, part = asked.url.raw_path.decode().partition("/v1/responses/")
+        assert (before, "?" in part) == ("", False)
+        assert part.partition("/")[2] == end
+        assert part.partition("/")[0] not in {"", ".", ".."}
+
+
 def test_a_stream_that_broke_goes_on_behind_the_last_event_and_tells_each_once() -> None:
     server = ScriptedServer(
         stream(frames(0, 1)),

@@ -39,7 +39,7 @@ class ErrorReport:
 
 _LINK: Final = re.compile(r"\[[^]]*\]\(([^)]*)\)")
 
-_BY_STATUS: Final = {
+_BY_STATUS: Final[dict[int, int]] = {
     HTTPStatus.BAD_REQUEST: BAD_INPUT,
     HTTPStatus.UNAUTHORIZED: NOT_ALLOWED,
     HTTPStatus.FORBIDDEN: NOT_ALLOWED,
@@ -77,7 +77,7 @@ def _of_client(error: Exception) -> ErrorReport | None:
                 "param": error.param,
                 "request_id": error.request_id,
             }
-            exit_code = _BY_STATUS.get(HTTPStatus(error.status), FAILED)
+            exit_code = _BY_STATUS.get(error.status, FAILED)
             return ErrorReport(message, exit_code, facts, _hints(error.code, error.param))
         case errors.StreamRefusedError():
             return ErrorReport(message, FAILED, {"code": error.code}, _hints(error.code, ""))

@@ -26,8 +26,17 @@ class Output(Enum):
 Column: TypeAlias = tuple[str, Callable[[JSON], object]]
 """A column of a table: its title, and its cell of an object."""
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What could move a terminal's cursor or change its title: models and tools say what they like."""
+_HIDDEN: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What could move a terminal's cursor, show words in another order, or is not shown at all, and
+halves of characters, which cannot be written: models and tools say what they like. Joiners, which
+whole scripts need, are none of it."""
+
+_ENDS_LINES: Final = str.maketrans(
+    "\n\t", "\N{SYMBOL FOR NEWLINE}\N{SYMBOL FOR HORIZONTAL TABULATION}"
+)
 
 _GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"
 _COLORS: Final = {
@@ -64,11 +73,11 @@ class Printer:
                 for line in lines():
                     self.line(line)
             case Output.JSON:
-                self._write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+                self._write(_json(found, indent=2))
             case Output.JSONL:
-                self._write(json.dumps(found, ensure_ascii=False) + "\n")
+                self._write(_json(found))
             case Output.YAML:
-                self._write(_yaml(found))
+                self._write(in_yaml(found))
             case _:
                 assert_never(self.output)
 
@@ -99,9 +108,9 @@ class Printer:
                 case Output.TEXT:
                     self.line(line(each))
                 case Output.JSON | Output.JSONL:
-                    self._write(json.dumps(each, ensure_ascii=False) + "\n")
+                    self._write(_json(each))
                 case Output.YAML:
-                    self._write("---\n" + _yaml(each))
+                    self._write("---\n" + in_yaml(each))
                 case _:
                     assert_never(self.output)
 
@@ -136,7 +145,7 @@ class Printer:
         return word if color is None else f"\x1b[{color}m{word}\x1b[0m"
 
     def _table(self, found: Iterable[JSON], columns: Sequence[Column]) -> None:
-        rows = [tuple(safe(_cell(cell(each))) for _, cell in columns) for each in found]
+        rows = [tuple(in_one_line(_cell(cell(each))) for _, cell in columns) for each in found]
         titles = tuple(title for title, _ in columns)
         widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
         for row in (titles, *rows):
@@ -155,7 +164,12 @@ class Printer:
 
 def safe(text: str) -> str:
     """Give a text without what a terminal would do and not show."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def in_one_line(text: str) -> str:
+    """Give a text as a part of one line: what it says must not look like a line of its own."""
+    return safe(text).translate(_ENDS_LINES)
 
 
 def may_color(*, refused: bool) -> bool:
@@ -169,8 +183,23 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _yaml(found: Any) -> str:
+def _json(found: Any, indent: int | None = None) -> str:
+    return escaped(json.dumps(found, ensure_ascii=False, indent=indent)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Give a text of JSON in which all is seen; to programs it is the same."""
+    return _HIDDEN.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if not found[0].isascii() else f"\\u{ord(found[0]):04x}"
+
+
+def in_yaml(found: Any) -> str:
+    """Write YAML in which all is seen."""
     # Slow to load, and few want it.
     import yaml  # noqa: PLC0415 -- see above
 
-    return yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
+    said = yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
+    return said if _HIDDEN.search(said) is None else yaml.safe_dump(found, sort_keys=False)

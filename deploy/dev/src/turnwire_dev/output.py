@@ -8,9 +8,9 @@ from typing import Any, Final, assert_never
 
 import msgspec
 import typer
-import yaml
 
 from turnwire_cli.exit_codes import FAILED
+from turnwire_cli.printing import escaped, in_yaml
 from turnwire_cli.replaying.event_view import EventView
 from turnwire_dev.instance.disk import Shortage
 from turnwire_dev.screen import Screen, ShowProgress, StartSummary
@@ -43,7 +43,7 @@ class JsonScreen(Screen):
     def result(self, facts: Mapping[str, Any], *lines: str) -> None:
         """See `Screen.result`: the facts alone."""
         del lines
-        self.plain(msgspec.json.encode(facts, enc_hook=str).decode())
+        self.plain(escaped(msgspec.json.encode(facts, enc_hook=str).decode()))
 
     def remark(self, text: str) -> None:
         """See `Screen.remark`: nothing."""
@@ -165,4 +165,4 @@ class YamlScreen(JsonScreen):
         """See `Screen.result`: the facts alone."""
         del lines
         written = msgspec.json.decode(msgspec.json.encode(facts, enc_hook=str))
-        self.plain("---\n" + yaml.safe_dump(written, sort_keys=False, allow_unicode=True).rstrip())
+        self.plain("---\n" + in_yaml(written).rstrip())

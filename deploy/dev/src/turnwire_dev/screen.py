@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from turnwire_chassis.storage_space import in_mib
+from turnwire_cli.printing import in_one_line, safe
 from turnwire_cli.replaying.event_view import EventView
 from turnwire_dev.instance.disk import Shortage
 from turnwire_dev.supervision.process import ChildSpec
@@ -83,8 +84,9 @@ class Screen:
 
     def table(self, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Lines of columns, each as wide as its widest word."""
-        widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-        for row in (titles, *rows):
+        shown = [tuple(map(in_one_line, row)) for row in rows]
+        widths = [max(map(len, column)) for column in zip(titles, *shown, strict=True)]
+        for row in (titles, *shown):
             cells = (word.ljust(width) for word, width in zip(row, widths, strict=True))
             self.plain("  ".join(cells).rstrip())
 
@@ -240,7 +242,7 @@ class Screen:
         # A terminal that is gone (SIGHUP) must not keep the children from being stopped.
         with contextlib.suppress(OSError):
             # Never wrapped: paths and the curl line are there to be copied.
-            self._console.print(text, soft_wrap=True)
+            self._console.print(safe(text), soft_wrap=True)
 
 
 def _unseen(step: str, done: int, total: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from turnwire_client.objects import JSON, ListPage, present
 from turnwire_client.responses import new_key, pages
-from turnwire_client.transport import Sending, Transport
+from turnwire_client.transport import Sending, Transport, in_path
 
 
 class ApprovalRoutes:
@@ -30,6 +30,6 @@ class ApprovalRoutes:
         where servers need credentials again (docs/branching.md).
         """
         body = {**(changes or {}), "approve": approve, **({"reason": reason} if reason else {})}
-        path = f"/approvals/{approval_id}"
+        path = f"/approvals/{in_path(approval_id)}"
         sending = Sending("POST", path, body=body, idempotency_key=new_key())
         return self._transport.call(sending)

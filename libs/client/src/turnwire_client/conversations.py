@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from turnwire_client.objects import JSON, ListPage, present
 from turnwire_client.responses import pages
-from turnwire_client.transport import Sending, Transport
+from turnwire_client.transport import Sending, Transport, in_path
 
 
 class ConversationRoutes:
@@ -23,7 +23,7 @@ class ConversationRoutes:
 
     def get(self, conversation_id: str) -> JSON:
         """Give a conversation."""
-        return self._transport.call(Sending("GET", f"/conversations/{conversation_id}"))
+        return self._transport.call(Sending("GET", f"/conversations/{in_path(conversation_id)}"))
 
     def items(
         self, conversation_id: str, most: int | None = None, **params: object
@@ -31,7 +31,7 @@ class ConversationRoutes:
         """Give the items of a conversation page by page, `most` of them at most."""
 
         def fetch(**page: object) -> ListPage:
-            return self._page(f"/{conversation_id}/items", page)
+            return self._page(f"/{in_path(conversation_id)}/items", page)
 
         return pages(fetch, most, params)
 
@@ -39,13 +39,13 @@ class ConversationRoutes:
         """Give all responses of a conversation page by page; branches lie beside each other."""
 
         def fetch(**page: object) -> ListPage:
-            return self._page(f"/{conversation_id}/responses", page)
+            return self._page(f"/{in_path(conversation_id)}/responses", page)
 
         return pages(fetch, None, params)
 
     def delete(self, conversation_id: str) -> JSON:
         """Delete a conversation with its responses; admins can restore it."""
-        return self._transport.call(Sending("DELETE", f"/conversations/{conversation_id}"))
+        return self._transport.call(Sending("DELETE", f"/conversations/{in_path(conversation_id)}"))
 
     def _page(self, part: str, params: dict[str, object]) -> ListPage:
         sending = Sending("GET", f"/conversations{part}", present(**params))

@@ -8,7 +8,7 @@ from typing import Any, Final
 from turnwire_client.errors import WaitTimeoutError
 from turnwire_client.objects import ENDED, JSON, LAST_EVENTS, ListPage, present
 from turnwire_client.resuming import ResumedStream, StreamKind
-from turnwire_client.transport import Sending, Transport
+from turnwire_client.transport import Sending, Transport, in_path
 
 RESUME_S: Final = 60.0
 """How long a stream that broke is taken up again without any progress."""
@@ -88,12 +88,13 @@ class ResponseRoutes:
 
     def cancel(self, response_id: str) -> JSON:
         """Cancel a background response; what is cancelled stays so."""
-        return self._transport.call(Sending("POST", f"/responses/{response_id}/cancel"))
+        path = f"/responses/{in_path(response_id)}/cancel"
+        return self._transport.call(Sending("POST", path))
 
     def delete(self, response_id: str, **params: object) -> JSON:
         """Delete a response; admins can restore it."""
         return self._transport.call(
-            Sending("DELETE", f"/responses/{response_id}", present(**params))
+            Sending("DELETE", f"/responses/{in_path(response_id)}", present(**params))
         )
 
     def list(self, **params: object) -> ListPage:
@@ -128,7 +129,7 @@ class ResponseRoutes:
         self, response_id: str, *, after: int = 0, patience_s: float = RESUME_S
     ) -> ResumedStream:
         """Give the events of the log behind place `after`, also those to come, until the end."""
-        path = f"/responses/{response_id}/events"
+        path = f"/responses/{in_path(response_id)}/events"
 
         def opening(stream: ResumedStream) -> Sending:
             last = stream.last_number or after
@@ -154,13 +155,13 @@ class ResponseRoutes:
         `changes`: `at`, the `sequence` of the event, else the newest; and what is to be different
         (docs/branching.md).
         """
-        return self._created(f"/responses/{response_id}/fork", changes, idempotency_key)
+        return self._created(f"/responses/{in_path(response_id)}/fork", changes, idempotency_key)
 
     def stream_fork(
         self, response_id: str, changes: JSON, *, patience_s: float = RESUME_S
     ) -> ResumedStream:
         """Fork as `fork` does, and give the events of the new response until its end."""
-        return self._begun(f"/responses/{response_id}/fork", changes, None, patience_s)
+        return self._begun(f"/responses/{in_path(response_id)}/fork", changes, None, patience_s)
 
     def rerun(
         self,
@@ -170,13 +171,17 @@ class ResponseRoutes:
         idempotency_key: str | None = None,
     ) -> JSON:
         """Ask the same again, with `changes` if any; gives the new response."""
-        return self._created(f"/responses/{response_id}/rerun", changes or {}, idempotency_key)
+        return self._created(
+            f"/responses/{in_path(response_id)}/rerun", changes or {}, idempotency_key
+        )
 
     def stream_rerun(
         self, response_id: str, changes: JSON | None = None, *, patience_s: float = RESUME_S
     ) -> ResumedStream:
         """Rerun as `rerun` does, and give the events of the new response until its end."""
-        return self._begun(f"/responses/{response_id}/rerun", changes or {}, None, patience_s)
+        return self._begun(
+            f"/responses/{in_path(response_id)}/rerun", changes or {}, None, patience_s
+        )
 
     def diff(self, response_id: str, other: str) -> JSON:
         """Compare a response with another."""
@@ -199,7 +204,7 @@ class ResponseRoutes:
         return ResumedStream(self._transport, opening, _FRAMES, patience_s)
 
     def _get(self, response_id: str, part: str, params: Mapping[str, object]) -> JSON:
-        path = f"/responses/{response_id}{part}"
+        path = f"/responses/{in_path(response_id)}{part}"
         return self._transport.call(Sending("GET", path, present(**params)))
 
 
@@ -224,7 +229,7 @@ def pages(
 
 def _joining(response_id: str, after: int | None) -> Sending:
     params = present(stream=True, starting_after=after)
-    return Sending("GET", f"/responses/{response_id}", params)
+    return Sending("GET", f"/responses/{in_path(response_id)}", params)
 
 
 def new_key() -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx2
 
@@ -41,6 +41,11 @@ class Sending:
     def may_be_repeated(self) -> bool:
         """Whether sending it again does no harm."""
         return self.method in _SAFE or bool(self.idempotency_key)
+
+
+def in_path(id_: str) -> str:
+    """Write an id as one part of a path: whatever it is, it leads to no other route."""
+    return quote(id_, safe="", errors="replace").replace(".", "%2E") or "%20"
 
 
 class Pauses:

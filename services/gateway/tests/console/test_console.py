@@ -148,6 +148,30 @@ async def test_after_signing_out_the_cookie_is_worth_nothing() -> None:
     assert (await console.asked("GET /v1/who", mine)).status == 401
 
 
+async def test_who_signed_in_by_http_and_by_https_is_signed_out_of_both() -> None:
+    console = _Console()
+    plain = _pair(await console.cookie())
+    secure = _pair(await console.cookie({**_OWN, "origin": "https://turnwire.example"}))
+    await console.asked("DELETE /console/session", {**_OWN, "cookie": f"{plain}; {secure}"})
+    for each in (plain, secure):
+        assert (await console.asked("GET /v1/who", {**_OWN, "cookie": each})).status == 401
+
+
+async def test_who_is_not_signed_in_can_fill_no_bucket_by_signing_out() -> None:
+    console = _Console()
+    made_up = {**_OWN, "cookie": "turnwire_session=" + "A" * 43}
+    assert (await console.asked("DELETE /console/session", made_up)).status == 200
+    assert not console.records.kept
+
+
+@pytest.mark.parametrize("beside", ['theme={"dark":1}', "a=b c", "path=/", "flag", "ü=ü"])
+async def test_cookies_of_other_programs_sign_no_user_out(beside: str) -> None:
+    console = _Console()
+    cookie = _pair(await console.cookie())
+    mine = {**_OWN, "cookie": f"{beside}; {cookie}"}
+    assert (await console.asked("GET /v1/who", mine)).status == 200
+
+
 async def test_a_wrong_key_opens_no_session() -> None:
     console = _Console()
     refused = await console.asked("POST /console/session", _OWN, orjson.dumps({_FIELD: "bad"}))

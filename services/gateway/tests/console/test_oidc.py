@@ -37,6 +37,7 @@ class _Issuer:
 
     def __init__(self) -> None:
         self.url = ""
+        self.discovered = 0
         self.key = generate_private_key(SECP256R1())
         self.asked: dict[str, str] = {}
         self.authorization = ""
@@ -71,6 +72,7 @@ class _Issuer:
         return jwt.encode({**claims, **more}, self.key, "ES256", headers={"kid": "first"})
 
     async def _discovery(self, _: Request) -> Response:
+        self.discovered += 1
         return JSONResponse(
             {
                 "issuer": self.url,
@@ -180,6 +182,16 @@ async def test_who_is_signed_in_at_the_issuer_is_signed_in_here(
         told = (await gateway.get("/console/session", session.partition(";")[0])).json
     assert told["caller"]["user"] == "ada"
     assert told["oidc"] is True
+
+
+async def test_the_issuer_is_asked_once_where_it_is_however_many_want_to_sign_in() -> None:
+    issuer = _Issuer()
+    async with beside(issuer) as gateway:
+        for _ in range(5):
+            assert (await gateway.get("/console/session/oidc")).status == 303
+        assert issuer.discovered == 1
+        answer = await came_back(gateway, issuer)
+        assert answer.headers["location"] == f"{_CONSOLE}/"
 
 
 async def test_a_secret_is_shown_to_the_issuer_alone() -> None:

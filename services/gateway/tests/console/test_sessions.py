@@ -64,6 +64,18 @@ async def test_who_has_signed_out_is_signed_out_everywhere() -> None:
     assert await ConsoleSessions(records, _Clock(), _HOUR_MS).find(cookie) is None
 
 
+async def test_signing_out_with_cookies_that_never_were_keeps_nothing() -> None:
+    records, clock = MemorySessions(), _Clock()
+    sessions = ConsoleSessions(records, clock, _HOUR_MS)
+    cookie, _ = await sessions.begin("Bearer k")
+    kept = dict(records.kept)
+    for made_up in range(3):
+        await sessions.end(base64.urlsafe_b64encode(bytes([made_up] * 32)).decode())
+    clock.now += _HOUR_MS
+    await sessions.end(cookie)
+    assert records.kept == kept
+
+
 async def test_cookies_that_never_were_are_no_sessions() -> None:
     sessions = ConsoleSessions(MemorySessions(), _Clock(), _HOUR_MS)
     unknown = base64.urlsafe_b64encode(bytes(32)).decode()

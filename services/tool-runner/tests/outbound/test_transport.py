@@ -191,6 +191,15 @@ async def test_a_head_without_end_ends_with_an_error(part: bytes) -> None:
             await http.get(f"http://{GOOD}:{good.port}/")
 
 
+@pytest.mark.parametrize("size", [1, 999])
+async def test_an_answer_that_never_begins_ends_with_an_error(size: int) -> None:
+    endless = never_stops(b"", b"HTTP/1.1 103 X\r\nlink: a\r\n\r\n" * size)
+    async with served(endless, GOOD) as good, resolving([GOOD]) as http:
+        async with asyncio.timeout(10):
+            with pytest.raises(httpx2.RemoteProtocolError, match="has not begun within"):
+                await http.get(f"http://{GOOD}:{good.port}/")
+
+
 async def test_nothing_is_decompressed() -> None:
     bomb = gzip.compress(b"\0" * MIB)
     head = f"HTTP/1.1 200 X\r\ncontent-encoding: gzip\r\ncontent-length: {len(bomb)}\r\n\r\n"

@@ -184,6 +184,14 @@ async def test_what_nobody_takes_in_time_is_a_dead_letter(world: WebhookWorld) -
     assert letter.tenant == ACME
 
 
+async def test_a_receiver_whose_answer_has_no_end_has_taken_it(world: WebhookWorld) -> None:
+    endless = always("200 OK\r\nconnection: close\r\n\r\nand so on")
+    async with receiving(endless) as receiver, world.delivering(webhook_timeout_s=0.9):
+        await world.tell(await world.key(receiver.url))
+        await world.none_waits()
+    assert await world.letters() == []
+
+
 async def test_a_receiver_that_is_gone_is_left_alone(world: WebhookWorld) -> None:
     async with receiving(always("410 Gone")) as receiver, world.delivering():
         await world.tell(await world.key(receiver.url))
@@ -196,7 +204,8 @@ async def test_a_receiver_that_is_gone_is_left_alone(world: WebhookWorld) -> Non
     "url",
     ["http://hooks.example/", "https://127.0.0.1/", "https://[::1]/", "https://10.0.0.1/hook",
      "https://169.254.169.254/latest/", "https://0x7f.1/", "https://hooks.example:6379/",
-     "https://[::ffff:127.0.0.1]/", "https://user:pw@hooks.example/", "nonsense"],
+     "https://[::ffff:127.0.0.1]/", "https://user:pw@hooks.example/", "nonsense",
+     "https://\u2603.hooks.example/"],
 )  # fmt: skip
 async def test_a_url_that_leads_inside_is_sent_nothing(world: WebhookWorld, url: str) -> None:
     async with receiving() as inside, world.delivering(allow_private_urls=""):

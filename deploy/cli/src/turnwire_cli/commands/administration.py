@@ -18,7 +18,7 @@ from turnwire_cli.objects import (
     seconds_of,
 )
 from turnwire_cli.panels import ACT
-from turnwire_cli.printing import JSON
+from turnwire_cli.printing import JSON, in_one_line
 
 _Key: TypeAlias = Annotated[
     str, typer.Argument(metavar="KEY", help="key_…, as the list has it.", show_default=False)
@@ -103,7 +103,9 @@ def audit(
     def line(found: JSON) -> str:
         when, actor = call.printer.moment(found["created_at"]), found["actor"]
         what = " ".join(f"{name}={value}" for name, value in found["data"].items())
-        return f"{when}  {found['tenant']}  {found['type']}  {what}  by {actor['user']}"
+        said = f"{when}  {found['tenant']}  {found['type']}  {what}  by {actor['user']}"
+        # A user's name must not look like another act.
+        return in_one_line(said)
 
     call.printer.listed(call.client.admin.iterate("audit", most, type=kind, **options), line)
 
@@ -194,7 +196,7 @@ def remove_key(call: Call, key: _Key) -> None:
 def list_dead(call: Call, *, most: Most = DEFAULT_MOST) -> None:
     """List dead letters: entries of the log without effect on the views."""
     found = call.client.admin.iterate("system/dead", most)
-    call.printer.listed(found, lambda one: "  ".join(facts(one)))
+    call.printer.listed(found, lambda one: in_one_line("  ".join(facts(one))))
 
 
 def retry_dead(

@@ -11,7 +11,7 @@ from turnwire_cli.commands.ids import EachAnew
 from turnwire_cli.exit_codes import BAD_INPUT, FAILED
 from turnwire_cli.objects import changed_fields
 from turnwire_cli.panels import ASK
-from turnwire_cli.printing import JSON, Output
+from turnwire_cli.printing import JSON, Output, in_one_line
 
 _ABOUT: Final = (
     option(
@@ -116,7 +116,8 @@ def _outcome(call: Call, response: JSON) -> None:
 def _call_of(call: Call, item: JSON) -> None:
     """Tell people of a tool that was called."""
     if item.get("type") in {"function_call", "mcp_call", "mcp_approval_request"}:
-        call.printer.remark(f"[{item['type']}: {item.get('name')} {item.get('arguments') or ''}]")
+        said = f"[{item['type']}: {item.get('name')} {item.get('arguments') or ''}]"
+        call.printer.remark(in_one_line(said))
 
 
 def _end_line(call: Call, written: str) -> str:

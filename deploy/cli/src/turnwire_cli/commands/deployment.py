@@ -22,6 +22,16 @@ _CONTENT: Final = frozenset(
     }
 )
 """Members that say what users or models said, or who they are; a bundle has none of them."""
+_PLAIN: Final = frozenset(
+    {
+        *("id", "object", "type", "status", "model", "tools", "guard", "code", "error_code"),
+        *("incomplete_reason", "reason", "cause", "conversation", "previous_response_id"),
+        *("response_id", "continues", "rerun_of", "item_id", "item_ids", "screened", "server"),
+        *("version", "api", "dialect", "prompt", "unavailable"),
+    }
+)
+"""Members whose texts a bundle has of responses and their logs; of any other text it has the
+length. `prompt` is a digest."""
 
 
 def declare(app: typer.Typer) -> None:
@@ -83,43 +93,66 @@ def bundle(
     Nothing in it says what users or models said, who they are, or any key.
     """
     client = call.client
-    listed: Callable[[], Any] = lambda: list(client.responses.iterate(_BUNDLED_RESPONSES))  # noqa: E731
     parts: dict[str, Callable[[], Any]] = {
         "command.json": _command,
         "health.json": client.health,
         "models.json": client.models,
-        "responses.json": listed,
         "system.json": lambda: client.admin.get("system"),
         "limits.json": lambda: client.admin.get("limits"),
     }
+    turns: dict[str, Callable[[], Any]] = {
+        "responses.json": lambda: list(client.responses.iterate(_BUNDLED_RESPONSES))
+    }
     for each in response or ():
-        parts[f"log-{each}.json"] = lambda each=each: list(client.responses.events(each))
-    contents = {name: without_content(_attempted(part)) for name, part in parts.items()}
+        turns[f"log-{each}.json"] = lambda each=each: list(client.responses.events(each))
+    contents = {name: without_members(_attempted(part)) for name, part in parts.items()}
+    contents |= {name: without_content(_attempted(part)) for name, part in turns.items()}
     # Slow to load, and only this needs it.
     import zipfile  # noqa: PLC0415 -- see above
 
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, found in contents.items():
-            archive.writestr(name, json.dumps(found, indent=2, ensure_ascii=False))
+            archive.writestr(name, json.dumps(found, indent=2))
     said = {"file": str(to), "parts": [*contents]}
     call.printer.one(said, lambda: [f"{to}: {', '.join(contents)}"])
 
 
-def without_content(found: Any) -> Any:
-    """Give an object without the members that are content; in their place, how much there was."""
+def without_content(found: Any, name: str = "") -> Any:
+    """Give what is told of turns without what is content; in its place, how much there was.
+
+    Of texts, those in members that are known to be none are kept: what is new is no leak.
+    """
     match found:
+        case str():
+            return found if name in _PLAIN else _size(found)
         case dict():
             members = cast("JSON", found)
-            return {name: _without(name, value) for name, value in members.items()}
+            return {
+                each: _size(value) if each in _CONTENT else without_content(value, each)
+                for each, value in members.items()
+            }
         case list():
-            return [without_content(each) for each in cast("list[Any]", found)]
+            return [without_content(each, name) for each in cast("list[Any]", found)]
         case _:
             return found
 
 
-def _without(name: str, value: Any) -> Any:
-    if name not in _CONTENT:
-        return without_content(value)
+def without_members(found: Any) -> Any:
+    """Give what is told of the deployment without the members that are content."""
+    match found:
+        case dict():
+            members = cast("JSON", found)
+            return {
+                each: _size(value) if each in _CONTENT else without_members(value)
+                for each, value in members.items()
+            }
+        case list():
+            return [without_members(each) for each in cast("list[Any]", found)]
+        case _:
+            return found
+
+
+def _size(value: Any) -> Any:
     return f"<{len(cast('str', value))}>" if isinstance(value, str | list | dict) else value
 
 

@@ -22,7 +22,7 @@ from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.conversation_events import AnyConversationEvent
 from turnwire_contracts.event_kinds import subject_of
 from turnwire_contracts.events import AnyEvent
-from turnwire_contracts.ids import TenantId
+from turnwire_contracts.ids import TenantId, is_conversation_id, is_response_id
 from turnwire_contracts.json_values import JSON
 
 FORMAT: Final = 1
@@ -142,6 +142,8 @@ def read(path: Path) -> LogFile:
         return _parsed(path, enumerate(lines, start=1), None)
     if heading.turnwire_log != FORMAT:
         raise UnreadableLogError(f"{path} has format {heading.turnwire_log}; known is {FORMAT}.")
+    if heading.id and not _is_id(heading.id):
+        raise UnreadableLogError(f"{path}: {heading.id!r} is no id of a response or conversation.")
     *before, last = lines
     try:
         end = msgspec.json.decode(last, type=_End)
@@ -170,12 +172,26 @@ def _parsed(path: Path, lines: Iterator[tuple[int, bytes]], heading: LogHeading 
             if isinstance(line, _ConversationLine):
                 conversations.append(line.conversation)
             else:
-                event = codec.read_event(line.subject, msgspec.json.encode(line.event))
-                entries.append(LogEntry(line.sequence, event))
+                entries.append(LogEntry(line.sequence, _event(line)))
         except (msgspec.DecodeError, UnreadableEventError) as error:
             raise UnreadableLogError(f"{path}, line {number}: {error}") from error
     entries.sort(key=lambda each: each.sequence)
     return LogFile(entries, conversations, heading)
+
+
+def _event(line: _EventLine) -> AnyEvent | AnyConversationEvent:
+    """Read the event of a line. Raises `UnreadableEventError`, also for what is about no id.
+
+    A file may come from anywhere, and its ids become names of files.
+    """
+    event = codec.read_event(line.subject, msgspec.json.encode(line.event))
+    if not _is_id(owner := owner_of(event)):
+        raise UnreadableEventError(f"{owner!r} is no id of a response or conversation")
+    return event
+
+
+def _is_id(text: str) -> bool:
+    return is_response_id(text) or is_conversation_id(text)
 
 
 def _line(text: bytes) -> _EventLine | _ConversationLine:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from turnwire_cli.printing import JSON
+from turnwire_cli.printing import JSON, in_one_line
 from turnwire_cli.replaying.log_file import event_of
 from turnwire_cli.times import lasted
 from turnwire_cli.turns.story import (
@@ -56,7 +56,8 @@ def event_text(line: EventLine, moment: Callable[[float | None], str]) -> str:
     """Write an event as a line; `moment` writes when it was."""
     after = f"+{lasted(line.after_s)}"
     kind = line.type.replace("_", " ")
-    return f"#{line.sequence:<6} {moment(line.at)}  {after:>9}  {kind:<16} {line.text}"
+    said = f"#{line.sequence:<6} {moment(line.at)}  {after:>9}  {kind:<16} {line.text}"
+    return in_one_line(said)
 
 
 def event_object(line: EventLine) -> JSON:

@@ -4,12 +4,15 @@ import asyncio
 import base64
 import hmac
 import secrets
+import time
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import quote
 
 from msgspec import Struct, structs
 
+from turnwire_chassis.concurrency import ConcurrencyLimit, FullError
 from turnwire_gateway.auth.oidc_config import OidcClientConfig
 from turnwire_gateway.auth.oidc_keys import NoKeysError, fetch_keys
 from turnwire_gateway.auth.oidc_pages import IssuerPageError, discover, read_page
@@ -19,6 +22,12 @@ CALLBACK: Final = "/session/oidc/callback"
 """Below the console's address; registered with the issuer as the redirect URI."""
 
 _VERIFIER_CHARACTERS: Final = 64
+_KNOWN_S: Final = 300.0
+"""For how long the issuer's endpoints are remembered."""
+_AWAY_S: Final = 1.0
+"""For how long an issuer that did not answer is not asked again."""
+_AT_ONCE: Final = (4, 64)
+"""How many of the issuer's pages are read at once, and how many more wait for that."""
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint")
 
 
@@ -39,6 +48,9 @@ class OidcClient:
 
     def __init__(self, config: OidcClientConfig) -> None:
         self._config = config
+        self._known: dict[str, str] = {}
+        self._known_until = self._away_until = float("-inf")
+        self._at_once = ConcurrencyLimit(*_AT_ONCE)
         self._redirect_uri = config.console_url + CALLBACK
 
     @property
@@ -97,9 +109,28 @@ class OidcClient:
         return _library().WebApplicationClient(self._config.client_id)
 
     async def _endpoints(self) -> dict[str, str]:
+        now = time.monotonic()
+        if now < self._away_until:
+            raise SignInError("unreachable")
+        if now >= self._known_until:
+            try:
+                self._known = await self._threaded(discover, self._config.oidc.issuer, *_ENDPOINTS)
+            except IssuerPageError as error:
+                self._away_until = time.monotonic() + _AWAY_S
+                raise SignInError("unreachable") from error
+            self._known_until = time.monotonic() + _KNOWN_S
+        return self._known
+
+    async def _threaded(self, read: Callable[..., dict[str, Any]], *of: object) -> dict[str, Any]:
+        """Read a page of the issuer. Raises `SignInError`, `IssuerPageError`.
+
+        Those who ask are not signed in yet: however many they are, the issuer is asked by few at
+        once, and few of the threads that all of the gateway shares wait for it.
+        """
         try:
-            return await asyncio.to_thread(discover, self._config.oidc.issuer, *_ENDPOINTS)
-        except IssuerPageError as error:
+            async with self._at_once.slot():
+                return await asyncio.to_thread(read, *of)
+        except FullError as error:
             raise SignInError("unreachable") from error
 
     async def _asked(self, url: str, form: str) -> dict[str, Any]:
@@ -109,7 +140,7 @@ class OidcClient:
             pair = f"{quote(self._config.client_id, '')}:{quote(self._config.client_secret, '')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         try:
-            return await asyncio.to_thread(read_page, url, form, headers)
+            return await self._threaded(read_page, url, form, headers)
         except IssuerPageError as error:
             raise SignInError("failed") from error
 

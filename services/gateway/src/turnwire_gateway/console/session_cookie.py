@@ -1,9 +1,10 @@
 """The cookie of a session, and from where its requests may come. Pure."""
 
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterator
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 
 from turnwire_gateway.api.web_access import not_allowed, source_of, was_sent_by_own_page
@@ -19,18 +20,25 @@ _SECURE: Final = "__Host-turnwire_session"
 
 def cookie_of(headers: Headers) -> str | None:
     """Give the value of the session's cookie."""
-    found: SimpleCookie = SimpleCookie()
-    try:
-        found.load(headers.get("cookie", ""))
-    except CookieError:
-        return None
-    morsel = found.get(_SECURE) or found.get(_PLAIN)
-    return None if morsel is None else morsel.value
+    return next(cookies_of(headers), None)
+
+
+def cookies_of(headers: Headers) -> Iterator[str]:
+    """Give the values of all cookies of sessions: one who came by http, too, may have two."""
+    # As browsers write them: what else of this host sets cookies, oddly, must sign no user out.
+    found = cookie_parser(headers.get("cookie", ""))
+    return (value for name in (_SECURE, _PLAIN) if (value := found.get(name)))
 
 
 def set_cookie(answer: Response, headers: Headers, value: str, lasting_s: int) -> None:
-    """Give the browser the cookie; `headers` are the request's, `lasting_s` 0 removes it."""
+    """Give the browser the cookie; `headers` are the request's."""
     put_session(answer, value, lasting_s, secure=_is_secure(headers))
+
+
+def remove_cookies(answer: Response) -> None:
+    """Have the browser forget the cookies of sessions."""
+    for secure in (True, False):
+        put_session(answer, "", 0, secure=secure)
 
 
 def put_session(answer: Response, value: str, lasting_s: int, *, secure: bool) -> None:

@@ -10,7 +10,13 @@ from starlette.responses import Response
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.api.request_context import answered, object_of, read_body
 from turnwire_gateway.auth.caller import Caller, Identify
-from turnwire_gateway.console.session_cookie import check_sender, cookie_of, set_cookie
+from turnwire_gateway.console.session_cookie import (
+    check_sender,
+    cookie_of,
+    cookies_of,
+    remove_cookies,
+    set_cookie,
+)
 from turnwire_gateway.console.sessions import ConsoleSession, ConsoleSessions
 from turnwire_gateway.errors import ApiError, invalid
 
@@ -72,11 +78,10 @@ class SessionHandlers:
     async def delete(self, request: Request) -> Response:
         """`DELETE /console/session`: sign out; the cookie is worth nothing from here on."""
         check_sender(request.headers, request.method)
-        cookie = cookie_of(request.headers)
-        if cookie is not None:
+        for cookie in cookies_of(request.headers):
             await self._sessions.end(cookie)
         answer = self._told(None, None)
-        set_cookie(answer, request.headers, "", 0)
+        remove_cookies(answer)
         return answer
 
     def _told(

@@ -68,9 +68,13 @@ class ConsoleSessions:
         return session
 
     async def end(self, cookie: str) -> None:
-        """Forget the session of a cookie, if there is one."""
+        """Forget the session of a cookie, if there is one.
+
+        For a cookie that opens none nothing is kept: the bucket has an end, and cookies that are
+        made up would push the sessions of others out of it.
+        """
         secret = _secret_in(cookie)
-        if secret is not None:
+        if secret is not None and await self.find(cookie) is not None:
             await self._records.put(_id_of(secret), b"")
 
 

@@ -84,7 +84,7 @@ def test_what_is_secret_is_not_shown() -> None:
     assert not any(word in str(written) for word in ("sealed", "hash", "key_1"))
 
 
-SECRET = {"seals", "fingerprint", "metered"}
+SECRET = {"seals", "fingerprint", "metered", "webhook"}
 
 
 def test_of_each_field_of_an_event_it_is_decided_whether_it_is_shown() -> None:

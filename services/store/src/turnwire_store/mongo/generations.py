@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from turnwire_store.mongo.dropping import drop
 from turnwire_store.mongo.server import WRITE_TIMEOUT_S, MongoServer, within
 from turnwire_store.mongo.turns import MongoViews, conversations_of, running_of, turns_of
 from turnwire_store.sealing import FieldSealing, ViewKeys
@@ -74,9 +75,8 @@ class MongoGenerations:
         """See `Generations.drop`."""
         with within(WRITE_TIMEOUT_S):
             await self._database["checkpoints"].delete_one({"_id": turns_of(generation)})
-            await self._database.drop_collection(turns_of(generation))
-            await self._database.drop_collection(conversations_of(generation))
-            await self._database.drop_collection(running_of(generation))
+        for name in (turns_of(generation), conversations_of(generation), running_of(generation)):
+            await drop(self._database, name)
 
     async def drop_before(self, generation: int) -> None:
         """See `Generations.drop_before`."""

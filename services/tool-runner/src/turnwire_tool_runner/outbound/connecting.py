@@ -14,6 +14,7 @@ from typing import cast
 import httpcore2
 
 from turnwire_tool_runner.outbound.addresses import Address
+from turnwire_tool_runner.outbound.heads import HeadBoundedStream
 from turnwire_tool_runner.outbound.policy import Destination, Outbound
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
@@ -68,7 +69,7 @@ class VettedBackend(httpcore2.AsyncNetworkBackend):
         failure: Exception = httpcore2.ConnectError("Its name has no address.")
         for address in tried:
             try:
-                return await self._sockets.connect_tcp(
+                stream = await self._sockets.connect_tcp(
                     str(address),
                     port,
                     timeout=None if timeout is None else timeout / len(tried),
@@ -77,6 +78,8 @@ class VettedBackend(httpcore2.AsyncNetworkBackend):
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
+            else:
+                return HeadBoundedStream(stream)
         raise failure
 
     async def _vetted(

@@ -14,6 +14,7 @@ import httpcore2
 import httpx2
 
 from turnwire_tool_runner.outbound.connecting import Resolve, VettedBackend
+from turnwire_tool_runner.outbound.heads import HeadBoundedStream
 from turnwire_tool_runner.outbound.policy import Outbound
 from turnwire_tool_runner.outbound.reading import BoundedStream, ReadLimits
 
@@ -82,6 +83,9 @@ class OutboundTransport(httpx2.AsyncBaseTransport):
             raise kind(str(error)) from error
         except _CORE_ERRORS as error:
             raise _translated(error) from error
+        stream = cast("object", response.extensions.get("network_stream"))
+        if isinstance(stream, HeadBoundedStream):
+            stream.has_begun()
         body = _Body(response)
         headers = httpx2.Headers(response.headers)
         if headers.get("content-encoding", "identity").strip().lower() != "identity":

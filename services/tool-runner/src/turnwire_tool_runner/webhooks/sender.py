@@ -45,8 +45,10 @@ class WebhookSender:
         body = orjson.dumps(delivery.payload)
         signed = signature_headers(delivery.event_id, int(time.time()), body, receiver.secrets)
         try:
+            # Before anything else reads it: what the client cannot read is no URL to try again.
+            self._outbound.check(receiver.url)
             async with asyncio.timeout(self._timeout_s):
-                return await self._post(receiver.url, body, signed)
+                response = await self._post(receiver.url, body, signed)
         except TimeoutError:
             return Attempt("unreachable", f"no answer within {self._timeout_s:g} s")
         except UrlRefused as error:
@@ -55,22 +57,22 @@ class WebhookSender:
             return Attempt("forbidden", f"{why.rstrip('.')} ({ALLOWED})")
         except httpx2.HTTPError as error:
             return Attempt("unreachable", type(error).__name__)
+        attempt = read_answer(response.status_code, response.headers, time.time())
+        # What is said beside the status takes nothing away from it.
+        await _let_go(response)
+        return attempt
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
 
-    async def _post(self, url: str, body: bytes, signed: dict[str, str]) -> Attempt:
+    async def _post(self, url: str, body: bytes, signed: dict[str, str]) -> httpx2.Response:
         headers = {"content-type": "application/json", "user-agent": "Turnwire", **signed}
         limits = dict.fromkeys(("connect", "read", "write", "pool"), self._timeout_s)
         request = httpx2.Request(
             "POST", url, headers=headers, content=body, extensions={"timeout": limits}
         )
-        response = await self._transport.handle_async_request(request)
-        try:
-            return read_answer(response.status_code, response.headers, time.time())
-        finally:
-            await _let_go(response)
+        return await self._transport.handle_async_request(request)
 
 
 async def _let_go(response: httpx2.Response) -> None:
@@ -78,4 +80,5 @@ async def _let_go(response: httpx2.Response) -> None:
         async with asyncio.timeout(_READ_WITHIN_S):
             async for _ in response.aiter_raw():
                 pass
-    await response.aclose()
+    with suppress(httpx2.HTTPError):
+        await response.aclose()

@@ -14,6 +14,7 @@ from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.auditing.jetstream_audit_log import JetStreamAuditLog
 from turnwire_cli.exit_codes import BAD_INPUT, FAILED
 from turnwire_cli.moments import moment_ago
+from turnwire_cli.printing import in_one_line
 from turnwire_contracts.audit.acts import AnyAuditEvent, audit_kind_of
 from turnwire_contracts.codec import UnreadableEventError
 from turnwire_contracts.ids import TenantId
@@ -59,7 +60,8 @@ def as_line(event: AnyAuditEvent) -> str:
     facts = [
         f"{name}={value}" for name, value in msgspec.to_builtins(event).items() if name not in _HEAD
     ]
-    return "  ".join([when, event.tenant, audit_kind_of(event), *facts, f"by {by}"])
+    # A user's name must not look like another act.
+    return in_one_line("  ".join([when, event.tenant, audit_kind_of(event), *facts, f"by {by}"]))
 
 
 def _since(text: str) -> int:
