@@ -11,6 +11,8 @@ class MemoryOutputLog:
     """`OutputLog` inside one process."""
 
     def __init__(self) -> None:
+        self.end_at = "2025-11-28T18:38:21.299Z"
+        """When the ends of responses were kept."""
         self._kept: dict[TurnKey, list[FrameMessage]] = defaultdict(list)
         self._watchers: dict[TurnKey, list[Watcher]] = defaultdict(list)
         self._waiting: dict[TurnKey, list[Watcher]] = defaultdict(list)
@@ -47,6 +49,11 @@ class MemoryOutputLog:
             if sum(max(1, len(each.body)) for each in messages) >= most_bytes:
                 break
         return KeptFrames(messages, place + len(messages), kept[-1] if messages else None)
+
+    async def end_kept_at(self, turn: TurnKey) -> str | None:
+        """See `OutputLog.end_kept_at`."""
+        kept = self._kept[turn]
+        return self.end_at if kept and kept[-1].kind == "E" else None
 
     async def forget(self, turn: TurnKey) -> None:
         """See `OutputLog.forget`."""

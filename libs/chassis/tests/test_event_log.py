@@ -10,7 +10,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
-from turnwire_chassis.event_log import EventLog, FencedError, Recorded, TooLargeError
+from turnwire_chassis.event_log import EventLog, FencedError, TooLargeError
 from turnwire_chassis.jetstream.event_log import JetStreamEventLog
 from turnwire_contracts import codec, subjects
 from turnwire_contracts.ids import ResponseId, TenantId
@@ -38,8 +38,11 @@ async def test_events_are_read_in_the_order_they_were_added(
     first = await log.append(events[0], 0)
     second = await log.append(events[1], first)
     assert first < second
-    expected = [Recorded(first, events[0]), Recorded(second, events[1])]
-    assert await log.read(TENANT, response_id) == expected
+    found = await log.read(TENANT, response_id)
+    assert [(each.sequence, each.event) for each in found] == [
+        (first, events[0]),
+        (second, events[1]),
+    ]
 
 
 async def test_a_turn_that_nobody_requested_has_no_events(

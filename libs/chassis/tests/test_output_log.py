@@ -6,6 +6,7 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from turnwire_chassis.broker_times import milliseconds
 from turnwire_chassis.jetstream.output_log import JetStreamOutputLog
 from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts import subjects
@@ -245,3 +246,29 @@ async def test_a_message_that_the_broker_does_not_take_leaves_a_gap(
     await jetstream_output.publish(turn, huge)
     await jetstream_output.publish(turn, frames(1))
     assert await kept(jetstream_output, turn, 1) == [frames(1)]
+
+
+async def test_when_the_end_was_kept_is_told_while_it_is_kept(
+    output: OutputLog, turn: TurnKey
+) -> None:
+    assert await output.end_kept_at(turn) is None
+    await output.publish(turn, frames(0))
+
+    async def is_kept() -> bool:
+        return len(await output.read(turn)) == 1
+
+    await eventually(is_kept)
+    assert await output.end_kept_at(turn) is None
+    await output.publish(turn, frames(1, kind="E"))
+
+    async def has_ended() -> bool:
+        return await output.end_kept_at(turn) is not None
+
+    await eventually(has_ended)
+    assert milliseconds(await output.end_kept_at(turn) or "") > 0
+    await output.forget(turn)
+
+    async def is_gone() -> bool:
+        return await output.end_kept_at(turn) is None
+
+    await eventually(is_gone)

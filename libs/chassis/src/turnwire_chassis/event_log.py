@@ -15,6 +15,8 @@ class Recorded(Struct, frozen=True):
     sequence: int
     """Its place in the whole stream; grows with time."""
     event: AnyEvent
+    kept_at: str | None = None
+    """When the broker kept it, as that writes times (`broker_times`); `None`: it is not known."""
 
 
 class RecordedConversation(Struct, frozen=True):

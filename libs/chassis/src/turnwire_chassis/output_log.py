@@ -68,6 +68,13 @@ class OutputLog(Protocol):
         """
         ...
 
+    async def end_kept_at(self, turn: TurnKey) -> str | None:
+        """Give when the end of a response was kept, as the broker writes times (`broker_times`).
+
+        `None`: it is kept no longer, or nothing streamed it. Raises `LogUnavailableError`.
+        """
+        ...
+
     async def forget(self, turn: TurnKey) -> None:
         """Drop what is kept of a response."""
         ...

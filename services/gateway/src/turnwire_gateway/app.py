@@ -241,7 +241,7 @@ def _bind_approvals(app: FastAPI, handlers: ApprovalHandlers) -> None:
 def _bind_inspecting(app: FastAPI, ports: ResponsePorts, world: GatewayDependencies) -> None:
     events = TurnEventHandlers(ports, world.logs.events, world.background_timeout_s)
     turn_log = TurnLog(ports, world.logs.events)
-    states = TurnStateHandlers(turn_log)
+    states = TurnStateHandlers(turn_log, world.logs.output)
     _bind(
         app,
         (inspecting.list_responses, ResponseListHandlers(ports.store, ports.acts).list_all),

@@ -20,7 +20,12 @@ from turnwire_chassis.event_log import (
     TooLargeError,
 )
 from turnwire_chassis.jetstream.publishing import ELECTED_WITHIN_S, NO_LEADER, OUT_OF_SPACE
-from turnwire_chassis.jetstream.reading import read_batch, sequence_of, subject_of_message
+from turnwire_chassis.jetstream.reading import (
+    read_batch,
+    sequence_of,
+    subject_of_message,
+    time_of,
+)
 from turnwire_chassis.storage_space import (
     ANYWHERE,
     FOR_ANY_EVENT,
@@ -238,7 +243,7 @@ def _fence(event: Event, expected: int) -> dict[str, str]:
 
 def _recorded(message: Msg) -> Recorded:
     event = codec.read_turn_event(subject_of_message(message), message.data)
-    return Recorded(sequence_of(message), event)
+    return Recorded(sequence_of(message), event, time_of(message))
 
 
 def _recorded_conversation(message: Msg) -> RecordedConversation:

@@ -20,6 +20,7 @@ from turnwire_chassis.jetstream.reading import (
     page_of_bytes,
     read_batch,
     sequence_of,
+    time_of,
 )
 from turnwire_chassis.output_log import KeptFrames, Watcher
 from turnwire_contracts import subjects
@@ -76,6 +77,13 @@ class JetStreamOutputLog:
             last = await last_message(self._client, subjects.OUTPUT_STREAM, subject) or last
         newest = next(iter(_readable([last])), None)
         return KeptFrames(_readable(found), sequence_of(found[-1]), newest)
+
+    async def end_kept_at(self, turn: TurnKey) -> str | None:
+        """See `OutputLog.end_kept_at`."""
+        stream = subjects.OUTPUT_STREAM
+        message = await last_message(self._client, stream, subjects.output(*turn))
+        is_end = message is not None and unpack(message.data).kind == "E"
+        return time_of(message) if message is not None and is_end else None
 
     async def forget(self, turn: TurnKey) -> None:
         """See `OutputLog.forget`."""

@@ -144,6 +144,11 @@ def sequence_of(message: Msg) -> int:
     return int((message.headers or {})["Nats-Sequence"])
 
 
+def time_of(message: Msg) -> str | None:
+    """Give when a message that was read was kept, as the broker writes it (`broker_times`)."""
+    return (message.headers or {}).get("Nats-Time-Stamp")
+
+
 def subject_of_message(message: Msg) -> str:
     """Give the subject that a message was published on."""
     return (message.headers or {})["Nats-Subject"]

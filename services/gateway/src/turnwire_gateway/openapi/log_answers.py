@@ -93,8 +93,16 @@ class TimelineDurations(BaseModel):
     ]
     tokens_ms: Annotated[_Ms, Field(description="From the first event of each sample to its end.")]
     tools_ms: Annotated[_Ms, Field(description="While at least one MCP tool was called.")]
-    append_ms: Annotated[_Ms, Field(description="Null: events do not know when they are kept.")]
-    delivery_ms: Annotated[_Ms, Field(description="Null: events do not know who has read the end.")]
+    append_ms: Annotated[
+        _Ms, Field(description="From when each event was made until the broker kept it, summed.")
+    ]
+    delivery_ms: Annotated[
+        _Ms,
+        Field(
+            description="From when the end was made until its frame was with the broker, which "
+            "gives it to readers. Null once frames are kept no longer."
+        ),
+    ]
 
 
 class TimelineOwner(BaseModel):

@@ -1,5 +1,6 @@
 """`/v1/responses/{response_id}/timeline`: where a turn's time went, and nothing that is guessed."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from turnwire_chassis.event_log import Recorded
@@ -126,3 +127,26 @@ async def test_a_turn_that_runs_has_no_end_yet(api: Api) -> None:
 async def test_what_is_not_there_has_no_timeline(api: Api) -> None:
     exchange = await api.get(f"/v1/responses/resp_{'0' * 32}/timeline")
     assert error_of(exchange) == (404, "response_not_found")
+
+
+def test_how_long_events_took_to_be_kept_is_summed_and_the_end_has_its_delivery() -> None:
+    events = [examples.requested(), examples.closed(at=AT + 900)]
+    kept = [as_the_broker_writes(AT + 2), as_the_broker_writes(AT + 907)]
+    recorded = [Recorded(7, events[0], kept[0]), Recorded(9, events[1], kept[1])]
+    durations = timeline(recorded, "completed", as_the_broker_writes(AT + 911))["durations"]
+    assert (durations["append_ms"], durations["delivery_ms"]) == (2 + 7, 11)
+
+
+def test_clocks_that_contradict_each_other_tell_nothing() -> None:
+    recorded = [
+        Recorded(7, examples.requested(), as_the_broker_writes(AT + 2)),
+        Recorded(9, examples.closed(at=AT + 900), as_the_broker_writes(AT + 899)),
+    ]
+    durations = timeline(recorded, "completed", as_the_broker_writes(AT + 899))["durations"]
+    assert (durations["append_ms"], durations["delivery_ms"]) == (None, None)
+
+
+def as_the_broker_writes(milliseconds: int) -> str:
+    """Write a time with nine digits behind the second."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}000000Z"

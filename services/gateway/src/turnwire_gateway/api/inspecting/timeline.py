@@ -4,10 +4,10 @@ Times are those of the processes that wrote the events. What no event tells is `
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from msgspec import Struct
 
+from turnwire_chassis.broker_times import milliseconds
 from turnwire_chassis.event_log import Recorded
 from turnwire_contracts.events import (
     Closed,
@@ -22,9 +22,6 @@ from turnwire_contracts.events import (
     ToolsListed,
 )
 from turnwire_contracts.json_values import JSON
-
-_UNTOLD: Final = ("append_ms", "delivery_ms")
-"""When the broker confirmed an event, and when a client had the end: no event knows."""
 
 
 class TimedPart(Struct, frozen=True):
@@ -57,8 +54,11 @@ class TimedPart(Struct, frozen=True):
         }
 
 
-def timeline(recorded: Sequence[Recorded], status: str) -> JSON:
-    """Write the timeline of a turn; `recorded` begins with its request."""
+def timeline(recorded: Sequence[Recorded], status: str, end_kept_at: str | None = None) -> JSON:
+    """Write the timeline of a turn; `recorded` begins with its request.
+
+    `end_kept_at`: when its last frame was with the broker, as that writes times.
+    """
     began = recorded[0].event.at
     ended = next((each.event.at for each in recorded if isinstance(each.event, Closed)), None)
     samples, tools = list(_samples(recorded)), list(_calls(recorded))
@@ -79,7 +79,8 @@ def timeline(recorded: Sequence[Recorded], status: str) -> JSON:
             "first_token_ms": _first_token_ms(samples),
             "tokens_ms": _tokens_ms(samples),
             "tools_ms": _covered_ms(tools),
-            **dict.fromkeys(_UNTOLD),
+            "append_ms": _append_ms(recorded),
+            "delivery_ms": _since(ended, end_kept_at),
         },
         "owners": owners,
         "takeovers": len(owners) - 1,
@@ -245,6 +246,24 @@ def _covered_ms(spans: Sequence[TimedPart]) -> int | None:
         total += max(0, span.ended - max(span.began, reached))
         reached = max(reached, span.ended)
     return total if spans else None
+
+
+def _append_ms(recorded: Sequence[Recorded]) -> int | None:
+    """Give how long it took all events until now to be kept."""
+    took = [_since(each.event.at, each.kept_at) for each in recorded]
+    known = [each for each in took if each is not None]
+    return sum(known) if len(known) == len(took) else None
+
+
+def _since(began: int | None, kept_at: str | None) -> int | None:
+    """Give how long after a time of ours the broker had something, by the clocks of both.
+
+    `None` where they contradict each other, or one of them is not known.
+    """
+    if began is None or kept_at is None:
+        return None
+    took = milliseconds(kept_at) - began
+    return took if took >= 0 else None
 
 
 def _some(span: TimedPart | None) -> list[TimedPart]:

@@ -1,6 +1,7 @@
 """What a turn's events add up to: its state at any of them, and its timeline."""
 
 import re
+from contextlib import suppress
 from functools import reduce
 
 import msgspec
@@ -8,7 +9,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from turnwire_chassis.event_log import Recorded
+from turnwire_chassis.event_log import LogUnavailableError, Recorded
+from turnwire_chassis.output_log import OutputLog
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.react import react
 from turnwire_contracts.turn import ImpossibleEventError, evolve
@@ -29,8 +31,9 @@ _EVENTS = ("request", "closed", "cancel", "verdict", "last")
 class TurnStateHandlers:
     """The routes of a turn's state and timeline."""
 
-    def __init__(self, turn_log: TurnLog) -> None:
+    def __init__(self, turn_log: TurnLog, output: OutputLog) -> None:
         self._turn_log = turn_log
+        self._output = output
 
     async def state(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}/state`."""
@@ -45,8 +48,14 @@ class TurnStateHandlers:
 
     async def timeline(self, request: Request) -> Response:
         """`GET /v1/responses/{response_id}/timeline`."""
-        _, recorded = await self._turn_log.read(request)
-        return answered(timeline(recorded, _status(_folded(recorded))))
+        turn, recorded = await self._turn_log.read(request)
+        state = _folded(recorded)
+        end_kept_at = None
+        if isinstance(state, ClosedTurn):
+            # Without it all else is told still.
+            with suppress(LogUnavailableError):
+                end_kept_at = await self._output.end_kept_at(turn)
+        return answered(timeline(recorded, _status(state), end_kept_at))
 
 
 def state_object(state: Turn, recorded: list[Recorded]) -> JSON:
