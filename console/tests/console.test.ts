@@ -43,7 +43,7 @@ test("a wrong key is refused, a right one signs in", async () => {
   await page.getByRole("alert").waitFor();
   await page.getByLabel("API key").fill(key);
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "Responses" }).waitFor();
+  await page.getByRole("heading", { name: "Responses", exact: true }).waitFor();
   const cookies = await context.cookies();
   assert.equal(cookies.length, 1);
   assert.ok(cookies[0]!.httpOnly && cookies[0]!.sameSite === "Strict");
