@@ -10,18 +10,19 @@ from turnwire_store.sealing import Document
 _AT_ONCE: Final = 100
 
 
-async def drop(database: AsyncDatabase[Document], name: str) -> None:
-    """Drop a collection with its indexes. Raises `ViewsUnavailableError`.
+async def drop(database: AsyncDatabase[Document], *names: str) -> None:
+    """Drop collections with their indexes. Raises `ViewsUnavailableError`.
 
     The embedded server serves nothing else while it drops, which takes it some 1.6 ms for each
     document: there the documents are deleted first, in small steps.
     """
     with within(WRITE_TIMEOUT_S):
         is_embedded = "secantusVersion" in await database.client.admin.command("buildInfo")
-    while is_embedded and await _delete_some(database, name):
-        pass
-    with within(WRITE_TIMEOUT_S):
-        await database.drop_collection(name)
+    for name in names:
+        while is_embedded and await _delete_some(database, name):
+            pass
+        with within(WRITE_TIMEOUT_S):
+            await database.drop_collection(name)
 
 
 async def _delete_some(database: AsyncDatabase[Document], name: str) -> bool:

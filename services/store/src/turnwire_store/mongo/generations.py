@@ -75,8 +75,8 @@ class MongoGenerations:
         """See `Generations.drop`."""
         with within(WRITE_TIMEOUT_S):
             await self._database["checkpoints"].delete_one({"_id": turns_of(generation)})
-        for name in (turns_of(generation), conversations_of(generation), running_of(generation)):
-            await drop(self._database, name)
+        names = turns_of(generation), conversations_of(generation), running_of(generation)
+        await drop(self._database, *names)
 
     async def drop_before(self, generation: int) -> None:
         """See `Generations.drop_before`."""
