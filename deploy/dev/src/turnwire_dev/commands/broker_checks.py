@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from nats.aio.client import Client
@@ -18,6 +18,7 @@ from turnwire_chassis.broker import connect, denied, disconnect, server_version
 from turnwire_chassis.broker_access.access import Access
 from turnwire_chassis.broker_access.refusals import Refusals
 from turnwire_chassis.broker_authorization.rights import User
+from turnwire_chassis.broker_times import moment
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.jetstream import api
 from turnwire_chassis.jetstream.topology import TURN_LEASE_S, streams, turn_consumer
@@ -155,11 +156,9 @@ def _server(client: Client) -> list[Finding]:
 
 def _clock(info: dict[str, Any], now: datetime) -> list[Finding]:
     text = str(info.get("ts", ""))
-    seconds, _, fraction = text.rstrip("Z").partition(".")
-    if not seconds:
+    if not text:
         return []
-    theirs = datetime.fromisoformat(f"{seconds}.{fraction[:6].ljust(6, '0')}").replace(tzinfo=UTC)
-    skew = (now - theirs).total_seconds()
+    skew = (now - moment(text)).total_seconds()
     if abs(skew) <= _SKEW_S:
         return []
     which = "ahead of" if skew > 0 else "behind"
