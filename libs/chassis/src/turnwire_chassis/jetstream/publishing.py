@@ -9,6 +9,9 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from turnwire_chassis.event_log import StorageFullError
 
+DUPLICATE_WINDOW_S: Final = 120
+"""For how long a stream knows a message again by its id."""
+
 ELECTED_WITHIN_S: Final = 10.0
 """How long a stream may be without a leader: the broker takes 4 to 9 s to elect one."""
 

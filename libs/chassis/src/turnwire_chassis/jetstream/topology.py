@@ -22,7 +22,7 @@ from nats.js.api import (
 from nats.js.errors import APIError
 
 from turnwire_chassis.jetstream.buckets import buckets
-from turnwire_chassis.jetstream.publishing import NO_LEADER
+from turnwire_chassis.jetstream.publishing import DUPLICATE_WINDOW_S, NO_LEADER
 from turnwire_chassis.jetstream.webhook_queue import webhooks_stream
 from turnwire_chassis.settings import OUTPUT_MAX_BYTES
 from turnwire_contracts import subjects
@@ -41,7 +41,6 @@ class PrioritizedConsumer(ConsumerConfig):
     priority_policy: str | None = None
 
 
-DUPLICATE_WINDOW_S = 120
 DEAD_MAX_BYTES = 256 * 1024 * 1024
 OUTPUT_MAX_AGE_S = 3600
 AUDIT_DAYS = 400.0

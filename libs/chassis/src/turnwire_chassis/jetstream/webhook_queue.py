@@ -19,7 +19,7 @@ from nats.js.api import (
 
 from turnwire_chassis.crash_points import reached
 from turnwire_chassis.event_log import LogUnavailableError
-from turnwire_chassis.jetstream.publishing import publish_when_led
+from turnwire_chassis.jetstream.publishing import DUPLICATE_WINDOW_S, publish_when_led
 from turnwire_contracts import subjects
 from turnwire_contracts.webhooks.delivery import WebhookDelivery
 
@@ -29,7 +29,6 @@ WEBHOOK_LEASE_S: Final = 10.0
 WEBHOOKS_MAX_AGE_S: Final = 7 * 86_400
 """Nothing lies longer than that, whatever the settings say of the last attempt."""
 
-_DUPLICATE_WINDOW_S: Final = 120
 _TIMEOUT_S: Final = 5.0
 
 
@@ -43,7 +42,7 @@ def webhooks_stream(replicas: int) -> StreamConfig:
         discard=DiscardPolicy.NEW,
         allow_direct=True,
         max_age=WEBHOOKS_MAX_AGE_S,
-        duplicate_window=_DUPLICATE_WINDOW_S,
+        duplicate_window=DUPLICATE_WINDOW_S,
         num_replicas=replicas,
     )
 
