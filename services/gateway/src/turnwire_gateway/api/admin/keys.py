@@ -22,7 +22,7 @@ from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.event_log import LogUnavailableError
 from turnwire_chassis.tool_servers.secret_envelope import Sealer
 from turnwire_contracts.errors.catalogue import failure
-from turnwire_contracts.ids import OwnerId
+from turnwire_contracts.ids import OwnerId, TenantId
 from turnwire_contracts.json_values import JSON
 from turnwire_gateway.api.admin.tenants import tenant_changed, tenants_seen
 from turnwire_gateway.api.admin_acts import AdminActs, actor
@@ -98,17 +98,11 @@ class KeyHandlers:
         except (AuditUnavailableError, LogUnavailableError) as error:
             refuse(error)
         await ports.take_up()
-        made = answered({**self._object(record), "key": key})
-        made.headers["cache-control"] = "no-store"
-        return made
+        return shown_once({**self._object(record), "key": key})
 
     async def revoke(self, request: Request) -> Response:
         """`DELETE /v1/admin/keys/{key_id}`: useless for good; again it is the same."""
-        own = tenant_changed(request, None, _CHANGES)
-        tenant = None if caller(request).is_operator else own
-        key_id: str = request.path_params["key_id"]
-        if not is_key_id(key_id):
-            raise no_such_key(key_id)
+        key_id, tenant = key_in_path(request, _CHANGES)
         try:
             record, _ = await revoke_key(
                 self._ports.acting, key_id, actor(request), self._ports.now_ms(), tenant
@@ -156,6 +150,25 @@ def key_object(record: KeyRecord, now_ms: int) -> JSON:
 
 def _seconds(at_ms: int | None) -> int | None:
     return None if at_ms is None else at_ms // 1000
+
+
+def key_in_path(request: Request, what: str) -> tuple[str, TenantId | None]:
+    """Give the key that a path names, and the tenant that it must be of (`None`: operators, any).
+
+    `what` says what only admins may. Raises `ApiError` (403, 404).
+    """
+    own = tenant_changed(request, None, what)
+    key_id: str = request.path_params["key_id"]
+    if not is_key_id(key_id):
+        raise no_such_key(key_id)
+    return key_id, None if caller(request).is_operator else own
+
+
+def shown_once(about: JSON) -> Response:
+    """Answer with a secret that nothing tells again, and that nothing on its way may keep."""
+    answer = answered(about)
+    answer.headers["cache-control"] = "no-store"
+    return answer
 
 
 def no_such_key(key_id: str) -> ApiError:

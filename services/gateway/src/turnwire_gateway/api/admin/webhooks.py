@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from turnwire_chassis.administration.key_acts import UnknownKeyError, change_webhook, find_key
-from turnwire_chassis.api_keys.key_text import is_key_id
 from turnwire_chassis.api_keys.record import KeyRecord, KeyWebhook
 from turnwire_chassis.auditing.audit_log import AuditUnavailableError
 from turnwire_chassis.event_log import LogUnavailableError
@@ -25,10 +24,9 @@ from turnwire_contracts.audit.acts import KeyWebhookChanged
 from turnwire_contracts.errors.catalogue import failure
 from turnwire_contracts.json_values import JSON
 from turnwire_contracts.webhooks.subscription import WEBHOOK_EVENT_TYPES, WebhookEventType
-from turnwire_gateway.api.admin.keys import KeyPorts, no_such_key, refuse
-from turnwire_gateway.api.admin.tenants import tenant_changed
+from turnwire_gateway.api.admin.keys import KeyPorts, key_in_path, no_such_key, refuse, shown_once
 from turnwire_gateway.api.admin_acts import actor
-from turnwire_gateway.api.request_context import answered, caller, fields
+from turnwire_gateway.api.request_context import answered, fields
 from turnwire_gateway.api.requests.admin_requests import SecretRotation, WebhookSet
 from turnwire_gateway.api.requests.validation import read
 from turnwire_gateway.api.requests.webhooks import webhook_url
@@ -95,11 +93,7 @@ class WebhookHandlers:
 
         `changes`: only one that is still good. Raises `ApiError` (403, 404, 503).
         """
-        own = tenant_changed(request, None, _CHANGES)
-        tenant = None if caller(request).is_operator else own
-        key_id: str = request.path_params["key_id"]
-        if not is_key_id(key_id):
-            raise no_such_key(key_id)
+        key_id, tenant = key_in_path(request, _CHANGES)
         try:
             found = await find_key(self._ports.acting.keys, key_id, tenant)
         except UnknownKeyError as error:
@@ -178,9 +172,7 @@ def _made_secret() -> str:
 
 
 def _shown(about: JSON, secret: str | None) -> Response:
-    response = answered({**about, "secret": secret})
-    response.headers["cache-control"] = "no-store"
-    return response
+    return shown_once({**about, "secret": secret})
 
 
 def _webhook_of(record: KeyRecord) -> KeyWebhook:
