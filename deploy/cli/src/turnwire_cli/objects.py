@@ -30,6 +30,11 @@ def facts(found: Any, path: str = "") -> Iterator[str]:
             yield f"{path}: {found}"
 
 
+def print_facts(printer: Printer, found: Any) -> None:
+    """Print an object: for people, a fact a line."""
+    printer.one(found, lambda: facts(found))
+
+
 def plain(*names: str) -> list[Column]:
     """Give columns that show members as they are, their names as titles."""
     return [(name.replace("_", " "), member(name)) for name in names]

@@ -1,28 +1,26 @@
 """`turnwire admin …`: what admins of a tenant and operators may do, by HTTP."""
 
 import time
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final
 
 import typer
 
 from turnwire_cli.calling import Call, declared, option
 from turnwire_cli.commands import webhooks
-from turnwire_cli.commands.ids import DEFAULT_MOST, EachAnew, Most
+from turnwire_cli.commands.ids import DEFAULT_MOST, EachAnew, KeyArgument, Most
 from turnwire_cli.exit_codes import FAILED
 from turnwire_cli.objects import (
     changed_fields,
     facts,
     moments,
     plain,
+    print_facts,
     seconds_ahead,
     seconds_of,
 )
 from turnwire_cli.panels import ACT
 from turnwire_cli.printing import JSON, in_one_line
 
-_Key: TypeAlias = Annotated[
-    str, typer.Argument(metavar="KEY", help="key_…, as the list has it.", show_default=False)
-]
 _TENANT: Final = option(
     "tenant", str | None, None, help_="Only this tenant; an admin's own if not said."
 )
@@ -75,7 +73,7 @@ def declare(app: typer.Typer) -> None:
 def _declare_page(group: typer.Typer, part: str, what: str) -> None:
     def page(call: Call) -> None:
         found = call.client.admin.get(part)
-        call.printer.one(found, lambda: facts(found))
+        print_facts(call.printer, found)
 
     page.__doc__ = what
     declared(group, part.replace("_", "-"))(page)
@@ -135,7 +133,7 @@ def erase(
         whose = body.get("user") or "all users"
         typer.confirm(f"Erase all turns and conversations of {whose} in {tenant}?", abort=True)
     found = call.client.admin.post("erasures", body)
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, found)
 
 
 def try_guard(
@@ -144,7 +142,7 @@ def try_guard(
     """Try a text against the guard's policy in force; exit code 1 if it is refused."""
     body: JSON = {"check_type": "input", "input": text, **changed_fields(fields)}
     found = call.client.admin.post("guard/test", body)
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, found)
     if not found["safe"]:
         raise typer.Exit(FAILED)
 
@@ -187,7 +185,7 @@ def create_key(
     call.printer.one(found, lambda: [f"{found['id']}  {user}  {role}", found["key"]])
 
 
-def remove_key(call: Call, key: _Key) -> None:
+def remove_key(call: Call, key: KeyArgument) -> None:
     """Make a key useless, for good and within seconds."""
     found = call.client.admin.delete(f"keys/{key}")
     call.printer.one(found, lambda: [f"{key}  revoked"])
@@ -204,4 +202,4 @@ def retry_dead(
 ) -> None:
     """Have the entry of a dead letter projected and delivered again."""
     found = call.client.admin.post(f"system/dead/{number}/retry", {})
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, found)

@@ -6,7 +6,7 @@ import typer
 
 from turnwire_cli.calling import Call, declared
 from turnwire_cli.commands.ids import DEFAULT_MOST, ConversationArgument, Most
-from turnwire_cli.objects import facts, item_line, moments, plain, response_columns
+from turnwire_cli.objects import item_line, moments, plain, print_facts, response_columns
 from turnwire_cli.panels import LOOK
 from turnwire_cli.printing import JSON
 
@@ -38,7 +38,7 @@ def list_conversations(call: Call, *, most: Most = DEFAULT_MOST) -> None:
 def get(call: Call, conversation: ConversationArgument) -> None:
     """Print a conversation."""
     found = call.client.conversations.get(conversation)
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, found)
 
 
 def items(call: Call, conversation: ConversationArgument, *, most: Most = DEFAULT_MOST) -> None:

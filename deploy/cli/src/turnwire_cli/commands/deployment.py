@@ -10,7 +10,7 @@ import typer
 from turnwire_cli.calling import Call, declared
 from turnwire_cli.errors import said_of, without_links
 from turnwire_cli.exit_codes import NOT_FOUND
-from turnwire_cli.objects import facts, plain
+from turnwire_cli.objects import plain, print_facts
 from turnwire_cli.panels import DEBUG, LOOK
 from turnwire_cli.printing import JSON
 
@@ -50,7 +50,7 @@ def models(call: Call) -> None:
 def health(call: Call) -> None:
     """Tell how the server and its parts are; needs no key."""
     found = call.client.health()
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, found)
 
 
 def explain(

@@ -13,6 +13,9 @@ ResponsesArgument: TypeAlias = Annotated[
 ConversationArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="CONVERSATION", help="conv_…", show_default=False)
 ]
+KeyArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="KEY", help="key_…, as the list has it.", show_default=False)
+]
 Most: TypeAlias = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")]
 EachAnew: TypeAlias = Annotated[
     list[str] | None,

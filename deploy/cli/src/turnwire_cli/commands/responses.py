@@ -18,7 +18,7 @@ from turnwire_cli.exit_codes import FAILED
 from turnwire_cli.objects import (
     changed_fields,
     difference_lines,
-    facts,
+    print_facts,
     response_columns,
     response_lines,
     seconds_of,
@@ -182,12 +182,12 @@ def state(
     ] = None,
 ) -> None:
     """Print what the events of a response add up to."""
-    _facts(call, call.client.responses.state(response, at))
+    print_facts(call.printer, call.client.responses.state(response, at))
 
 
 def timeline(call: Call, response: ResponseArgument) -> None:
     """Print where the time of a response went, who drove it, what was tried again."""
-    _facts(call, call.client.responses.timeline(response))
+    print_facts(call.printer, call.client.responses.timeline(response))
 
 
 def prompt(
@@ -199,11 +199,7 @@ def prompt(
     ] = None,
 ) -> None:
     """Print what the model was really sent."""
-    _facts(call, call.client.responses.prompt(response, sample=sample))
-
-
-def _facts(call: Call, found: JSON) -> None:
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, call.client.responses.prompt(response, sample=sample))
 
 
 def _changes(call: Call, fields: list[str] | None) -> JSON:

@@ -1,16 +1,13 @@
 """`turnwire admin webhooks …`: where the ends of a key's responses are told."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 
 from turnwire_cli.calling import Call, declared
-from turnwire_cli.objects import facts
+from turnwire_cli.commands.ids import KeyArgument
+from turnwire_cli.objects import facts, print_facts
 from turnwire_cli.printing import JSON
-
-_Key: TypeAlias = Annotated[
-    str, typer.Argument(metavar="KEY", help="key_…, as the list has it.", show_default=False)
-]
 
 
 def declare(group: typer.Typer) -> None:
@@ -25,15 +22,15 @@ def declare(group: typer.Typer) -> None:
     declared(webhooks, "rm")(remove)
 
 
-def show(call: Call, key: _Key) -> None:
+def show(call: Call, key: KeyArgument) -> None:
     """Print where a key's webhook leads, and what it is told."""
     found = call.client.admin.get(f"keys/{key}/webhook")
-    call.printer.one(found, lambda: facts(found))
+    print_facts(call.printer, found)
 
 
 def set_up(
     call: Call,
-    key: _Key,
+    key: KeyArgument,
     receiver: Annotated[str, typer.Argument(metavar="URL", help="https://…", show_default=False)],
     *,
     event: Annotated[
@@ -48,7 +45,7 @@ def set_up(
 
 def rotate(
     call: Call,
-    key: _Key,
+    key: KeyArgument,
     *,
     keep_old: Annotated[
         bool, typer.Option("--keep-old", help="The old secret signs for 24 hours, too.")
@@ -59,7 +56,7 @@ def rotate(
     _print(call, call.client.admin.post(f"keys/{key}/webhook/rotate_secret", body))
 
 
-def remove(call: Call, key: _Key) -> None:
+def remove(call: Call, key: KeyArgument) -> None:
     """Have nothing told any more, also not what waits."""
     found = call.client.admin.delete(f"keys/{key}/webhook")
     call.printer.one(found, lambda: [f"{key}  without webhook"])
