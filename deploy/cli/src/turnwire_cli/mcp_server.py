@@ -8,7 +8,7 @@ from pydantic import Field
 
 from turnwire_cli.errors import without_links
 from turnwire_cli.printing import JSON
-from turnwire_cli.turns.telling import StoryReader, story_object
+from turnwire_cli.turns.timeline_reader import TimelineReader, log_object
 from turnwire_client import Turnwire
 from turnwire_contracts.errors.catalogue import CATALOGUE
 
@@ -54,10 +54,10 @@ class AgentTools:
 
     def explain_turn(self, response_id: Response) -> JSON:
         """Tell what a turn did: its events, who worked on it, tools, durations, end and cause."""
-        reader = StoryReader(response_id)
+        reader = TimelineReader(response_id)
         for logged in self._client.responses.events(response_id):
             reader.take(logged)
-        return story_object(reader.story, reader.lines)
+        return log_object(reader.timeline, reader.lines)
 
     def get_events(self, response_id: Response) -> list[JSON]:
         """Give the events that the log has of a response, whole."""

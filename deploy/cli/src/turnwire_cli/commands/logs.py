@@ -64,24 +64,24 @@ def log(
 
 def _log(call: Call, response: str, shown: frozenset[str], *, follow: bool) -> None:
     # Loads the events' definitions, which `--help` does not need.
-    from turnwire_cli.turns import telling  # noqa: PLC0415 -- see above
+    from turnwire_cli.turns import timeline_reader  # noqa: PLC0415 -- see above
 
-    reader, printer = telling.StoryReader(response), call.printer
+    reader, printer = timeline_reader.TimelineReader(response), call.printer
     routes = call.client.responses
     for logged in routes.follow(response) if follow else routes.events(response):
         line = reader.take(logged)
         if shown and line.type not in shown:
             continue
         if printer.is_text:
-            printer.line(telling.event_text(line, printer.moment))
+            printer.line(timeline_reader.event_text(line, printer.moment))
         elif follow:
-            printer.each([telling.event_object(line)], str)
+            printer.each([timeline_reader.event_object(line)], str)
     if printer.is_text:
-        for text in telling.summary(reader.story):
+        for text in timeline_reader.summary(reader.timeline):
             printer.line(text)
     elif not follow:
         lines = [each for each in reader.lines if not shown or each.type in shown]
-        printer.one(telling.story_object(reader.story, lines), list)
+        printer.one(timeline_reader.log_object(reader.timeline, lines), list)
 
 
 def _tail(call: Call, shown: frozenset[str], since: float) -> None:
