@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI
 
+from e2e.rig.command import turnwire
 from e2e.rig.desk import Desk, running_desk
 from e2e.rig.gateway import one_more_gateway
 from e2e.rig.stack import Stack
@@ -17,7 +18,7 @@ from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, running_backend
 from turnwire_testing.ports import free_port
 
-__all__ = ["both", "both_api", "ports", "two"]
+__all__ = ["both", "both_api", "ports", "turnwire", "two"]
 
 DEFAULT_INSTRUCTIONS = "Answer like a pirate."
 

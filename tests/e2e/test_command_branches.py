@@ -1,25 +1,7 @@
 """The `turnwire` command where it stands on routes of its own: forks, reruns, admin."""
 
-from pathlib import Path
-
-import pytest
-
-from e2e.rig.command import Command
-from e2e.rig.stack import Stack
+from e2e.rig.command import Command, answered
 from scripted_backend import ScriptedBackend, says
-
-
-@pytest.fixture
-def turnwire(stack: Stack, tmp_path: Path) -> Command:
-    """The command on `stack`."""
-    return Command(stack, tmp_path)
-
-
-async def answered(turnwire: Command, backend: ScriptedBackend, text: str) -> str:
-    """Have a question answered with a text; gives the id of the response."""
-    backend.script(says(text))
-    ran = await turnwire("ask", "Hi.", "-m", "mock-model", "-o", "json")
-    return ran.json["id"]
 
 
 async def test_a_response_is_forked_run_again_and_compared(

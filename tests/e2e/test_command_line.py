@@ -20,12 +20,6 @@ from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, calls, overflows, says
 
 
-@pytest.fixture
-def turnwire(stack: Stack, tmp_path: Path) -> Command:
-    """The command on `stack`."""
-    return Command(stack, tmp_path)
-
-
 async def test_an_answer_is_printed_as_it_comes_and_its_id_beside_it(
     turnwire: Command, backend: ScriptedBackend
 ) -> None:

@@ -4,29 +4,13 @@ import asyncio
 import json
 import signal
 import time
-from pathlib import Path
 
-import pytest
-
-from e2e.rig.command import Command
+from e2e.rig.command import Command, answered
 from e2e.rig.conversation import asks
 from e2e.rig.desk import Desk
 from e2e.rig.stack import Stack
 from e2e.rig.wire import Api
 from scripted_backend import ScriptedBackend, calls, says
-
-
-@pytest.fixture
-def turnwire(stack: Stack, tmp_path: Path) -> Command:
-    """The command on `stack`."""
-    return Command(stack, tmp_path)
-
-
-async def answered(turnwire: Command, backend: ScriptedBackend, text: str) -> str:
-    """Have a question answered with a text; gives the id of the response."""
-    backend.script(says(text))
-    ran = await turnwire("ask", "Hi.", "-m", "mock-model", "-o", "json")
-    return ran.json["id"]
 
 
 async def test_responses_are_listed_by_filters_and_a_search(

@@ -6,9 +6,16 @@ from turnwire_contracts.wire.frames import DONE, KEEP_ALIVE
 from turnwire_gateway.api.feed import FrameFeed
 from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.stream_parts import Chunk
+from turnwire_testing.stories import Part, Told
 from turnwire_testing.told_turns import ToldTurn
 
 WITHIN_S = 30.0
+
+
+def long_turn(deltas: int) -> ToldTurn:
+    """A turn that tells one message, in deltas of 100,000 letters."""
+    parts = (Part("output_text", tuple("x" * 100_000 for _ in range(deltas))),)
+    return ToldTurn((Told({"type": "message"}, parts),))
 
 
 def feed_of(turn: ToldTurn, joins_at: int | None = None) -> FrameFeed:

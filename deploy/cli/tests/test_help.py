@@ -3,14 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import typer
-from typer.core import TyperGroup
 
 from turnwire_cli.main import command_line
+from turnwire_testing.command_tree import commands
 
 HEAVY = (
     *("rich", "pydantic", "msgspec", "orjson", "httpx2", "mcp", "yaml", "nats", "asyncio", "email"),
@@ -30,15 +28,6 @@ except SystemExit as end:
     assert end.code == 0, end.code
 print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
-
-
-def commands(command: Any, name: str = "turnwire") -> Iterator[tuple[str, Any]]:
-    """Walk through all commands, with their names."""
-    if not isinstance(command, TyperGroup):
-        yield name, command
-        return
-    for each, inner in command.commands.items():
-        yield from commands(inner, f"{name} {each}")
 
 
 ALL = dict(commands(typer.main.get_command(command_line())))

@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from turnwire_chassis.event_log import Recorded
@@ -20,20 +19,12 @@ from turnwire_cli.main import command_line
 from turnwire_cli.replaying import log_file
 from turnwire_cli.replaying.log_file import LogHeading
 from turnwire_dev.testing import UpUnderTest
+from turnwire_testing.command_tree import commands
 from turnwire_testing.examples import RESPONSE_ID, closed, requested
 
 pytestmark = pytest.mark.process
 
 app = command_line()
-
-
-def commands(command: Any, name: str = "turnwire") -> Iterator[tuple[str, Any]]:
-    """Walk through all commands, with their names."""
-    if not isinstance(command, TyperGroup):
-        yield name, command
-        return
-    for each, inner in command.commands.items():
-        yield from commands(inner, f"{name} {each}")
 
 
 ALL = dict(commands(typer.main.get_command(app)))

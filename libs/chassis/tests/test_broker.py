@@ -1,7 +1,6 @@
 """The connection to the broker, questions over it, and the streams on it."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -24,13 +23,6 @@ from turnwire_testing.tcp_proxy import proxy_to
 from turnwire_testing.waiting import eventually
 
 WITHIN_S = 30.0
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncGenerator[KillableBroker]:
-    killable = KillableBroker(tmp_path)
-    yield killable
-    await killable.kill()
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Messages with a listener are heard as they are read; everything else is nats-py's as before."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import pytest
@@ -37,13 +36,6 @@ class Listener:
         """Wait for so many messages."""
         async with asyncio.timeout(WITHIN_S):
             return [(await self._heard.get())[1] for _ in range(number)]
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncGenerator[KillableBroker]:
-    killable = KillableBroker(tmp_path)
-    yield killable
-    await killable.kill()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What survives a broker that is killed and started again."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,9 @@ WITHIN_S = 20.0
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncGenerator[KillableBroker]:
-    killable = KillableBroker(tmp_path)
-    await killable.start()
-    yield killable
-    await killable.kill()
+async def broker(broker: KillableBroker) -> KillableBroker:
+    await broker.start()
+    return broker
 
 
 async def test_the_inbox_works_on_after_the_broker_was_killed(broker: KillableBroker) -> None:

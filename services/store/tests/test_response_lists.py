@@ -1,6 +1,5 @@
 """Lists of responses: the same over every adapter of the views."""
 
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +19,12 @@ from turnwire_contracts.inspecting.response_list import (
     UnknownAfter,
 )
 from turnwire_contracts.queries import Refusal
-from turnwire_store.handlers import QueryHandlers
 from turnwire_store.mongo.generations import MongoGenerations
-from turnwire_store.projecting.batches import ProjectorPorts
-from turnwire_store.projecting.projector import Projector
 from turnwire_store.queries import responses
 from turnwire_store.recent_turns import RecentTurns
 from turnwire_store.views import Generations
 from turnwire_testing import examples
+from turnwire_testing.asked_stores import AskedStore
 from turnwire_testing.examples import AT, CONVERSATION_ID, OWNER, TENANT
 from turnwire_testing.memory_feed import MemoryFeeds
 from turnwire_testing.query_handlers import query_handlers
@@ -40,27 +37,8 @@ def turn_id(number: int) -> ResponseId:
 
 
 @dataclass(frozen=True)
-class Store:
-    """A log, its views, and who answers from them."""
-
-    log: MemoryFeeds
-    generations: Generations
-    recent: RecentTurns
-    handlers: QueryHandlers
-
-    async def append(self, *events: AnyEvent) -> None:
-        """Append what is not projected."""
-        for event in events:
-            await self.log.append(event, None)
-
-    async def write(self, *events: AnyEvent) -> None:
-        """Append and project."""
-        await self.append(*events)
-        projector = Projector(ProjectorPorts(self.log, self.log, self.generations, self.recent))
-        async with aclosing(projector.follow(0)) as progress:
-            async for behind in progress:
-                if behind == 0:
-                    return
+class Store(AskedStore):
+    """A store that is asked for lists."""
 
     async def page(self, limit: int = 20, **wishes: Any) -> Responses:
         """Ask for a page."""

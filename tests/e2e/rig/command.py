@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from e2e.rig.stack import Stack
+from scripted_backend import ScriptedBackend, says
 
 WITHIN = 60.0
 
@@ -84,3 +87,16 @@ def keys_of(found: Any) -> Any:
             return []
         case _:
             return ...
+
+
+async def answered(turnwire: Command, backend: ScriptedBackend, text: str) -> str:
+    """Have a question answered with a text; gives the id of the response."""
+    backend.script(says(text))
+    ran = await turnwire("ask", "Hi.", "-m", "mock-model", "-o", "json")
+    return ran.json["id"]
+
+
+@pytest.fixture
+def turnwire(stack: Stack, tmp_path: Path) -> Command:
+    """The command on `stack`."""
+    return Command(stack, tmp_path)

@@ -13,7 +13,7 @@ from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.frames.frame_queue import MOST_QUEUED_BYTES, QueuedBytes
 from turnwire_gateway.api.stream_parts import Chunk
 from turnwire_testing.examples import closed
-from turnwire_testing.stories import Part, Told
+from turnwire_testing.feeds import feed_of, long_turn, rest, whole
 from turnwire_testing.told_turns import ToldTurn
 
 WITHIN_S = 30.0
@@ -24,37 +24,13 @@ def output_too_large() -> Failure:
     return failure("output_too_large")
 
 
-def feed_of(turn: ToldTurn, joins_at: int | None = None) -> FrameFeed:
-    """A reader of a turn."""
-    return FrameFeed(Logs(turn.log, turn.output), turn.request.turn_key, joins_at)
-
-
-async def rest(feed: FrameFeed) -> bytes:
-    """Read to the end; signs of life say nothing."""
-    bodies: list[bytes] = []
-    async with asyncio.timeout(WITHIN_S):
-        while True:
-            part = await feed.read()
-            assert isinstance(part, Chunk), part
-            bodies.append(part.body)
-            if part.last:
-                await feed.stop()
-                return b"".join(bodies).replace(KEEP_ALIVE, b"")
-
-
-def whole(turn: ToldTurn, start: int = 0) -> bytes:
-    """What a reader must have got."""
-    return b"".join(turn.frames[start:]) + DONE
-
-
 @pytest.fixture
 async def turn() -> ToldTurn:
     return ToldTurn()
 
 
 async def test_a_reader_that_stalls_holds_little_and_misses_nothing() -> None:
-    deltas = tuple("x" * 100_000 for _ in range(60))
-    turn = ToldTurn((Told({"type": "message"}, (Part("output_text", deltas),)),))
+    turn = long_turn(60)
     queued = QueuedBytes()
     feed = FrameFeed(Logs(turn.log, turn.output, queued), turn.request.turn_key)
     await feed.start()
@@ -136,8 +112,7 @@ async def test_a_turn_that_cannot_be_read_ends_with_an_error(turn: ToldTurn) -> 
 
 
 async def test_what_an_owner_far_behind_has_told_otherwise_is_left_out() -> None:
-    deltas = tuple("x" * 100_000 for _ in range(30))
-    turn = ToldTurn((Told({"type": "message"}, (Part("output_text", deltas),)),))
+    turn = long_turn(30)
     for number in range(20):
         await turn.say(number, number + 1)
     lost = [b'data: {"other":%d}\n\n' % number for number in range(20, 25)]

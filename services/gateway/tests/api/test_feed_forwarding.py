@@ -9,21 +9,11 @@ from turnwire_contracts.wire.frames import DONE, FrameMessage
 from turnwire_gateway.api.feed import FrameFeed
 from turnwire_gateway.api.frames.backfill import Logs
 from turnwire_gateway.api.frames.frame_queue import MOST_QUEUED_BYTES, QueuedBytes
-from turnwire_gateway.api.stream_parts import Chunk
-from turnwire_testing.stories import Part, Told
+from turnwire_gateway.api.stream_parts import Chunk, EarlyResponse
+from turnwire_testing.feeds import feed_of, long_turn, whole
 from turnwire_testing.told_turns import ToldTurn
 
 WITHIN_S = 30.0
-
-
-def feed_of(turn: ToldTurn) -> FrameFeed:
-    """A reader of a turn."""
-    return FrameFeed(Logs(turn.log, turn.output), turn.request.turn_key)
-
-
-def whole(turn: ToldTurn, start: int = 0) -> bytes:
-    """What a reader must have got."""
-    return b"".join(turn.frames[start:]) + DONE
 
 
 async def test_frames_that_follow_leave_at_once_while_the_reader_waits() -> None:
@@ -56,8 +46,7 @@ async def test_frames_that_follow_leave_at_once_while_the_reader_waits() -> None
 async def test_a_reader_that_stalls_after_frames_left_at_once_holds_little_and_misses_nothing() -> (
     None
 ):
-    deltas = tuple("x" * 100_000 for _ in range(60))
-    turn = ToldTurn((Told({"type": "message"}, (Part("output_text", deltas),)),))
+    turn = long_turn(60)
     queued, left, is_stalled = QueuedBytes(), list[bytes](), False
 
     def forward(body: bytes) -> bool:
@@ -93,6 +82,20 @@ async def test_a_reader_that_stalls_after_frames_left_at_once_holds_little_and_m
     assert queued.count == 0
 
 
+async def _waiting_behind(
+    turn: ToldTurn, told: int, left: list[bytes]
+) -> tuple[FrameFeed, asyncio.Task[Chunk | EarlyResponse | None]]:
+    """Have a reader that was given so many frames wait; what leaves at once comes to `left`."""
+    feed = feed_of(turn)
+    await feed.start()
+    await turn.say(0, told)
+    await feed.read()
+    feed.forward_by(lambda body: not left.append(body))
+    reading = asyncio.create_task(feed.read())
+    await asyncio.sleep(0)
+    return feed, reading
+
+
 def _body(part: object) -> bytes:
     assert isinstance(part, Chunk), part
     return part.body
@@ -100,13 +103,7 @@ def _body(part: object) -> bytes:
 
 async def test_what_an_announced_owner_left_behind_is_not_forwarded() -> None:
     turn, left = ToldTurn(), list[bytes]()
-    feed = feed_of(turn)
-    await feed.start()
-    await turn.say(0, 2)
-    await feed.read()
-    feed.forward_by(lambda body: not left.append(body))
-    reading = asyncio.create_task(feed.read())
-    await asyncio.sleep(0)
+    feed, reading = await _waiting_behind(turn, 2, left)
     key = turn.request.turn_key
     await turn.output.publish(key, FrameMessage("F", 2, 0, 0, b""))
     await turn.say(2, 3)
@@ -119,15 +116,8 @@ async def test_what_an_announced_owner_left_behind_is_not_forwarded() -> None:
 
 
 async def test_a_former_owner_says_nothing_at_once_behind_the_new_one() -> None:
-    turn = ToldTurn()
-    left: list[bytes] = []
-    feed = feed_of(turn)
-    await feed.start()
-    await turn.say(0, 2)
-    await feed.read()
-    feed.forward_by(lambda body: not left.append(body))
-    reading = asyncio.create_task(feed.read())
-    await asyncio.sleep(0)
+    turn, left = ToldTurn(), list[bytes]()
+    feed, reading = await _waiting_behind(turn, 2, left)
     for epoch in (2, 1):
         said = FrameMessage("F", epoch, 2, 1, b"data: of owner %d\n\n" % epoch)
         await turn.output.publish(turn.request.turn_key, said)

@@ -6,8 +6,7 @@ from turnwire_contracts.wire.frames import KEEP_ALIVE, FrameMessage
 from turnwire_contracts.wire.refusals import guard_unavailable
 from turnwire_gateway.api.stream_parts import Chunk
 from turnwire_testing.examples import closed, taken_over
-from turnwire_testing.feeds import feed_of, rest, whole
-from turnwire_testing.stories import Part, Told
+from turnwire_testing.feeds import feed_of, long_turn, rest, whole
 from turnwire_testing.told_turns import ToldTurn
 
 
@@ -125,8 +124,7 @@ async def test_a_refusal_by_an_owner_that_did_not_know_what_was_seen_ends_the_st
 
 
 async def test_an_announcement_that_is_kept_far_behind_counts_for_what_was_told_before_it() -> None:
-    deltas = tuple("x" * 100_000 for _ in range(30))
-    turn = ToldTurn((Told({"type": "message"}, (Part("output_text", deltas),)),))
+    turn = long_turn(30)
     for number in range(20):
         await turn.say(number, number + 1)
     feed = feed_of(turn, 0)

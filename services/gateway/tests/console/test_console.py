@@ -18,8 +18,9 @@ from turnwire_gateway.console.pages import POLICY
 from turnwire_gateway.console.routes import console_routes
 from turnwire_gateway.console.session_middleware import SessionMiddleware
 from turnwire_gateway.console.sessions import ConsoleSessions
-from turnwire_gateway.errors import unavailable, wrong_credentials
+from turnwire_gateway.errors import wrong_credentials
 from turnwire_testing.asgi import Exchange, call
+from turnwire_testing.memory_sessions import MemorySessions
 
 _OWN = {
     "host": "turnwire.example",
@@ -30,25 +31,11 @@ _FIELD = "api_key"
 _KEY = orjson.dumps({_FIELD: "good"})
 
 
-class _Records:
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-        self.lost = False
-
-    async def read(self, session_id: str) -> bytes:
-        if self.lost:
-            raise unavailable("event_log_unavailable")
-        return self.kept.get(session_id, b"")
-
-    async def put(self, session_id: str, sealed: bytes) -> None:
-        self.kept[session_id] = sealed
-
-
 class _Console:
     """A gateway with the console and one route of the API."""
 
     def __init__(self, is_open: Callable[[], bool] = bool) -> None:
-        self.records = _Records()
+        self.records = MemorySessions()
         self.good = {"Bearer good"}
         self.is_open = is_open
         sessions = ConsoleSessions(self.records, lambda: 1_000, 60_000)

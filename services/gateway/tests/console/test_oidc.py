@@ -27,6 +27,7 @@ from turnwire_gateway.console.sessions import ConsoleSessions
 from turnwire_gateway.errors import wrong_credentials
 from turnwire_testing.asgi import Exchange, call
 from turnwire_testing.listening import listening
+from turnwire_testing.memory_sessions import MemorySessions
 
 _CLIENT = "console"
 _CONSOLE = "https://turnwire.example/console"
@@ -97,17 +98,6 @@ class _Issuer:
         return JSONResponse({"id_token": id_token, "access_token": self.access})
 
 
-class _Records:
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def read(self, session_id: str) -> bytes:
-        return self.kept.get(session_id, b"")
-
-    async def put(self, session_id: str, sealed: bytes) -> None:
-        self.kept[session_id] = sealed
-
-
 class _Gateway:
     """The console's routes, beside an issuer."""
 
@@ -115,7 +105,7 @@ class _Gateway:
         oidc = OidcConfig(issuer=issuer.url, audience=audience)
         self._issuer = OidcIssuer(oidc)
         client = OidcClient(OidcClientConfig(oidc, _CLIENT, secret, "openid", _CONSOLE))
-        sessions = ConsoleSessions(_Records(), lambda: 1_000, 60_000)
+        sessions = ConsoleSessions(MemorySessions(), lambda: 1_000, 60_000)
         self.app = FastAPI(openapi_url=None)
         for method, path, handler in console_routes(sessions, self._identify, bool, client):
             self.app.add_api_route(path, handler, methods=[method])

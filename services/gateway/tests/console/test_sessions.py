@@ -3,24 +3,9 @@
 import base64
 
 from turnwire_gateway.console.sessions import ConsoleSessions
+from turnwire_testing.memory_sessions import MemorySessions
 
 _HOUR_MS = 3_600_000
-
-
-class MemorySessions:
-    """`SessionRecords` in a dict."""
-
-    def __init__(self) -> None:
-        """Keep nothing yet."""
-        self.kept: dict[str, bytes] = {}
-
-    async def read(self, session_id: str) -> bytes:
-        """See `SessionRecords.read`."""
-        return self.kept.get(session_id, b"")
-
-    async def put(self, session_id: str, sealed: bytes) -> None:
-        """See `SessionRecords.put`."""
-        self.kept[session_id] = sealed
 
 
 class _Clock:
